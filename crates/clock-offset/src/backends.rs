@@ -1,0 +1,261 @@
+//! Which samples came from one clock, and how likely it is that a backend was never met.
+
+use std::sync::Arc;
+
+use crate::interval::{BoundedTime, Interval};
+use crate::sample::Sample;
+use crate::time::{Drift, MonotonicInstant, Offset};
+use crate::verdict::{Limits, Verdict, judge};
+
+/// What ties the samples of one [`Backend`] together, and so how far they may be combined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// They name the same instance, or nothing contradicts that one clock gave them all.
+    OneClock,
+    /// Other samples that should have come from the same clock contradict these, so there are several clocks
+    /// (or one that was stepped), and which of them gave a sample is only inferred.
+    ToldApart,
+}
+
+/// A clock behind an address, as far as the samples tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// How its answers name it, if they do.
+    pub instance: Option<Arc<str>>,
+    /// What holds the samples together.
+    pub evidence: Evidence,
+    /// The intersection of what its samples prove, at the end of the last sample of the address.
+    pub bounds: BoundedTime,
+    /// The hull of what each of its samples alone proves, at the same instant: needs no belief that they came
+    /// from one clock.
+    pub bounds_each: BoundedTime,
+    /// Its samples, as indices into the samples that were grouped, oldest first.
+    pub samples: Vec<usize>,
+}
+
+impl Backend {
+    /// Bounds on its offset from the reference.
+    #[must_use]
+    pub fn offset(&self, reference: &BoundedTime) -> Interval<Offset> {
+        self.bounds.offset_from(reference)
+    }
+
+    /// What the samples prove about this clock.
+    ///
+    /// Where samples were told apart by contradiction only, one of another clock may be among them. An
+    /// intersection wholly beyond the limit still proves a clock beyond it (the sample with the extreme bound
+    /// came from one), but one within the limit proves nothing about the others; so then each sample by
+    /// itself has to be within.
+    #[must_use]
+    pub fn verdict(&self, reference: &BoundedTime, limits: &Limits) -> Verdict {
+        let together = judge(&self.offset(reference), limits);
+        match (self.evidence, together) {
+            (Evidence::OneClock, _) | (_, Verdict::Desynchronised) => together,
+            (Evidence::ToldApart, _) => match judge(&self.bounds_each.offset_from(reference), limits) {
+                Verdict::Desynchronised => Verdict::Undetermined,
+                each => each,
+            },
+        }
+    }
+}
+
+/// Groups samples of one address into the fewest clocks that explain them all.
+///
+/// Samples that name an instance are grouped by it. Those of one name, or of none, that no single clock can
+/// have given are split: the fewest instants that pierce all intervals are found from the left (the classic
+/// greedy algorithm for stabbing intervals), and each instant stands for one clock.
+#[must_use]
+pub fn group_by_clock(samples: &[Sample], reference: &BoundedTime, drift: Drift) -> Vec<Backend> {
+    let Some(at) = samples.iter().map(|sample| sample.received).max() else {
+        return Vec::new();
+    };
+    let mut names: Vec<Option<Arc<str>>> = Vec::new();
+    for sample in samples {
+        if !names.contains(&sample.instance) {
+            names.push(sample.instance.clone());
+        }
+    }
+    let mut backends = Vec::new();
+    for name in names {
+        let members: Vec<(usize, BoundedTime)> = samples
+            .iter()
+            .enumerate()
+            .filter(|(_, sample)| sample.instance == name)
+            .map(|(index, sample)| (index, sample.bounds(reference, drift).carried_to(at, drift)))
+            .collect();
+        backends.extend(split_contradictions(name.as_ref(), at, members));
+    }
+    backends
+}
+
+fn split_contradictions(
+    instance: Option<&Arc<str>>,
+    at: MonotonicInstant,
+    mut members: Vec<(usize, BoundedTime)>,
+) -> Vec<Backend> {
+    members.sort_by_key(|(index, bounds)| (bounds.shows.latest(), *index));
+    let mut groups: Vec<Vec<(usize, BoundedTime)>> = Vec::new();
+    let mut piercings = Vec::new();
+    for (index, bounds) in members {
+        // Sorted by upper end, so a sample either holds the last piercing instant or lies beyond it.
+        if piercings.last().is_some_and(|&instant| bounds.shows.contains(instant)) {
+            if let Some(group) = groups.last_mut() {
+                group.push((index, bounds));
+            }
+        } else {
+            piercings.push(bounds.shows.latest());
+            groups.push(vec![(index, bounds)]);
+        }
+    }
+    let evidence = if groups.len() > 1 { Evidence::ToldApart } else { Evidence::OneClock };
+    groups
+        .into_iter()
+        .map(|group| {
+            // A sample that fits two clocks must not shrink either. The first of each group fits one only.
+            let fits_one = |(_, bounds): &&(usize, BoundedTime)| {
+                piercings.iter().filter(|&&instant| bounds.shows.contains(instant)).count() == 1
+            };
+            let first = group[0].1.shows;
+            let together = group
+                .iter()
+                .filter(fits_one)
+                .fold(first, |all, (_, b)| all.intersection(&b.shows).unwrap_or(all));
+            let each = group.iter().fold(first, |all, (_, bounds)| all.hull(&bounds.shows));
+            let mut samples: Vec<usize> = group.iter().map(|(index, _)| *index).collect();
+            samples.sort_unstable();
+            Backend {
+                instance: instance.cloned(),
+                evidence,
+                bounds: BoundedTime { at, shows: together },
+                bounds_each: BoundedTime { at, shows: each },
+                samples,
+            }
+        })
+        .collect()
+}
+
+/// An upper bound on the chance that `connections` fresh connections met only `seen` backends although there
+/// is one more, when a balancer spreads them evenly and independently.
+///
+/// With n = seen + 1 equal backends, one given backend is missed with ((n − 1)/n)^connections; any of the n may
+/// be the missed one (union bound). A round-robin balancer does better than this.
+#[must_use]
+pub fn miss_probability(seen: usize, connections: u32) -> f64 {
+    if seen == 0 {
+        return 1.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a count of backends, far below 2^52")]
+    let (seen, all) = (seen as f64, seen as f64 + 1.0);
+    (all * (seen / all).powf(f64::from(connections))).min(1.0)
+}
+
+/// How many fresh connections make [`miss_probability`] at most `probability` (in 0..1, exclusive).
+#[must_use]
+pub fn connections_needed(seen: usize, probability: f64) -> u32 {
+    let mut connections = 1;
+    while seen > 0 && connections < 10_000 && miss_probability(seen, connections) > probability {
+        connections += 1;
+    }
+    connections
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::sample::{Reading, Shown};
+    use crate::time::UnixInstant;
+
+    const SECOND: i128 = 1_000_000_000;
+    const NOON: i128 = 1_795_521_600 * SECOND;
+
+    fn reference() -> BoundedTime {
+        BoundedTime { at: MonotonicInstant::ORIGIN, shows: Interval::point(UnixInstant::from_nanos(NOON)) }
+    }
+
+    /// A sample taken `at_millis` after noon whose clock, truncated to `step`, is ahead by `ahead_millis`.
+    fn sample(at_millis: u64, ahead_millis: i128, step: Duration, instance: Option<&str>) -> Sample {
+        let step_nanos = i128::try_from(step.as_nanos()).unwrap();
+        let sent = MonotonicInstant::after_origin(Duration::from_millis(at_millis));
+        let shown = NOON + sent.as_nanos() + ahead_millis * 1_000_000 + 100_000;
+        let earliest = shown.div_euclid(step_nanos) * step_nanos;
+        let shown = Interval::between(
+            UnixInstant::from_nanos(earliest),
+            UnixInstant::from_nanos(earliest + step_nanos),
+        );
+        Sample {
+            sent,
+            received: sent + Duration::from_micros(200),
+            reading: Reading { shown: Shown::Instant(shown), step },
+            instance: instance.map(Arc::from),
+            connection: 0,
+        }
+    }
+
+    const ONE_SECOND: Limits = Limits { max_offset: Duration::from_secs(1), warn_offset: None };
+
+    #[test]
+    fn named_instances_are_kept_apart_even_when_their_clocks_agree() {
+        let fine = Duration::from_nanos(1);
+        let samples =
+            [sample(0, 0, fine, Some("a")), sample(1, 0, fine, Some("b")), sample(2, 0, fine, Some("a"))];
+        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        assert_eq!(backends.len(), 2);
+        assert_eq!(backends[0].samples, [0, 2]);
+        assert!(backends.iter().all(|backend| backend.evidence == Evidence::OneClock));
+    }
+
+    #[test]
+    fn two_clocks_without_names_are_told_apart_and_not_averaged() {
+        let fine = Duration::from_nanos(1);
+        let samples: Vec<Sample> =
+            (0..6).map(|i| sample(i, if i % 2 == 0 { 0 } else { 3_000 }, fine, None)).collect();
+        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        assert_eq!(backends.len(), 2);
+        assert_eq!(backends[0].samples, [0, 2, 4]);
+        assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::InSync);
+        assert_eq!(backends[1].samples, [1, 3, 5]);
+        assert_eq!(backends[1].verdict(&reference(), &ONE_SECOND), Verdict::Desynchronised);
+    }
+
+    #[test]
+    fn a_vague_sample_that_fits_two_clocks_shrinks_neither() {
+        let fine = Duration::from_nanos(1);
+        let mut vague = sample(2, 0, Duration::from_secs(10), None);
+        vague.sent = vague.sent - Duration::from_secs(9);
+        let samples = [sample(0, 0, fine, None), sample(1, 3_000, fine, None), vague];
+        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        assert_eq!(backends.len(), 2);
+        assert!(backends.iter().all(|backend| backend.bounds.shows.width() < Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn once_two_nameless_clocks_are_known_a_vague_group_is_no_proof_of_being_in_sync() {
+        // Whole seconds: 0.5 s ahead and 1.4 s ahead overlap in part, and a third clock proves that there are
+        // several. The overlap alone would say “0.9 to 1.0 s ahead, OK”, which is true of neither.
+        let whole = Duration::from_secs(1);
+        let samples =
+            [sample(500, 500, whole, None), sample(500, 1_400, whole, None), sample(500, 9_000, whole, None)];
+        for backend in group_by_clock(&samples, &reference(), Drift::DISCIPLINED) {
+            assert_ne!(backend.verdict(&reference(), &ONE_SECOND), Verdict::InSync, "{backend:?}");
+        }
+    }
+
+    #[test]
+    fn one_process_whose_clock_was_stepped_contradicts_itself() {
+        let fine = Duration::from_nanos(1);
+        let samples = [sample(0, 0, fine, Some("a")), sample(1, 3_000, fine, Some("a"))];
+        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        assert_eq!(backends.len(), 2);
+        assert!(backends.iter().all(|backend| backend.evidence == Evidence::ToldApart));
+    }
+
+    #[test]
+    fn eight_connections_to_one_backend_leave_less_than_one_percent_for_a_second() {
+        assert_eq!(connections_needed(1, 0.01), 8);
+        assert!(miss_probability(1, 8) < 0.01 && miss_probability(1, 7) > 0.01);
+        assert_eq!(connections_needed(4, 0.01), 28);
+        assert!((miss_probability(0, 100) - 1.0).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,166 @@
+//! Closed intervals, and bounds on what a clock shows at an instant.
+
+use core::time::Duration;
+
+use crate::time::{Drift, MonotonicInstant, Offset, UnixInstant};
+
+/// All values from `earliest` to `latest`, both included; never empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Interval<T> {
+    earliest: T,
+    latest: T,
+}
+
+impl<T: Ord + Copy> Interval<T> {
+    /// The interval between two values, given in either order.
+    #[must_use]
+    pub fn between(one: T, other: T) -> Self {
+        Self { earliest: one.min(other), latest: one.max(other) }
+    }
+
+    /// The interval that holds one value.
+    #[must_use]
+    pub fn point(value: T) -> Self {
+        Self { earliest: value, latest: value }
+    }
+
+    /// Its lower end.
+    #[must_use]
+    pub fn earliest(&self) -> T {
+        self.earliest
+    }
+
+    /// Its upper end.
+    #[must_use]
+    pub fn latest(&self) -> T {
+        self.latest
+    }
+
+    /// Whether the value lies inside; the ends do.
+    #[must_use]
+    pub fn contains(&self, value: T) -> bool {
+        self.earliest <= value && value <= self.latest
+    }
+
+    /// Whether all of this interval lies inside the other.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        other.contains(self.earliest) && other.contains(self.latest)
+    }
+
+    /// What both hold; nothing when they are apart. Intervals that touch share that one value.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let earliest = self.earliest.max(other.earliest);
+        let latest = self.latest.min(other.latest);
+        (earliest <= latest).then_some(Self { earliest, latest })
+    }
+
+    /// The smallest interval that holds both.
+    #[must_use]
+    pub fn hull(&self, other: &Self) -> Self {
+        Self { earliest: self.earliest.min(other.earliest), latest: self.latest.max(other.latest) }
+    }
+}
+
+impl Interval<Offset> {
+    /// The middle: the estimate whose worst error is least.
+    #[must_use]
+    pub fn midpoint(&self) -> Offset {
+        Offset::from_nanos((self.earliest.as_nanos() + self.latest.as_nanos()).div_euclid(2))
+    }
+
+    /// The error bound of [`midpoint`](Self::midpoint): half of the width, rounded up.
+    #[must_use]
+    pub fn half_width(&self) -> Duration {
+        Offset::from_nanos((self.latest.as_nanos() - self.earliest.as_nanos() + 1) / 2).positive_part()
+    }
+}
+
+impl Interval<UnixInstant> {
+    /// How far its ends are apart.
+    #[must_use]
+    pub fn width(&self) -> Duration {
+        (self.latest - self.earliest).positive_part()
+    }
+
+    /// The interval moved by an offset.
+    #[must_use]
+    pub fn moved_by(&self, offset: Offset) -> Self {
+        Self { earliest: self.earliest + offset, latest: self.latest + offset }
+    }
+
+    /// The interval with `margin` more on both sides.
+    #[must_use]
+    pub fn widened_by(&self, margin: Offset) -> Self {
+        Self::between(self.earliest - margin, self.latest + margin)
+    }
+}
+
+/// Bounds on what one clock shows at one instant of the checker's monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoundedTime {
+    /// The instant that the bounds are for.
+    pub at: MonotonicInstant,
+    /// What the clock shows then lies in here.
+    pub shows: Interval<UnixInstant>,
+}
+
+impl BoundedTime {
+    /// The same knowledge at another instant, earlier or later. The clock goes on at about the rate of the
+    /// monotonic clock; `drift` bounds the difference, and widens the bounds.
+    #[must_use]
+    pub fn carried_to(&self, at: MonotonicInstant, drift: Drift) -> Self {
+        let elapsed = at - self.at;
+        let margin = drift.during(elapsed.magnitude());
+        Self { at, shows: self.shows.moved_by(elapsed).widened_by(margin) }
+    }
+
+    /// Bounds on the offset of this clock from `reference`, at this clock's instant. The reference is carried
+    /// there without widening: its own bound is expected to cover its drift over a round.
+    #[must_use]
+    pub fn offset_from(&self, reference: &Self) -> Interval<Offset> {
+        let reference = reference.carried_to(self.at, Drift::from_ppm(0));
+        Interval::between(
+            self.shows.earliest() - reference.shows.latest(),
+            self.shows.latest() - reference.shows.earliest(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offsets(earliest: i128, latest: i128) -> Interval<Offset> {
+        Interval::between(Offset::from_nanos(earliest), Offset::from_nanos(latest))
+    }
+
+    #[test]
+    fn intervals_that_touch_share_one_value_and_those_apart_none() {
+        assert_eq!(offsets(0, 5).intersection(&offsets(5, 9)), Some(offsets(5, 5)));
+        assert_eq!(offsets(0, 4).intersection(&offsets(5, 9)), None);
+        assert_eq!(offsets(0, 4).hull(&offsets(5, 9)), offsets(0, 9));
+    }
+
+    #[test]
+    fn estimate_and_bound_cover_the_interval_also_when_its_width_is_odd() {
+        for interval in [offsets(-3, 4), offsets(-4, 3), offsets(7, 7), offsets(-9, -2)] {
+            let middle = interval.midpoint().as_nanos();
+            let bound = i128::try_from(interval.half_width().as_nanos()).unwrap();
+            assert!(middle - bound <= interval.earliest().as_nanos(), "{interval:?}");
+            assert!(middle + bound >= interval.latest().as_nanos(), "{interval:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_carried_forward_or_back_are_widened_on_both_sides() {
+        let origin = MonotonicInstant::ORIGIN;
+        let noon = BoundedTime { at: origin, shows: Interval::point(UnixInstant::from_nanos(1_000_000)) };
+        let later = noon.carried_to(origin + Duration::from_millis(2), Drift::from_ppm(500));
+        assert_eq!(later.shows.earliest(), UnixInstant::from_nanos(3_000_000 - 1_000));
+        assert_eq!(later.shows.latest(), UnixInstant::from_nanos(3_000_000 + 1_000));
+        let back = later.carried_to(origin, Drift::from_ppm(500));
+        assert_eq!(back.shows.width(), Duration::from_micros(4));
+    }
+}

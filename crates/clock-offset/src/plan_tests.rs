@@ -1,0 +1,194 @@
+//! Rounds in a simulated world: a server with a known offset, a network with known delays, no real clock.
+
+use core::time::Duration;
+
+use super::*;
+use crate::sample::{Reading, Shown};
+use crate::time::UnixInstant;
+
+const SECOND: i128 = 1_000_000_000;
+const MILLI: i128 = 1_000_000;
+const NOON: i128 = 1_795_521_600 * SECOND + 123_456_789;
+
+/// A server whose clock is off by a known amount, behind a network with fixed delays.
+struct World {
+    offset: i128,
+    step: Duration,
+    out: Duration,
+    back: Duration,
+    keeps_open: bool,
+    /// Readings stay as they were at the first request.
+    frozen: bool,
+}
+
+impl World {
+    fn with_offset(offset: i128) -> Self {
+        let delay = Duration::from_micros(200);
+        Self {
+            offset,
+            step: Duration::from_nanos(1),
+            out: delay,
+            back: delay,
+            keeps_open: true,
+            frozen: false,
+        }
+    }
+
+    fn answer(&self, sent: MonotonicInstant, connection: u32, first: Option<&Sample>) -> Sample {
+        let step = i128::try_from(self.step.as_nanos()).unwrap();
+        let shown = NOON + (sent + self.out).as_nanos() + self.offset;
+        let earliest = shown.div_euclid(step) * step;
+        let shown =
+            Interval::between(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step));
+        let reading = match first {
+            Some(first) if self.frozen => first.reading,
+            _ => Reading { shown: Shown::Instant(shown), step: self.step },
+        };
+        Sample { sent, received: sent + self.out + self.back, reading, instance: None, connection }
+    }
+
+    /// Holds a whole round; returns why it stopped, what it proves, and how long it took.
+    fn round(&self, limit: Duration) -> (StopReason, Plan, Duration) {
+        self.round_against(limit, Interval::point(UnixInstant::from_nanos(NOON)))
+    }
+
+    fn round_against(
+        &self,
+        limit: Duration,
+        reference: Interval<UnixInstant>,
+    ) -> (StopReason, Plan, Duration) {
+        let rules = Rules {
+            limits: Limits { max_offset: limit, warn_offset: None },
+            drift: Drift::DISCIPLINED,
+            requests_per_connection: 2,
+            miss_probability: 0.01,
+            max_requests: 64,
+            last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
+        };
+        let mut plan = Plan::new(rules, BoundedTime { at: MonotonicInstant::ORIGIN, shows: reference });
+        let mut now = MonotonicInstant::ORIGIN;
+        let mut connection = 0;
+        loop {
+            match plan.next(now) {
+                Action::Stop(reason) => return (reason, plan, now.since(MonotonicInstant::ORIGIN)),
+                Action::Ask { over, at } => {
+                    if over == Connection::Fresh && !plan.samples().is_empty() {
+                        connection += 1;
+                    }
+                    let sample = self.answer(at, connection, plan.samples().first());
+                    now = sample.received;
+                    plan.record(sample, self.keeps_open);
+                }
+            }
+        }
+    }
+}
+
+fn only_backend(plan: &Plan) -> JudgedBackend {
+    let backends = plan.conclusion().backends;
+    assert_eq!(backends.len(), 1, "{backends:?}");
+    backends.into_iter().next().unwrap()
+}
+
+const ONE_SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_sharp_clock_is_judged_with_two_requests_on_each_of_eight_connections() {
+    let (reason, plan, took) = World::with_offset(3 * MILLI).round(ONE_SECOND);
+    assert_eq!(reason, StopReason::Decided);
+    assert_eq!(plan.samples().len(), 16);
+    assert_eq!(plan.conclusion().connections, 8);
+    assert!(took < Duration::from_millis(10), "{took:?}");
+    assert!(only_backend(&plan).offset.contains(Offset::from_nanos(3 * MILLI)));
+}
+
+#[test]
+fn a_server_that_closes_after_each_answer_is_asked_over_fresh_connections_only() {
+    let world = World { keeps_open: false, ..World::with_offset(0) };
+    let (reason, plan, _) = world.round(ONE_SECOND);
+    assert_eq!((reason, plan.samples().len()), (StopReason::Decided, 8));
+}
+
+#[test]
+fn whole_seconds_are_judged_by_requests_timed_to_the_edge() {
+    for offset in [-900, -600, -100, 0, 100, 500, 900, 950, -950] {
+        let world = World { step: ONE_SECOND, ..World::with_offset(offset * MILLI) };
+        let (reason, plan, took) = world.round(ONE_SECOND);
+        assert_eq!(reason, StopReason::Decided, "offset {offset} ms");
+        assert_eq!(only_backend(&plan).verdict, Verdict::InSync, "offset {offset} ms");
+        assert!(
+            plan.samples().len() <= 16 + 12 && took <= Duration::from_millis(7_500),
+            "{offset} ms: {took:?}"
+        );
+    }
+    for offset in [-3_000, -1_200, -1_050, 1_050, 1_200, 3_000] {
+        let world = World { step: ONE_SECOND, ..World::with_offset(offset * MILLI) };
+        let (reason, plan, _) = world.round(ONE_SECOND);
+        assert_eq!(reason, StopReason::Decided, "offset {offset} ms");
+        assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronised, "offset {offset} ms");
+    }
+}
+
+#[test]
+fn an_old_answer_from_a_cache_is_not_taken_for_a_slow_clock() {
+    let world = World { step: ONE_SECOND, frozen: true, ..World::with_offset(-40 * SECOND) };
+    let (reason, plan, _) = world.round(ONE_SECOND);
+    assert_eq!(reason, StopReason::Standstill);
+    assert!(plan.conclusion().standstill.is_some());
+}
+
+#[test]
+fn a_path_too_slow_for_the_limit_is_given_up_and_left_undetermined() {
+    let world =
+        World { out: Duration::from_millis(40), back: Duration::from_millis(1), ..World::with_offset(0) };
+    let (reason, plan, _) = world.round(Duration::from_millis(5));
+    assert_eq!(reason, StopReason::NoProgress);
+    assert_eq!(only_backend(&plan).verdict, Verdict::Undetermined);
+}
+
+#[test]
+fn a_reference_wider_than_the_limit_stops_the_round_before_it_wastes_requests() {
+    let noon = UnixInstant::from_nanos(NOON);
+    let wide = Interval::point(noon).widened_by(Offset::from_nanos(2 * SECOND));
+    let (reason, plan, _) = World::with_offset(0).round_against(ONE_SECOND, wide);
+    assert_eq!(reason, StopReason::ReferenceTooWide);
+    assert_eq!(plan.samples().len(), 16);
+    let (reason, plan, _) = World::with_offset(10 * SECOND).round_against(ONE_SECOND, wide);
+    assert_eq!(reason, StopReason::Decided);
+    assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronised);
+}
+
+#[test]
+fn no_request_is_begun_when_the_time_for_answers_has_gone() {
+    let world = World {
+        step: ONE_SECOND,
+        out: Duration::from_millis(900),
+        back: Duration::from_millis(900),
+        ..World::with_offset(0)
+    };
+    let (reason, plan, took) = world.round(Duration::from_millis(100));
+    assert_eq!(reason, StopReason::OutOfTime);
+    assert!(plan.samples().iter().all(|sample| sample.sent <= plan.rules.last_start));
+    assert!(took < Duration::from_secs(10));
+}
+
+#[test]
+fn a_lost_kept_connection_leads_to_a_fresh_one_and_is_counted() {
+    let rules = Rules {
+        limits: Limits { max_offset: ONE_SECOND, warn_offset: None },
+        drift: Drift::DISCIPLINED,
+        requests_per_connection: 5,
+        miss_probability: 0.01,
+        max_requests: 2,
+        last_start: MonotonicInstant::after_origin(ONE_SECOND),
+    };
+    let reference =
+        BoundedTime { at: MonotonicInstant::ORIGIN, shows: Interval::point(UnixInstant::from_nanos(NOON)) };
+    let mut plan = Plan::new(rules, reference);
+    let sample = World::with_offset(0).answer(MonotonicInstant::ORIGIN, 0, None);
+    let now = sample.received;
+    plan.record(sample, true);
+    assert_eq!(plan.next(now), Action::Ask { over: Connection::Kept, at: now });
+    plan.kept_connection_was_lost();
+    assert_eq!(plan.next(now), Action::Stop(StopReason::RequestsSpent));
+}

@@ -1,0 +1,110 @@
+//! Answers that do not move while time passes: a cache in between, or a clock that stands still.
+
+use core::time::Duration;
+
+use crate::sample::Sample;
+use crate::time::Drift;
+
+/// Two answers that say the same although a moving clock cannot have said it twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standstill {
+    /// Index of the earlier sample.
+    pub first: usize,
+    /// Index of the later one.
+    pub last: usize,
+    /// The least time that passed between the two readings.
+    pub elapsed: Duration,
+}
+
+/// Looks for a clock that stands still.
+///
+/// A moving clock leaves a reading of width w after at most w of its own time. So the same reading, longer
+/// than that apart, was not taken anew. Between samples that name no instance, two clocks with different
+/// offsets may say the same one after the other; there all samples have to agree.
+#[must_use]
+pub fn standstill(samples: &[Sample], drift: Drift) -> Option<Standstill> {
+    samples.iter().enumerate().find_map(|(first, earlier)| {
+        let same_clock = |later: &&Sample| later.instance == earlier.instance;
+        let nameless_and_moving = earlier.instance.is_none()
+            && samples.iter().filter(same_clock).any(|other| other.reading != earlier.reading);
+        if nameless_and_moving {
+            return None;
+        }
+        samples.iter().enumerate().skip(first + 1).find_map(|(last, later)| {
+            let elapsed = later.sent.since(earlier.received);
+            let repeated = same_clock(&later)
+                && later.reading == earlier.reading
+                && elapsed > longest_stay(earlier, drift);
+            repeated.then_some(Standstill { first, last, elapsed })
+        })
+    })
+}
+
+/// How long a moving clock can show one reading, on the checker's clock: w / (1 − drift), which for any
+/// drift below one half is less than w + 2 · drift · w.
+pub(crate) fn longest_stay(sample: &Sample, drift: Drift) -> Duration {
+    let width = sample.reading.width();
+    width + drift.during(width * 2).positive_part()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::interval::Interval;
+    use crate::sample::{Reading, Shown};
+    use crate::time::{MonotonicInstant, UnixInstant};
+
+    fn sample(at_millis: u64, shown_millis: i128, width: Duration, instance: Option<&str>) -> Sample {
+        let earliest = shown_millis * 1_000_000;
+        let latest = earliest + i128::try_from(width.as_nanos()).unwrap();
+        let shown = Interval::between(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest));
+        let sent = MonotonicInstant::after_origin(Duration::from_millis(at_millis));
+        Sample {
+            sent,
+            received: sent + Duration::from_micros(100),
+            reading: Reading { shown: Shown::Instant(shown), step: width },
+            instance: instance.map(Arc::from),
+            connection: 0,
+        }
+    }
+
+    const FINE: Duration = Duration::from_nanos(1);
+    const WHOLE: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_same_nanosecond_twice_is_a_standstill() {
+        let samples = [sample(0, 7, FINE, Some("a")), sample(1, 7, FINE, Some("a"))];
+        assert!(standstill(&samples, Drift::DISCIPLINED).is_some_and(|found| found.last == 1));
+    }
+
+    #[test]
+    fn the_same_second_twice_within_that_second_is_not() {
+        let samples = [sample(0, 7_000, WHOLE, None), sample(990, 7_000, WHOLE, None)];
+        assert_eq!(standstill(&samples, Drift::DISCIPLINED), None);
+        let samples = [sample(0, 7_000, WHOLE, None), sample(1_002, 7_000, WHOLE, None)];
+        assert!(standstill(&samples, Drift::DISCIPLINED).is_some());
+    }
+
+    #[test]
+    fn two_nameless_clocks_that_say_the_same_one_after_the_other_move() {
+        let samples =
+            [sample(0, 7_000, WHOLE, None), sample(1, 4_000, WHOLE, None), sample(3_000, 7_000, WHOLE, None)];
+        assert_eq!(standstill(&samples, Drift::DISCIPLINED), None);
+    }
+
+    #[test]
+    fn one_frozen_instance_among_moving_ones_is_found() {
+        let samples = [
+            sample(0, 0, FINE, Some("moving")),
+            sample(1, 9, FINE, Some("frozen")),
+            sample(2, 2, FINE, Some("moving")),
+            sample(3, 9, FINE, Some("frozen")),
+        ];
+        assert_eq!(
+            standstill(&samples, Drift::DISCIPLINED).map(|found| (found.first, found.last)),
+            Some((1, 3))
+        );
+    }
+}

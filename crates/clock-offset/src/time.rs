@@ -1,0 +1,239 @@
+//! Instants, signed offsets and drift. They are different types so that none is taken for another; all
+//! count whole nanoseconds, so that sums are exact. Unsigned lengths of time are [`core::time::Duration`].
+
+use core::ops::{Add, Sub};
+use core::time::Duration;
+
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+/// Nanoseconds of a civil day without a leap second.
+pub(crate) const NANOS_PER_DAY: i128 = 86_400 * NANOS_PER_SECOND;
+
+fn nanos(duration: Duration) -> i128 {
+    // At most 2^64 seconds of 10^9 nanoseconds: far inside i128.
+    duration.as_nanos().cast_signed()
+}
+
+/// An instant on the checker's monotonic clock, in nanoseconds since an origin that the caller chose
+/// (usually the begin of the round). It never jumps, whatever happens to the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MonotonicInstant(i128);
+
+impl MonotonicInstant {
+    /// The origin itself.
+    pub const ORIGIN: Self = Self(0);
+
+    /// The instant `since_origin` after the origin.
+    #[must_use]
+    pub fn after_origin(since_origin: Duration) -> Self {
+        Self(nanos(since_origin))
+    }
+
+    /// How long `earlier` was before this instant; zero when it was not before.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Offset(self.0 - earlier.0).positive_part()
+    }
+
+    /// Nanoseconds since the origin.
+    #[must_use]
+    pub fn as_nanos(self) -> i128 {
+        self.0
+    }
+}
+
+impl Add<Duration> for MonotonicInstant {
+    type Output = Self;
+    fn add(self, length: Duration) -> Self {
+        Self(self.0 + nanos(length))
+    }
+}
+
+impl Sub<Duration> for MonotonicInstant {
+    type Output = Self;
+    fn sub(self, length: Duration) -> Self {
+        Self(self.0 - nanos(length))
+    }
+}
+
+impl Sub for MonotonicInstant {
+    type Output = Offset;
+    fn sub(self, other: Self) -> Offset {
+        Offset(self.0 - other.0)
+    }
+}
+
+/// What a clock shows: nanoseconds since 1970-01-01T00:00:00Z on the POSIX scale (leap seconds not counted).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixInstant(i128);
+
+impl UnixInstant {
+    /// The instant that many nanoseconds after the epoch (before it, when negative).
+    #[must_use]
+    pub const fn from_nanos(nanos: i128) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the epoch.
+    #[must_use]
+    pub const fn as_nanos(self) -> i128 {
+        self.0
+    }
+}
+
+impl Add<Offset> for UnixInstant {
+    type Output = Self;
+    fn add(self, offset: Offset) -> Self {
+        Self(self.0 + offset.0)
+    }
+}
+
+impl Sub<Offset> for UnixInstant {
+    type Output = Self;
+    fn sub(self, offset: Offset) -> Self {
+        Self(self.0 - offset.0)
+    }
+}
+
+impl Sub for UnixInstant {
+    type Output = Offset;
+    fn sub(self, other: Self) -> Offset {
+        Offset(self.0 - other.0)
+    }
+}
+
+/// A time of day in UTC without its date: nanoseconds since midnight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeOfDay(i128);
+
+impl TimeOfDay {
+    /// The time of day that many nanoseconds after midnight.
+    #[must_use]
+    pub const fn from_nanos(since_midnight: i128) -> Self {
+        Self(since_midnight)
+    }
+
+    /// Nanoseconds since midnight.
+    #[must_use]
+    pub const fn as_nanos(self) -> i128 {
+        self.0
+    }
+}
+
+/// A signed difference between two clocks or instants, in nanoseconds.
+///
+/// Sign convention, everywhere in this project: **offset = server − reference**, positive when the server is
+/// ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offset(i128);
+
+impl Offset {
+    /// No difference.
+    pub const ZERO: Self = Self(0);
+
+    /// A difference of that many nanoseconds.
+    #[must_use]
+    pub const fn from_nanos(nanos: i128) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds, with sign.
+    #[must_use]
+    pub const fn as_nanos(self) -> i128 {
+        self.0
+    }
+
+    /// The difference without its sign. Saturates at [`Duration::MAX`] (10¹¹ years).
+    #[must_use]
+    pub fn magnitude(self) -> Duration {
+        let nanos = self.0.unsigned_abs();
+        let per_second = NANOS_PER_SECOND.unsigned_abs();
+        u64::try_from(nanos / per_second).map_or(Duration::MAX, |seconds| {
+            let subsecond = u32::try_from(nanos % per_second).unwrap_or(u32::MAX);
+            Duration::new(seconds, subsecond)
+        })
+    }
+
+    /// The difference when it is positive, else zero.
+    #[must_use]
+    pub fn positive_part(self) -> Duration {
+        if self.0 > 0 { self.magnitude() } else { Duration::ZERO }
+    }
+}
+
+impl From<Duration> for Offset {
+    fn from(length: Duration) -> Self {
+        Self(nanos(length))
+    }
+}
+
+impl Add for Offset {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl Sub for Offset {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+}
+
+impl core::ops::Neg for Offset {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+/// A bound on how fast two clocks may run apart: parts per million of elapsed time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drift {
+    ppm: u32,
+}
+
+impl Drift {
+    /// 500 ppm: the most by which the kernel and NTP let a disciplined clock run fast or slow (RFC 5905,
+    /// `MAXFREQ`). Clocks that are slewed faster than that (chronyd may, after a large error) show up as
+    /// samples that contradict each other.
+    pub const DISCIPLINED: Self = Self { ppm: 500 };
+
+    /// A bound of that many parts per million.
+    #[must_use]
+    pub const fn from_ppm(ppm: u32) -> Self {
+        Self { ppm }
+    }
+
+    /// How far the clocks may have run apart during `elapsed`; rounded up, so that the bound stays a bound.
+    #[must_use]
+    pub fn during(self, elapsed: Duration) -> Offset {
+        let product = nanos(elapsed) * i128::from(self.ppm);
+        Offset((product + 999_999) / 1_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_keeps_its_sign_and_its_magnitude_apart() {
+        let behind = UnixInstant::from_nanos(5) - UnixInstant::from_nanos(12);
+        assert_eq!(behind, Offset::from_nanos(-7));
+        assert_eq!(behind.magnitude(), Duration::from_nanos(7));
+        assert_eq!(behind.positive_part(), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_absurd_offset_saturates_and_does_not_wrap() {
+        assert_eq!(Offset::from_nanos(i128::MIN + 1).magnitude(), Duration::MAX);
+    }
+
+    #[test]
+    fn drift_is_rounded_up() {
+        assert_eq!(Drift::DISCIPLINED.during(Duration::from_secs(1)), Offset::from_nanos(500_000));
+        assert_eq!(Drift::DISCIPLINED.during(Duration::from_nanos(1)), Offset::from_nanos(1));
+        assert_eq!(Drift::DISCIPLINED.during(Duration::ZERO), Offset::ZERO);
+    }
+}

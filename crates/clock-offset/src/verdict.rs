@@ -1,0 +1,134 @@
+//! Bounds on an offset against the limits.
+
+use core::time::Duration;
+
+use crate::interval::Interval;
+use crate::time::Offset;
+
+/// How far a clock may be off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// More than this, in either direction, is wrong. Exactly this is right.
+    pub max_offset: Duration,
+    /// More than this deserves a warning.
+    pub warn_offset: Option<Duration>,
+}
+
+/// What the bounds prove. The order is that of severity for a reader: see [`Verdict::worse`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// All of the interval is within every limit.
+    InSync,
+    /// All of it is within the maximum, but not all of it within the warning limit.
+    NotWithinWarning,
+    /// It straddles the maximum: more precision is needed.
+    Undetermined,
+    /// All of it is beyond the maximum.
+    Desynchronised,
+}
+
+impl Verdict {
+    /// The one that a reader must hear of first: a proven fault, then not knowing, then a warning.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let rank = |verdict| match verdict {
+            Self::InSync => 0,
+            Self::NotWithinWarning => 1,
+            Self::Undetermined => 2,
+            Self::Desynchronised => 3,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
+/// Judges an offset that is known to lie in `offset`. A verdict other than [`Verdict::Undetermined`] is a
+/// proof: it holds for every value in the interval (for the warning limit: `InSync` is one).
+#[must_use]
+pub fn judge(offset: &Interval<Offset>, limits: &Limits) -> Verdict {
+    let allowed = within(limits.max_offset);
+    if offset.intersection(&allowed).is_none() {
+        Verdict::Desynchronised
+    } else if !offset.is_within(&allowed) {
+        Verdict::Undetermined
+    } else if limits.warn_offset.is_some_and(|warn| !offset.is_within(&within(warn))) {
+        Verdict::NotWithinWarning
+    } else {
+        Verdict::InSync
+    }
+}
+
+/// The offsets that a limit allows: both ends included (“not more than 1 second”).
+#[must_use]
+pub fn within(limit: Duration) -> Interval<Offset> {
+    Interval::between(-Offset::from(limit), Offset::from(limit))
+}
+
+/// Offsets of civil time zones are multiples of 15 minutes, at most 14 hours (IANA time zone database).
+const ZONE_STEP: i128 = 15 * 60 * 1_000_000_000;
+const ZONE_STEPS_MAX: i128 = 14 * 4;
+/// A clock that shows local time is usually right otherwise; so the rest must be small.
+const ZONE_REST_MAX: i128 = 5_000_000_000;
+
+/// Whether the offset looks like a clock that shows local time as if it were UTC: then the multiple of
+/// 15 minutes that it is near to.
+#[must_use]
+pub fn resembles_time_zone(offset: &Interval<Offset>) -> Option<Offset> {
+    let nanos = offset.midpoint().as_nanos();
+    let steps = (nanos + ZONE_STEP / 2).div_euclid(ZONE_STEP);
+    let rest = (nanos - steps * ZONE_STEP).abs();
+    (steps != 0 && steps.abs() <= ZONE_STEPS_MAX && rest <= ZONE_REST_MAX)
+        .then(|| Offset::from_nanos(steps * ZONE_STEP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(earliest: i128, latest: i128) -> Interval<Offset> {
+        Interval::between(Offset::from_nanos(earliest * 1_000_000), Offset::from_nanos(latest * 1_000_000))
+    }
+
+    const ONE_SECOND: Limits = Limits { max_offset: Duration::from_secs(1), warn_offset: None };
+
+    #[test]
+    fn exactly_at_the_limit_is_still_in_sync_on_both_sides() {
+        assert_eq!(judge(&millis(1_000, 1_000), &ONE_SECOND), Verdict::InSync);
+        assert_eq!(judge(&millis(-1_000, -1_000), &ONE_SECOND), Verdict::InSync);
+        let beyond = Interval::point(Offset::from_nanos(1_000_000_001));
+        assert_eq!(judge(&beyond, &ONE_SECOND), Verdict::Desynchronised);
+        let behind = Interval::point(Offset::from_nanos(-1_000_000_001));
+        assert_eq!(judge(&behind, &ONE_SECOND), Verdict::Desynchronised);
+    }
+
+    #[test]
+    fn an_interval_that_straddles_the_limit_proves_nothing() {
+        for straddling in
+            [millis(900, 1_100), millis(-1_100, -900), millis(-5_000, 5_000), millis(1_000, 1_001)]
+        {
+            assert_eq!(judge(&straddling, &ONE_SECOND), Verdict::Undetermined, "{straddling:?}");
+        }
+    }
+
+    #[test]
+    fn the_warning_limit_is_judged_inside_of_the_maximum_only() {
+        let limits = Limits { warn_offset: Some(Duration::from_millis(500)), ..ONE_SECOND };
+        assert_eq!(judge(&millis(-500, 500), &limits), Verdict::InSync);
+        assert_eq!(judge(&millis(400, 600), &limits), Verdict::NotWithinWarning);
+        assert_eq!(judge(&millis(700, 800), &limits), Verdict::NotWithinWarning);
+        assert_eq!(judge(&millis(700, 1_800), &limits), Verdict::Undetermined);
+        assert_eq!(judge(&millis(-1_800, -1_700), &limits), Verdict::Desynchronised);
+    }
+
+    #[test]
+    fn whole_quarters_of_an_hour_look_like_a_time_zone_and_others_do_not() {
+        let hour = 3_600_000;
+        assert_eq!(
+            resembles_time_zone(&millis(hour - 300, hour + 700)),
+            Some(Offset::from(Duration::from_secs(3_600)))
+        );
+        assert!(resembles_time_zone(&millis(-12_600_000, -12_600_000)).is_some());
+        assert!(resembles_time_zone(&millis(-300, 700)).is_none());
+        assert!(resembles_time_zone(&millis(hour + 60_000, hour + 60_001)).is_none());
+        assert!(resembles_time_zone(&millis(15 * hour, 15 * hour)).is_none());
+    }
+}

@@ -1,0 +1,240 @@
+//! For any network, resolution, drift and offset: the interval holds the truth, and a verdict is never wrong.
+//!
+//! A random world is drawn, whole rounds are held in it by the plan itself, and what it concludes is compared
+//! with what only the world knows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock_offset::{
+    Action, BoundedTime, Connection, Drift, Interval, Limits, MonotonicInstant, Offset, Plan, Reading, Rules,
+    Sample, Shown, TimeOfDay, UnixInstant, Verdict,
+};
+use proptest::prelude::*;
+
+const SECOND: i128 = 1_000_000_000;
+const DAY: i128 = 86_400 * SECOND;
+const NOON: i128 = 1_795_521_600 * SECOND;
+
+/// A server clock: at the origin of the round it is off by `offset`, and it runs fast by `rate_ppm`.
+#[derive(Debug, Clone, Copy)]
+struct ServerClock {
+    offset: i128,
+    rate_ppm: i128,
+}
+
+impl ServerClock {
+    /// True offset at a monotonic instant.
+    fn offset_at(self, nanos: i128) -> i128 {
+        self.offset + nanos * self.rate_ppm / 1_000_000
+    }
+}
+
+#[derive(Debug, Clone)]
+struct World {
+    clocks: Vec<ServerClock>,
+    named: bool,
+    /// Which clock answers the nth request, modulo its length.
+    turns: Vec<usize>,
+    /// Delay to the server and back of the nth request, in nanoseconds, modulo its length.
+    delays: Vec<(u64, u64)>,
+    step: i128,
+    date_is_said: bool,
+    keeps_open: bool,
+    phase: i128,
+    /// How far the reference's bounds lie below and above the truth.
+    reference_slack: (i128, i128),
+    limit: u64,
+    requests_per_connection: u32,
+}
+
+impl World {
+    fn reference(&self) -> BoundedTime {
+        let truth = NOON + self.phase;
+        let bounds = Interval::between(
+            UnixInstant::from_nanos(truth - self.reference_slack.0),
+            UnixInstant::from_nanos(truth + self.reference_slack.1),
+        );
+        BoundedTime { at: MonotonicInstant::ORIGIN, shows: bounds }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { max_offset: Duration::from_nanos(self.limit), warn_offset: None }
+    }
+
+    /// The nth request, sent at an instant; also which clock gave the answer.
+    fn answer(&self, nth: usize, sent: MonotonicInstant, connection: u32) -> (Sample, usize) {
+        let (out, back) = self.delays[nth % self.delays.len()];
+        let which = self.turns[nth % self.turns.len()] % self.clocks.len();
+        let read_at = sent.as_nanos() + i128::from(out);
+        let shown = NOON + self.phase + read_at + self.clocks[which].offset_at(read_at);
+        let earliest = shown.div_euclid(self.step) * self.step;
+        let shown = if self.date_is_said {
+            let (from, to) =
+                (UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + self.step));
+            Shown::Instant(Interval::between(from, to))
+        } else {
+            let of_day = earliest.rem_euclid(DAY);
+            let (from, to) = (TimeOfDay::from_nanos(of_day), TimeOfDay::from_nanos(of_day + self.step));
+            Shown::TimeOfDay(Interval::between(from, to))
+        };
+        let step = Duration::from_nanos(u64::try_from(self.step).expect("steps are positive"));
+        let sample = Sample {
+            sent,
+            received: sent + Duration::from_nanos(out) + Duration::from_nanos(back),
+            reading: Reading { shown, step },
+            instance: self.named.then(|| Arc::from(format!("instance-{which}"))),
+            connection,
+        };
+        (sample, which)
+    }
+
+    /// Holds a round; returns the plan and, for each sample, the clock that gave it.
+    fn round(&self) -> (Plan, Vec<usize>) {
+        let rules = Rules {
+            limits: self.limits(),
+            drift: Drift::DISCIPLINED,
+            requests_per_connection: self.requests_per_connection,
+            miss_probability: 0.01,
+            max_requests: 64,
+            last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
+        };
+        let mut plan = Plan::new(rules, self.reference());
+        let mut now = MonotonicInstant::ORIGIN;
+        let (mut connection, mut givers) = (0, Vec::new());
+        while let Action::Ask { over, at } = plan.next(now) {
+            if over == Connection::Fresh && !givers.is_empty() {
+                connection += 1;
+            }
+            assert!(at >= now && at <= rules.last_start && givers.len() < 64);
+            let (sample, giver) = self.answer(givers.len(), at, connection);
+            now = sample.received;
+            givers.push(giver);
+            plan.record(sample, self.keeps_open);
+        }
+        (plan, givers)
+    }
+}
+
+/// Delays from none to half a minute, most of them short, in each direction on its own.
+fn delay() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 0..2_000_000_u64, 3 => 0..200_000_000_u64, 1 => 0..30_000_000_000_u64]
+}
+
+/// Offsets anywhere, and again and again close to the limit, where a mistake would show.
+fn offset(limit: u64) -> impl Strategy<Value = i128> {
+    let limit = i128::from(limit);
+    let near = prop_oneof![Just(0_i128), -1_000..1_000_i128, -50_000_000..50_000_000_i128];
+    prop_oneof![
+        (prop_oneof![Just(1_i128), Just(-1)], near).prop_map(move |(side, near)| side * limit + near),
+        -5 * SECOND..5 * SECOND,
+        -11 * 3_600 * SECOND..11 * 3_600 * SECOND,
+    ]
+}
+
+fn step() -> impl Strategy<Value = i128> {
+    prop_oneof![Just(1_i128), Just(1_000), Just(1_000_000), Just(100_000_000), Just(SECOND)]
+}
+
+prop_compose! {
+    fn worlds(clocks: std::ops::Range<usize>)(
+        limit in prop_oneof![3 => Just(1_000_000_000_u64), 1 => 1_000..3_000_000_000_u64],
+    )(
+        clocks in prop::collection::vec((offset(limit), -500..=500_i128), clocks.clone()),
+        named in any::<bool>(),
+        turns in prop::collection::vec(0..4_usize, 1..9),
+        delays in prop::collection::vec((delay(), delay()), 1..9),
+        step in step(),
+        (date_is_said, keeps_open) in any::<(bool, bool)>(),
+        phase in 0..DAY,
+        reference_slack in prop_oneof![2 => Just((0, 0)), 1 => (0..SECOND, 0..SECOND)],
+        requests_per_connection in 1..4_u32,
+        limit in Just(limit),
+    ) -> World {
+        let clocks = clocks.into_iter().map(|(offset, rate_ppm)| ServerClock { offset, rate_ppm }).collect();
+        World {
+            clocks, named, turns, delays, step, date_is_said, keeps_open, phase, reference_slack, limit,
+            requests_per_connection,
+        }
+    }
+}
+
+fn is_within(offset: i128, limit: u64) -> bool {
+    offset.abs() <= i128::from(limit)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_interval_of_a_single_clock_always_holds_the_truth_and_its_verdict_is_never_wrong(world in worlds(1..2)) {
+        let (plan, _) = world.round();
+        let conclusion = plan.conclusion();
+        prop_assert_eq!(conclusion.backends.len(), 1, "one clock never looks like two");
+        prop_assert!(conclusion.standstill.is_none(), "a moving clock never looks frozen");
+        let judged = &conclusion.backends[0];
+        let truth = world.clocks[0].offset_at(judged.backend.bounds.at.as_nanos());
+        prop_assert!(judged.offset.contains(Offset::from_nanos(truth)), "{} not in {:?}", truth, judged.offset);
+        match judged.verdict {
+            Verdict::InSync => prop_assert!(is_within(truth, world.limit)),
+            Verdict::Desynchronised => prop_assert!(!is_within(truth, world.limit)),
+            Verdict::Undetermined => {}
+            Verdict::NotWithinWarning => prop_assert!(false, "no warning limit was set"),
+        }
+    }
+
+    #[test]
+    fn backends_with_names_are_each_judged_rightly(mut world in worlds(1..5)) {
+        world.named = true;
+        let (plan, givers) = world.round();
+        for judged in plan.conclusion().backends {
+            let clock = world.clocks[givers[judged.backend.samples[0]]];
+            let truth = clock.offset_at(judged.backend.bounds.at.as_nanos());
+            prop_assert!(judged.offset.contains(Offset::from_nanos(truth)));
+            prop_assert!(judged.verdict != Verdict::InSync || is_within(truth, world.limit));
+            prop_assert!(judged.verdict != Verdict::Desynchronised || !is_within(truth, world.limit));
+        }
+    }
+
+    #[test]
+    fn without_names_a_verdict_of_desynchronised_still_means_that_one_clock_is(mut world in worlds(2..5)) {
+        world.named = false;
+        let (plan, givers) = world.round();
+        let conclusion = plan.conclusion();
+        if conclusion.backends.iter().any(|judged| judged.verdict == Verdict::Desynchronised) {
+            let at = conclusion.backends[0].backend.bounds.at.as_nanos();
+            prop_assert!(givers.iter().any(|&giver| !is_within(world.clocks[giver].offset_at(at), world.limit)));
+        }
+    }
+
+    #[test]
+    fn once_nameless_clocks_contradict_each_other_all_in_sync_means_that_all_are(mut world in worlds(2..5)) {
+        world.named = false;
+        let (plan, givers) = world.round();
+        let conclusion = plan.conclusion();
+        let all_in_sync = conclusion.backends.iter().all(|judged| judged.verdict == Verdict::InSync);
+        if conclusion.backends.len() > 1 && all_in_sync {
+            let at = conclusion.backends[0].backend.bounds.at.as_nanos();
+            prop_assert!(givers.iter().all(|&giver| is_within(world.clocks[giver].offset_at(at), world.limit)));
+        }
+    }
+
+    #[test]
+    fn exactly_the_limit_is_never_called_desynchronised(mut world in worlds(1..2), ahead in any::<bool>()) {
+        let limit = i128::from(world.limit);
+        world.clocks[0] = ServerClock { offset: if ahead { limit } else { -limit }, rate_ppm: 0 };
+        let (plan, _) = world.round();
+        prop_assert_ne!(plan.conclusion().backends[0].verdict, Verdict::Desynchronised);
+    }
+
+    #[test]
+    fn more_samples_never_widen_what_was_known_at_their_instant(world in worlds(1..2)) {
+        let (plan, _) = world.round();
+        let reference = world.reference();
+        let whole = plan.conclusion().backends[0].backend.bounds;
+        for sample in plan.samples() {
+            let alone = sample.bounds(&reference, Drift::DISCIPLINED).carried_to(whole.at, Drift::DISCIPLINED);
+            prop_assert!(whole.shows.is_within(&alone.shows));
+        }
+    }
+}
