@@ -187,7 +187,7 @@ mod tests {
         Sample {
             sent,
             received: sent + Duration::from_micros(200),
-            reading: Reading { shown: Shown::Instant(shown), step },
+            reading: Reading { shown: Shown::Instant(shown), step, may_lag: Duration::ZERO },
             instance: instance.map(Arc::from),
             connection: 0,
         }

@@ -68,8 +68,8 @@ pub enum StopReason {
     Standstill,
     /// The last requests did not narrow the interval: the path is too slow for the limit.
     NoProgress,
-    /// The reference is known too poorly: no answer of the server could decide.
-    ReferenceTooWide,
+    /// The reference is known too poorly, or the answers may lag too much: none of them could decide.
+    Undecidable,
     /// [`Rules::max_requests`] are spent.
     RequestsSpent,
     /// [`Rules::last_start`] has passed.
@@ -268,34 +268,41 @@ impl Plan {
     }
 
     fn narrowing(&self, backend: &Backend, now: MonotonicInstant) -> Result<MonotonicInstant, StopReason> {
-        let cuts =
-            Cuts::of(&self.reference.carried_to(backend.bounds.at, Drift::from_ppm(0)), &self.rules.limits);
-        if !cuts.can_decide(&backend.bounds.shows) {
-            return Err(StopReason::ReferenceTooWide);
-        }
         let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
         let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
+        let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
         let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
-        let path_is_the_limit =
-            step < COARSE_STEP || step < round_trip || backend.bounds.shows.width() < round_trip * 4;
-        if path_is_the_limit && self.makes_no_progress(backend) {
-            return Err(StopReason::NoProgress);
+
+        let reference = self.reference.carried_to(backend.bounds.at, Drift::from_ppm(0));
+        let apparent = self.apparent_bounds(backend);
+        let (cuts, bounds) = match apparent {
+            Some(apparent) => (Cuts::of(&reference, &self.rules.limits, lag), apparent),
+            None => (Cuts::of(&reference, &self.rules.limits, Duration::ZERO), backend.bounds),
+        };
+        if !cuts.can_decide(&bounds.shows) {
+            return Err(StopReason::Undecidable);
         }
         if step < COARSE_STEP || step < round_trip {
-            return Ok(now);
+            // The path is what makes the interval wide: any request may be the lucky one.
+            return if self.makes_no_progress(backend) { Err(StopReason::NoProgress) } else { Ok(now) };
         }
-        let bounds = backend.bounds;
+        if bounds.shows.width() < round_trip * 4 {
+            return Err(StopReason::NoProgress);
+        }
         let split = cuts.best_split(&bounds.shows, Offset::from(round_trip));
-        // The clock shows `split` at bounds.at if the split is the truth. It is asked when it would then show
-        // the next multiple of the step: the reading says whether it has passed it.
-        let step = i128::try_from(step.as_nanos()).unwrap_or(i128::MAX);
-        let until_edge = (-split.as_nanos()).rem_euclid(step);
-        let travel = round_trip / 2;
-        let aimed = bounds.at + Offset::from_nanos(until_edge).positive_part() - travel;
-        let missed_by = (now - aimed).positive_part();
-        let whole_steps = missed_by.as_nanos().cast_signed().div_euclid(step)
-            + i128::from(missed_by.as_nanos().cast_signed().rem_euclid(step) > 0);
-        Ok(aimed + Offset::from_nanos(whole_steps * step).positive_part())
+        Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
+    }
+
+    /// The intersection of the apparent clock's bounds, when the samples agree on one.
+    fn apparent_bounds(&self, backend: &Backend) -> Option<BoundedTime> {
+        let (at, drift) = (backend.bounds.at, self.rules.drift);
+        let bounds_of = |&index: &usize| {
+            self.samples[index].apparent_bounds(&self.reference, drift).carried_to(at, drift).shows
+        };
+        let mut all = backend.samples.iter().map(bounds_of);
+        let first = all.next()?;
+        let shows = all.try_fold(first, |together, bounds| together.intersection(&bounds))?;
+        Some(BoundedTime { at, shows })
     }
 
     /// Whether the last [`PATIENCE`] samples of this backend took less than a twentieth off its interval.
@@ -314,8 +321,25 @@ impl Plan {
     }
 }
 
-/// The server times at which the verdict changes, at one instant; the reference's own width lies between the
-/// pairs.
+/// When to send a request so that it is read as the clock passes a multiple of `step`, if the clock shows
+/// `split` at the instant `at`: then the reading says on which side of the split the clock is. Not before `now`.
+fn edge_at(
+    split: UnixInstant,
+    at: MonotonicInstant,
+    step: Duration,
+    travel: Duration,
+    now: MonotonicInstant,
+) -> MonotonicInstant {
+    let step = i128::try_from(step.as_nanos()).unwrap_or(i128::MAX);
+    let until_edge = (-split.as_nanos()).rem_euclid(step);
+    let aimed = at + Offset::from_nanos(until_edge).positive_part() - travel;
+    let late_by = (now - aimed).as_nanos().max(0);
+    let steps_later = (late_by + step - 1).div_euclid(step);
+    aimed + Offset::from_nanos(steps_later * step).positive_part()
+}
+
+/// The server times at which the verdict changes, at one instant; the reference's own width, and the lag of
+/// answers, lie between the pairs.
 struct Cuts {
     /// Below this: proven behind.
     behind: UnixInstant,
@@ -327,12 +351,14 @@ struct Cuts {
 }
 
 impl Cuts {
-    fn of(reference: &BoundedTime, limits: &Limits) -> Self {
+    /// The cuts for a clock of which an apparent time is known that may lag it by `lag`.
+    fn of(reference: &BoundedTime, limits: &Limits, lag: Duration) -> Self {
         let allowed = within(limits.max_offset);
+        let lag = Offset::from(lag);
         Self {
-            behind: reference.shows.earliest() + allowed.earliest(),
+            behind: reference.shows.earliest() + allowed.earliest() - lag,
             ok_from: reference.shows.latest() + allowed.earliest(),
-            ok_to: reference.shows.earliest() + allowed.latest(),
+            ok_to: reference.shows.earliest() + allowed.latest() - lag,
             ahead: reference.shows.latest() + allowed.latest(),
         }
     }

@@ -19,6 +19,8 @@ struct World {
     keeps_open: bool,
     /// Readings stay as they were at the first request.
     frozen: bool,
+    /// How long the server may keep a reading, as far as the checker knows. This one never does.
+    may_lag: Duration,
 }
 
 impl World {
@@ -31,6 +33,7 @@ impl World {
             back: delay,
             keeps_open: true,
             frozen: false,
+            may_lag: Duration::ZERO,
         }
     }
 
@@ -42,7 +45,7 @@ impl World {
             Interval::between(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step));
         let reading = match first {
             Some(first) if self.frozen => first.reading,
-            _ => Reading { shown: Shown::Instant(shown), step: self.step },
+            _ => Reading { shown: Shown::Instant(shown), step: self.step, may_lag: self.may_lag },
         };
         Sample { sent, received: sent + self.out + self.back, reading, instance: None, connection }
     }
@@ -130,6 +133,24 @@ fn whole_seconds_are_judged_by_requests_timed_to_the_edge() {
 }
 
 #[test]
+fn a_reading_that_may_lag_is_judged_where_its_lag_does_not_matter_and_left_open_elsewhere() {
+    let verdict = |offset: i128| {
+        let world = World { step: ONE_SECOND, may_lag: ONE_SECOND, ..World::with_offset(offset * MILLI) };
+        let (_, plan, _) = world.round(ONE_SECOND);
+        let judged = only_backend(&plan);
+        assert!(judged.offset.contains(Offset::from_nanos(offset * MILLI)), "offset {offset} ms");
+        judged.verdict
+    };
+    // It may be up to a second ahead of what it says: −0.25 s is then −0.25 to +0.75 s.
+    assert_eq!(verdict(-250), Verdict::InSync);
+    assert_eq!(verdict(-900), Verdict::InSync);
+    assert_eq!(verdict(250), Verdict::Undetermined);
+    assert_eq!(verdict(1_100), Verdict::Desynchronised);
+    assert_eq!(verdict(-1_500), Verdict::Undetermined);
+    assert_eq!(verdict(-2_100), Verdict::Desynchronised);
+}
+
+#[test]
 fn an_old_answer_from_a_cache_is_not_taken_for_a_slow_clock() {
     let world = World { step: ONE_SECOND, frozen: true, ..World::with_offset(-40 * SECOND) };
     let (reason, plan, _) = world.round(ONE_SECOND);
@@ -151,7 +172,7 @@ fn a_reference_wider_than_the_limit_stops_the_round_before_it_wastes_requests() 
     let noon = UnixInstant::from_nanos(NOON);
     let wide = Interval::point(noon).widened_by(Offset::from_nanos(2 * SECOND));
     let (reason, plan, _) = World::with_offset(0).round_against(ONE_SECOND, wide);
-    assert_eq!(reason, StopReason::ReferenceTooWide);
+    assert_eq!(reason, StopReason::Undecidable);
     assert_eq!(plan.samples().len(), 16);
     let (reason, plan, _) = World::with_offset(10 * SECOND).round_against(ONE_SECOND, wide);
     assert_eq!(reason, StopReason::Decided);

@@ -10,11 +10,14 @@ use crate::time::{Drift, MonotonicInstant, NANOS_PER_DAY, Offset, TimeOfDay, Uni
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reading {
     /// When the answer was made its clock showed something in here: as wide as the resolution of what was
-    /// said, and wider when the answer may be older than the request (a `Date` that the server caches).
+    /// said.
     pub shown: Shown,
     /// By how much one reading differs from the next that can be said: one second for `HH:MM:SS`. Readings
     /// are truncated to its multiples.
     pub step: Duration,
+    /// How long before the request the reading may have been taken: zero, but for a `Date` header that the
+    /// server caches. The clock may have gone on by that much.
+    pub may_lag: Duration,
 }
 
 /// An interval of clock readings, with or without their date.
@@ -27,16 +30,17 @@ pub enum Shown {
 }
 
 impl Reading {
-    /// How far the ends of what was said are apart.
+    /// How far the ends of what it means for the clock are apart.
     #[must_use]
     pub fn width(&self) -> Duration {
-        match self.shown {
+        let said = match self.shown {
             Shown::Instant(interval) => interval.width(),
             Shown::TimeOfDay(interval) => {
                 let width = interval.latest().as_nanos() - interval.earliest().as_nanos();
                 Offset::from_nanos(width).positive_part()
             }
-        }
+        };
+        said + self.may_lag
     }
 
     /// The reading as an interval of Unix time. A time of day is put on the day that brings it nearest to
@@ -83,9 +87,20 @@ impl Sample {
     }
 
     /// What this sample alone proves: at `received` the server's clock showed at least what it had answered,
-    /// and at most that plus the whole round trip (in which it may have run fast by `drift`).
+    /// and at most that plus the whole round trip (in which it may have run fast by `drift`), plus the time by
+    /// which the answer may lag.
     #[must_use]
     pub fn bounds(&self, reference: &BoundedTime, drift: Drift) -> BoundedTime {
+        let apparent = self.apparent_bounds(reference, drift);
+        let lag = Offset::from(self.reading.may_lag) + drift.during(self.reading.may_lag);
+        let latest = apparent.shows.latest() + lag;
+        BoundedTime { shows: Interval::between(apparent.shows.earliest(), latest), ..apparent }
+    }
+
+    /// The same for the clock as it appears in the answers, which may be the real one a little while ago. It
+    /// is where the edges of the readings are, and so what requests are aimed at.
+    #[must_use]
+    pub(crate) fn apparent_bounds(&self, reference: &BoundedTime, drift: Drift) -> BoundedTime {
         let round_trip = self.round_trip();
         let expected = middle(&reference.carried_to(self.received, Drift::from_ppm(0)));
         let shown = self.reading.nearest_to(expected);
@@ -110,7 +125,7 @@ mod tests {
             TimeOfDay::from_nanos(seconds * SECOND),
             TimeOfDay::from_nanos((seconds + 1) * SECOND),
         );
-        Reading { shown: Shown::TimeOfDay(second), step: Duration::from_secs(1) }
+        Reading { shown: Shown::TimeOfDay(second), step: Duration::from_secs(1), may_lag: Duration::ZERO }
     }
 
     #[test]

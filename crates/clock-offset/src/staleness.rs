@@ -64,7 +64,7 @@ mod tests {
         Sample {
             sent,
             received: sent + Duration::from_micros(100),
-            reading: Reading { shown: Shown::Instant(shown), step: width },
+            reading: Reading { shown: Shown::Instant(shown), step: width, may_lag: Duration::ZERO },
             instance: instance.map(Arc::from),
             connection: 0,
         }

@@ -39,6 +39,9 @@ struct World {
     /// Delay to the server and back of the nth request, in nanoseconds, modulo its length.
     delays: Vec<(u64, u64)>,
     step: i128,
+    /// The longest time that a reading is kept, and how long the nth one was, in parts of 255.
+    may_lag: u64,
+    lags: Vec<u8>,
     date_is_said: bool,
     keeps_open: bool,
     phase: i128,
@@ -67,7 +70,9 @@ impl World {
         let (out, back) = self.delays[nth % self.delays.len()];
         let which = self.turns[nth % self.turns.len()] % self.clocks.len();
         let read_at = sent.as_nanos() + i128::from(out);
-        let shown = NOON + self.phase + read_at + self.clocks[which].offset_at(read_at);
+        let lag = self.may_lag / 255 * u64::from(self.lags[nth % self.lags.len()]);
+        let taken_at = read_at - i128::from(lag);
+        let shown = NOON + self.phase + taken_at + self.clocks[which].offset_at(taken_at);
         let earliest = shown.div_euclid(self.step) * self.step;
         let shown = if self.date_is_said {
             let (from, to) =
@@ -82,7 +87,7 @@ impl World {
         let sample = Sample {
             sent,
             received: sent + Duration::from_nanos(out) + Duration::from_nanos(back),
-            reading: Reading { shown, step },
+            reading: Reading { shown, step, may_lag: Duration::from_nanos(self.may_lag) },
             instance: self.named.then(|| Arc::from(format!("instance-{which}"))),
             connection,
         };
@@ -145,6 +150,8 @@ prop_compose! {
         turns in prop::collection::vec(0..4_usize, 1..9),
         delays in prop::collection::vec((delay(), delay()), 1..9),
         step in step(),
+        may_lag in prop_oneof![3 => Just(0), 1 => 0..2_000_000_000_u64],
+        lags in prop::collection::vec(any::<u8>(), 1..9),
         (date_is_said, keeps_open) in any::<(bool, bool)>(),
         phase in 0..DAY,
         reference_slack in prop_oneof![2 => Just((0, 0)), 1 => (0..SECOND, 0..SECOND)],
@@ -153,7 +160,7 @@ prop_compose! {
     ) -> World {
         let clocks = clocks.into_iter().map(|(offset, rate_ppm)| ServerClock { offset, rate_ppm }).collect();
         World {
-            clocks, named, turns, delays, step, date_is_said, keeps_open, phase, reference_slack, limit,
+            clocks, named, turns, delays, step, may_lag, lags, date_is_said, keeps_open, phase, reference_slack, limit,
             requests_per_connection,
         }
     }

@@ -1,0 +1,162 @@
+//! The command line, as it is typed. [`crate::settings`] makes sense of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use jiff::SignedDuration;
+
+use crate::probe::time_text::Format;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  OK        up, and the clock is proven to be within --max-offset
+  1  WARNING   within --max-offset, but not proven to be within --warn-offset
+  2  CRITICAL  down, or the clock is proven to be off by more
+  3  UNKNOWN   nothing can be proven (the outcome says why); also wrong usage
+
+The verdict is a proof: the offset lies in the interval that is shown, whatever the network did. The reference
+is this machine's clock, with the error bound that its kernel admits.
+
+Examples:
+  nowcheck http://time.example                        ask /now once
+  nowcheck http://time.example --every 30s            ask for ever, one line a round
+  nowcheck https://api.example/v1/clock --field data.now
+  nowcheck https://www.example --field header:date    judge any web server by its Date header";
+
+/// Proves that a service is up and that its clock is right.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    /// What to check; a URL without a path means /now. Every address of its name is checked.
+    #[arg(required = true, value_name = "URL")]
+    pub urls: Vec<String>,
+
+    /// A clock that is off by more than this is CRITICAL; exactly this is OK.
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration, allow_hyphen_values = true)]
+    pub max_offset: Duration,
+
+    /// A clock that is not proven to be within this is a WARNING.
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
+    pub warn_offset: Option<Duration>,
+
+    /// The most that a whole round may take. No request is begun in its last quarter.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, allow_hyphen_values = true)]
+    pub timeout: Duration,
+
+    /// Requests on each connection: more of them narrow the interval.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub samples: u32,
+
+    /// Where the time stands: a member of the JSON body (`a.b.c`), a JSON Pointer (`/a/b`), `header:NAME`,
+    /// or `body`. Default: nowd's `datetime`, else `current_time`.
+    #[arg(long, value_name = "WHERE")]
+    pub field: Option<String>,
+
+    /// How the time is written.
+    #[arg(long, value_enum, default_value_t = Format::Auto)]
+    pub format: Format,
+
+    /// How long the server may go on sending an old `Date` header (with `--field header:date`): many servers
+    /// renew it once a second, some by a timer of their own. 0s for one that is known not to.
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration_or_zero, allow_hyphen_values = true)]
+    pub date_cache: Duration,
+
+    /// Follow redirects (five at the most) and judge what they lead to.
+    #[arg(long)]
+    pub follow: bool,
+
+    /// Trust the authorities in this PEM file as well as those that this machine trusts.
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+
+    /// Repeat for ever, a round each DURATION; Ctrl-C ends with a summary and the worst status seen.
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
+    pub every: Option<Duration>,
+}
+
+/// The format of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Human,
+    /// One JSON object a round, on one line.
+    Json,
+    /// A monitoring plugin's line, with performance data.
+    Nagios,
+}
+
+/// Longer than any sensible setting, and short enough that sums of instants stay in range.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3_600);
+
+/// `500ms`, `1.5s`, `2m`, or seconds as a bare number; more than zero.
+fn duration(text: &str) -> Result<Duration, String> {
+    match duration_or_zero(text)? {
+        Duration::ZERO => Err("must be more than zero".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    let example = "write a duration such as 500ms, 1s or 2m";
+    let with_unit = if text.parse::<f64>().is_ok() { format!("{text}s") } else { text.to_owned() };
+    let signed: SignedDuration = with_unit.parse().map_err(|_| format!("not a duration; {example}"))?;
+    let duration = Duration::try_from(signed).map_err(|_| format!("must not be negative; {example}"))?;
+    if duration > LONGEST { Err("is more than a year".to_owned()) } else { Ok(duration) }
+}
+
+/// What clap says of a wrong command line, in one line.
+#[must_use]
+pub fn in_one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.lines().take_while(|line| !line.starts_with("Usage:"));
+    let lines = lines.filter(|line| !line.starts_with("For more information"));
+    let said: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
+    let said = said.join(" ");
+    format!("{}; see `nowcheck --help`", said.strip_prefix("error: ").unwrap_or(&said))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_with_and_without_a_unit() {
+        for (text, millis) in [("1s", 1_000), ("500ms", 500), ("1.5s", 1_500), ("2m", 120_000), ("0.25", 250)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        assert!(duration("-1").unwrap_err().contains("negative"));
+        assert!(duration("-1s").unwrap_err().contains("negative"));
+        assert!(duration("soon").unwrap_err().contains("500ms"));
+        assert!(duration("0").unwrap_err().contains("more than zero"));
+        assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
+        for text in ["NaN", "inf", "1e300", "9999y", ""] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_usage_error_is_one_line_that_hints_at_the_help() {
+        for arguments in [
+            &["nowcheck", "--nonsense", "http://x"][..],
+            &["nowcheck"],
+            &["nowcheck", "--max-offset=-1", "http://x"],
+        ] {
+            let error = Cli::try_parse_from(arguments).unwrap_err();
+            let line = in_one_line(&error);
+            assert!(!line.contains('\n') && line.contains("--help") && !line.starts_with("error"), "{line}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! nowcheck: proves that a service is up and that its clock is right.
+//!
+//! The way of a round: [`cli`] → [`settings`] → [`round`], which lets the pure plan of the crate `clock-offset`
+//! decide what to ask and performs it with [`probe`] → [`outcome`] → [`report`]. [`watch`] repeats that.
+
+pub mod cli;
+pub mod clock;
+pub mod outcome;
+pub mod print;
+pub mod probe;
+pub mod report;
+pub mod round;
+pub mod settings;
+pub mod target;
+pub mod watch;

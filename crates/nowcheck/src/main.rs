@@ -1,0 +1,54 @@
+//! The program: a table of contents.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use clap::Parser;
+use nowcheck::cli::{Cli, in_one_line};
+use nowcheck::clock::Clock;
+use nowcheck::outcome::Status;
+use nowcheck::print::{Stdout, to_stderr};
+use nowcheck::settings::Settings;
+use nowcheck::{report, round, watch};
+
+fn main() -> ExitCode {
+    let clock = Clock::start();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Asked for help or the version: no error.
+        Err(asked) if !asked.use_stderr() => asked.exit(),
+        Err(wrong) => return unknown(&in_one_line(&wrong)),
+    };
+    match run(&cli, clock) {
+        Ok(status) => status.exit_code().into(),
+        Err(error) => unknown(&format!("{error:#}")),
+    }
+}
+
+fn run(cli: &Cli, clock: Clock) -> anyhow::Result<Status> {
+    let settings = Settings::from_cli(cli).map_err(|wrong| anyhow!("{wrong:#}; see `nowcheck --help`"))?;
+    let settings = Arc::new(settings);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    let mut stdout = Stdout::new();
+    let status = runtime.block_on(async {
+        if let Some(period) = settings.every {
+            return watch::every(period, settings, clock, &mut stdout).await;
+        }
+        let outcome = round::hold(Arc::clone(&settings), clock).await;
+        stdout.write(&report::single(&outcome, settings.output)?)?;
+        Ok(outcome.status())
+    });
+    // A resolver's thread may still wait for an answer that nobody wants any more.
+    runtime.shutdown_background();
+    status
+}
+
+/// Whoever reads the exit code must not take a mistake for a verdict: 3 is UNKNOWN.
+fn unknown(message: &str) -> ExitCode {
+    to_stderr(message);
+    Status::Unknown.exit_code().into()
+}

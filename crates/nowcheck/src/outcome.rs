@@ -1,0 +1,312 @@
+//! What a round found, without words and without a format: reports turn it into bytes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
+use std::sync::Arc;
+
+use crate::clock::Synchronisation;
+use crate::probe::failure::Failure;
+use crate::probe::server_time::StatedClock;
+
+/// The verdict, in the words and exit codes of the monitoring plugins' guidelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Up, and the clock is proven to be right.
+    Ok,
+    /// Right, but not proven to be within the warning limit.
+    Warning,
+    /// Down, or proven to be wrong.
+    Critical,
+    /// Nothing could be proven.
+    Unknown,
+}
+
+impl Status {
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Critical => 2,
+            Self::Unknown => 3,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// The one that somebody must hear of first: a proven fault, then not knowing, then a warning.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        if other.rank() > self.rank() { other } else { self }
+    }
+
+    /// Rank in that order; more is worse.
+    #[must_use]
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Unknown => 2,
+            Self::Critical => 3,
+        }
+    }
+}
+
+/// Why the status is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The clock is right.
+    InSync,
+    /// The clock is off by more than a limit.
+    Desynchronised,
+    /// No time came.
+    Down,
+    /// The bounds straddle the limit.
+    Undetermined,
+    /// An old answer came: from a cache, or from a clock that stands still.
+    StaleCache,
+    /// The checker itself cannot judge: its network, its clock, its reference.
+    CheckerFault,
+}
+
+impl Reason {
+    /// Its name in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InSync => "in_sync",
+            Self::Desynchronised => "desynchronised",
+            Self::Down => "down",
+            Self::Undetermined => "undetermined",
+            Self::StaleCache => "stale_cache",
+            Self::CheckerFault => "checker_fault",
+        }
+    }
+}
+
+/// A round over all targets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Its begin, by this machine's wall clock.
+    pub checked_at: UnixInstant,
+    /// Its length.
+    pub duration: Duration,
+    /// What was judged.
+    pub limits: Limits,
+    /// What the kernel says of the reference, this machine's clock.
+    pub reference: Synchronisation,
+    /// One for each address of each URL.
+    pub targets: Vec<TargetOutcome>,
+}
+
+impl Outcome {
+    /// The target that decides the status: the first of the worst.
+    #[must_use]
+    pub fn worst(&self) -> Option<&TargetOutcome> {
+        self.targets.iter().reduce(
+            |worst, target| {
+                if target.status.rank() > worst.status.rank() { target } else { worst }
+            },
+        )
+    }
+
+    /// The status of the worst target.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.worst().map_or(Status::Unknown, |target| target.status)
+    }
+
+    /// The reason of the worst target.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.worst().map_or(Reason::CheckerFault, |target| target.reason)
+    }
+}
+
+/// One address of one URL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetOutcome {
+    /// The URL.
+    pub url: String,
+    /// The address; none when the name did not resolve.
+    pub address: Option<SocketAddr>,
+    /// The verdict on it.
+    pub status: Status,
+    /// Why.
+    pub reason: Reason,
+    /// The request that failed, if one did.
+    pub failure: Option<Failure>,
+    /// How long each phase of the first request took.
+    pub phases: Phases,
+    /// Connections that were opened.
+    pub connections: u32,
+    /// Requests that were begun.
+    pub requests: u32,
+    /// Bound on the chance that another backend was missed; none when nothing answered.
+    pub miss_probability: Option<f64>,
+    /// The clocks behind the address.
+    pub backends: Vec<BackendOutcome>,
+    /// An old answer, if one came.
+    pub stale: Option<Stale>,
+    /// What a reader should know besides.
+    pub notes: Vec<Note>,
+}
+
+/// How long each phase took; none for one that did not happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// From the name to the addresses.
+    pub resolve: Option<Duration>,
+    /// TCP.
+    pub connect: Option<Duration>,
+    /// TLS.
+    pub tls: Option<Duration>,
+    /// From the request to the first byte.
+    pub wait: Option<Duration>,
+    /// From the first byte to the last.
+    pub transfer: Option<Duration>,
+}
+
+/// Evidence of an old answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale {
+    /// A cache says so (`Age`, RFC 9111 section 5.1).
+    Age {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// The same time was said again although time had passed.
+    Standstill {
+        /// How much, at least.
+        elapsed: Duration,
+    },
+}
+
+/// One clock behind an address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackendOutcome {
+    /// As it names itself.
+    pub instance: Option<Arc<str>>,
+    /// What is proven about it.
+    pub verdict: Verdict,
+    /// Bounds on its offset.
+    pub offset: Interval<Offset>,
+    /// Answers of it.
+    pub samples: usize,
+    /// Their round trips.
+    pub round_trip: Spread,
+    /// What it says of its own clock.
+    pub clock: Option<StatedClock>,
+}
+
+/// Least, median and greatest of some durations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// The least.
+    pub min: Duration,
+    /// The median (the lower one of two).
+    pub median: Duration,
+    /// The greatest.
+    pub max: Duration,
+}
+
+impl Spread {
+    /// Of any durations; zeros when there are none.
+    #[must_use]
+    pub fn of(durations: impl IntoIterator<Item = Duration>) -> Self {
+        let mut sorted: Vec<Duration> = durations.into_iter().collect();
+        sorted.sort_unstable();
+        let Some((&min, &max)) = sorted.first().zip(sorted.last()) else {
+            return Self::default();
+        };
+        Self { min, median: sorted[(sorted.len() - 1) / 2], max }
+    }
+}
+
+/// What a reader should know beside the verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Note {
+    /// Nobody vouches for this machine's clock.
+    ReferenceNotVouchedFor,
+    /// A time of day was read: whole days cannot be seen.
+    WholeDaysUnseen,
+    /// A `Date` header was read, and taken to be as old as the server may keep it.
+    DateMayBeCached {
+        /// How old.
+        cache: Duration,
+    },
+    /// The offset is near a whole multiple of 15 minutes.
+    ResemblesTimeZone {
+        /// That multiple.
+        zone: Offset,
+    },
+    /// Clocks that do not name themselves contradict each other.
+    SeveralNamelessClocks,
+    /// One process contradicts itself: its clock was stepped.
+    ClockWasStepped {
+        /// Its name.
+        instance: Arc<str>,
+    },
+    /// The round ended before every backend was likely seen.
+    BackendsMayBeMissing,
+    /// A server that says of its own clock that nothing disciplines it.
+    ServerSaysUnsynchronised,
+    /// Kept connections that the server closed; the requests were repeated.
+    KeptConnectionsLost {
+        /// How many.
+        count: u32,
+    },
+    /// An address that was left out, and why.
+    AddressSkipped {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        why: String,
+    },
+    /// The target was reached by a redirect.
+    RedirectedFrom {
+        /// The URL that redirected.
+        url: String,
+    },
+    /// This machine's wall clock was stepped during the round.
+    WallClockStepped {
+        /// By how much.
+        step: Offset,
+    },
+    /// The reference's own bound is wider than the limit.
+    ReferenceTooWide {
+        /// That bound.
+        max_error: Duration,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proven_fault_outranks_not_knowing_and_that_a_warning() {
+        assert_eq!(Status::Unknown.worse(Status::Critical), Status::Critical);
+        assert_eq!(Status::Unknown.worse(Status::Warning), Status::Unknown);
+        assert_eq!(Status::Warning.worse(Status::Ok), Status::Warning);
+    }
+
+    #[test]
+    fn a_spread_of_nothing_is_zero_and_the_median_is_a_value_that_was_measured() {
+        assert_eq!(Spread::of([]), Spread::default());
+        let spread = Spread::of([4, 1, 3, 2].map(Duration::from_millis));
+        assert_eq!(spread.median, Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,334 @@
+//! One connection to one address, and requests over it; every phase is timed and ends at the deadline.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clock_offset::MonotonicInstant;
+use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, HOST, USER_AGENT};
+use http::{HeaderMap, Method, Request, StatusCode, Version};
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout_at;
+use tokio_rustls::TlsConnector;
+use url::Host;
+
+use crate::clock::Clock;
+use crate::probe::failure::{Failure, Kind, Phase};
+use crate::probe::timed_io::{Exchange, TimedIo};
+use crate::probe::tls::{self, ValidityBreach};
+use crate::target::Target;
+
+/// The most that is read of an answer; a time needs a thousandth of it.
+const MOST_OF_A_BODY: usize = 64 * 1024;
+
+/// The most that is buffered of an answer's head.
+const MOST_OF_A_HEAD: usize = 64 * 1024;
+
+const USER_AGENT_NAME: &str = concat!("nowcheck/", env!("CARGO_PKG_VERSION"));
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct HttpConnection {
+    requests: SendRequest<Empty<Bytes>>,
+    exchange: Exchange,
+    driver: JoinHandle<()>,
+    clock: Clock,
+    /// How long the TCP connection took to open.
+    pub connect: Duration,
+    /// How long the TLS handshake took, if there was one.
+    pub tls: Option<Duration>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, or the begin of it.
+    pub body: Vec<u8>,
+    /// Whether the body went on.
+    pub is_cut: bool,
+    /// Whether the server keeps the connection open.
+    pub stays_open: bool,
+    /// Before the first byte of the request was written.
+    pub sent: MonotonicInstant,
+    /// After the first byte of the answer came.
+    pub first_byte: MonotonicInstant,
+    /// After the last byte of the answer that was read came.
+    pub received: MonotonicInstant,
+}
+
+/// A request that brought no answer.
+#[derive(Debug)]
+pub struct NoAnswer {
+    /// Why.
+    pub failure: Failure,
+    /// The server closed the connection before the first byte of an answer: on a connection that was kept it
+    /// may do so at any time, and the request can be repeated on another one.
+    pub closed_before_answer: bool,
+}
+
+/// Why a connection could not be opened.
+#[derive(Debug)]
+pub struct NoConnection {
+    /// What is reported.
+    pub failure: Failure,
+    /// The certificate is outside of its validity by this machine's clock.
+    pub breach: Option<ValidityBreach>,
+}
+
+impl From<Failure> for NoConnection {
+    fn from(failure: Failure) -> Self {
+        Self { failure, breach: None }
+    }
+}
+
+/// Opens a connection to one address of the target.
+///
+/// # Errors
+/// Names the phase ([`Phase::Connect`] or [`Phase::Tls`]) and the cause.
+pub async fn connect(
+    target: &Target,
+    address: SocketAddr,
+    tls: &Arc<ClientConfig>,
+    clock: Clock,
+    deadline: MonotonicInstant,
+) -> Result<HttpConnection, NoConnection> {
+    let begin = clock.now();
+    let tcp = match timeout_at(clock.deadline(deadline), TcpStream::connect(address)).await {
+        Ok(Ok(tcp)) => tcp,
+        Ok(Err(error)) => {
+            let (kind, message) = explain_connect(address, &error);
+            let elapsed = clock.now().since(begin);
+            return Err(Failure { phase: Phase::Connect, kind, message, elapsed }.into());
+        }
+        Err(_) => {
+            let message = format!("{address} does not answer a connection attempt");
+            let elapsed = clock.now().since(begin);
+            return Err(Failure { phase: Phase::Connect, kind: Kind::Timeout, message, elapsed }.into());
+        }
+    };
+    // Best effort: without it a request could wait for the acknowledgement of the last one.
+    let _ = tcp.set_nodelay(true);
+    let connected = clock.now();
+    let connect_took = connected.since(begin);
+    let exchange = Exchange::default();
+    let (stream, tls_took): (Box<dyn Stream>, _) = if target.tls {
+        let stream = handshake(target, tcp, tls, clock, deadline).await?;
+        (Box::new(stream), Some(clock.now().since(connected)))
+    } else {
+        (Box::new(tcp), None)
+    };
+    let io = TokioIo::new(TimedIo::new(stream, clock, exchange.clone()));
+    let (requests, connection) =
+        http1::Builder::new().max_buf_size(MOST_OF_A_HEAD).handshake(io).await.map_err(|error| Failure {
+            phase: Phase::Connect,
+            kind: Kind::Local,
+            message: format!("the HTTP connection could not be set up: {error}"),
+            elapsed: connect_took,
+        })?;
+    // Its errors are told to the request that they end.
+    let driver = tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    Ok(HttpConnection { requests, exchange, driver, clock, connect: connect_took, tls: tls_took })
+}
+
+async fn handshake(
+    target: &Target,
+    tcp: TcpStream,
+    tls: &Arc<ClientConfig>,
+    clock: Clock,
+    deadline: MonotonicInstant,
+) -> Result<tokio_rustls::client::TlsStream<TcpStream>, NoConnection> {
+    let begin = clock.now();
+    let fail =
+        |kind, message| Failure { phase: Phase::Tls, kind, message, elapsed: clock.now().since(begin) };
+    let name = match &target.host {
+        Host::Domain(name) => ServerName::try_from(name.clone())
+            .map_err(|_| fail(Kind::Protocol, format!("`{name}` cannot be the name in a certificate")))?,
+        Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
+        Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
+    };
+    match timeout_at(clock.deadline(deadline), TlsConnector::from(Arc::clone(tls)).connect(name, tcp)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => {
+            let (kind, message, breach) = explain_handshake(&target.host.to_string(), &error);
+            Err(NoConnection { failure: fail(kind, message), breach })
+        }
+        Err(_) => Err(fail(Kind::Timeout, "the TLS handshake is not answered".to_owned()).into()),
+    }
+}
+
+fn explain_connect(address: SocketAddr, error: &io::Error) -> (Kind, String) {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            (Kind::Refused, format!("nothing listens on {address} (connection refused)"))
+        }
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
+            (Kind::NoRoute, format!("this machine has no route to {address} ({error})"))
+        }
+        io::ErrorKind::HostUnreachable => {
+            (Kind::Unreachable, format!("the network cannot reach {address} ({error})"))
+        }
+        io::ErrorKind::TimedOut => (Kind::Timeout, format!("{address} does not answer a connection attempt")),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+            (Kind::Closed, format!("{address} ended the connection at once ({error})"))
+        }
+        io::ErrorKind::PermissionDenied => {
+            (Kind::Local, format!("this machine forbids a connection to {address} ({error})"))
+        }
+        _ => (Kind::Local, format!("this machine cannot open a connection to {address} ({error})")),
+    }
+}
+
+fn explain_handshake(host: &str, error: &io::Error) -> (Kind, String, Option<ValidityBreach>) {
+    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(certificate)) => {
+            let (message, breach) = tls::explain(host, certificate);
+            (Kind::Certificate, message, breach)
+        }
+        Some(rustls::Error::InvalidMessage(_)) => {
+            let message = "what came is not TLS; if the server speaks plain HTTP, write http://".to_owned();
+            (Kind::Protocol, message, None)
+        }
+        Some(other) => (Kind::Protocol, format!("the TLS handshake failed: {other}"), None),
+        None => {
+            (Kind::Closed, format!("the server ended the connection in the TLS handshake ({error})"), None)
+        }
+    }
+}
+
+impl HttpConnection {
+    /// Sends one request and reads its answer.
+    ///
+    /// # Errors
+    /// Names the phase ([`Phase::Wait`] before the first byte, [`Phase::Transfer`] after it) and the cause.
+    pub async fn ask(
+        &mut self,
+        method: Method,
+        target: &Target,
+        deadline: MonotonicInstant,
+    ) -> Result<Answer, NoAnswer> {
+        let begin = self.clock.now();
+        self.exchange.begin();
+        let clock = self.clock;
+        let exchange = timeout_at(clock.deadline(deadline), self.exchange_whole(method, target)).await;
+        let instants = self.exchange.instants();
+        let sent = instants.sent.unwrap_or(begin);
+        match exchange {
+            Ok(Ok((head, body, is_cut))) => {
+                let received = instants.last_byte.unwrap_or_else(|| clock.now());
+                Ok(Answer {
+                    status: head.status,
+                    stays_open: !is_cut && stays_open(&head),
+                    headers: head.headers,
+                    body,
+                    is_cut,
+                    sent,
+                    first_byte: instants.first_byte.unwrap_or(received),
+                    received,
+                })
+            }
+            Ok(Err(error)) => {
+                let (kind, message) = explain_exchange(instants.first_byte.is_some(), &error);
+                Err(self.no_answer(sent, kind, message))
+            }
+            Err(_) => {
+                let message = match instants.first_byte {
+                    None => "connected, but no answer came",
+                    Some(_) => "the answer began, but did not end",
+                };
+                Err(self.no_answer(sent, Kind::Timeout, message.to_owned()))
+            }
+        }
+    }
+
+    fn no_answer(&self, sent: MonotonicInstant, kind: Kind, message: String) -> NoAnswer {
+        let now = self.clock.now();
+        let (phase, begin) = match self.exchange.instants().first_byte {
+            None => (Phase::Wait, sent),
+            Some(first_byte) => (Phase::Transfer, first_byte),
+        };
+        NoAnswer {
+            closed_before_answer: phase == Phase::Wait && kind == Kind::Closed,
+            failure: Failure { phase, kind, message, elapsed: now.since(begin) },
+        }
+    }
+
+    async fn exchange_whole(
+        &mut self,
+        method: Method,
+        target: &Target,
+    ) -> Result<(http::response::Parts, Vec<u8>, bool), hyper::Error> {
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = method;
+        *request.uri_mut() = target.request_target();
+        let headers = request.headers_mut();
+        // An authority comes from a parsed URL: visible ASCII, so always a valid header value.
+        if let Ok(host) = target.authority.parse() {
+            headers.insert(HOST, host);
+        }
+        headers.insert(USER_AGENT, http::HeaderValue::from_static(USER_AGENT_NAME));
+        headers.insert(ACCEPT, http::HeaderValue::from_static("application/json, */*;q=0.5"));
+        headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
+        self.requests.ready().await?;
+        let (head, mut incoming) = self.requests.send_request(request).await?.into_parts();
+        let mut body = Vec::new();
+        while let Some(frame) = incoming.frame().await {
+            if let Ok(data) = frame?.into_data() {
+                let room = MOST_OF_A_BODY - body.len();
+                body.extend_from_slice(&data[..data.len().min(room)]);
+                if data.len() > room {
+                    return Ok((head, body, true));
+                }
+            }
+        }
+        Ok((head, body, false))
+    }
+}
+
+impl Drop for HttpConnection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// RFC 9112 section 9.3: version 1.1 keeps the connection unless it says otherwise, 1.0 the other way round.
+fn stays_open(head: &http::response::Parts) -> bool {
+    let says = |option: &str| {
+        head.headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case(option)))
+    };
+    if head.version >= Version::HTTP_11 { !says("close") } else { says("keep-alive") }
+}
+
+fn explain_exchange(answer_began: bool, error: &hyper::Error) -> (Kind, String) {
+    if error.is_parse() {
+        return (Kind::Protocol, format!("what came is not HTTP ({error})"));
+    }
+    let when = if answer_began { "in the middle of its answer" } else { "without an answer" };
+    let reset = std::error::Error::source(error)
+        .and_then(|cause| cause.downcast_ref::<io::Error>())
+        .is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionReset);
+    let how = if reset { "reset" } else { "closed" };
+    (Kind::Closed, format!("the server {how} the connection {when}"))
+}

@@ -1,0 +1,121 @@
+//! From the name in a URL to every address that has to be checked.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use clock_offset::MonotonicInstant;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::net::{DnsError, NetError};
+use url::Host;
+
+use crate::clock::Clock;
+use crate::probe::failure::{Failure, Kind, Phase};
+
+/// The addresses of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// Each address once, in the resolver's order.
+    pub all: Vec<IpAddr>,
+    /// The name means "this machine" (RFC 6761 section 6.3): then these are two ways to it and not two
+    /// servers, and one that refuses is no fault while the other answers.
+    pub are_one_machine: bool,
+}
+
+/// Resolves a host: IP addresses are themselves, `localhost` and names below it are the loopback addresses
+/// (RFC 6761 section 6.3), other names are asked of the hosts file and the DNS (A and AAAA).
+///
+/// # Errors
+/// [`Kind::NoSuchName`] when the DNS says that there is nothing to connect to, [`Kind::Timeout`] when it did
+/// not say so in time, [`Kind::Local`] when this machine cannot ask.
+pub async fn resolve(
+    host: &Host<String>,
+    clock: &Clock,
+    deadline: MonotonicInstant,
+) -> Result<Addresses, Failure> {
+    match host {
+        Host::Ipv4(address) => Ok(Addresses { all: vec![(*address).into()], are_one_machine: false }),
+        Host::Ipv6(address) => Ok(Addresses { all: vec![(*address).into()], are_one_machine: false }),
+        Host::Domain(name) if is_loopback_name(name) => Ok(Addresses {
+            all: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            are_one_machine: true,
+        }),
+        Host::Domain(name) => look_up(name, clock, deadline).await,
+    }
+}
+
+fn is_loopback_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+async fn look_up(name: &str, clock: &Clock, deadline: MonotonicInstant) -> Result<Addresses, Failure> {
+    let begin = clock.now();
+    let fail =
+        |kind, message| Failure { phase: Phase::Resolve, kind, message, elapsed: clock.now().since(begin) };
+    let local = |error: &NetError| {
+        let message =
+            format!("this machine's DNS configuration cannot be used ({error}); see /etc/resolv.conf");
+        fail(Kind::Local, message)
+    };
+    let mut builder = TokioResolver::builder_tokio().map_err(|error| local(&error))?;
+    // Every address is wanted, not the first that serves.
+    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    let resolver = builder.build().map_err(|error| local(&error))?;
+    match tokio::time::timeout_at(clock.deadline(deadline), resolver.lookup_ip(name)).await {
+        Err(_) => {
+            let message = format!("the DNS gave no answer for {name}");
+            Err(fail(Kind::Timeout, message))
+        }
+        Ok(Err(error)) => {
+            let (kind, message) = explain(name, &error);
+            Err(fail(kind, message))
+        }
+        Ok(Ok(found)) => {
+            let mut all: Vec<IpAddr> = Vec::new();
+            for address in found.iter() {
+                if !all.contains(&address) {
+                    all.push(address);
+                }
+            }
+            if all.is_empty() {
+                return Err(fail(Kind::NoSuchName, format!("the name {name} has no address")));
+            }
+            Ok(Addresses { all, are_one_machine: false })
+        }
+    }
+}
+
+fn explain(name: &str, error: &NetError) -> (Kind, String) {
+    if error.is_nx_domain() {
+        return (Kind::NoSuchName, format!("there is no name {name} in the DNS"));
+    }
+    if error.is_no_records_found() {
+        return (Kind::NoSuchName, format!("the name {name} has no address in the DNS"));
+    }
+    match error {
+        NetError::Dns(DnsError::ResponseCode(code)) => {
+            (Kind::NoSuchName, format!("the DNS could not resolve {name} ({code})"))
+        }
+        NetError::Timeout => (Kind::Timeout, format!("the DNS gave no answer for {name}")),
+        NetError::Io(_) | NetError::NoConnections => (
+            Kind::Local,
+            format!("this machine cannot reach its DNS servers ({error}); see /etc/resolv.conf"),
+        ),
+        other => (Kind::NoSuchName, format!("the name {name} does not resolve ({other})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_and_names_below_it_are_this_machine() {
+        for name in ["localhost", "LOCALHOST", "localhost.", "nowd-1.elb.localhost"] {
+            assert!(is_loopback_name(name), "{name}");
+        }
+        for name in ["localhost.example", "notlocalhost", "example.com"] {
+            assert!(!is_loopback_name(name), "{name}");
+        }
+    }
+}

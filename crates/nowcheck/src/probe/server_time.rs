@@ -1,0 +1,230 @@
+//! An answer to what the server's clock showed: which field, in which format.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock_offset::Reading;
+use http::{HeaderMap, HeaderName, header};
+use serde_json::Value;
+
+use crate::probe::time_text::{self, Format};
+
+/// Where in an answer the time stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field {
+    /// `datetime` of nowd's document, else `current_time`.
+    Auto,
+    /// A member of the JSON body; the parts of `a.b.c` lead inwards, numbers index arrays.
+    Member(String),
+    /// A JSON Pointer (RFC 6901).
+    Pointer(String),
+    /// A header.
+    Header(HeaderName),
+    /// The whole body is the time.
+    Body,
+}
+
+/// How a time is taken from an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeSource {
+    /// Where it stands.
+    pub field: Field,
+    /// How it is written.
+    pub format: Format,
+    /// How long the server may keep the text of its `Date` header: then the time can be that much later.
+    pub date_cache: Duration,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerTime {
+    /// The time.
+    pub reading: Reading,
+    /// The process that answered, when it names itself.
+    pub instance: Option<Arc<str>>,
+    /// What the server says of its own clock.
+    pub clock: Option<StatedClock>,
+}
+
+/// What a server says of its own clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatedClock {
+    /// `synchronized`, `unsynchronized` or `unknown`.
+    pub status: String,
+    /// Its bound on its own error, in seconds.
+    pub max_error: Option<f64>,
+}
+
+/// Why an answer holds no time; stands after "not a time: ".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotATime(String);
+
+/// The most of a name that is taken over from an answer.
+const NAME_LENGTH: usize = 64;
+
+/// Reads the time from an answer.
+///
+/// # Errors
+/// Says what is missing or wrong, and which flag may help.
+pub fn read(headers: &HeaderMap, body: &[u8], source: &TimeSource) -> Result<ServerTime, NotATime> {
+    match &source.field {
+        Field::Header(name) => header_time(headers, name, source),
+        Field::Body => {
+            let text = std::str::from_utf8(body).map_err(|_| NotATime("the body is not text".to_owned()))?;
+            Ok(only_a_time(parse(text, source.format, false)?))
+        }
+        Field::Member(path) => {
+            let document = json(body)?;
+            let value =
+                member(&document, path).ok_or_else(|| no_field(&document, &format!("field `{path}`")))?;
+            Ok(only_a_time(value_time(value, path, source.format)?))
+        }
+        Field::Pointer(pointer) => {
+            let document = json(body)?;
+            let value = document
+                .pointer(pointer)
+                .ok_or_else(|| no_field(&document, &format!("value at `{pointer}`")))?;
+            Ok(only_a_time(value_time(value, pointer, source.format)?))
+        }
+        Field::Auto => document_time(&json(body)?, source.format),
+    }
+}
+
+fn only_a_time(reading: Reading) -> ServerTime {
+    ServerTime { reading, instance: None, clock: None }
+}
+
+fn header_time(headers: &HeaderMap, name: &HeaderName, source: &TimeSource) -> Result<ServerTime, NotATime> {
+    let value = headers.get(name).ok_or_else(|| NotATime(format!("the answer has no header `{name}`")))?;
+    let text = value.to_str().map_err(|_| NotATime(format!("the header `{name}` is not text")))?;
+    let mut reading = parse(text, source.format, false)?;
+    if name == header::DATE {
+        reading.may_lag = source.date_cache;
+    }
+    Ok(only_a_time(reading))
+}
+
+/// nowd's document, or the `current_time` alone that other services answer.
+fn document_time(document: &Value, format: Format) -> Result<ServerTime, NotATime> {
+    let current_time = document.get("current_time");
+    let reading = if let Some(datetime) = document.get("datetime") {
+        let reading = value_time(datetime, "datetime", format)?;
+        // Clients read either; a service that contradicts itself is wrong for one of them.
+        if let (Some(datetime), Some(current)) = (datetime.as_str(), current_time.and_then(Value::as_str))
+            && let (Some(of_datetime), Some(of_current)) = (datetime.get(11..19), current.get(..8))
+            && of_datetime != of_current
+        {
+            let words = format!(
+                "the answer contradicts itself: `datetime` says {of_datetime}, `current_time` says {of_current}"
+            );
+            return Err(NotATime(words));
+        }
+        reading
+    } else if let Some(current_time) = current_time {
+        value_time(current_time, "current_time", format)?
+    } else {
+        return Err(no_field(document, "field `datetime` or `current_time`"));
+    };
+    let instance = document.get("instance").and_then(Value::as_str);
+    Ok(ServerTime {
+        reading,
+        instance: instance.map(|name| printable(name.as_bytes(), NAME_LENGTH).into()),
+        clock: document.get("clock").and_then(stated_clock),
+    })
+}
+
+fn stated_clock(clock: &Value) -> Option<StatedClock> {
+    let status = printable(clock.get("status")?.as_str()?.as_bytes(), NAME_LENGTH);
+    let max_error =
+        clock.get("max_error").and_then(Value::as_f64).filter(|bound| bound.is_finite() && *bound >= 0.0);
+    Some(StatedClock { status, max_error })
+}
+
+fn json(body: &[u8]) -> Result<Value, NotATime> {
+    if body.trim_ascii().is_empty() {
+        return Err(NotATime("the body is empty".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let hint = if body.trim_ascii_start().starts_with(b"<") { ", it looks like HTML" } else { "" };
+        NotATime(format!("the body is not JSON{hint} ({error}); --field says where else the time stands"))
+    })
+}
+
+/// A member named with dots in its name goes before a path of that spelling.
+fn member<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+    document.get(path).or_else(|| {
+        path.split('.').try_fold(document, |value, part| match value {
+            Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+            other => other.get(part),
+        })
+    })
+}
+
+fn no_field(document: &Value, what: &str) -> NotATime {
+    let found = match document {
+        Value::Object(members) if members.is_empty() => "it is an empty object".to_owned(),
+        Value::Object(members) => {
+            let names: Vec<String> =
+                members.keys().take(8).map(|name| printable(name.as_bytes(), 30)).collect();
+            format!("it has {}", names.join(", "))
+        }
+        Value::Array(_) => "it is an array".to_owned(),
+        _ => "it is a single value".to_owned(),
+    };
+    NotATime(format!("the JSON answer has no {what}: {found}; --field names the right one"))
+}
+
+fn value_time(value: &Value, name: &str, format: Format) -> Result<Reading, NotATime> {
+    match value {
+        Value::String(text) => parse(text, format, false),
+        Value::Number(number) => parse(number.as_str(), format, true),
+        other => {
+            let kind = match other {
+                Value::Null => "null",
+                Value::Bool(_) => "true or false",
+                Value::Array(_) => "an array",
+                _ => "an object",
+            };
+            Err(NotATime(format!("`{}` is {kind}", printable(name.as_bytes(), 30))))
+        }
+    }
+}
+
+fn parse(text: &str, format: Format, is_json_number: bool) -> Result<Reading, NotATime> {
+    // What the other side wrote is quoted in a message; it must stay short.
+    let shortened: String = text.trim().chars().take(80).collect();
+    time_text::read(&shortened, format, is_json_number).map_err(|error| NotATime(error.to_string()))
+}
+
+/// The first `limit` bytes, safe for a terminal and a log: control characters and bytes that are no text are
+/// written as escapes.
+#[must_use]
+pub fn printable(bytes: &[u8], limit: usize) -> String {
+    let start = &bytes[..bytes.len().min(limit)];
+    let mut text = String::new();
+    for chunk in start.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            // Also the marks that turn the direction of writing: they would rearrange a terminal's line.
+            let turns_direction = matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if character.is_control() || turns_direction {
+                text.extend(character.escape_default());
+            } else {
+                text.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    if bytes.len() > limit {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "server_time_tests.rs"]
+mod tests;

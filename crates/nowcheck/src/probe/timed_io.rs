@@ -1,0 +1,102 @@
+//! A stream that notes when its bytes went and came.
+//!
+//! The instants are those of the stream's own writes and reads, so time that the HTTP library spends before
+//! and after them does not count as travel. Over TLS they are taken inside of it, around the plain text.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use clock_offset::MonotonicInstant;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::clock::Clock;
+
+/// The instants of one exchange.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Instants {
+    /// Before the first byte of the request was written.
+    pub sent: Option<MonotonicInstant>,
+    /// After the first bytes of the answer were read.
+    pub first_byte: Option<MonotonicInstant>,
+    /// After the latest bytes of the answer were read.
+    pub last_byte: Option<MonotonicInstant>,
+}
+
+/// The instants of the exchange that is going on, shared between the stream and the probe.
+#[derive(Debug, Clone, Default)]
+pub struct Exchange(Arc<Mutex<Instants>>);
+
+impl Exchange {
+    /// Forgets the last exchange; the next write begins a new one.
+    pub fn begin(&self) {
+        self.update(|instants| *instants = Instants::default());
+    }
+
+    /// The instants so far.
+    #[must_use]
+    pub fn instants(&self) -> Instants {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Instants)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// A stream whose writes and reads are noted in an [`Exchange`].
+#[derive(Debug)]
+pub struct TimedIo<S> {
+    stream: S,
+    clock: Clock,
+    exchange: Exchange,
+}
+
+impl<S> TimedIo<S> {
+    /// Wraps a stream.
+    pub fn new(stream: S, clock: Clock, exchange: Exchange) -> Self {
+        Self { stream, clock, exchange }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            let now = self.clock.now();
+            self.exchange.update(|instants| {
+                instants.first_byte.get_or_insert(now);
+                instants.last_byte = Some(now);
+            });
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimedIo<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let now = self.clock.now();
+        self.exchange.update(|instants| {
+            instants.sent.get_or_insert(now);
+        });
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,123 @@
+//! The outcome for people: the verdict first, the evidence below it, and what to do when it is not OK.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::outcome::{BackendOutcome, Outcome, Status, TargetOutcome};
+use crate::report::{figures, words};
+
+/// A round as a few lines, each with its line feed. Holds colour codes; whoever prints strips them where they
+/// are not wanted.
+#[must_use]
+pub fn lines(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for target in &outcome.targets {
+        target_lines(&mut text, target, outcome);
+    }
+    if outcome.targets.iter().any(|target| !target.backends.is_empty()) {
+        push(&mut text, &format!("    reference: {}", words::reference(&outcome.reference)));
+    }
+    text
+}
+
+/// A round as one line, for a log of many.
+#[must_use]
+pub fn line(outcome: &Outcome) -> String {
+    let place = outcome.worst().map(words::place).unwrap_or_default();
+    let at = figures::rfc3339(outcome.checked_at, 0);
+    let summary = words::summary(outcome);
+    // With several addresses the summary itself says which one it is about.
+    let place = if outcome.targets.len() > 1 && outcome.status() != Status::Ok {
+        String::new()
+    } else {
+        format!("  {place}")
+    };
+    format!("{at}  {}{place}  {summary}\n", painted(outcome.status(), 8))
+}
+
+/// The status word in its colour, padded to a width.
+#[must_use]
+pub fn painted(status: Status, width: usize) -> String {
+    let colour = match status {
+        Status::Ok => AnsiColor::Green,
+        Status::Warning => AnsiColor::Yellow,
+        Status::Critical => AnsiColor::Red,
+        Status::Unknown => AnsiColor::Magenta,
+    };
+    let style = Style::new().bold().fg_color(Some(colour.into()));
+    format!("{style}{:width$}{style:#}", status.name())
+}
+
+fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
+    let summary = words::target_summary(target, &outcome.limits);
+    push(text, &format!("{}  {}  {summary}", painted(target.status, 0), words::place(target)));
+    for backend in &target.backends {
+        backend_line(text, target, backend);
+    }
+    if target.failure.is_some() || !target.backends.is_empty() {
+        push(text, &format!("    {}", evidence(target)));
+    }
+    for note in &target.notes {
+        // The reference has a line of its own.
+        if *note != crate::outcome::Note::ReferenceNotVouchedFor {
+            push(text, &format!("    note: {}", words::note(note)));
+        }
+    }
+    if let Some(step) = words::next_step(target) {
+        push(text, &format!("    next: {step}"));
+    }
+}
+
+fn backend_line(text: &mut String, target: &TargetOutcome, backend: &BackendOutcome) {
+    let address = target.address.map(|address| address.to_string()).unwrap_or_default();
+    let instance =
+        backend.instance.as_deref().map_or_else(String::new, |instance| format!("  instance {instance}"));
+    let (status, _) = crate::round::status_of_verdict(backend.verdict);
+    let mark = if target.backends.len() > 1 { format!("{}  ", painted(status, 8)) } else { String::new() };
+    let trip = &backend.round_trip;
+    push(
+        text,
+        &format!(
+            "    {mark}{address}{instance}  offset {}  round trip {} (median {})",
+            figures::estimate(&backend.offset),
+            figures::length(trip.min),
+            figures::length(trip.median),
+        ),
+    );
+}
+
+/// How much was asked, and how long each phase of the first request took.
+fn evidence(target: &TargetOutcome) -> String {
+    let mut text =
+        format!("{}, {}", counted(target.requests, "request"), counted(target.connections, "connection"));
+    if let Some(missed) = target.miss_probability {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "; chance that a backend was missed: at most {:.1} %", missed * 100.0);
+    }
+    let phases = &target.phases;
+    let named = [
+        ("resolve", phases.resolve),
+        ("connect", phases.connect),
+        ("tls", phases.tls),
+        ("wait", phases.wait),
+        ("transfer", phases.transfer),
+    ];
+    let took: Vec<String> = named
+        .iter()
+        .filter_map(|(name, took)| took.map(|took| format!("{name} {}", figures::length(took))))
+        .collect();
+    if !took.is_empty() {
+        let _ = write!(text, "; {}", took.join(", "));
+    }
+    text
+}
+
+fn counted(count: u32, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn push(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}

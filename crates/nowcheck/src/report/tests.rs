@@ -1,0 +1,185 @@
+//! Snapshots of every format, from outcomes that were written by hand.
+
+use std::time::Duration;
+
+use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
+use expect_test::expect;
+
+use super::*;
+use crate::clock::Synchronisation;
+use crate::outcome::{BackendOutcome, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome};
+use crate::probe::failure::{Failure, Kind, Phase};
+use crate::probe::server_time::StatedClock;
+
+fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> BackendOutcome {
+    let offset =
+        Interval::between(Offset::from_nanos(micros.0 * 1_000), Offset::from_nanos(micros.1 * 1_000));
+    BackendOutcome {
+        instance: name.map(Into::into),
+        verdict,
+        offset,
+        samples: 16,
+        round_trip: Spread::of([150, 170, 310].map(Duration::from_micros)),
+        clock: name.map(|_| StatedClock { status: "synchronized".to_owned(), max_error: Some(0.000_312) }),
+    }
+}
+
+fn target(status: Status, reason: Reason, backends: Vec<BackendOutcome>) -> TargetOutcome {
+    TargetOutcome {
+        url: "http://time.example/now".to_owned(),
+        address: Some(([192, 0, 2, 7], 80).into()),
+        status,
+        reason,
+        failure: None,
+        phases: Phases {
+            resolve: Some(Duration::from_micros(900)),
+            connect: Some(Duration::from_micros(150)),
+            tls: None,
+            wait: Some(Duration::from_micros(300)),
+            transfer: Some(Duration::ZERO),
+        },
+        connections: 8,
+        requests: 16,
+        miss_probability: (!backends.is_empty()).then_some(0.007_812_5),
+        backends,
+        stale: None,
+        notes: Vec::new(),
+    }
+}
+
+fn outcome(targets: Vec<TargetOutcome>) -> Outcome {
+    Outcome {
+        checked_at: UnixInstant::from_nanos(1_795_464_711_123_456_789),
+        duration: Duration::from_micros(4_321),
+        limits: Limits { max_offset: Duration::from_secs(1), warn_offset: Some(Duration::from_millis(500)) },
+        reference: Synchronisation::Synchronized { max_error: Duration::from_micros(250) },
+        targets,
+    }
+}
+
+fn in_sync() -> Outcome {
+    let backends = vec![backend(Some("3f9c2a7d"), Verdict::InSync, (-64, 106))];
+    outcome(vec![target(Status::Ok, Reason::InSync, backends)])
+}
+
+fn one_of_four_behind() -> Outcome {
+    let mut backends: Vec<_> =
+        ["0a", "0b", "0c"].iter().map(|name| backend(Some(name), Verdict::InSync, (-64, 106))).collect();
+    backends.push(backend(Some("0d"), Verdict::Desynchronised, (-3_000_250, -3_000_080)));
+    outcome(vec![target(Status::Critical, Reason::Desynchronised, backends)])
+}
+
+fn down() -> Outcome {
+    let mut down = target(Status::Critical, Reason::Down, Vec::new());
+    down.failure = Some(Failure {
+        phase: Phase::Content,
+        kind: Kind::Status { status: 500 },
+        message: "it answered 500 Internal Server Error".to_owned(),
+        elapsed: Duration::from_micros(450),
+    });
+    (down.requests, down.connections) = (1, 1);
+    outcome(vec![down, target(Status::Ok, Reason::InSync, vec![backend(None, Verdict::InSync, (0, 10))])])
+}
+
+fn stale() -> Outcome {
+    let mut stale = target(Status::Critical, Reason::StaleCache, Vec::new());
+    stale.stale = Some(Stale::Age { seconds: 30 });
+    outcome(vec![stale])
+}
+
+fn undetermined() -> Outcome {
+    let backends = vec![backend(None, Verdict::Undetermined, (-200_000, 1_300_000))];
+    let mut vague = target(Status::Unknown, Reason::Undetermined, backends);
+    vague.notes = vec![Note::WholeDaysUnseen];
+    outcome(vec![vague])
+}
+
+/// The colour codes as words, so that a snapshot can be read.
+fn readable(text: &str) -> String {
+    text.replace("\u{1b}[1m", "<bold>")
+        .replace("\u{1b}[32m", "<green>")
+        .replace("\u{1b}[31m", "<red>")
+        .replace("\u{1b}[35m", "<magenta>")
+        .replace("\u{1b}[0m", "<plain>")
+}
+
+#[test]
+fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
+    expect![[r#"
+        <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)
+            192.0.2.7:80  instance 3f9c2a7d  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
+            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            reference: this machine's clock, right to ± 250 µs by its kernel
+    "#]].assert_eq(&readable(&human::lines(&in_sync())));
+    expect![[r#"
+        <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)
+            <bold><green>OK      <plain>  192.0.2.7:80  instance 0a  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
+            <bold><green>OK      <plain>  192.0.2.7:80  instance 0b  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
+            <bold><green>OK      <plain>  192.0.2.7:80  instance 0c  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
+            <bold><red>CRITICAL<plain>  192.0.2.7:80  instance 0d  offset -3.000165 s ± 85 µs  round trip 150 µs (median 170 µs)
+            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            next: on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronisation running, and can it reach its servers?
+            reference: this machine's clock, right to ± 250 µs by its kernel
+    "#]].assert_eq(&readable(&human::lines(&one_of_four_behind())));
+    expect![[r#"
+        <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  down: it answered 500 Internal Server Error (phase content, after 450 µs)
+            1 request, 1 connection; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            next: look at the logs of the service; is the path right?
+        <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +5.0 µs ± 5 µs (limit ± 1 s)
+            192.0.2.7:80  offset +5.0 µs ± 5 µs  round trip 150 µs (median 170 µs)
+            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            reference: this machine's clock, right to ± 250 µs by its kernel
+    "#]].assert_eq(&readable(&human::lines(&down())));
+    expect![[r#"
+        <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  a cache answered instead of the service: its answer is 30 s old (header Age)
+            next: make the cache in between pass this path (Cache-Control: no-store), or ask the service behind it
+    "#]].assert_eq(&readable(&human::lines(&stale())));
+    expect![[r#"
+        <bold><magenta>UNKNOWN<plain>  http://time.example/now at 192.0.2.7:80  cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s
+            192.0.2.7:80  offset +550 ms ± 750 ms  round trip 150 µs (median 170 µs)
+            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            note: the answer is a time of day without a date: an error of whole days cannot be seen
+            next: ask again with more --samples or a longer --timeout, or from a place that is nearer
+            reference: this machine's clock, right to ± 250 µs by its kernel
+    "#]].assert_eq(&readable(&human::lines(&undetermined())));
+}
+
+#[test]
+fn many_rounds_take_a_line_each() {
+    let all: String =
+        [in_sync(), one_of_four_behind(), down(), stale(), undetermined()].iter().map(human::line).collect();
+    expect![[r#"
+        2026-11-23T20:11:51Z  <bold><green>OK      <plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)
+        2026-11-23T20:11:51Z  <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)
+        2026-11-23T20:11:51Z  <bold><red>CRITICAL<plain>  1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down: it answered 500 Internal Server Error (phase content, after 450 µs)
+        2026-11-23T20:11:51Z  <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  a cache answered instead of the service: its answer is 30 s old (header Age)
+        2026-11-23T20:11:51Z  <bold><magenta>UNKNOWN <plain>  http://time.example/now at 192.0.2.7:80  cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s
+    "#]].assert_eq(&readable(&all));
+}
+
+#[test]
+fn a_monitoring_system_gets_one_line_with_performance_data() {
+    let all: Vec<String> =
+        [in_sync(), one_of_four_behind(), down(), stale(), undetermined()].iter().map(nagios::line).collect();
+    expect![[r#"
+        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0;
+        NOWCHECK CRITICAL - 1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; 'offset_192.0.2.7:80_0a'=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_0a'=0.000085000s;;;0; 'round_trip_192.0.2.7:80_0a'=0.000170000s;;;0; 'offset_192.0.2.7:80_0b'=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_0b'=0.000085000s;;;0; 'round_trip_192.0.2.7:80_0b'=0.000170000s;;;0; 'offset_192.0.2.7:80_0c'=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_0c'=0.000085000s;;;0; 'round_trip_192.0.2.7:80_0c'=0.000170000s;;;0; 'offset_192.0.2.7:80_0d'=-3.000165000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_0d'=0.000085000s;;;0; 'round_trip_192.0.2.7:80_0d'=0.000170000s;;;0;
+        NOWCHECK CRITICAL - 1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down: it answered 500 Internal Server Error (phase content, after 450 µs) | time=0.004321000s;;;0; offset=0.000005000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000005000s;;;0; round_trip=0.000170000s;;;0;
+        NOWCHECK CRITICAL - a cache answered instead of the service: its answer is 30 s old (header Age) | time=0.004321000s;;;0;
+        NOWCHECK UNKNOWN - cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s | time=0.004321000s;;;0; offset=0.550000000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.750000000s;;;0; round_trip=0.000170000s;;;0;"#]].assert_eq(&all.join("\n"));
+}
+
+#[test]
+fn programs_get_one_json_object_with_all_digits() {
+    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":8,"requests":16,"miss_probability":0.0078125,"backends":[{"instance":"0a","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0b","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0c","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0d","status":"CRITICAL","reason":"desynchronised","offset":{"estimate":-3.000165000,"earliest":-3.000250000,"latest":-3.000080000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&one_of_four_behind()).unwrap());
+    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"down","summary":"1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down: it answered 500 Internal Server Error (phase content, after 450 µs)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"down","summary":"down: it answered 500 Internal Server Error (phase content, after 450 µs)","failure":{"phase":"content","kind":"status","message":"it answered 500 Internal Server Error","elapsed":0.000450000,"http_status":500,"location":null,"body_start":null},"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":1,"requests":1,"miss_probability":null,"backends":[],"notes":[]},{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +5.0 µs ± 5 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":8,"requests":16,"miss_probability":0.0078125,"backends":[{"instance":null,"status":"OK","reason":"in_sync","offset":{"estimate":0.000005000,"earliest":0.000000000,"latest":0.000010000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":null}],"notes":[]}]}"#]].assert_eq(&json::line(&down()).unwrap());
+}
+
+#[test]
+fn a_bar_in_a_message_does_not_begin_performance_data() {
+    let mut outcome = down();
+    if let Some(failure) = &mut outcome.targets[0].failure {
+        failure.message = "it said a|b".to_owned();
+    }
+    assert_eq!(nagios::line(&outcome).matches('|').count(), 1);
+}

@@ -1,0 +1,122 @@
+//! The command line, validated: what cannot be wrong any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clock_offset::Limits;
+use http::HeaderName;
+use rustls::ClientConfig;
+
+use crate::cli::{Cli, Output};
+use crate::probe::server_time::{Field, TimeSource};
+use crate::probe::tls;
+use crate::target::Target;
+
+/// How a round is held.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What is checked.
+    pub targets: Vec<Target>,
+    /// How far a clock may be off.
+    pub limits: Limits,
+    /// The most that a round may take.
+    pub timeout: Duration,
+    /// Requests on each connection.
+    pub requests_per_connection: u32,
+    /// How the time is taken from an answer.
+    pub source: TimeSource,
+    /// Whether redirects are followed.
+    pub follow: bool,
+    /// How TLS is spoken.
+    pub tls: Arc<ClientConfig>,
+    /// What is printed.
+    pub output: Output,
+    /// The period, when rounds are repeated.
+    pub every: Option<Duration>,
+}
+
+impl Settings {
+    /// Makes sense of the command line.
+    ///
+    /// # Errors
+    /// Names the flag that is wrong, and what to do about it.
+    pub fn from_cli(cli: &Cli) -> anyhow::Result<Self> {
+        let targets = cli.urls.iter().map(|url| Target::parse(url)).collect::<Result<_, _>>()?;
+        if cli.warn_offset.is_some_and(|warn| warn >= cli.max_offset) {
+            bail!("--warn-offset must be less than --max-offset, or it could never warn");
+        }
+        Ok(Self {
+            targets,
+            limits: Limits { max_offset: cli.max_offset, warn_offset: cli.warn_offset },
+            timeout: cli.timeout,
+            requests_per_connection: cli.samples,
+            source: TimeSource {
+                field: parse_field(cli.field.as_deref())?,
+                format: cli.format,
+                date_cache: cli.date_cache,
+            },
+            follow: cli.follow,
+            tls: tls::client_config(cli.ca_file.as_deref())?,
+            output: cli.output,
+            every: cli.every,
+        })
+    }
+}
+
+/// `a.b.c`, `/a/b`, `header:NAME`, `body`, or nothing.
+///
+/// # Errors
+/// When nothing is named, or the name cannot be that of a header.
+pub fn parse_field(text: Option<&str>) -> anyhow::Result<Field> {
+    let Some(text) = text else {
+        return Ok(Field::Auto);
+    };
+    if let Some(name) = text.strip_prefix("header:") {
+        let name: HeaderName =
+            name.parse().with_context(|| format!("--field {text}: `{name}` is not the name of a header"))?;
+        return Ok(Field::Header(name));
+    }
+    match text {
+        "" => bail!("--field: name a field, a JSON Pointer, `header:NAME` or `body`"),
+        "body" => Ok(Field::Body),
+        pointer if pointer.starts_with('/') => Ok(Field::Pointer(pointer.to_owned())),
+        path => Ok(Field::Member(path.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn settings(arguments: &[&str]) -> anyhow::Result<Settings> {
+        let line = ["nowcheck", "http://time.example"].into_iter().chain(arguments.iter().copied());
+        Settings::from_cli(&Cli::try_parse_from(line)?)
+    }
+
+    #[test]
+    fn fields_are_told_apart_by_their_spelling() {
+        assert_eq!(parse_field(None).unwrap(), Field::Auto);
+        assert_eq!(parse_field(Some("body")).unwrap(), Field::Body);
+        assert_eq!(parse_field(Some("a.b")).unwrap(), Field::Member("a.b".to_owned()));
+        assert_eq!(parse_field(Some("/a/b")).unwrap(), Field::Pointer("/a/b".to_owned()));
+        assert_eq!(parse_field(Some("header:Date")).unwrap(), Field::Header(http::header::DATE));
+        assert!(parse_field(Some("header:no spaces")).is_err());
+        assert!(parse_field(Some("")).is_err());
+    }
+
+    #[test]
+    fn a_warning_limit_that_could_never_warn_is_refused() {
+        let error = settings(&["--warn-offset", "2s"]).unwrap_err().to_string();
+        assert!(error.contains("--warn-offset") && error.contains("--max-offset"), "{error}");
+        assert!(settings(&["--warn-offset", "500ms"]).is_ok());
+    }
+
+    #[test]
+    fn a_ca_file_that_cannot_be_read_is_named() {
+        let error = settings(&["--ca-file", "/nonexistent.pem"]).unwrap_err().to_string();
+        assert!(error.contains("--ca-file /nonexistent.pem"), "{error}");
+    }
+}

@@ -1,0 +1,158 @@
+//! What is checked: a URL, taken apart.
+
+use std::fmt;
+
+use http::Uri;
+use http::uri::PathAndQuery;
+use url::{Host, Url};
+
+use crate::probe::server_time::printable;
+
+/// The path that is meant when a URL has none.
+const DEFAULT_PATH: &str = "/now";
+
+/// A URL to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    url: Url,
+    /// Name or address of the host.
+    pub host: Host<String>,
+    /// TCP port.
+    pub port: u16,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// What stands in the request line.
+    pub path_and_query: PathAndQuery,
+    /// What stands in the `Host` header.
+    pub authority: String,
+}
+
+/// Why a text is not a URL that can be checked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotATarget(String);
+
+impl Target {
+    /// Takes a URL apart. `http://host` and `http://host/`, which are the same URL (RFC 3986 section 6.2.3),
+    /// mean `/now`; `http://host/?` is the root itself.
+    ///
+    /// # Errors
+    /// Says what is wrong and how a URL looks.
+    pub fn parse(text: &str) -> Result<Self, NotATarget> {
+        let quoted = printable(text.as_bytes(), 200);
+        let fail = |why: &str| NotATarget(format!("`{quoted}` is not a URL to check: {why}"));
+        let mut url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                fail(&format!("it has no scheme; write http://{quoted} or https://{quoted}"))
+            }
+            other => fail(&other.to_string()),
+        })?;
+        let tls = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            other => {
+                return Err(fail(&format!("its scheme is `{other}`; write http:// or https://")));
+            }
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(fail("a user name or password in the URL is not supported"));
+        }
+        if url.path() == "/" && url.query().is_none() {
+            url.set_path(DEFAULT_PATH);
+        }
+        url.set_fragment(None);
+        Self::of(url, tls).ok_or_else(|| fail("it names no host"))
+    }
+
+    fn of(url: Url, tls: bool) -> Option<Self> {
+        let host = url.host()?.to_owned();
+        let port = url.port_or_known_default()?;
+        let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].parse().ok()?;
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_string(),
+        };
+        Some(Self { url, host, port, tls, path_and_query, authority })
+    }
+
+    /// Where a redirect from here points; nothing when it points at no HTTP URL.
+    #[must_use]
+    pub fn redirected_to(&self, location: &str) -> Option<Self> {
+        let url = self.url.join(location).ok()?;
+        let tls = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        Self::of(url, tls)
+    }
+
+    /// The root of the same server, without anything that the user wrote in the path or query.
+    #[must_use]
+    pub fn root(&self) -> Self {
+        Self { path_and_query: PathAndQuery::from_static("/"), ..self.clone() }
+    }
+
+    /// The request target in origin form (RFC 9112 section 3.2.1).
+    #[must_use]
+    pub fn request_target(&self) -> Uri {
+        Uri::from(self.path_and_query.clone())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_without_a_path_means_now() {
+        for (text, url) in [
+            ("http://time.example", "http://time.example/now"),
+            ("http://time.example/", "http://time.example/now"),
+            ("http://time.example/?", "http://time.example/?"),
+            ("https://time.example/v1/time?x=1#top", "https://time.example/v1/time?x=1"),
+            ("http://[::1]:8080", "http://[::1]:8080/now"),
+        ] {
+            assert_eq!(Target::parse(text).unwrap().to_string(), url, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_host_header_names_the_port_only_when_it_is_not_the_usual_one() {
+        assert_eq!(Target::parse("http://time.example:80").unwrap().authority, "time.example");
+        assert_eq!(Target::parse("http://time.example:8080").unwrap().authority, "time.example:8080");
+        assert_eq!(Target::parse("https://[::1]").unwrap().authority, "[::1]");
+    }
+
+    #[test]
+    fn what_is_not_a_url_is_refused_with_advice() {
+        for (text, advice) in [
+            ("time.example", "write http://time.example"),
+            ("ftp://time.example", "its scheme is `ftp`"),
+            ("http://", "empty host"),
+            ("http://me:secret@time.example", "is not supported"),
+            ("http://time.example:99999", "invalid port"),
+            ("", "it has no scheme"),
+        ] {
+            let error = Target::parse(text).unwrap_err().to_string();
+            assert!(error.contains(advice), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_may_be_relative_and_must_stay_with_http() {
+        let target = Target::parse("http://time.example/now").unwrap();
+        assert_eq!(target.redirected_to("/v2/now").unwrap().to_string(), "http://time.example/v2/now");
+        assert_eq!(
+            target.redirected_to("https://other.example/").unwrap().to_string(),
+            "https://other.example/"
+        );
+        assert_eq!(target.redirected_to("file:///etc/passwd"), None);
+    }
+}
