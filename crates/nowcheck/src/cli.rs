@@ -15,14 +15,14 @@ Exit codes:
   2  CRITICAL  down, or the clock is proven to be off by more
   3  UNKNOWN   nothing can be proven (the outcome says why); also wrong usage
 
-The verdict is a proof: the offset lies in the interval that is shown, whatever the network did. The reference
-is this machine's clock, with the error bound that its kernel admits.
+The verdict is a proof: the offset lies in the interval that is shown, whatever the network
+did. The reference is this machine's clock, with the error bound that its kernel admits.
 
 Examples:
   nowcheck http://time.example                        ask /now once
   nowcheck http://time.example --every 30s            ask for ever, one line a round
   nowcheck https://api.example/v1/clock --field data.now
-  nowcheck https://www.example --field header:date    judge any web server by its Date header";
+  nowcheck https://www.example --field header:date    judge a web server by its Date";
 
 /// Proves that a service is up and that its clock is right.
 #[derive(Debug, Parser)]

@@ -34,7 +34,7 @@ pub struct NotATarget(String);
 
 impl Target {
     /// Takes a URL apart. `http://host` and `http://host/`, which are the same URL (RFC 3986 section 6.2.3),
-    /// mean `/now`; `http://host/?` is the root itself.
+    /// mean `/now`, and `http://host?tz=UTC` means `/now?tz=UTC`; `http://host/?` is the root itself.
     ///
     /// # Errors
     /// Says what is wrong and how a URL looks.
@@ -57,7 +57,7 @@ impl Target {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(fail("a user name or password in the URL is not supported"));
         }
-        if url.path() == "/" && url.query().is_none() {
+        if url.path() == "/" && (url.query().is_none() || !has_path(text)) {
             url.set_path(DEFAULT_PATH);
         }
         url.set_fragment(None);
@@ -100,6 +100,12 @@ impl Target {
     }
 }
 
+/// Whether a slash follows the host, in a URL as it was typed.
+fn has_path(text: &str) -> bool {
+    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+    after_scheme.find(['/', '?', '#']).is_some_and(|end| after_scheme[end..].starts_with('/'))
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.url.fmt(formatter)
@@ -115,7 +121,9 @@ mod tests {
         for (text, url) in [
             ("http://time.example", "http://time.example/now"),
             ("http://time.example/", "http://time.example/now"),
+            ("http://time.example?tz=UTC", "http://time.example/now?tz=UTC"),
             ("http://time.example/?", "http://time.example/?"),
+            ("http://time.example/?tz=UTC", "http://time.example/?tz=UTC"),
             ("https://time.example/v1/time?x=1#top", "https://time.example/v1/time?x=1"),
             ("http://[::1]:8080", "http://[::1]:8080/now"),
         ] {

@@ -1,0 +1,68 @@
+//! `nowd healthcheck`: asks the nowd of this machine whether it is ready, for containers that have no other program.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// For each step: connecting, sending, receiving.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Asks at each address; prints one line for each, and succeeds when all are ready.
+pub(crate) fn run(addresses: &[SocketAddr]) -> ExitCode {
+    let mut all_ready = true;
+    for &address in addresses {
+        let address = reachable(address);
+        let (is_ready, why) = match ask(address) {
+            Ok(status) => (status.starts_with("HTTP/1.1 200 "), format!("answered {status}")),
+            Err(error) => (false, format!("cannot be asked: {error}")),
+        };
+        let word = if is_ready { "ready" } else { "not ready" };
+        // A closed standard output does not change the exit code, which is what counts.
+        let _ = writeln!(io::stdout(), "{word}: http://{address}/readyz {why}");
+        all_ready &= is_ready;
+    }
+    if all_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A service that listens on all addresses is asked at the loopback address of that family.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
+}
+
+/// The status line of the answer.
+fn ask(address: SocketAddr) -> io::Result<String> {
+    if address.port() == 0 {
+        return Err(io::Error::other(
+            "port 0 is chosen at start; give the port that the service logged to --listen",
+        ));
+    }
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut status = String::new();
+    BufReader::new(stream).read_line(&mut status)?;
+    Ok(status.trim_end().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unspecified_address_is_asked_at_the_loopback_of_its_family() {
+        for (listen, asked) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:8080", "[::1]:8080"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Log lines, on standard error: one for each change of state, none for a request.
+
+use std::fmt;
+use std::io;
+
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::clock;
+use crate::now::rfc3339;
+use crate::settings::LogFormat;
+
+/// Sends all later events to standard error.
+pub(crate) fn init(format: LogFormat) {
+    tracing_subscriber::fmt().with_writer(io::stderr).event_format(Lines(format)).init();
+}
+
+/// Writes one event as one line.
+///
+/// As text: `2026-11-23T20:11:51Z INFO listening on http://127.0.0.1:8080`. The message says all there is to say.
+/// As JSON: `{"time":"2026-11-23T20:11:51Z","level":"INFO","message":"…",…}`, with the fields for programs.
+struct Lines(LogFormat);
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let time = rfc3339(clock::now().seconds);
+        let level = event.metadata().level().as_str();
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        match self.0 {
+            LogFormat::Text => writeln!(line, "{time} {level} {}", fields.message),
+            LogFormat::Json => {
+                let mut object = Map::new();
+                object.insert("time".into(), time.into());
+                object.insert("level".into(), level.into());
+                object.insert("message".into(), fields.message.into());
+                object.append(&mut fields.others);
+                writeln!(line, "{}", Value::Object(object))
+            }
+        }
+    }
+}
+
+/// What an event carries.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: Map<String, Value>,
+}
+
+impl Visit for Fields {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.others.insert(field.name().into(), json!(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.others.insert(field.name().into(), json!(value));
+    }
+
+    /// Rust writes a list of plain strings as JSON does, so a list arrives as a list.
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        if field.name() == "message" {
+            self.message = text;
+            return;
+        }
+        let value = serde_json::from_str(&text).ok().filter(Value::is_array).unwrap_or(Value::String(text));
+        self.others.insert(field.name().into(), value);
+    }
+}

@@ -1,0 +1,171 @@
+//! The document of `GET /now`: a pure function of a time, a zone, the clock's status and the instance.
+//!
+//! Its form is agreed in `contract/now.schema.json`; `contract/golden/now.json` holds it byte for byte.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use jiff::fmt::rfc2822;
+use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::{Status, UnixTime};
+
+/// All that the document says in one second: only the nanoseconds are missing, and [`Document::at`] fills them in.
+///
+/// Made once a second for each thread, it takes calendars and formatting off the path of a request.
+#[derive(Debug)]
+pub(crate) struct Document {
+    text: Vec<u8>,
+    /// Where the nine digits of the fraction stand: in `datetime` and in `unix_time`.
+    fractions: [usize; 2],
+}
+
+impl Document {
+    /// `seconds` as in [`UnixTime`](crate::clock::UnixTime); `zone` when one was asked for.
+    pub(crate) fn new(seconds: u64, zone: Option<&TimeZone>, clock: Status, instance: &str) -> Self {
+        let timestamp = timestamp(seconds);
+        let offset = zone.map_or(Offset::UTC, |zone| zone.to_offset(timestamp));
+        let local = offset.to_datetime(timestamp);
+        let name = zone.and_then(TimeZone::iana_name).unwrap_or("UTC");
+
+        let mut text = String::with_capacity(256);
+        let time = local.time().strftime("%H:%M:%S").to_string();
+        // Writing to a String cannot fail.
+        let _ = write!(text, r#"{{"current_time":"{time}","datetime":"{}T{time}."#, local.date());
+        let in_datetime = text.len();
+        text.push_str("000000000");
+        match zone {
+            // A zone that is UTC itself is written `Z`, like no zone.
+            Some(_) if offset != Offset::UTC => push_offset(&mut text, offset),
+            _ => text.push('Z'),
+        }
+        let _ = write!(text, r#"","timezone":"{name}""#);
+        if zone.is_some() {
+            let _ = write!(text, r#","utc_offset":{}"#, offset.seconds());
+        }
+        let _ = write!(text, r#","unix_time":{seconds}."#);
+        let in_unix_time = text.len();
+        text.push_str("000000000");
+        let (status, max_error) = match clock {
+            Status::Synchronized { max_error_micros: us } => {
+                ("synchronized", &*format!("{}.{:06}", us / 1_000_000, us % 1_000_000))
+            }
+            Status::Unsynchronized => ("unsynchronized", "null"),
+            Status::Unknown => ("unknown", "null"),
+        };
+        let _ = writeln!(
+            text,
+            r#","clock":{{"status":"{status}","max_error":{max_error}}},"instance":"{instance}"}}"#
+        );
+        Self { text: text.into_bytes(), fractions: [in_datetime, in_unix_time] }
+    }
+
+    /// The document for the time `nanos` nanoseconds into its second.
+    pub(crate) fn at(&self, nanos: u32) -> Bytes {
+        let mut body = self.text.clone();
+        let digits = nine_digits(nanos);
+        for start in self.fractions {
+            body[start..start + digits.len()].copy_from_slice(&digits);
+        }
+        Bytes::from(body)
+    }
+}
+
+/// The time zone of that IANA name, in any case, from the database in the binary.
+pub(crate) fn zone(name: &str) -> Option<TimeZone> {
+    TimeZoneDatabase::bundled().get(name).ok()
+}
+
+/// The time as a `Date` header has it (RFC 9110, section 5.6.7).
+pub(crate) fn http_date(seconds: u64) -> String {
+    // The year fits four digits (see `UnixTime`), which is all that this printer asks for.
+    rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp(seconds)).unwrap_or_default()
+}
+
+/// Seconds since 1970 with nine decimals.
+pub(crate) fn unix_time(time: UnixTime) -> String {
+    format!("{}.{:09}", time.seconds, time.nanos)
+}
+
+/// The time as RFC 3339 has it, in UTC and to the second.
+pub(crate) fn rfc3339(seconds: u64) -> String {
+    timestamp(seconds).to_string()
+}
+
+/// Decimal digits with zeros at the front; `nanos` is below 1 000 000 000.
+fn nine_digits(mut nanos: u32) -> [u8; 9] {
+    let mut digits = [b'0'; 9];
+    for digit in digits.iter_mut().rev() {
+        *digit += (nanos % 10) as u8;
+        nanos /= 10;
+    }
+    digits
+}
+
+fn timestamp(seconds: u64) -> Timestamp {
+    i64::try_from(seconds).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// `+HH:MM`, all that RFC 3339 can say. Zones of today have whole minutes; older ones are cut off to them.
+fn push_offset(text: &mut String, offset: Offset) {
+    let (sign, ahead) = if offset.is_negative() { ('-', -offset.seconds()) } else { ('+', offset.seconds()) };
+    let minutes = SignedDuration::from_secs(ahead.into()).as_mins();
+    let _ = write!(text, "{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// One case of the golden file, made anew by this code.
+    fn produced(given: &Value) -> String {
+        let nanos: u128 = given["unix_nanos"].as_str().unwrap().parse().unwrap();
+        let zone = given["tz"].as_str().map(|name| zone(name).unwrap());
+        let clock = match given["status"].as_str().unwrap() {
+            "synchronized" => Status::Synchronized {
+                max_error_micros: given["max_error_micros"].as_u64().unwrap().try_into().unwrap(),
+            },
+            "unsynchronized" => Status::Unsynchronized,
+            _ => Status::Unknown,
+        };
+        let seconds = u64::try_from(nanos / 1_000_000_000).unwrap();
+        let document = Document::new(seconds, zone.as_ref(), clock, given["instance"].as_str().unwrap());
+        let body = document.at(u32::try_from(nanos % 1_000_000_000).unwrap());
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn every_golden_body_is_produced_byte_for_byte() {
+        let golden: Value = serde_json::from_str(include_str!("../../../contract/golden/now.json")).unwrap();
+        let cases = golden.as_array().unwrap();
+        assert!(!cases.is_empty());
+        for case in cases {
+            assert_eq!(produced(&case["given"]), case["body"].as_str().unwrap(), "{}", case["name"]);
+        }
+    }
+
+    #[test]
+    fn one_document_serves_every_nanosecond_of_its_second() {
+        let document = Document::new(0, None, Status::Unknown, "00000000");
+        for nanos in [0, 1, 42, 123_456_789, 999_999_999] {
+            let body = document.at(nanos);
+            let read: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(read["datetime"], format!("1970-01-01T00:00:00.{nanos:09}Z"));
+            assert!(String::from_utf8_lossy(&body).contains(&format!(r#""unix_time":0.{nanos:09},"#)));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_a_link_is_answered_as_it_was_asked_for() {
+        assert_eq!(zone("us/pacific").unwrap().iana_name(), Some("US/Pacific"));
+        assert!(zone("Mars/Olympus_Mons").is_none());
+    }
+
+    #[test]
+    fn the_date_header_is_of_the_form_that_http_prefers() {
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(1_795_464_711), "Mon, 23 Nov 2026 20:11:51 GMT");
+    }
+}

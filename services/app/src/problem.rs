@@ -1,0 +1,132 @@
+//! Errors as clients get them: problem details (RFC 9457).
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use crate::clock::Status;
+
+/// Why a request is not answered as asked. Its text is the `detail`, and says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("nothing is at {}: ask for /now, or read /openapi.json for all there is", Shown(.path))]
+    NotFound { path: String },
+    #[error("{} is not possible here: use GET or HEAD", Shown(.method))]
+    MethodNotAllowed { method: String },
+    #[error("a request of HTTP/1.1 has exactly one Host header (RFC 9112, section 3.2): send one")]
+    Host,
+    #[error("the query is not well-formed: percent-encode it as UTF-8, such as ?tz=Europe%2FMadrid")]
+    QueryEncoding,
+    #[error("tz is empty: name a zone of the IANA time zone database, such as ?tz=Europe/Madrid")]
+    ZoneEmpty,
+    #[error("tz is given more than once: ask for one zone at a time")]
+    ZoneTwice,
+    #[error(
+        "no time zone is called {}: names come from the IANA time zone database, such as Europe/Madrid or UTC",
+        Shown(.name)
+    )]
+    ZoneUnknown { name: String },
+    #[error("this process is about to stop: ask another instance")]
+    Draining,
+    #[error("the clock of this host {}, and --max-clock-error allows {limit:?}: see to its time service", Told(.clock))]
+    ClockNotTrusted { clock: Status, limit: Duration },
+}
+
+impl Problem {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Host
+            | Self::QueryEncoding
+            | Self::ZoneEmpty
+            | Self::ZoneTwice
+            | Self::ZoneUnknown { .. } => StatusCode::BAD_REQUEST,
+            Self::Draining | Self::ClockNotTrusted { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The `type`, for programs, and the `title`, the same for all problems of that type.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotFound { .. } => ("urn:nowd:problem:not-found", "Not found"),
+            Self::MethodNotAllowed { .. } => ("urn:nowd:problem:method-not-allowed", "Method not allowed"),
+            Self::Host => ("urn:nowd:problem:host", "Host header missing or repeated"),
+            Self::QueryEncoding | Self::ZoneEmpty | Self::ZoneTwice => {
+                ("urn:nowd:problem:malformed-query", "Malformed query")
+            }
+            Self::ZoneUnknown { .. } => ("urn:nowd:problem:unknown-time-zone", "Unknown time zone"),
+            Self::Draining => ("urn:nowd:problem:draining", "About to stop"),
+            Self::ClockNotTrusted { .. } => ("urn:nowd:problem:clock-not-trusted", "Clock not trusted"),
+        }
+    }
+
+    /// The body, as `application/problem+json`.
+    pub(crate) fn body(&self) -> String {
+        let (kind, title) = self.kind();
+        let status = self.status().as_u16();
+        format!("{}\n", json!({"type": kind, "title": title, "status": status, "detail": self.to_string()}))
+    }
+}
+
+/// Shows what a client sent: in quotes, on one line, not longer than is useful.
+struct Shown<'a>(&'a str);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const LONGEST: usize = 64;
+        let more = if self.0.chars().nth(LONGEST).is_some() { "…" } else { "" };
+        write!(f, "“{}{more}”", self.0.chars().take(LONGEST).collect::<String>().escape_debug())
+    }
+}
+
+/// Says a clock's status in words.
+struct Told<'a>(&'a Status);
+
+impl std::fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self.0 {
+            Status::Synchronized { max_error_micros } => {
+                write!(f, "may be wrong by {:?}", Duration::from_micros(max_error_micros.into()))
+            }
+            Status::Unsynchronized => write!(f, "is not synchronized"),
+            Status::Unknown => write!(f, "cannot be asked for its error"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_sent_is_shown_in_quotes_on_one_line_and_cut_off() {
+        assert_eq!(Shown("Mars/Base").to_string(), "“Mars/Base”");
+        assert_eq!(Shown("a\r\nb\u{1b}").to_string(), "“a\\r\\nb\\u{1b}”");
+        assert_eq!(Shown(&"é".repeat(64)).to_string(), format!("“{}”", "é".repeat(64)));
+        assert_eq!(Shown(&"é".repeat(65)).to_string(), format!("“{}…”", "é".repeat(64)));
+    }
+
+    #[test]
+    fn the_body_is_json_whatever_the_client_sent() {
+        let problem = Problem::ZoneUnknown { name: "\"\\\u{0}\u{2028}</script>".into() };
+        let body: serde_json::Value = serde_json::from_str(&problem.body()).unwrap();
+        assert_eq!(body["status"], 400);
+        assert_eq!(body["type"], "urn:nowd:problem:unknown-time-zone");
+        assert_eq!(body["title"], "Unknown time zone");
+        assert!(body["detail"].as_str().unwrap().contains("IANA time zone database"));
+    }
+
+    #[test]
+    fn a_clock_that_is_not_trusted_is_told_in_words_with_both_figures() {
+        let problem = Problem::ClockNotTrusted {
+            clock: Status::Synchronized { max_error_micros: 60_000 },
+            limit: Duration::from_millis(50),
+        };
+        assert_eq!(
+            problem.to_string(),
+            "the clock of this host may be wrong by 60ms, and --max-clock-error allows 50ms: see to its time service"
+        );
+    }
+}

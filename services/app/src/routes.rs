@@ -1,0 +1,220 @@
+//! From a request to its answer.
+//!
+//! First [`Asked`] is read from the request, then the clock is read, once, and then the answer is written: so every
+//! figure in an answer, its `Date` too, is of one instant, as late as can be.
+
+use std::cell::{Ref, RefCell};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    DATE, HOST, HeaderName, HeaderValue,
+};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use jiff::tz::TimeZone;
+
+use crate::clock::{self, Status, UnixTime};
+use crate::metrics::{Counters, Route};
+use crate::now::{self, Document};
+use crate::page;
+use crate::problem::Problem;
+use crate::query;
+use crate::state::State;
+
+/// The description of all that is served here.
+const OPENAPI: &[u8] = include_bytes!("../../../contract/openapi.json");
+
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+const GET_HEAD: HeaderValue = HeaderValue::from_static("GET, HEAD");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(page::SECURITY_POLICY);
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
+const HTTPSTIME: HeaderName = HeaderName::from_static("x-httpstime");
+
+/// Answers the requests of one thread.
+#[derive(Debug)]
+pub(crate) struct Handler {
+    state: Arc<State>,
+    counters: Arc<Counters>,
+    second: RefCell<Second>,
+}
+
+impl Handler {
+    pub(crate) fn new(state: Arc<State>, counters: Arc<Counters>) -> Self {
+        let second = RefCell::new(Second::new(0, state.clock.load(), &state.instance));
+        Self { state, counters, second }
+    }
+
+    /// The answer to a request; its body is not read.
+    pub(crate) fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>> {
+        let (parts, _body) = request.into_parts();
+        let route = route(parts.uri.path());
+        let asked = asked(route, &parts);
+        // Nothing but writing the answer comes after this.
+        let time = clock::now();
+        let second = self.second(time.seconds);
+        let mut response = match asked {
+            Ok(asked) => self.write(asked, time, &second),
+            Err(problem) => refusal(&problem, &second),
+        };
+        if self.state.is_draining() {
+            response.headers_mut().insert(CONNECTION, CLOSE);
+        }
+        self.counters.count(route, response.status());
+        response
+    }
+
+    fn write(&self, asked: Asked, time: UnixTime, second: &Second) -> Response<Full<Bytes>> {
+        match asked {
+            Asked::Now(None) => second.answer(second.document.at(time.nanos)),
+            Asked::Now(Some(zone)) => {
+                let document = Document::new(time.seconds, Some(&zone), second.clock, &self.state.instance);
+                second.answer(document.at(time.nanos))
+            }
+            Asked::WellKnownTime => {
+                let mut response = second.answer(Bytes::new());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                response.headers_mut().remove(CONTENT_TYPE);
+                response.headers_mut().insert(HTTPSTIME, value(now::unix_time(time)));
+                response
+            }
+            Asked::Page { host } => {
+                let mut response = second.answer(page::page(time.seconds, &host).into());
+                response.headers_mut().insert(CONTENT_TYPE, HTML);
+                response.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+                response
+            }
+            Asked::OpenApi => {
+                let mut response = second.answer(Bytes::from_static(OPENAPI));
+                response.headers_mut().insert(CACHE_CONTROL, ONE_HOUR);
+                response
+            }
+            Asked::Health => second.answer(Bytes::from_static(b"{\"status\":\"alive\"}\n")),
+            Asked::Readiness => match self.state.readiness() {
+                Ok(()) => second.answer(Bytes::from_static(b"{\"status\":\"ready\"}\n")),
+                Err(problem) => refusal(&problem, second),
+            },
+        }
+    }
+
+    /// What is the same for the whole of this second.
+    fn second(&self, seconds: u64) -> Ref<'_, Second> {
+        let clock = self.state.clock.load();
+        let stale = {
+            let second = self.second.borrow();
+            second.seconds != seconds || second.clock != clock
+        };
+        if stale {
+            self.second.replace(Second::new(seconds, clock, &self.state.instance));
+        }
+        self.second.borrow()
+    }
+}
+
+/// What answers of one second have in common.
+#[derive(Debug)]
+struct Second {
+    seconds: u64,
+    clock: Status,
+    /// Of an answer in JSON. To copy them costs half of what it takes to insert them one by one.
+    headers: HeaderMap,
+    document: Document,
+}
+
+impl Second {
+    fn new(seconds: u64, clock: Status, instance: &str) -> Self {
+        let headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+            (TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+            (DATE, value(now::http_date(seconds))),
+        ]);
+        Self { seconds, clock, headers, document: Document::new(seconds, None, clock, instance) }
+    }
+
+    /// 200, in JSON. Whatever is different about an answer is changed afterwards.
+    fn answer(&self, body: Bytes) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(body));
+        *response.headers_mut() = self.headers.clone();
+        response
+    }
+}
+
+fn refusal(problem: &Problem, second: &Second) -> Response<Full<Bytes>> {
+    let mut response = second.answer(problem.body().into());
+    *response.status_mut() = problem.status();
+    response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
+    if let Problem::MethodNotAllowed { .. } = problem {
+        response.headers_mut().insert(ALLOW, GET_HEAD);
+    }
+    response
+}
+
+/// A header's value of text that is ours, and so has nothing in it that a header could not.
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// A request that can be answered.
+#[derive(Debug, PartialEq)]
+enum Asked {
+    Now(Option<TimeZone>),
+    WellKnownTime,
+    Page {
+        /// As the client calls this service.
+        host: String,
+    },
+    OpenApi,
+    Health,
+    Readiness,
+}
+
+fn route(path: &str) -> Route {
+    match path {
+        "/now" => Route::Now,
+        "/.well-known/time" => Route::WellKnownTime,
+        "/" => Route::Page,
+        "/openapi.json" => Route::OpenApi,
+        "/healthz" => Route::Health,
+        "/readyz" => Route::Readiness,
+        _ => Route::Other,
+    }
+}
+
+fn asked(route: Route, request: &Parts) -> Result<Asked, Problem> {
+    let mut hosts = request.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() || (host.is_none() && request.version == Version::HTTP_11) {
+        return Err(Problem::Host);
+    }
+    if route == Route::Other {
+        return Err(Problem::NotFound { path: request.uri.path().into() });
+    }
+    if request.method != Method::GET && request.method != Method::HEAD {
+        return Err(Problem::MethodNotAllowed { method: request.method.to_string() });
+    }
+    Ok(match route {
+        Route::Now => Asked::Now(match request.uri.query() {
+            None => None,
+            Some(query) => zone(query)?,
+        }),
+        Route::WellKnownTime => Asked::WellKnownTime,
+        Route::Page => {
+            Asked::Page { host: host.and_then(|host| host.to_str().ok()).unwrap_or_default().into() }
+        }
+        Route::OpenApi => Asked::OpenApi,
+        Route::Health => Asked::Health,
+        Route::Readiness | Route::Other => Asked::Readiness,
+    })
+}
+
+fn zone(query: &str) -> Result<Option<TimeZone>, Problem> {
+    let Some(name) = query::zone_name(query)? else { return Ok(None) };
+    now::zone(&name).map(Some).ok_or(Problem::ZoneUnknown { name })
+}

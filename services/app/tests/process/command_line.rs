@@ -1,0 +1,163 @@
+//! Flags, their twins in the environment, exit codes, and the health check.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::process::Output;
+
+use crate::harness::{Client, Service, nowd, output};
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+#[test]
+fn a_port_in_use_is_refused_in_one_line_even_to_a_second_nowd() {
+    let service = Service::start();
+    let address = service.address();
+    let second = output(nowd().arg(format!("--listen={address}")));
+    assert_eq!(second.status.code(), Some(1));
+    assert_eq!(
+        stderr(&second),
+        format!(
+            "nowd: cannot listen on {address}: the port is in use; stop what uses it, or choose another with --listen\n"
+        )
+    );
+}
+
+#[test]
+fn an_address_of_another_machine_is_refused_in_one_line() {
+    let refused = output(nowd().arg("--listen=192.0.2.1:8080"));
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(
+        stderr(&refused),
+        "nowd: cannot listen on 192.0.2.1:8080: this machine has no such address; choose one of its own, or 0.0.0.0, \
+         with --listen\n"
+    );
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
+    for (flags, advice) in [
+        (&["--listen=nonsense"][..], "0.0.0.0:8080"),
+        (&["--threads=0"], "1..=1024"),
+        (&["--threads=many"], "--threads"),
+        (&["--drain-delay=5"], "50ms, 5s or 1m 30s"),
+        (&["--max-clock-error=soon"], "50ms, 5s or 1m 30s"),
+        (&["--log=xml"], "text, json"),
+        (&["--unknown"], "--help"),
+        (&["unknown"], "--help"),
+    ] {
+        let refused = output(nowd().args(flags));
+        assert_eq!(refused.status.code(), Some(2), "{flags:?}");
+        assert!(stderr(&refused).contains(advice), "{flags:?}: {}", stderr(&refused));
+    }
+}
+
+#[test]
+fn every_flag_has_a_twin_in_the_environment_and_the_flag_wins() {
+    for (name, flag) in [
+        ("NOWD_LISTEN", "--listen=127.0.0.1:0"),
+        ("NOWD_THREADS", "--threads=1"),
+        ("NOWD_MAX_CLOCK_ERROR", "--max-clock-error=1s"),
+        ("NOWD_DRAIN_DELAY", "--drain-delay=1s"),
+        ("NOWD_LOG", "--log=text"),
+    ] {
+        let refused = output(nowd().env(name, "nonsense"));
+        assert_eq!(refused.status.code(), Some(2), "{name}");
+        let (long, _) = flag.split_once('=').unwrap();
+        assert!(stderr(&refused).contains(long), "{name}: {}", stderr(&refused));
+        Service::of(nowd().env("NOWD_LISTEN", "127.0.0.1:0").env(name, "nonsense").arg(flag));
+    }
+    let service = Service::of(nowd().env("NOWD_LISTEN", "127.0.0.1:0,[::1]:0"));
+    assert_eq!(service.addresses.len(), 2);
+    for &address in &service.addresses {
+        let mut client = Client::to(address);
+        client.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\n");
+        assert_eq!(client.answer().status(), 200);
+    }
+}
+
+#[test]
+fn help_names_every_flag_with_its_variable_and_version_names_the_version() {
+    let help = output(nowd().arg("--help"));
+    assert_eq!(help.status.code(), Some(0));
+    for text in [
+        "--listen <ADDRESS>",
+        "[env: NOWD_LISTEN=]",
+        "[default: 0.0.0.0:8080]",
+        "--threads <N>",
+        "[env: NOWD_THREADS=]",
+        "--max-clock-error <DURATION>",
+        "[env: NOWD_MAX_CLOCK_ERROR=]",
+        "--drain-delay <DURATION>",
+        "[env: NOWD_DRAIN_DELAY=]",
+        "[default: 5s]",
+        "--log <FORM>",
+        "[env: NOWD_LOG=]",
+        "healthcheck",
+        "SIGTERM",
+        "Exit codes",
+    ] {
+        assert!(stdout(&help).contains(text), "{text} is not in {}", stdout(&help));
+    }
+    let version = output(nowd().arg("--version"));
+    assert_eq!(stdout(&version), format!("nowd {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_health_check_ends_with_0_when_ready_and_with_1_when_draining_or_gone() {
+    let mut service = Service::of(nowd().args(["--listen=0.0.0.0:0", "--threads=1", "--drain-delay=1h"]));
+    let port = service.address().port();
+    let check = || output(nowd().arg("healthcheck").env("NOWD_LISTEN", format!("0.0.0.0:{port}")));
+
+    let ready = check();
+    assert_eq!(stdout(&ready), format!("ready: http://127.0.0.1:{port}/readyz answered HTTP/1.1 200 OK\n"));
+    assert_eq!(ready.status.code(), Some(0));
+
+    service.signal("TERM");
+    service.line_with("draining");
+    let draining = check();
+    assert_eq!(
+        stdout(&draining),
+        format!("not ready: http://127.0.0.1:{port}/readyz answered HTTP/1.1 503 Service Unavailable\n")
+    );
+    assert_eq!(draining.status.code(), Some(1));
+
+    drop(service);
+    let gone = check();
+    assert!(
+        stdout(&gone).starts_with(&format!("not ready: http://127.0.0.1:{port}/readyz cannot be asked: "))
+    );
+    assert_eq!(gone.status.code(), Some(1));
+}
+
+#[test]
+fn the_health_check_does_not_wait_for_ever() {
+    // Accepts in the kernel and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let checked = output(nowd().args(["healthcheck", &format!("--listen={address}")]));
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(stdout(&checked).contains("cannot be asked"), "{}", stdout(&checked));
+
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = silent.accept().unwrap();
+        let (mut second, _) = silent.accept().unwrap();
+        stream.write_all(b"never mind").unwrap();
+        second.write_all(b"HTTP/1.1 500 Not 200 OK\r\n\r\n").unwrap();
+    });
+    let checked = output(nowd().args(["healthcheck", &format!("--listen={address}")]));
+    assert_eq!(checked.status.code(), Some(1), "{}", stdout(&checked));
+    answering.join().unwrap();
+}
+
+#[test]
+fn the_health_check_cannot_guess_a_port() {
+    let checked = output(nowd().args(["healthcheck", "--listen=127.0.0.1:0"]));
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(stdout(&checked).contains("give the port that the service logged"), "{}", stdout(&checked));
+}

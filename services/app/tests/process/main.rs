@@ -1,0 +1,8 @@
+//! Tests that start the real program and speak to it over real sockets.
+
+mod answers;
+mod command_line;
+mod endings;
+mod harness;
+mod limits;
+mod refusals;

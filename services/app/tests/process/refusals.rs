@@ -1,0 +1,116 @@
+//! What is refused, and how it is said.
+
+use crate::harness::{Service, nowd};
+
+#[test]
+fn an_unknown_path_is_answered_404_and_names_what_there_is() {
+    let service = Service::start();
+    for target in
+        ["/nothing", "/now/", "/NOW", "//now", "/%6eow", "http://elsewhere/nothing", "/nothing?tz=%"]
+    {
+        let detail = service.get(target).problem(404, "not-found");
+        assert!(detail.contains("/now") && detail.contains("/openapi.json"), "{detail}");
+    }
+}
+
+#[test]
+fn another_method_is_answered_405_and_told_which_are_possible() {
+    let service = Service::start();
+    for target in ["/now", "/.well-known/time", "/", "/openapi.json", "/healthz", "/readyz"] {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get"] {
+            let answer = service.ask(method, target);
+            assert_eq!(answer.header("allow"), "GET, HEAD");
+            let detail = answer.problem(405, "method-not-allowed");
+            assert!(detail.contains(method), "{detail}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_zone_is_named_and_told_where_names_come_from() {
+    let service = Service::start();
+    let detail = service.get("/now?tz=Mars/Olympus%20Mons").problem(400, "unknown-time-zone");
+    assert_eq!(
+        detail,
+        "no time zone is called “Mars/Olympus Mons”: names come from the IANA time zone database, such as \
+         Europe/Madrid or UTC"
+    );
+    for (target, shown) in [
+        ("/now?tz=%22%5C%0A%00", r#"“\"\\\n\0”"#),
+        ("/now?tz=%3Cscript%3E", "“<script>”"),
+        ("/now?tz=..%2F..%2Fetc%2Fpasswd", "“../../etc/passwd”"),
+    ] {
+        let detail = service.get(target).problem(400, "unknown-time-zone");
+        assert!(detail.contains(shown), "{detail}");
+    }
+    let huge = service.get(&format!("/now?tz={}", "x".repeat(8000))).problem(400, "unknown-time-zone");
+    assert!(huge.contains("xxx…”") && huge.len() < 300, "{huge}");
+}
+
+#[test]
+fn a_malformed_query_is_answered_400_with_what_to_do() {
+    let service = Service::start();
+    for (target, advice) in [
+        ("/now?tz=", "tz is empty"),
+        ("/now?tz", "tz is empty"),
+        ("/now?tz=UTC&tz=Asia/Tokyo", "one zone at a time"),
+        ("/now?tz=%", "percent-encode it as UTF-8"),
+        ("/now?tz=%4", "percent-encode it as UTF-8"),
+        ("/now?tz=%GG", "percent-encode it as UTF-8"),
+        ("/now?tz=%FF%FE", "percent-encode it as UTF-8"),
+        ("/now?other=%C3%28", "percent-encode it as UTF-8"),
+    ] {
+        let detail = service.get(target).problem(400, "malformed-query");
+        assert!(detail.contains(advice), "{target}: {detail}");
+    }
+}
+
+#[test]
+fn a_request_of_http_1_1_needs_exactly_one_host() {
+    let service = Service::start();
+    for headers in ["", "Host: a\r\nHost: b\r\n"] {
+        let mut client = service.connect();
+        client.send(format!("GET /now HTTP/1.1\r\n{headers}\r\n"));
+        client.answer().problem(400, "host");
+    }
+}
+
+#[test]
+fn a_body_is_not_waited_for_and_does_not_cost_the_client_its_answer() {
+    let service = Service::start();
+    let mut client = service.connect();
+    // Far more than is sent; whoever waits for it waits in vain.
+    client.send("POST /now HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000000\r\n\r\n");
+    client.send(vec![b'x'; 100_000]);
+    client.answer().problem(405, "method-not-allowed");
+
+    let mut client = service.connect();
+    client.send("GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello");
+    assert_eq!(client.answer().status(), 200);
+}
+
+#[test]
+fn what_is_no_http_is_answered_400_and_closed() {
+    let service = Service::start();
+    for nonsense in
+        ["\u{16}\u{3}\u{1}nonsense\r\n\r\n", "GET /now\r\n\r\n", "GET /now HTTP/1.1\r\nHost test\r\n\r\n"]
+    {
+        let mut client = service.connect();
+        client.send(nonsense);
+        let answer = client.rest();
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{nonsense:?}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_the_kernel_does_not_vouch_for_makes_it_not_ready() {
+    // No kernel vouches for an error of zero.
+    let service = Service::of(nowd().args(["--listen=127.0.0.1:0", "--threads=1", "--max-clock-error=0s"]));
+    let detail = service.get("/readyz").problem(503, "clock-not-trusted");
+    assert!(
+        detail.starts_with("the clock of this host ") && detail.contains("--max-clock-error allows 0ns"),
+        "{detail}"
+    );
+    assert_eq!(service.get("/healthz").status(), 200);
+    assert_eq!(service.get("/now").status(), 200);
+}
