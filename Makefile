@@ -1,0 +1,29 @@
+# Each target is one script or one cargo command, so that everything also works without make.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test tools audit bench fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and check it until Ctrl-C
+	@scripts/run
+
+test: ## install what the tests need, then run every check there is
+	@scripts/test
+
+tools: ## install what the tests need, with cargo-deny, which takes minutes to build
+	@scripts/setup-tests all
+
+audit: tools ## look for known vulnerabilities in the dependencies (needs the network)
+	@PATH="$(CURDIR)/build/tools/bin:$$PATH" cargo deny --locked check advisories
+
+bench: ## measure nowd beside an epoll loop and nginx, and its footprint
+	@scripts/bench
+
+fmt: ## format the Rust code
+	@cargo fmt --all
+
+clean: ## remove everything that was built or installed in this directory
+	@cargo clean
+	@rm -rf build .venv .pytest_cache
