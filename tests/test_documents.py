@@ -1,0 +1,179 @@
+"""What the documents say is there, and what is there is in the documents."""
+
+import os
+import re
+import shlex
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support.tools import ROOT, binary
+
+# Directories whose content is nobody's source: built, installed, or a tool's own.
+NOT_SOURCE = {".git", "target", "build", "node_modules", "__pycache__", ".venv", ".pytest_cache", ".ruff_cache"}
+CODE = {".rs", ".py", ".js", ".ts", ".css", ".html", ".yaml", ".yml", ".sh", ".json", ".toml"}
+
+
+def read(name: str) -> str:
+    path = ROOT / name
+    assert path.exists(), f"there is no {name}"
+    return path.read_text()
+
+
+def files() -> list[Path]:
+    """Every file of the tree, without what git would not take either."""
+    found = []
+    for place, directories, names in os.walk(ROOT):
+        directory = Path(place)
+        directories[:] = [d for d in directories if d not in NOT_SOURCE and not ignored(directory / d)]
+        found += [directory / name for name in names if not ignored(directory / name)]
+    return found
+
+
+@cache
+def ignored_patterns() -> tuple[str, ...]:
+    return tuple(line.strip() for line in read(".gitignore").splitlines() if line.strip() and line[0] != "#")
+
+
+def ignored(path: Path) -> bool:
+    name = path.relative_to(ROOT).as_posix()
+    for pattern in ignored_patterns():
+        bare = pattern.strip("/")
+        if pattern.startswith("/") and name == bare:
+            return True
+        if not pattern.startswith("/") and path.match(bare):
+            return True
+    return False
+
+
+@cache
+def readme_commands() -> list[list[str]]:
+    """The command lines in the README's blocks, as words. In a console they follow a `$`; the rest is output."""
+    commands = []
+    for kind, block in re.findall(r"```(sh|shell|bash|console)\n(.*?)```", read("README.md"), re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if kind == "console" and not line.startswith("$ "):
+                continue
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            if words:
+                commands.append(words)
+    return commands
+
+
+def test_the_readme_shows_commands():
+    assert readme_commands(), "no block of shell in README.md"
+
+
+def makefile_targets() -> set[str]:
+    return set(re.findall(r"^([A-Za-z0-9_.-]+)(?: [A-Za-z0-9_. -]+)?:(?!=)", read("Makefile"), re.MULTILINE))
+
+
+def test_every_make_target_in_the_readme_exists():
+    inline = set(re.findall(r"`make ([a-z][a-z0-9-]*)", read("README.md")))
+    commands = [words[1:] for words in readme_commands() if words[0] == "make"]
+    in_blocks = {word for words in commands for word in words if word[0].isalpha() and "=" not in word}
+    missing = (inline | in_blocks) - makefile_targets()
+    assert not missing, f"README.md says `make {sorted(missing)}`; the Makefile has {sorted(makefile_targets())}"
+
+
+@pytest.mark.parametrize("target", ["run", "test", "bench"])
+def test_the_makefile_has_the_agreed_targets(target):
+    assert target in makefile_targets()
+
+
+@pytest.mark.parametrize("program", ["nowd", "nowcheck"])
+def test_every_flag_in_the_readme_is_in_the_help(program):
+    text = help_of(program)
+    used = {
+        word.split("=")[0]
+        for words in readme_commands()
+        for word in arguments_of(words, program)
+        if re.match(r"--[a-z]", word)
+    }
+    # In running text: `nowcheck --flag`.
+    in_text = " ".join(re.findall(rf"`{program} [^`]+`", read("README.md")))
+    used |= set(re.findall(r"--[a-z][a-z-]*", in_text))
+    missing = sorted(flag for flag in used if not re.search(rf"{re.escape(flag)}\b(?!-)", text))
+    assert not missing, f"README.md uses {missing}, and `{program} --help` does not know them"
+
+
+def test_every_flag_that_the_readme_mentions_is_one():
+    mentioned = set(re.findall(r"`(--[a-z][a-z-]*)", read("README.md")))
+    known = help_of("nowd") + help_of("nowcheck")
+    missing = sorted(flag for flag in mentioned if not re.search(rf"{re.escape(flag)}\b(?!-)", known))
+    assert not missing, f"README.md mentions {missing}, and neither program's --help knows them"
+
+
+def arguments_of(words: list[str], program: str) -> list[str]:
+    """What stands after the program's name, up to a pipe or another command."""
+    for index, word in enumerate(words):
+        if word.rsplit("/", 1)[-1] == program:
+            rest = words[index + 1 :]
+            ends = [i for i, w in enumerate(rest) if w in {"|", "&&", ";", "||", ">", "&"}]
+            return rest[: ends[0]] if ends else rest
+    return []
+
+
+@cache
+def help_of(program: str) -> str:
+    return subprocess.run([binary(program), "--help"], capture_output=True, text=True, timeout=20, check=True).stdout
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"])
+def test_links_to_files_lead_somewhere(document):
+    links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", read(document))
+    missing = [link for link in links if not (ROOT / link).exists()]
+    assert not missing, f"{document} links to {missing}"
+
+
+def test_the_map_of_the_code_names_only_what_exists():
+    """Paths from the root; and names of source files, with or without a directory, wherever in the tree they are."""
+    text = re.sub(r"https?://\S+", "", read("ARCHITECTURE.md"))
+    tops = "|".join(sorted(re.escape(path.name) for path in ROOT.iterdir() if path.is_dir()))
+    paths = set(re.findall(rf"(?<![\w./-])(?:{tops})(?:/[\w.-]*[\w-])+", text))
+    missing = {path for path in paths if not (ROOT / path).exists()}
+    tree = [f"/{path.relative_to(ROOT).as_posix()}" for path in files()]
+    names = set(re.findall(r"(?<![\w.*/-])(?:[\w-]+/)*[\w-]+\.(?:rs|py|ya?ml|js|css|html|json|toml)\b", text))
+    missing |= {name for name in names if not any(path.endswith(f"/{name}") for path in tree)}
+    assert not missing, f"ARCHITECTURE.md names {sorted(missing)}"
+
+
+def test_the_map_of_the_code_names_every_directory_with_source():
+    """By its path from the root, or as `probe/` or `probe/http.rs` where its crate is named."""
+    text = read("ARCHITECTURE.md")
+    with_source = {path.parent.relative_to(ROOT) for path in files() if path.suffix in CODE and path.parent != ROOT}
+    crates = {path.parent.relative_to(ROOT) for path in files() if path.name == "Cargo.toml"} - {Path(".")}
+
+    def named(directory: Path) -> bool:
+        if re.search(rf"`{re.escape(directory.as_posix())}\b", text):
+            return True
+        crate = next((crate for crate in crates if crate in [directory, *directory.parents]), None)
+        if crate is None or crate == directory or not named(crate):
+            return False
+        inner = directory.relative_to(crate).as_posix().removeprefix("src").strip("/")
+        return inner in ("", "bin") or f"`{inner}/" in text
+
+    missing = sorted(d.as_posix() for d in with_source if not d.parts[0].startswith(".") and not named(d))
+    assert not missing, f"ARCHITECTURE.md does not know {missing}"
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"])
+def test_no_document_waits_to_be_filled_in(document):
+    waiting = re.findall(r"(?m)^[A-Z]+(?:_[A-Z]+)+$|\bTODO\b|\bTBD\b|\bFIXME\b", read(document))
+    assert not waiting, f"{document} still says {waiting}"
+
+
+def test_no_path_of_a_machine_is_in_the_tree():
+    """The tree is the same on every machine: no home directory, no temporary place of whoever wrote it."""
+    here = re.escape(f"{ROOT}/").encode()
+    places = re.compile(rb"/home/[a-z][a-z0-9_-]*/|/Users/[A-Za-z]|[A-Z]:\\\\?Users|/tmp/target-|/root/\.|" + here)
+    found = []
+    for path in files():
+        if path == Path(__file__).resolve() or path.suffix in {".png", ".ico", ".woff2"}:
+            continue
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            if places.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120].decode(errors='replace')}")
+    assert not found, "\n".join(found)

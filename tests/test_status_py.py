@@ -1,0 +1,113 @@
+"""`status.py`, the old name of the health check, still does what those who call it expect."""
+
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from support.nowcheck import clean_environment
+from support.process import WAIT
+from support.tools import ROOT, binary
+
+STATUS = ROOT / "status.py"
+
+
+def status_py(*arguments: str, script=STATUS, **environment: str | None) -> subprocess.CompletedProcess:
+    """An environment variable that is None is taken away."""
+    if "NOWCHECK" not in environment:
+        environment["NOWCHECK"] = binary("nowcheck")
+    merged = clean_environment() | environment
+    return subprocess.run(
+        [sys.executable, "-B", str(script), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
+        env={name: value for name, value in merged.items() if value is not None},
+    )
+
+
+@pytest.fixture
+def echo(tmp_path) -> str:
+    """A program that stands in for nowcheck and shows how it was called."""
+    path = tmp_path / "bin" / "nowcheck"
+    path.parent.mkdir()
+    path.write_text("#!/bin/sh\nfor word; do printf '<%s>' \"$word\"; done\nexit 2\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "form", ["http://127.0.0.1:{port}/", "http://127.0.0.1:{port}", "127.0.0.1:{port}", "localhost:{port}"]
+)
+def test_the_old_ways_to_name_a_site_are_understood(faulty, form):
+    done = status_py(form.format(port=faulty("answers").port))
+    assert done.returncode == 0, done
+    assert "OK" in done.stdout
+
+
+def test_a_wrong_clock_is_still_an_error(faulty):
+    done = status_py(faulty("answers", "--offset", 3).url)
+    assert done.returncode == 2, done
+    assert "CRITICAL" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "handed_on"),
+    [
+        (["example.com"], ["http://example.com"]),
+        (["example.com:8080/now"], ["http://example.com:8080/now"]),
+        (["[::1]:8080"], ["http://[::1]:8080"]),
+        (["https://example.com"], ["https://example.com"]),
+        (["HTTP://example.com"], ["HTTP://example.com"]),
+        (["--max-offset", "2s", "example.com"], ["--max-offset", "2s", "http://example.com"]),
+        (["example.com", "--field", "header:Date"], ["http://example.com", "--field", "header:Date"]),
+        (["example.com", "--field=a.b.c", "--follow"], ["http://example.com", "--field=a.b.c", "--follow"]),
+        (["example.com", "--field", "a.b.c"], ["http://example.com", "--field", "a.b.c"]),
+        (["--help"], ["--help"]),
+        ([], []),
+        (["a b", ""], ["http://a b", ""]),
+    ],
+    ids=lambda words: " ".join(words) or "nothing",
+)
+def test_arguments_are_handed_on_as_they_are_but_for_a_missing_scheme(echo, given, handed_on):
+    done = status_py(*given, NOWCHECK=echo)
+    assert done.stdout == "".join(f"<{word}>" for word in handed_on)
+    assert done.returncode == 2, "the exit code is nowcheck's"
+
+
+def test_the_program_is_found_on_the_path(echo):
+    done = status_py("example.com", NOWCHECK=None, PATH=f"{os.path.dirname(echo)}:/usr/bin:/bin")
+    assert done.stdout == "<http://example.com>"
+
+
+@pytest.mark.parametrize("profile", ["release", "debug"])
+def test_the_program_is_found_where_cargo_builds_it(tmp_path, echo, profile):
+    built = tmp_path / "tree" / "target" / profile / "nowcheck"
+    built.parent.mkdir(parents=True)
+    script = shutil.copy(STATUS, tmp_path / "tree")
+    shutil.copy(echo, built)
+    done = status_py("example.com", script=script, NOWCHECK=None, PATH="/usr/bin:/bin")
+    assert done.stdout == "<http://example.com>"
+
+
+def test_it_knows_which_options_take_a_value():
+    """Else the value would be taken for a site. The help of nowcheck is the truth: `--field <NAME>`."""
+    text = subprocess.run(
+        [binary("nowcheck"), "--help"], capture_output=True, text=True, timeout=WAIT, check=True
+    ).stdout
+    told = set(re.findall(r"(?m)^\s*(?:-\w, )?(--[a-z-]+)[ =]<", text))
+    assert told == set(runpy.run_path(str(STATUS))["TAKES_A_VALUE"])
+
+
+def test_without_the_program_it_says_how_to_build_it(tmp_path):
+    script = shutil.copy(STATUS, tmp_path)
+    done = status_py("example.com", script=script, NOWCHECK=None, PATH="/usr/bin:/bin")
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "cargo build --release" in done.stderr
