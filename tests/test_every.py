@@ -1,14 +1,20 @@
 """`--every`: a line a round, on a schedule that keeps to its first beat, and a summary at the end."""
 
+import array
 import datetime
+import fcntl
 import itertools
 import json
 import re
 import signal
+import subprocess
+import termios
 
 import pytest
 
 from support.nowcheck import parse_outcome
+from support.process import poll
+from support.tools import binary
 
 TOLERANCE = 0.06
 """Seconds that a round may begin late on a busy machine. A schedule that drifts does so by the length of a round each
@@ -130,3 +136,20 @@ def test_ctrl_c_does_not_wait_for_a_silent_server(faulty, endless):
 
 def last(child) -> dict:
     return json.loads(child.stdout.lines[-1][1])
+
+
+def test_a_reader_that_does_not_read_holds_no_signal_up(faulty):
+    """A pager at its first page, a pipe that is full: Ctrl-C still ends it."""
+    server = faulty("answers")
+    command = [binary("nowcheck"), server.url, "--every", "5ms", "--output", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as check:
+        # Until the pipe is full: a pipe holds 64 KiB, and what nobody reads stays in it.
+        poll(lambda: unread(check.stdout) >= 60_000, "a full pipe")
+        check.send_signal(signal.SIGINT)
+        assert check.wait(timeout=5) == 0
+
+
+def unread(pipe) -> int:
+    size = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, size)
+    return size[0]

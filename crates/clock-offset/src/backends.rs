@@ -59,13 +59,14 @@ impl Backend {
     }
 }
 
-/// Groups samples of one address into the fewest clocks that explain them all.
+/// Groups samples of one address into the fewest clocks that explain them all. A time of day is put on the day
+/// that brings it nearest to `expected`.
 ///
 /// Samples that name an instance are grouped by it. Those of one name, or of none, that no single clock can
 /// have given are split: the fewest instants that pierce all intervals are found from the left (the classic
 /// greedy algorithm for stabbing intervals), and each instant stands for one clock.
 #[must_use]
-pub fn group_by_clock(samples: &[Sample], reference: &BoundedTime, drift: Drift) -> Vec<Backend> {
+pub fn group_by_clock(samples: &[Sample], expected: &BoundedTime, drift: Drift) -> Vec<Backend> {
     let Some(at) = samples.iter().map(|sample| sample.received).max() else {
         return Vec::new();
     };
@@ -81,11 +82,26 @@ pub fn group_by_clock(samples: &[Sample], reference: &BoundedTime, drift: Drift)
             .iter()
             .enumerate()
             .filter(|(_, sample)| sample.instance == name)
-            .map(|(index, sample)| (index, sample.bounds(reference, drift).carried_to(at, drift)))
+            .map(|(index, sample)| (index, sample.bounds(expected, drift).carried_to(at, drift)))
             .collect();
-        backends.extend(split_contradictions(name.as_ref(), at, members));
+        let clocks = split_contradictions(name.as_ref(), at, members);
+        // One process has one clock: when its answers contradict each other, that clock was stepped.
+        backends.extend(if name.is_some() { as_one_that_was_stepped(clocks) } else { clocks });
     }
     backends
+}
+
+/// Puts what was taken apart together again: what the clock shows now is what its latest sample says, and what
+/// needs no belief about when it was stepped is the hull of all.
+fn as_one_that_was_stepped(clocks: Vec<Backend>) -> Vec<Backend> {
+    let latest = |clock: &Backend| clock.samples.iter().max().copied();
+    let Some(now) = clocks.iter().max_by_key(|clock| latest(clock)).cloned() else {
+        return clocks;
+    };
+    let each = clocks.iter().fold(now.bounds_each.shows, |all, clock| all.hull(&clock.bounds_each.shows));
+    let mut samples: Vec<usize> = clocks.iter().flat_map(|clock| clock.samples.iter().copied()).collect();
+    samples.sort_unstable();
+    vec![Backend { bounds_each: BoundedTime { shows: each, ..now.bounds_each }, samples, ..now }]
 }
 
 fn split_contradictions(
@@ -247,8 +263,14 @@ mod tests {
         let fine = Duration::from_nanos(1);
         let samples = [sample(0, 0, fine, Some("a")), sample(1, 3_000, fine, Some("a"))];
         let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
-        assert_eq!(backends.len(), 2);
-        assert!(backends.iter().all(|backend| backend.evidence == Evidence::ToldApart));
+        let [stepped] = &backends[..] else { panic!("{backends:?}") };
+        assert_eq!(stepped.evidence, Evidence::ToldApart);
+        assert_eq!(stepped.samples, [0, 1]);
+        // It is three seconds ahead now; that it was right a moment ago does not help.
+        assert_eq!(stepped.verdict(&reference(), &ONE_SECOND), Verdict::Desynchronised);
+        let samples = [sample(0, 3_000, fine, Some("a")), sample(1, 0, fine, Some("a"))];
+        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::Undetermined);
     }
 
     #[test]

@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use crate::backends::{Backend, connections_needed, group_by_clock, miss_probability};
+use crate::backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
 use crate::interval::{BoundedTime, Interval};
 use crate::sample::Sample;
 use crate::staleness::{Standstill, longest_stay, standstill};
@@ -147,7 +147,8 @@ impl Plan {
     #[must_use]
     pub fn next(&self, now: MonotonicInstant) -> Action {
         let Some(last) = self.samples.last() else {
-            return self.ask_unless_out_of_time(Connection::Fresh, now, now);
+            // The first request is always made: without one nothing at all is known.
+            return Action::Ask { over: Connection::Fresh, at: now };
         };
         if standstill(&self.samples, self.rules.drift).is_some() {
             return Action::Stop(StopReason::Standstill);
@@ -156,11 +157,14 @@ impl Plan {
             return Action::Stop(StopReason::RequestsSpent);
         }
         let on_last = self.samples.iter().filter(|sample| sample.connection == last.connection).count();
-        if self.connection_is_open && on_last < self.rules.requests_per_connection as usize {
+        let backends = self.backends();
+        let needed = connections_needed(backends.len(), self.rules.miss_probability);
+        // Connections after those serve a question of their own, at an instant of their own.
+        let is_exploring = self.connections() <= needed;
+        if is_exploring && self.connection_is_open && on_last < self.rules.requests_per_connection as usize {
             return self.ask_unless_out_of_time(Connection::Kept, now, now);
         }
-        let backends = self.backends();
-        if self.connections() < connections_needed(backends.len(), self.rules.miss_probability) {
+        if self.connections() < needed {
             return self.ask_unless_out_of_time(Connection::Fresh, now, now);
         }
         self.decide(&backends, now)
@@ -173,7 +177,7 @@ impl Plan {
         Conclusion {
             standstill: standstill(&self.samples, self.rules.drift),
             connections: self.connections(),
-            miss_probability: miss_probability(backends.len(), self.connections()),
+            miss_probability: self.missed(&backends),
             backends: backends
                 .into_iter()
                 .map(|backend| JudgedBackend {
@@ -186,11 +190,117 @@ impl Plan {
     }
 
     fn backends(&self) -> Vec<Backend> {
-        group_by_clock(&self.samples, &self.reference, self.rules.drift)
+        group_by_clock(&self.samples, &self.expected(), self.rules.drift)
+    }
+
+    /// What a time of day is put on the nearest day of: the first sample, so that all of a round get the same
+    /// day; and for that one the reference.
+    fn expected(&self) -> BoundedTime {
+        self.samples.first().map_or(self.reference, |first| first.bounds(&self.reference, self.rules.drift))
     }
 
     fn verdict(&self, backend: &Backend) -> Verdict {
-        backend.verdict(&self.reference, &self.rules.limits)
+        let verdict = backend.verdict(&self.reference, &self.rules.limits);
+        let is_proven = match verdict {
+            Verdict::InSync | Verdict::NotWithinWarning => self.is_confirmed(backend),
+            Verdict::Undetermined | Verdict::Desynchronised => true,
+        };
+        if is_proven { verdict } else { Verdict::Undetermined }
+    }
+
+    /// Whether “in sync” is more than the overlap of what several clocks said.
+    ///
+    /// Answers that name no instance may come from clocks that differ and yet never contradict each other, when
+    /// they are vague: what 0.5 s and 1.4 s ahead have in common, in whole seconds, is true of neither. So answers
+    /// are needed, over as many connections as it takes to meet every backend, that are each within the limit by
+    /// themselves. Answers too vague for that, whatever their timing, are taken to come from one clock.
+    fn is_confirmed(&self, backend: &Backend) -> bool {
+        let is_named_or_split = backend.instance.is_some() || backend.evidence == Evidence::ToldApart;
+        is_named_or_split
+            || !self.can_be_conclusive(backend)
+            || self.doubt(backend) <= self.rules.miss_probability
+    }
+
+    /// Bound on the chance that the answers of a nameless backend that is in sync came from it and another one,
+    /// equally often, that is not.
+    ///
+    /// Only connections count whose answer had to be within the limit by itself, given when it was asked for. A few
+    /// of them may not be, because the path was slow at that moment; but an answer of the other clock never is.
+    fn doubt(&self, backend: &Backend) -> f64 {
+        let Some(phases) = self.conclusive_phases(backend) else {
+            return 1.0;
+        };
+        let allowed = within(self.rules.limits.max_offset);
+        let (mut asked, mut failed) = (Vec::new(), 0);
+        for sample in backend.samples.iter().map(|&index| &self.samples[index]) {
+            let arrival = sample.sent + sample.round_trip() / 2;
+            if asked.contains(&sample.connection) || !phases.contains(self.phase_at(backend, arrival)) {
+                continue;
+            }
+            asked.push(sample.connection);
+            let alone = sample.bounds(&self.expected(), self.rules.drift).offset_from(&self.reference);
+            failed += u32::from(!alone.is_within(&allowed));
+        }
+        // The lower tail of a fair coin, for either clock: 2 · Σ C(n, i) / 2ⁿ, i up to the failures.
+        let asked = u32::try_from(asked.len()).unwrap_or(u32::MAX);
+        let (mut term, mut tail) = (0.5_f64.powf(f64::from(asked)), 0.0);
+        for i in 0..=failed {
+            tail += term;
+            term *= f64::from(asked - i) / f64::from(i + 1);
+        }
+        (2.0 * tail).min(1.0)
+    }
+
+    /// Whether there are offsets that one answer alone can prove to be within the limit.
+    fn can_be_conclusive(&self, backend: &Backend) -> bool {
+        let limit = Offset::from(self.rules.limits.max_offset);
+        self.vagueness(backend) <= limit + limit
+    }
+
+    /// How wide the bounds of one answer are at the least: its step, lag and round trip, and the reference's width.
+    fn vagueness(&self, backend: &Backend) -> Offset {
+        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
+        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
+        let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
+        let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
+        Offset::from(step + lag + round_trip + self.reference.shows.width())
+    }
+
+    /// How much of its step a clock has passed at an instant, as far as its bounds tell.
+    fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Offset {
+        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
+        let step = i128::try_from(steps.min().unwrap_or_default().as_nanos()).unwrap_or(i128::MAX).max(1);
+        let apparent = self.apparent(backend);
+        let shows = middle_of(&apparent.shows) + (instant - apparent.at);
+        Offset::from_nanos(shows.as_nanos().rem_euclid(step))
+    }
+
+    /// The phases of the server's step (how much of its second has passed) at which one answer alone proves that
+    /// the clock is within the limit, for every offset that it may have; nothing when there is no such phase.
+    ///
+    /// An answer at the phase φ of a clock that appears to be off by o bounds the offset to [o − φ, o − φ + step +
+    /// lag + round trip].
+    fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Offset>> {
+        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
+        let step = Offset::from(steps.min()?);
+        let offset = self.apparent(backend).offset_from(&self.reference);
+        let limit = Offset::from(self.rules.limits.max_offset);
+        let from = offset.latest() + self.vagueness(backend) - limit;
+        let to = offset.earliest() + limit - Offset::from(self.reference.shows.width());
+        let (from, to) = (from.max(Offset::ZERO), to.min(step));
+        (from <= to).then(|| Interval::between(from, to))
+    }
+
+    /// Bound on the chance that one more backend stands there and was not noticed.
+    fn missed(&self, backends: &[Backend]) -> f64 {
+        let never_met = miss_probability(backends.len(), self.connections());
+        match backends {
+            [only] if only.instance.is_none() && self.can_be_conclusive(only) => match self.verdict(only) {
+                Verdict::InSync | Verdict::NotWithinWarning => never_met.max(self.doubt(only)),
+                Verdict::Undetermined | Verdict::Desynchronised => never_met,
+            },
+            _ => never_met,
+        }
     }
 
     fn connections(&self) -> u32 {
@@ -240,12 +350,42 @@ impl Plan {
         now: MonotonicInstant,
     ) -> Option<Result<(Connection, MonotonicInstant), StopReason>> {
         let over = self.connection_towards(backend);
+        if let Verdict::InSync | Verdict::NotWithinWarning =
+            backend.verdict(&self.reference, &self.rules.limits)
+            && !self.is_confirmed(backend)
+        {
+            return Some(match self.conclusive_phases(backend) {
+                Some(phases) => Ok((Connection::Fresh, self.confirming(backend, phases, now))),
+                // Too close to the limit for that, or not known well enough yet.
+                None => self.narrowing(backend, now).map(|at| (over, at)),
+            });
+        }
         match self.verdict(backend) {
             Verdict::Desynchronised => self.proof_of_motion(backend).map(|at| Ok((over, at))),
             Verdict::Undetermined => Some(self.narrowing(backend, now).map(|at| (over, at))),
             // A warning limit is a convenience; it is not worth a request that nobody asked for.
             Verdict::InSync | Verdict::NotWithinWarning => None,
         }
+    }
+
+    /// When to ask over a fresh connection so that the answer is likely to be conclusive by itself.
+    fn confirming(
+        &self,
+        backend: &Backend,
+        phases: Interval<Offset>,
+        now: MonotonicInstant,
+    ) -> MonotonicInstant {
+        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
+        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
+        let travel = samples().map(Sample::round_trip).min().unwrap_or_default() / 2;
+        if phases.contains(self.phase_at(backend, now + travel)) {
+            return now;
+        }
+        // A little inside of the begin, so that a jitter of the path does not miss it.
+        let inside =
+            phases.earliest() + Offset::from_nanos((phases.latest() - phases.earliest()).as_nanos() / 8);
+        let apparent = self.apparent(backend);
+        edge_at(middle_of(&apparent.shows) - inside, apparent.at, step, travel, now)
     }
 
     fn connection_towards(&self, backend: &Backend) -> Connection {
@@ -286,18 +426,24 @@ impl Plan {
             // The path is what makes the interval wide: any request may be the lucky one.
             return if self.makes_no_progress(backend) { Err(StopReason::NoProgress) } else { Ok(now) };
         }
-        if bounds.shows.width() < round_trip * 4 {
+        // The best timing leaves an interval as wide as the round trip.
+        if bounds.shows.width() <= round_trip + round_trip / 4 {
             return Err(StopReason::NoProgress);
         }
-        let split = cuts.best_split(&bounds.shows, Offset::from(round_trip));
+        let split = cuts.best_split(&bounds.shows, Offset::from(round_trip * 3 / 4));
         Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
+    }
+
+    /// The clock as it appears in the answers, which may lag; the clock itself when they agree on none.
+    fn apparent(&self, backend: &Backend) -> BoundedTime {
+        self.apparent_bounds(backend).unwrap_or(backend.bounds)
     }
 
     /// The intersection of the apparent clock's bounds, when the samples agree on one.
     fn apparent_bounds(&self, backend: &Backend) -> Option<BoundedTime> {
         let (at, drift) = (backend.bounds.at, self.rules.drift);
         let bounds_of = |&index: &usize| {
-            self.samples[index].apparent_bounds(&self.reference, drift).carried_to(at, drift).shows
+            self.samples[index].apparent_bounds(&self.expected(), drift).carried_to(at, drift).shows
         };
         let mut all = backend.samples.iter().map(bounds_of);
         let first = all.next()?;
@@ -312,13 +458,17 @@ impl Plan {
         };
         let before: Vec<Sample> =
             backend.samples[..older].iter().map(|&index| self.samples[index].clone()).collect();
-        let widest = group_by_clock(&before, &self.reference, self.rules.drift)
+        let widest = group_by_clock(&before, &self.expected(), self.rules.drift)
             .iter()
             .map(|group| group.bounds.shows.width())
             .max()
             .unwrap_or_default();
         backend.bounds.shows.width() > widest.mul_f64(0.95)
     }
+}
+
+fn middle_of(shows: &Interval<UnixInstant>) -> UnixInstant {
+    UnixInstant::from_nanos(i128::midpoint(shows.earliest().as_nanos(), shows.latest().as_nanos()))
 }
 
 /// When to send a request so that it is read as the clock passes a multiple of `step`, if the clock shows
@@ -374,7 +524,7 @@ impl Cuts {
     /// that they straddle (`slack` keeps the round trip from blurring it), else in the middle.
     fn best_split(&self, shows: &Interval<UnixInstant>, slack: Offset) -> UnixInstant {
         let (earliest, latest) = (shows.earliest(), shows.latest());
-        let middle = UnixInstant::from_nanos(i128::midpoint(earliest.as_nanos(), latest.as_nanos()));
+        let middle = middle_of(shows);
         let straddles_upper = latest > self.ok_to && earliest <= self.ahead;
         let straddles_lower = earliest < self.ok_from && latest >= self.behind;
         let split = match (straddles_lower, straddles_upper) {

@@ -119,8 +119,9 @@ fn whole_seconds_are_judged_by_requests_timed_to_the_edge() {
         let (reason, plan, took) = world.round(ONE_SECOND);
         assert_eq!(reason, StopReason::Decided, "offset {offset} ms");
         assert_eq!(only_backend(&plan).verdict, Verdict::InSync, "offset {offset} ms");
+        // Two on each of eight connections, to find the edge, and again to confirm what was found.
         assert!(
-            plan.samples().len() <= 16 + 12 && took <= Duration::from_millis(7_500),
+            plan.samples().len() <= 16 + 12 + 16 && took <= Duration::from_millis(7_500),
             "{offset} ms: {took:?}"
         );
     }
@@ -129,6 +130,39 @@ fn whole_seconds_are_judged_by_requests_timed_to_the_edge() {
         let (reason, plan, _) = world.round(ONE_SECOND);
         assert_eq!(reason, StopReason::Decided, "offset {offset} ms");
         assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronised, "offset {offset} ms");
+    }
+}
+
+#[test]
+fn whole_seconds_are_judged_over_long_paths_too() {
+    for (round_trip, keeps_open) in [(20, true), (100, true), (200, true), (20, false), (100, false)] {
+        for (offset, verdict) in [
+            (-3_000, Verdict::Desynchronised),
+            (-1_300, Verdict::Desynchronised),
+            (-700, Verdict::InSync),
+            (0, Verdict::InSync),
+            (500, Verdict::InSync),
+            (700, Verdict::InSync),
+            (1_300, Verdict::Desynchronised),
+        ] {
+            let half = Duration::from_millis(round_trip / 2);
+            let world = World {
+                step: ONE_SECOND,
+                out: half,
+                back: half,
+                keeps_open,
+                ..World::with_offset(offset * MILLI)
+            };
+            let (reason, plan, took) = world.round(ONE_SECOND);
+            let found = only_backend(&plan).verdict;
+            // Eight answers that each prove it alone take their time where only part of a second is of use.
+            let is_hard = round_trip >= 100 && verdict == Verdict::InSync && offset != 0;
+            let is_fair = found == verdict || (is_hard && found == Verdict::Undetermined);
+            assert!(
+                is_fair,
+                "{round_trip} ms, {keeps_open}, {offset} ms: {found:?}, {reason:?} after {took:?}"
+            );
+        }
     }
 }
 
@@ -148,6 +182,10 @@ fn a_reading_that_may_lag_is_judged_where_its_lag_does_not_matter_and_left_open_
     assert_eq!(verdict(1_100), Verdict::Desynchronised);
     assert_eq!(verdict(-1_500), Verdict::Undetermined);
     assert_eq!(verdict(-2_100), Verdict::Desynchronised);
+    // Against two seconds the lag of one leaves room.
+    let world = World { step: ONE_SECOND, may_lag: ONE_SECOND, ..World::with_offset(0) };
+    let (reason, plan, _) = world.round(Duration::from_secs(2));
+    assert_eq!((reason, only_backend(&plan).verdict), (StopReason::Decided, Verdict::InSync));
 }
 
 #[test]

@@ -88,10 +88,10 @@ impl Sample {
 
     /// What this sample alone proves: at `received` the server's clock showed at least what it had answered,
     /// and at most that plus the whole round trip (in which it may have run fast by `drift`), plus the time by
-    /// which the answer may lag.
+    /// which the answer may lag. A time of day is put on the day that brings it nearest to `expected`.
     #[must_use]
-    pub fn bounds(&self, reference: &BoundedTime, drift: Drift) -> BoundedTime {
-        let apparent = self.apparent_bounds(reference, drift);
+    pub fn bounds(&self, expected: &BoundedTime, drift: Drift) -> BoundedTime {
+        let apparent = self.apparent_bounds(expected, drift);
         let lag = Offset::from(self.reading.may_lag) + drift.during(self.reading.may_lag);
         let latest = apparent.shows.latest() + lag;
         BoundedTime { shows: Interval::between(apparent.shows.earliest(), latest), ..apparent }
@@ -100,9 +100,9 @@ impl Sample {
     /// The same for the clock as it appears in the answers, which may be the real one a little while ago. It
     /// is where the edges of the readings are, and so what requests are aimed at.
     #[must_use]
-    pub(crate) fn apparent_bounds(&self, reference: &BoundedTime, drift: Drift) -> BoundedTime {
+    pub(crate) fn apparent_bounds(&self, expected: &BoundedTime, drift: Drift) -> BoundedTime {
         let round_trip = self.round_trip();
-        let expected = middle(&reference.carried_to(self.received, Drift::from_ppm(0)));
+        let expected = middle(&expected.carried_to(self.received, Drift::from_ppm(0)));
         let shown = self.reading.nearest_to(expected);
         let latest = shown.latest() + Offset::from(round_trip) + drift.during(round_trip);
         BoundedTime { at: self.received, shows: Interval::between(shown.earliest(), latest) }

@@ -22,13 +22,14 @@ Examples:
   nowcheck http://time.example                        ask /now once
   nowcheck http://time.example --every 30s            ask for ever, one line a round
   nowcheck https://api.example/v1/clock --field data.now
-  nowcheck https://www.example --field header:date    judge a web server by its Date";
+  nowcheck https://www.example --field header:date --max-offset 2s   any web server";
 
 /// Proves that a service is up and that its clock is right.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = AFTER_HELP, max_term_width = 100)]
 pub struct Cli {
-    /// What to check; a URL without a path means /now. Every address of its name is checked.
+    /// What to check; a URL without a path means /now (the root, with `--field header:NAME`). Every address of
+    /// its name is checked.
     #[arg(required = true, value_name = "URL")]
     pub urls: Vec<String>,
 
@@ -40,15 +41,15 @@ pub struct Cli {
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     pub warn_offset: Option<Duration>,
 
-    /// The most that a whole round may take. No request is begun in its last quarter.
+    /// The most that a whole round may take. A server that is silent for its last quarter is down.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, allow_hyphen_values = true)]
     pub timeout: Duration,
 
-    /// Requests on each connection: more of them narrow the interval.
+    /// Requests on each connection, at least: more of them make the bound on the offset narrower.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub samples: u32,
 
-    /// Where the time stands: a member of the JSON body (`a.b.c`), a JSON Pointer (`/a/b`), `header:NAME`,
+    /// Where the time stands in the answer: a member of the JSON body (`a.b.c`), a JSON Pointer (`/a/b`), `header:NAME`,
     /// or `body`. Default: nowd's `datetime`, else `current_time`.
     #[arg(long, value_name = "WHERE")]
     pub field: Option<String>,
@@ -57,8 +58,9 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub format: Format,
 
-    /// How long the server may go on sending an old `Date` header (with `--field header:date`): many servers
-    /// renew it once a second, some by a timer of their own. 0s for one that is known not to.
+    /// How long the server may go on sending an old `Date` header (with `--field header:date`): some
+    /// renew it once a second by a timer of their own. 0s for one that is known not to; otherwise a Date can
+    /// hardly prove a limit of one second.
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration_or_zero, allow_hyphen_values = true)]
     pub date_cache: Duration,
 
@@ -93,7 +95,7 @@ pub enum Output {
 /// Longer than any sensible setting, and short enough that sums of instants stay in range.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3_600);
 
-/// `500ms`, `1.5s`, `2m`, or seconds as a bare number; more than zero.
+/// `500ms`, `1.5s`, `2m`; more than zero.
 fn duration(text: &str) -> Result<Duration, String> {
     match duration_or_zero(text)? {
         Duration::ZERO => Err("must be more than zero".to_owned()),
@@ -101,11 +103,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A bare number is refused: whoever means milliseconds would get a limit that never fires.
 fn duration_or_zero(text: &str) -> Result<Duration, String> {
-    let example = "write a duration such as 500ms, 1s or 2m";
-    let with_unit = if text.parse::<f64>().is_ok() { format!("{text}s") } else { text.to_owned() };
-    let signed: SignedDuration = with_unit.parse().map_err(|_| format!("not a duration; {example}"))?;
-    let duration = Duration::try_from(signed).map_err(|_| format!("must not be negative; {example}"))?;
+    let advice = "write a number with its unit, such as 500ms, 1s or 2m";
+    if text.trim_start().starts_with('-') {
+        return Err(format!("must not be negative; {advice}"));
+    }
+    let signed: SignedDuration = text.parse().map_err(|_| advice.to_owned())?;
+    let duration = Duration::try_from(signed).map_err(|_| format!("must not be negative; {advice}"))?;
     if duration > LONGEST { Err("is more than a year".to_owned()) } else { Ok(duration) }
 }
 
@@ -114,9 +119,11 @@ fn duration_or_zero(text: &str) -> Result<Duration, String> {
 pub fn in_one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let lines = text.lines().take_while(|line| !line.starts_with("Usage:"));
-    let lines = lines.filter(|line| !line.starts_with("For more information"));
-    let said: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
-    let said = said.join(" ");
+    // Tips on how to pass a flag as a value do not help whoever mistyped one.
+    let is_noise = |line: &&str| line.starts_with("For more information") || line.contains("as a value, use");
+    let said: Vec<&str> =
+        lines.filter(|line| !is_noise(line)).map(str::trim).filter(|line| !line.is_empty()).collect();
+    let said = said.join("; ").replace(":; ", ": ");
     format!("{}; see `nowcheck --help`", said.strip_prefix("error: ").unwrap_or(&said))
 }
 
@@ -132,15 +139,17 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_read_with_and_without_a_unit() {
-        for (text, millis) in [("1s", 1_000), ("500ms", 500), ("1.5s", 1_500), ("2m", 120_000), ("0.25", 250)]
+    fn durations_are_read_with_their_unit() {
+        for (text, millis) in
+            [("1s", 1_000), ("500ms", 500), ("1.5s", 1_500), ("2m", 120_000), ("1m 30s", 90_000)]
         {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         assert!(duration("-1").unwrap_err().contains("negative"));
         assert!(duration("-1s").unwrap_err().contains("negative"));
         assert!(duration("soon").unwrap_err().contains("500ms"));
-        assert!(duration("0").unwrap_err().contains("more than zero"));
+        assert!(duration("0s").unwrap_err().contains("more than zero"));
+        assert!(duration("500").unwrap_err().contains("number with its unit"));
         assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
         for text in ["NaN", "inf", "1e300", "9999y", ""] {
             assert!(duration(text).is_err(), "{text}");

@@ -91,12 +91,16 @@ impl Clock {
 }
 
 impl WallReading {
-    /// The wall clock as a reference: what it shows, widened by the error that the kernel admits. When nobody
-    /// vouches for it the offsets are simply those from this machine's clock.
+    /// The wall clock as a reference for a round of that length: what it shows, widened by the error that the
+    /// kernel admits, and by what the kernel adds to that as time passes. When nobody vouches for it the offsets
+    /// are simply those from this machine's clock.
     #[must_use]
-    pub fn reference(&self) -> BoundedTime {
-        let bound = self.synchronisation.max_error().unwrap_or(Duration::ZERO);
-        BoundedTime { shows: self.shown.shows.widened_by(Offset::from(bound)), ..self.shown }
+    pub fn reference(&self, round: Duration) -> BoundedTime {
+        let margin = self
+            .synchronisation
+            .max_error()
+            .map_or(Offset::ZERO, |bound| Offset::from(bound) + Drift::DISCIPLINED.during(round));
+        BoundedTime { shows: self.shown.shows.widened_by(margin), ..self.shown }
     }
 
     /// By how much the wall clock was stepped between this reading and a later one; nothing when it went on
@@ -172,7 +176,8 @@ mod tests {
     fn the_bound_of_a_synchronised_kernel_widens_the_reference_on_both_sides() {
         let mut vouched = reading(0, 0);
         vouched.synchronisation = Synchronisation::Synchronized { max_error: Duration::from_millis(3) };
-        assert_eq!(vouched.reference().shows.width(), Duration::from_millis(6));
-        assert_eq!(reading(0, 0).reference().shows.width(), Duration::ZERO);
+        assert_eq!(vouched.reference(Duration::ZERO).shows.width(), Duration::from_millis(6));
+        assert_eq!(vouched.reference(Duration::from_secs(2)).shows.width(), Duration::from_millis(8));
+        assert_eq!(reading(0, 0).reference(Duration::from_secs(2)).shows.width(), Duration::ZERO);
     }
 }

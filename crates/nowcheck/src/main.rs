@@ -33,13 +33,12 @@ fn run(cli: &Cli, clock: Clock) -> anyhow::Result<Status> {
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    let mut stdout = Stdout::new();
     let status = runtime.block_on(async {
         if let Some(period) = settings.every {
-            return watch::every(period, settings, clock, &mut stdout).await;
+            return watch::every(period, settings, clock).await;
         }
         let outcome = round::hold(Arc::clone(&settings), clock).await;
-        stdout.write(&report::single(&outcome, settings.output)?)?;
+        Stdout::new().write(&report::single(&outcome, settings.output)?)?;
         Ok(outcome.status())
     });
     // A resolver's thread may still wait for an answer that nobody wants any more.
@@ -47,8 +46,14 @@ fn run(cli: &Cli, clock: Clock) -> anyhow::Result<Status> {
     status
 }
 
-/// Whoever reads the exit code must not take a mistake for a verdict: 3 is UNKNOWN.
+/// Whoever reads the exit code must not take a mistake for a verdict: 3 is UNKNOWN. A monitoring system reads
+/// standard output only, so where its format was asked for the sentence goes there.
 fn unknown(message: &str) -> ExitCode {
-    to_stderr(message);
+    let is_plugin = std::env::args().any(|argument| argument == "nagios" || argument == "--output=nagios");
+    let line = format!("NOWCHECK UNKNOWN - {}\n", message.replace('|', "/"));
+    // When not even standard output can be written to, standard error may.
+    if !(is_plugin && matches!(Stdout::new().write(&line), Ok(true))) {
+        to_stderr(message);
+    }
     Status::Unknown.exit_code().into()
 }

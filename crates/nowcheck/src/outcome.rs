@@ -275,6 +275,11 @@ pub enum Note {
         /// Why.
         why: String,
     },
+    /// The DNS did not answer for one family of addresses.
+    AddressesUnknown {
+        /// What it did instead.
+        why: String,
+    },
     /// The target was reached by a redirect.
     RedirectedFrom {
         /// The URL that redirected.

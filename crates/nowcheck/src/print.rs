@@ -2,8 +2,10 @@
 //! not set), and are stripped elsewhere.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::mpsc;
 
 use anstream::AutoStream;
+use tokio::sync::oneshot;
 
 /// Standard output.
 #[derive(Debug)]
@@ -33,6 +35,69 @@ impl Stdout {
 impl Default for Stdout {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Lines that may wait for a slow reader.
+const LONGEST_QUEUE: usize = 10_000;
+
+/// Lines that go to standard output one after the other, on a thread of their own.
+#[derive(Debug)]
+pub struct Lines {
+    queue: Option<mpsc::SyncSender<String>>,
+    ended: Option<oneshot::Receiver<io::Result<()>>>,
+}
+
+impl Lines {
+    /// Starts the thread. It ends with the last line, or when nobody reads any more.
+    #[must_use]
+    pub fn start() -> Self {
+        let (queue, lines) = mpsc::sync_channel::<String>(LONGEST_QUEUE);
+        let (end, ended) = oneshot::channel();
+        std::thread::spawn(move || {
+            let mut stdout = Stdout::new();
+            let written = lines.into_iter().find_map(|line| match stdout.write(&line) {
+                Ok(true) => None,
+                Ok(false) => Some(Ok(())),
+                Err(error) => Some(Err(error)),
+            });
+            // Nobody waits for it when the program is about to end.
+            let _ = end.send(written.unwrap_or(Ok(())));
+        });
+        Self { queue: Some(queue), ended: Some(ended) }
+    }
+
+    /// Puts a line in the queue. When that is full, because nobody has read for a long time, the line is dropped.
+    pub fn write(&self, line: String) {
+        if let Some(queue) = &self.queue {
+            // The thread is gone when nobody reads any more; `nobody_reads` tells.
+            let _ = queue.try_send(line);
+        }
+    }
+
+    /// Ends when lines cannot be written any more.
+    pub async fn nobody_reads(&mut self) {
+        match &mut self.ended {
+            Some(ended) => {
+                let written = ended.await.unwrap_or(Ok(()));
+                let (keep, kept) = oneshot::channel();
+                let _ = keep.send(written);
+                self.ended = Some(kept);
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until all lines are written.
+    ///
+    /// # Errors
+    /// When one could not be, for another reason than that nobody reads.
+    pub async fn finish(&mut self) -> io::Result<()> {
+        self.queue = None;
+        match self.ended.take() {
+            Some(ended) => ended.await.unwrap_or(Ok(())),
+            None => Ok(()),
+        }
     }
 }
 

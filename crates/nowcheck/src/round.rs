@@ -11,14 +11,15 @@ use clock_offset::{
 use http::Method;
 use http::header::{AGE, DATE, LOCATION};
 use tokio::task::JoinSet;
+use url::Host;
 
 use crate::clock::{Clock, WallReading};
 use crate::outcome::{BackendOutcome, Note, Outcome, Phases, Reason, Spread, Stale, Status, TargetOutcome};
 use crate::probe::culprit::likelier_culprit;
 use crate::probe::failure::{Failure, Kind, Phase};
-use crate::probe::http::{Answer, HttpConnection, connect};
+use crate::probe::http::{Answer, HttpConnection, Reading, connect};
 use crate::probe::resolve::{Addresses, resolve};
-use crate::probe::server_time::{self, ServerTime, StatedClock, printable};
+use crate::probe::server_time::{self, Field, ServerTime, StatedClock, printable};
 use crate::settings::Settings;
 use crate::target::Target;
 
@@ -34,6 +35,8 @@ struct Round {
     settings: Arc<Settings>,
     clock: Clock,
     reference: BoundedTime,
+    /// A DNS that is silent must leave time for the addresses that it did tell.
+    resolve_until: MonotonicInstant,
     deadline: MonotonicInstant,
     last_start: MonotonicInstant,
 }
@@ -44,7 +47,8 @@ pub async fn hold(settings: Arc<Settings>, clock: Clock) -> Outcome {
     let wall = clock.read_wall();
     let round = Round {
         clock,
-        reference: wall.reference(),
+        reference: wall.reference(settings.timeout),
+        resolve_until: begin + settings.timeout / 3,
         deadline: begin + settings.timeout,
         // Every request has a quarter of the round to be answered, so silence until its end means something.
         last_start: begin + settings.timeout * 3 / 4,
@@ -82,16 +86,20 @@ impl Round {
     /// Checks every address of a target, and where they redirect to if that is wanted.
     async fn check(&self, target: Target, redirects: u32) -> Vec<TargetOutcome> {
         let begin = self.clock.now();
-        let addresses = match resolve(&target.host, &self.clock, self.deadline).await {
+        let addresses = match resolve(&target.host, &self.clock, self.resolve_until).await {
             Ok(addresses) => addresses,
             Err(failure) => return vec![unresolved(&target, failure)],
         };
-        let resolve_took = self.clock.now().since(begin);
+        let is_a_name = matches!(target.host, Host::Domain(_));
+        let resolve_took = is_a_name.then(|| self.clock.now().since(begin));
         let probes = addresses.all.iter().map(|&ip| {
             let (round, target) = (self.clone(), target.clone());
             async move { round.check_address(&target, SocketAddr::new(ip, target.port), resolve_took).await }
         });
-        let outcomes = without_skipped(in_parallel(probes).await, &addresses);
+        let mut outcomes = without_skipped(in_parallel(probes).await, &addresses);
+        if let (Some(why), Some(first)) = (&addresses.unknown, outcomes.first_mut()) {
+            first.notes.push(Note::AddressesUnknown { why: why.clone() });
+        }
         if !self.settings.follow {
             return outcomes;
         }
@@ -106,6 +114,8 @@ impl Round {
                     // A boxed future, because it may come back here.
                     let mut further = Box::pin(self.check(next, redirects + 1)).await;
                     for outcome in &mut further {
+                        // Of a chain of redirects its begin is what the reader knows.
+                        outcome.notes.retain(|note| !matches!(note, Note::RedirectedFrom { .. }));
                         outcome.notes.push(Note::RedirectedFrom { url: from.clone() });
                     }
                     followed.extend(further);
@@ -120,7 +130,7 @@ impl Round {
         &self,
         target: &Target,
         address: SocketAddr,
-        resolve_took: Duration,
+        resolve_took: Option<Duration>,
     ) -> TargetOutcome {
         let rules = Rules {
             limits: self.settings.limits,
@@ -139,7 +149,7 @@ impl Round {
             connections: 0,
             requests: 0,
             lost: 0,
-            phases: Phases { resolve: Some(resolve_took), ..Phases::default() },
+            phases: Phases { resolve: resolve_took, ..Phases::default() },
             clocks: Vec::new(),
         };
         let ended = sampling.perform().await;
@@ -171,13 +181,14 @@ struct Sampling<'a> {
 impl Sampling<'_> {
     async fn perform(&mut self) -> Result<(), Interruption> {
         let clock = self.round.clock;
+        let reading = match self.round.settings.source.field {
+            Field::Header(_) => Reading::HeadOnly,
+            _ => Reading::Whole,
+        };
         loop {
             let Action::Ask { over, at } = self.plan.next(clock.now()) else {
                 return Ok(());
             };
-            if at > clock.now() {
-                tokio::time::sleep_until(clock.deadline(at)).await;
-            }
             let kept = match over {
                 Connection::Kept => self.connection.take(),
                 Connection::Fresh => None,
@@ -187,8 +198,12 @@ impl Sampling<'_> {
                 Some(connection) => connection,
                 None => self.open().await?,
             };
+            // Opening comes first: the request is what has to be on time.
+            if at > clock.now() {
+                tokio::time::sleep_until(clock.deadline(at)).await;
+            }
             self.requests += 1;
-            let answer = match connection.ask(Method::GET, self.target, self.round.deadline).await {
+            let answer = match connection.ask(Method::GET, self.target, reading, self.round.deadline).await {
                 Ok(answer) => answer,
                 Err(lost) if was_kept && lost.closed_before_answer => {
                     self.lost += 1;
@@ -211,9 +226,7 @@ impl Sampling<'_> {
             };
             self.clocks.push(time.clock);
             self.plan.record(sample, answer.stays_open);
-            if answer.stays_open {
-                self.connection = Some(connection);
-            }
+            self.connection = answer.stays_open.then_some(connection);
         }
     }
 
@@ -248,10 +261,18 @@ impl Sampling<'_> {
             |kind, message| Interruption::Failed(Failure { phase: Phase::Content, kind, message, elapsed });
         let status = answer.status;
         if status.is_redirection() {
-            let location = answer.headers.get(LOCATION).map(|value| printable(value.as_bytes(), 300));
-            let to =
-                location.as_deref().map_or_else(|| " without a target".to_owned(), |to| format!(" to {to}"));
-            let hint = if self.round.settings.follow { "" } else { "; --follow follows it" };
+            let location =
+                answer.headers.get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
+            let location = location.map(std::borrow::Cow::into_owned);
+            let to = location.as_deref().map_or_else(
+                || " without a target".to_owned(),
+                |to| format!(" to {}", printable(to.as_bytes(), 300)),
+            );
+            let hint = if self.round.settings.follow {
+                format!("; {MOST_REDIRECTS} are followed, and only to http or https")
+            } else {
+                "; --follow follows it".to_owned()
+            };
             let message = format!("it answered {status}, a redirect{to}{hint}");
             return Err(fail(Kind::Redirect { status: status.as_u16(), location }, message));
         }
@@ -260,12 +281,11 @@ impl Sampling<'_> {
             return Err(fail(Kind::Status { status: status.as_u16() }, message));
         }
         // RFC 9111 section 5.1: a cache that answers from its store must say how old that is.
-        let age = answer.headers.get(AGE).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        if let Some(seconds @ 1..) = age {
+        if let Some(seconds @ 1..) = answer.headers.get(AGE).and_then(|value| age(value.as_bytes())) {
             return Err(Interruption::Cached { seconds });
         }
         let body_start = || printable(&answer.body, 80);
-        let reads_body = !matches!(self.round.settings.source.field, server_time::Field::Header(_));
+        let reads_body = !matches!(self.round.settings.source.field, Field::Header(_));
         if answer.is_cut && reads_body {
             let message = format!(
                 "the answer is larger than 64 KiB, so it is not a time; it begins with: {}",
@@ -309,7 +329,7 @@ impl Sampling<'_> {
         }
         let source = &self.round.settings.source;
         let cache = source.date_cache;
-        if answered && source.field == server_time::Field::Header(DATE) && cache > Duration::ZERO {
+        if answered && source.field == Field::Header(DATE) && cache > Duration::ZERO {
             notes.push(Note::DateMayBeCached { cache });
         }
         if self.clocks.iter().flatten().any(|clock| clock.status == "unsynchronized") {
@@ -348,6 +368,16 @@ impl Sampling<'_> {
     }
 }
 
+/// The seconds in an `Age` header: the first of a list, and of a number beyond all numbers a very great one (RFC
+/// 9111 sections 5.1 and 1.2.2). What is no number says nothing.
+fn age(value: &[u8]) -> Option<u64> {
+    let first = value.split(|&byte| byte == b',').next()?.trim_ascii();
+    let is_number = !first.is_empty() && first.iter().all(u8::is_ascii_digit);
+    is_number
+        .then(|| std::str::from_utf8(first).ok()?.parse().ok())
+        .map(|seconds| seconds.unwrap_or(u64::MAX))
+}
+
 /// A name that gave no address is judged as one target without one.
 fn unresolved(target: &Target, failure: Failure) -> TargetOutcome {
     let (status, reason) = status_of_failure(&failure);
@@ -368,8 +398,11 @@ fn unresolved(target: &Target, failure: Failure) -> TargetOutcome {
 }
 
 fn status_of_failure(failure: &Failure) -> (Status, Reason) {
-    match failure.kind {
-        Kind::Local | Kind::NoRoute => (Status::Unknown, Reason::CheckerFault),
+    match (failure.phase, &failure.kind) {
+        // A DNS server that is silent says nothing about the service.
+        (_, Kind::Local | Kind::NoRoute) | (Phase::Resolve, Kind::Timeout) => {
+            (Status::Unknown, Reason::CheckerFault)
+        }
         _ => (Status::Critical, Reason::Down),
     }
 }

@@ -39,7 +39,7 @@ fn outcome(address: &str, failure: Option<Kind>) -> TargetOutcome {
 }
 
 fn addresses(are_one_machine: bool) -> Addresses {
-    Addresses { all: Vec::new(), are_one_machine }
+    Addresses { all: Vec::new(), are_one_machine, unknown: None }
 }
 
 fn reading(at_secs: u64, shown_secs: i128, synchronisation: Synchronisation) -> WallReading {
@@ -104,8 +104,26 @@ fn a_reference_that_is_known_too_poorly_is_the_checkers_fault() {
 }
 
 #[test]
+fn an_age_is_read_as_the_standard_says() {
+    assert_eq!(age(b"30"), Some(30));
+    assert_eq!(age(b" 30, 31"), Some(30));
+    assert_eq!(age(b"0"), Some(0));
+    assert_eq!(age(b"99999999999999999999"), Some(u64::MAX));
+    assert_eq!(age(b"soon"), None);
+    assert_eq!(age(b""), None);
+}
+
+#[test]
+fn a_silent_dns_server_is_a_fault_on_this_side() {
+    let failure =
+        |kind| Failure { phase: Phase::Resolve, kind, message: "x".to_owned(), elapsed: Duration::ZERO };
+    assert_eq!(status_of_failure(&failure(Kind::Timeout)).1, Reason::CheckerFault);
+    assert_eq!(status_of_failure(&failure(Kind::NoSuchName)).1, Reason::Down);
+}
+
+#[test]
 fn redirects_are_followed_five_times_and_no_further() {
-    let target = Target::parse("http://time.example/now").unwrap();
+    let target = Target::parse("http://time.example/now", "/now").unwrap();
     let redirect = Kind::Redirect { status: 302, location: Some("/other".to_owned()) };
     let redirected = outcome("192.0.2.1:80", Some(redirect));
     assert_eq!(destination(&redirected, &target, 4).unwrap().to_string(), "http://time.example/other");

@@ -42,7 +42,11 @@ impl Settings {
     /// # Errors
     /// Names the flag that is wrong, and what to do about it.
     pub fn from_cli(cli: &Cli) -> anyhow::Result<Self> {
-        let targets = cli.urls.iter().map(|url| Target::parse(url)).collect::<Result<_, _>>()?;
+        let field = parse_field(cli.field.as_deref())?;
+        // A header is what any web server has; only a service of time has /now.
+        let default_path = if matches!(field, Field::Header(_)) { "/" } else { "/now" };
+        let targets =
+            cli.urls.iter().map(|url| Target::parse(url, default_path)).collect::<Result<_, _>>()?;
         if cli.warn_offset.is_some_and(|warn| warn >= cli.max_offset) {
             bail!("--warn-offset must be less than --max-offset, or it could never warn");
         }
@@ -51,11 +55,7 @@ impl Settings {
             limits: Limits { max_offset: cli.max_offset, warn_offset: cli.warn_offset },
             timeout: cli.timeout,
             requests_per_connection: cli.samples,
-            source: TimeSource {
-                field: parse_field(cli.field.as_deref())?,
-                format: cli.format,
-                date_cache: cli.date_cache,
-            },
+            source: TimeSource { field, format: cli.format, date_cache: cli.date_cache },
             follow: cli.follow,
             tls: tls::client_config(cli.ca_file.as_deref())?,
             output: cli.output,

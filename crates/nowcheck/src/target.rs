@@ -8,9 +8,6 @@ use url::{Host, Url};
 
 use crate::probe::server_time::printable;
 
-/// The path that is meant when a URL has none.
-const DEFAULT_PATH: &str = "/now";
-
 /// A URL to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -33,23 +30,28 @@ pub struct Target {
 pub struct NotATarget(String);
 
 impl Target {
-    /// Takes a URL apart. `http://host` and `http://host/`, which are the same URL (RFC 3986 section 6.2.3),
-    /// mean `/now`, and `http://host?tz=UTC` means `/now?tz=UTC`; `http://host/?` is the root itself.
+    /// Takes a URL apart. With `/now` as the default path, `http://host` and `http://host/`, which are the same
+    /// URL (RFC 3986 section 6.2.3), mean `/now`, and `http://host?tz=UTC` means `/now?tz=UTC`; `http://host/?`
+    /// is the root itself.
     ///
     /// # Errors
     /// Says what is wrong and how a URL looks.
-    pub fn parse(text: &str) -> Result<Self, NotATarget> {
+    pub fn parse(text: &str, default_path: &str) -> Result<Self, NotATarget> {
         let quoted = printable(text.as_bytes(), 200);
+        let without_scheme = format!("it has no scheme; write http://{quoted} or https://{quoted}");
         let fail = |why: &str| NotATarget(format!("`{quoted}` is not a URL to check: {why}"));
         let mut url = Url::parse(text).map_err(|error| match error {
-            url::ParseError::RelativeUrlWithoutBase => {
-                fail(&format!("it has no scheme; write http://{quoted} or https://{quoted}"))
+            url::ParseError::RelativeUrlWithoutBase if text.starts_with('/') => {
+                fail("it has no scheme and no host, such as http://time.example")
             }
+            url::ParseError::RelativeUrlWithoutBase => fail(&without_scheme),
             other => fail(&other.to_string()),
         })?;
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,
+            // `localhost:8080` parses as a scheme with something after it.
+            _ if !text.contains("://") => return Err(fail(&without_scheme)),
             other => {
                 return Err(fail(&format!("its scheme is `{other}`; write http:// or https://")));
             }
@@ -58,7 +60,7 @@ impl Target {
             return Err(fail("a user name or password in the URL is not supported"));
         }
         if url.path() == "/" && (url.query().is_none() || !has_path(text)) {
-            url.set_path(DEFAULT_PATH);
+            url.set_path(default_path);
         }
         url.set_fragment(None);
         Self::of(url, tls).ok_or_else(|| fail("it names no host"))
@@ -127,35 +129,47 @@ mod tests {
             ("https://time.example/v1/time?x=1#top", "https://time.example/v1/time?x=1"),
             ("http://[::1]:8080", "http://[::1]:8080/now"),
         ] {
-            assert_eq!(Target::parse(text).unwrap().to_string(), url, "{text}");
+            assert_eq!(Target::parse(text, "/now").unwrap().to_string(), url, "{text}");
+        }
+    }
+
+    #[test]
+    fn with_the_root_as_the_default_path_a_url_means_itself() {
+        for (text, url) in [
+            ("http://time.example", "http://time.example/"),
+            ("http://time.example/x", "http://time.example/x"),
+        ] {
+            assert_eq!(Target::parse(text, "/").unwrap().to_string(), url, "{text}");
         }
     }
 
     #[test]
     fn the_host_header_names_the_port_only_when_it_is_not_the_usual_one() {
-        assert_eq!(Target::parse("http://time.example:80").unwrap().authority, "time.example");
-        assert_eq!(Target::parse("http://time.example:8080").unwrap().authority, "time.example:8080");
-        assert_eq!(Target::parse("https://[::1]").unwrap().authority, "[::1]");
+        assert_eq!(Target::parse("http://time.example:80", "/now").unwrap().authority, "time.example");
+        assert_eq!(Target::parse("http://time.example:8080", "/now").unwrap().authority, "time.example:8080");
+        assert_eq!(Target::parse("https://[::1]", "/now").unwrap().authority, "[::1]");
     }
 
     #[test]
     fn what_is_not_a_url_is_refused_with_advice() {
         for (text, advice) in [
             ("time.example", "write http://time.example"),
+            ("localhost:8080", "write http://localhost:8080"),
+            ("/now", "no scheme and no host"),
             ("ftp://time.example", "its scheme is `ftp`"),
             ("http://", "empty host"),
             ("http://me:secret@time.example", "is not supported"),
             ("http://time.example:99999", "invalid port"),
             ("", "it has no scheme"),
         ] {
-            let error = Target::parse(text).unwrap_err().to_string();
+            let error = Target::parse(text, "/now").unwrap_err().to_string();
             assert!(error.contains(advice), "{text}: {error}");
         }
     }
 
     #[test]
     fn a_redirect_may_be_relative_and_must_stay_with_http() {
-        let target = Target::parse("http://time.example/now").unwrap();
+        let target = Target::parse("http://time.example/now", "/now").unwrap();
         assert_eq!(target.redirected_to("/v2/now").unwrap().to_string(), "http://time.example/v2/now");
         assert_eq!(
             target.redirected_to("https://other.example/").unwrap().to_string(),

@@ -12,8 +12,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
@@ -22,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::routes::Handler;
+use crate::routes::{Body, Handler};
 
 /// Sweeps until an unfinished request head ends its connection, or an answered connection gives its buffers back.
 const HEAD_LIMIT: u16 = 10;
@@ -173,13 +171,13 @@ struct Service {
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Body>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.link.enter(Phase::Idle);
-        ready(Ok(self.handler.answer(request)))
+        ready(Ok(self.handler.answer(&request)))
     }
 }
 
@@ -205,7 +203,13 @@ impl Read for Io {
 
 impl Write for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
+        // Only a socket that is full has to be waited for, and that costs more than to try.
+        let poll = match self.stream.inner().try_write(buf) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Pin::new(&mut self.stream).poll_write(cx, buf)
+            }
+            written => Poll::Ready(written),
+        };
         match (&poll, self.link.phase.get()) {
             (Poll::Pending, Phase::Idle) => self.link.enter(Phase::Writing),
             (Poll::Ready(_), Phase::Writing) => self.link.enter(Phase::Idle),

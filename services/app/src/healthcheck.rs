@@ -1,12 +1,15 @@
 //! `nowd healthcheck`: asks the nowd of this machine whether it is ready, for containers that have no other program.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// For each step: connecting, sending, receiving.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// In bytes; whatever else listens there must not keep the check busy.
+const LONGEST_STATUS_LINE: u64 = 1_024;
 
 /// Asks at each address; prints one line for each, and succeeds when all are ready.
 pub(crate) fn run(addresses: &[SocketAddr]) -> ExitCode {
@@ -15,6 +18,9 @@ pub(crate) fn run(addresses: &[SocketAddr]) -> ExitCode {
         let address = reachable(address);
         let (is_ready, why) = match ask(address) {
             Ok(status) => (status.starts_with("HTTP/1.1 200 "), format!("answered {status}")),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                (false, format!("did not answer within {TIMEOUT:?}"))
+            }
             Err(error) => (false, format!("cannot be asked: {error}")),
         };
         let word = if is_ready { "ready" } else { "not ready" };
@@ -47,7 +53,7 @@ fn ask(address: SocketAddr) -> io::Result<String> {
     stream.set_write_timeout(Some(TIMEOUT))?;
     write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut status = String::new();
-    BufReader::new(stream).read_line(&mut status)?;
+    BufReader::new(stream.take(LONGEST_STATUS_LINE)).read_line(&mut status)?;
     Ok(status.trim_end().into())
 }
 

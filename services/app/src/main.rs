@@ -5,6 +5,7 @@
 
 mod clock;
 mod connection;
+mod emf;
 mod healthcheck;
 mod listen;
 mod log;
@@ -44,5 +45,7 @@ fn main() -> ExitCode {
 fn serve(settings: &settings::Settings) -> anyhow::Result<()> {
     let listeners = listen::bind(&settings.listen, settings.threads)?;
     log::init(settings.log);
-    server::run(listeners, &Arc::new(state::State::new(settings.max_clock_error)), settings.drain_delay)
+    let metrics = settings.metrics.clone().map(emf::Lines::new);
+    let state = Arc::new(state::State::new(settings.max_clock_error));
+    server::run(listeners, &state, settings.drain_delay, metrics)
 }

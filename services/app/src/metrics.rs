@@ -85,12 +85,18 @@ impl Totals {
     pub(crate) fn requests(&self) -> u64 {
         self.0.as_flattened().iter().sum()
     }
+
+    /// Answers that say that the service could not do its work. A readiness of 503 is none: it says so in time.
+    pub(crate) fn server_errors(&self) -> u64 {
+        let others = Route::ALL.iter().zip(&self.0).filter(|(route, _)| **route != Route::Readiness);
+        others.map(|(_, counts)| counts[2]).sum()
+    }
 }
 
-/// `/now 2xx=12 4xx=1, /readyz 2xx=3`: what is zero is left out.
+/// `: /now 2xx=12 4xx=1, /readyz 2xx=3`, to follow a count: what is zero is left out, all of it if need be.
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
+        let mut separator = ": ";
         for (route, counts) in Route::ALL.iter().zip(&self.0) {
             if counts.iter().all(|&count| count == 0) {
                 continue;
@@ -118,7 +124,7 @@ mod tests {
         threads[0].count(Route::WellKnownTime, StatusCode::NO_CONTENT);
         threads[0].count(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
         let totals = Totals::of(&threads);
-        assert_eq!(totals.to_string(), "/now 2xx=2 4xx=1, /.well-known/time 2xx=1, /readyz 5xx=1");
+        assert_eq!(totals.to_string(), ": /now 2xx=2 4xx=1, /.well-known/time 2xx=1, /readyz 5xx=1");
         assert_eq!(totals.requests(), 5);
     }
 

@@ -3,8 +3,8 @@
 //! Its form is agreed in `contract/now.schema.json`; `contract/golden/now.json` holds it byte for byte.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
-use bytes::Bytes;
 use jiff::fmt::rfc2822;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +16,7 @@ use crate::clock::{Status, UnixTime};
 /// Made once a second for each thread, it takes calendars and formatting off the path of a request.
 #[derive(Debug)]
 pub(crate) struct Document {
-    text: Vec<u8>,
+    text: Rc<[u8]>,
     /// Where the nine digits of the fraction stand: in `datetime` and in `unix_time`.
     fractions: [usize; 2],
 }
@@ -58,17 +58,18 @@ impl Document {
             text,
             r#","clock":{{"status":"{status}","max_error":{max_error}}},"instance":"{instance}"}}"#
         );
-        Self { text: text.into_bytes(), fractions: [in_datetime, in_unix_time] }
+        Self { text: text.into_bytes().into(), fractions: [in_datetime, in_unix_time] }
     }
 
     /// The document for the time `nanos` nanoseconds into its second.
-    pub(crate) fn at(&self, nanos: u32) -> Bytes {
-        let mut body = self.text.clone();
+    pub(crate) fn at(&mut self, nanos: u32) -> Rc<[u8]> {
+        // Written over in place: it is copied only while the document before is still in use.
+        let text = Rc::make_mut(&mut self.text);
         let digits = nine_digits(nanos);
         for start in self.fractions {
-            body[start..start + digits.len()].copy_from_slice(&digits);
+            text[start..start + digits.len()].copy_from_slice(&digits);
         }
-        Bytes::from(body)
+        Rc::clone(&self.text)
     }
 }
 
@@ -131,7 +132,7 @@ mod tests {
             _ => Status::Unknown,
         };
         let seconds = u64::try_from(nanos / 1_000_000_000).unwrap();
-        let document = Document::new(seconds, zone.as_ref(), clock, given["instance"].as_str().unwrap());
+        let mut document = Document::new(seconds, zone.as_ref(), clock, given["instance"].as_str().unwrap());
         let body = document.at(u32::try_from(nanos % 1_000_000_000).unwrap());
         String::from_utf8(body.to_vec()).unwrap()
     }
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn one_document_serves_every_nanosecond_of_its_second() {
-        let document = Document::new(0, None, Status::Unknown, "00000000");
+        let mut document = Document::new(0, None, Status::Unknown, "00000000");
         for nanos in [0, 1, 42, 123_456_789, 999_999_999] {
             let body = document.at(nanos);
             let read: Value = serde_json::from_slice(&body).unwrap();

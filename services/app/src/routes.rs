@@ -3,16 +3,16 @@
 //! First [`Asked`] is read from the request, then the clock is read, once, and then the answer is written: so every
 //! figure in an answer, its `Date` too, is of one instant, as late as can be.
 
-use std::cell::{Ref, RefCell};
+use std::cell::{RefCell, RefMut};
+use std::io::Cursor;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     DATE, HOST, HeaderName, HeaderValue,
 };
-use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
 
@@ -36,6 +36,10 @@ const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json"
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const HTTPSTIME: HeaderName = HeaderName::from_static("x-httpstime");
 
+/// What is sent, in one piece: hyper copies it behind the head. It never leaves its thread, so its counter need not be
+/// atomic.
+pub(crate) type Body = Full<Cursor<Rc<[u8]>>>;
+
 /// Answers the requests of one thread.
 #[derive(Debug)]
 pub(crate) struct Handler {
@@ -51,15 +55,14 @@ impl Handler {
     }
 
     /// The answer to a request; its body is not read.
-    pub(crate) fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>> {
-        let (parts, _body) = request.into_parts();
-        let route = route(parts.uri.path());
-        let asked = asked(route, &parts);
+    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        let route = route(request.uri().path());
+        let asked = asked(route, request);
         // Nothing but writing the answer comes after this.
         let time = clock::now();
-        let second = self.second(time.seconds);
+        let mut second = self.second(time.seconds);
         let mut response = match asked {
-            Ok(asked) => self.write(asked, time, &second),
+            Ok(asked) => self.write(asked, time, &mut second),
             Err(problem) => refusal(&problem, &second),
         };
         if self.state.is_draining() {
@@ -69,50 +72,51 @@ impl Handler {
         response
     }
 
-    fn write(&self, asked: Asked, time: UnixTime, second: &Second) -> Response<Full<Bytes>> {
+    fn write(&self, asked: Asked, time: UnixTime, second: &mut Second) -> Response<Body> {
         match asked {
-            Asked::Now(None) => second.answer(second.document.at(time.nanos)),
+            Asked::Now(None) => {
+                let document = second.document.at(time.nanos);
+                second.answer(document)
+            }
             Asked::Now(Some(zone)) => {
-                let document = Document::new(time.seconds, Some(&zone), second.clock, &self.state.instance);
+                let mut document =
+                    Document::new(time.seconds, Some(&zone), second.clock, &self.state.instance);
                 second.answer(document.at(time.nanos))
             }
             Asked::WellKnownTime => {
-                let mut response = second.answer(Bytes::new());
+                let mut response = second.answer([]);
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().remove(CONTENT_TYPE);
                 response.headers_mut().insert(HTTPSTIME, value(now::unix_time(time)));
                 response
             }
             Asked::Page { host } => {
-                let mut response = second.answer(page::page(time.seconds, &host).into());
+                let mut response = second.answer(page::page(time.seconds, &host).into_bytes());
                 response.headers_mut().insert(CONTENT_TYPE, HTML);
                 response.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
                 response
             }
             Asked::OpenApi => {
-                let mut response = second.answer(Bytes::from_static(OPENAPI));
+                let mut response = second.answer(OPENAPI);
                 response.headers_mut().insert(CACHE_CONTROL, ONE_HOUR);
                 response
             }
-            Asked::Health => second.answer(Bytes::from_static(b"{\"status\":\"alive\"}\n")),
+            Asked::Health => second.answer(*b"{\"status\":\"alive\"}\n"),
             Asked::Readiness => match self.state.readiness() {
-                Ok(()) => second.answer(Bytes::from_static(b"{\"status\":\"ready\"}\n")),
+                Ok(()) => second.answer(*b"{\"status\":\"ready\"}\n"),
                 Err(problem) => refusal(&problem, second),
             },
         }
     }
 
     /// What is the same for the whole of this second.
-    fn second(&self, seconds: u64) -> Ref<'_, Second> {
+    fn second(&self, seconds: u64) -> RefMut<'_, Second> {
         let clock = self.state.clock.load();
-        let stale = {
-            let second = self.second.borrow();
-            second.seconds != seconds || second.clock != clock
-        };
-        if stale {
-            self.second.replace(Second::new(seconds, clock, &self.state.instance));
+        let mut second = self.second.borrow_mut();
+        if second.seconds != seconds || second.clock != clock {
+            *second = Second::new(seconds, clock, &self.state.instance);
         }
-        self.second.borrow()
+        second
     }
 }
 
@@ -139,15 +143,15 @@ impl Second {
     }
 
     /// 200, in JSON. Whatever is different about an answer is changed afterwards.
-    fn answer(&self, body: Bytes) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(body));
+    fn answer(&self, body: impl Into<Rc<[u8]>>) -> Response<Body> {
+        let mut response = Response::new(Full::new(Cursor::new(body.into())));
         *response.headers_mut() = self.headers.clone();
         response
     }
 }
 
-fn refusal(problem: &Problem, second: &Second) -> Response<Full<Bytes>> {
-    let mut response = second.answer(problem.body().into());
+fn refusal(problem: &Problem, second: &Second) -> Response<Body> {
+    let mut response = second.answer(problem.body().into_bytes());
     *response.status_mut() = problem.status();
     response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
     if let Problem::MethodNotAllowed { .. } = problem {
@@ -187,20 +191,20 @@ fn route(path: &str) -> Route {
     }
 }
 
-fn asked(route: Route, request: &Parts) -> Result<Asked, Problem> {
-    let mut hosts = request.headers.get_all(HOST).iter();
+fn asked<B>(route: Route, request: &Request<B>) -> Result<Asked, Problem> {
+    let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next();
-    if hosts.next().is_some() || (host.is_none() && request.version == Version::HTTP_11) {
+    if hosts.next().is_some() || (host.is_none() && request.version() == Version::HTTP_11) {
         return Err(Problem::Host);
     }
     if route == Route::Other {
-        return Err(Problem::NotFound { path: request.uri.path().into() });
+        return Err(Problem::NotFound { path: request.uri().path().into() });
     }
-    if request.method != Method::GET && request.method != Method::HEAD {
-        return Err(Problem::MethodNotAllowed { method: request.method.to_string() });
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Err(Problem::MethodNotAllowed { method: request.method().to_string() });
     }
     Ok(match route {
-        Route::Now => Asked::Now(match request.uri.query() {
+        Route::Now => Asked::Now(match request.uri().query() {
             None => None,
             Some(query) => zone(query)?,
         }),

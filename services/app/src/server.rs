@@ -6,7 +6,7 @@
 //! network without a time limit, which costs the kernel less.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Write as _};
 use std::mem;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -21,8 +21,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, sleep};
 use tracing::{info, warn};
 
-use crate::clock::Status;
+use crate::clock::{self, Status};
 use crate::connection::{self, Link};
+use crate::emf;
 use crate::listen::Listeners;
 use crate::memory;
 use crate::metrics::{Counters, Totals};
@@ -34,6 +35,9 @@ const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
 /// How often the kernel is asked for its clock's status, and connections are swept.
 const PULSE: Duration = Duration::from_secs(1);
+
+/// A metric line is written each minute, from the first second on.
+const BEATS_OF_A_METRIC_LINE: u64 = 60;
 
 /// The life of a process; it goes from top to bottom only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +51,12 @@ enum Life {
 
 /// Serves until a signal ends it. SIGTERM drains first: for `drain_delay` it serves on while `/readyz` turns clients
 /// away. SIGINT, or a second signal, ends it at once.
-pub(crate) fn run(listeners: Listeners, state: &Arc<State>, drain_delay: Duration) -> anyhow::Result<()> {
+pub(crate) fn run(
+    listeners: Listeners,
+    state: &Arc<State>,
+    drain_delay: Duration,
+    metrics: Option<emf::Lines>,
+) -> anyhow::Result<()> {
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     let addresses: Vec<String> =
@@ -55,6 +64,11 @@ pub(crate) fn run(listeners: Listeners, state: &Arc<State>, drain_delay: Duratio
     let (life, _) = watch::channel(Life::Serving);
     let (ended, mut all_ended) = mpsc::unbounded_channel();
 
+    // Before anything that a signal would have to end.
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals::new()?
+    };
     let mut threads = Vec::new();
     let mut counters = Vec::new();
     for (number, listeners) in listeners.of_threads.into_iter().enumerate() {
@@ -71,11 +85,10 @@ pub(crate) fn run(listeners: Listeners, state: &Arc<State>, drain_delay: Duratio
     drop(ended);
 
     let outcome = runtime.block_on(async {
-        let mut signals = Signals::new()?;
         info!(listen = ?addresses, threads = threads.len(), instance = state.instance, "listening on {}", addresses.join(" "));
         tokio::select! {
             outcome = until_the_end(&mut signals, state, &life, drain_delay, &mut all_ended) => outcome,
-            () = pulse(state, &life) => Ok(()),
+            () = pulse(state, &life, &counters, metrics) => Ok(()),
         }
     });
     life.send_replace(Life::Stopped);
@@ -84,19 +97,40 @@ pub(crate) fn run(listeners: Listeners, state: &Arc<State>, drain_delay: Duratio
         let _ = thread.join();
     }
     let totals = Totals::of(&counters);
-    info!(requests = totals.requests(), "stopped after {} requests: {totals}", totals.requests());
+    info!(requests = totals.requests(), "stopped after {} requests{totals}", totals.requests());
     outcome
 }
 
-/// Keeps [`State::clock`] fresh and wakes the threads, for ever.
-async fn pulse(state: &State, life: &watch::Sender<Life>) {
+/// Keeps [`State::clock`] fresh, wakes the threads and writes the metric lines, for ever.
+async fn pulse(
+    state: &State,
+    life: &watch::Sender<Life>,
+    counters: &[Arc<Counters>],
+    mut metrics: Option<emf::Lines>,
+) {
     let mut beat = interval(PULSE);
-    loop {
+    // Ready is what everybody expects; the first beat says so when it is otherwise.
+    let mut was_trusted = true;
+    for beats in 0_u64.. {
         beat.tick().await;
         let (before, now) = (state.clock.load(), Status::of_kernel());
         state.clock.store(now);
         if mem::discriminant(&before) != mem::discriminant(&now) {
             info!("the kernel's clock is now {now:?}");
+        }
+        let trusted = state.trusts_clock();
+        if trusted != was_trusted {
+            if trusted {
+                info!("the clock is trusted: /readyz answers 200");
+            } else {
+                warn!("the clock is not trusted ({now:?}, see --max-clock-error): /readyz answers 503");
+            }
+            was_trusted = trusted;
+        }
+        if let Some(metrics) = metrics.as_mut().filter(|_| beats.is_multiple_of(BEATS_OF_A_METRIC_LINE)) {
+            let text = metrics.line(clock::now(), now, &Totals::of(counters), &state.instance);
+            // A closed standard output is no reason to stop telling the time.
+            let _ = io::stdout().lock().write_all(text.as_bytes());
         }
         // Whoever waits for a change of the life is woken, even though it is the same.
         life.send_modify(|_| {});

@@ -24,6 +24,15 @@ pub(crate) struct Settings {
     pub(crate) max_clock_error: Option<Duration>,
     pub(crate) drain_delay: Duration,
     pub(crate) log: LogFormat,
+    /// The name under which metric lines are written, if they are.
+    pub(crate) metrics: Option<String>,
+}
+
+/// The form of metric lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Metrics {
+    /// Amazon's embedded metric format
+    Emf,
 }
 
 /// The form of log lines.
@@ -50,7 +59,7 @@ pub(crate) fn read() -> Command {
     max_term_width = 100,
     after_help = "Signals: SIGTERM drains and stops, SIGINT stops at once.\n\
                   Exit codes: 0 stopped as asked, 1 cannot serve, 2 wrong usage.\n\n\
-                  Try:\n  nowd --listen 127.0.0.1:8080\n  curl http://127.0.0.1:8080/now?tz=Europe/Madrid"
+                  Try:\n  nowd --listen 127.0.0.1:8080\n  curl 'http://127.0.0.1:8080/now?tz=Europe/Madrid'"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -73,6 +82,12 @@ struct Cli {
     /// The form of log lines, which go to standard error
     #[arg(long, env = "NOWD_LOG", value_name = "FORM", value_enum, default_value = "text")]
     log: LogFormat,
+    /// Write a line of metrics to standard output once a minute: the clock's error, requests, errors
+    #[arg(long, env = "NOWD_METRICS", value_name = "FORM", value_enum)]
+    metrics: Option<Metrics>,
+    /// The dimension `Environment` of those metrics: tells one deployment from another
+    #[arg(long, env = "NOWD_METRICS_ENVIRONMENT", value_name = "NAME", default_value = "nowd")]
+    metrics_environment: String,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +126,7 @@ impl From<Cli> for Command {
                 max_clock_error: cli.max_clock_error,
                 drain_delay: cli.drain_delay,
                 log: cli.log,
+                metrics: cli.metrics.map(|Metrics::Emf| cli.metrics_environment),
             }),
         }
     }
@@ -162,6 +178,8 @@ mod tests {
             "--max-clock-error=50ms",
             "--drain-delay=1m 30s",
             "--log=json",
+            "--metrics=emf",
+            "--metrics-environment=staging",
         ]);
         let expected = Settings {
             listen: ["127.0.0.1:1", "[::1]:2", "127.0.0.2:3"].map(|a| a.parse().unwrap()).to_vec(),
@@ -169,8 +187,10 @@ mod tests {
             max_clock_error: Some(Duration::from_millis(50)),
             drain_delay: Duration::from_secs(90),
             log: LogFormat::Json,
+            metrics: Some("staging".to_owned()),
         };
         assert_eq!(settings, expected);
+        assert_eq!(serve(&[]).metrics, None);
     }
 
     #[test]

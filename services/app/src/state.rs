@@ -48,6 +48,11 @@ impl State {
             _ => Ok(()),
         }
     }
+
+    /// Whether the kernel vouches for its clock as far as it was asked to.
+    pub(crate) fn trusts_clock(&self) -> bool {
+        self.max_clock_error.is_none_or(|limit| self.clock.load().is_within(limit))
+    }
 }
 
 /// The standard library seeds its hash maps from the system's random numbers: enough to tell processes apart.

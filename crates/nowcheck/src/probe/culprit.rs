@@ -12,7 +12,7 @@ use http::Method;
 use http::header::DATE;
 
 use crate::clock::{Clock, Synchronisation};
-use crate::probe::http::connect;
+use crate::probe::http::{Reading, connect};
 use crate::probe::tls::{ValidityBreach, config_that_trusts_anybody};
 use crate::report::figures::date_and_time;
 use crate::target::Target;
@@ -45,7 +45,7 @@ async fn servers_date(
     let root = target.root();
     let trusting = config_that_trusts_anybody().ok()?;
     let mut connection = connect(&root, address, &trusting, clock, deadline).await.ok()?;
-    let answer = connection.ask(Method::HEAD, &root, deadline).await.ok()?;
+    let answer = connection.ask(Method::HEAD, &root, Reading::HeadOnly, deadline).await.ok()?;
     let date = httpdate::parse_http_date(answer.headers.get(DATE)?.to_str().ok()?).ok()?;
     date.duration_since(UNIX_EPOCH).ok().as_ref().map(Duration::as_secs)
 }

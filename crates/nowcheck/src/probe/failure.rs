@@ -39,6 +39,8 @@ impl Phase {
 pub enum Kind {
     /// The DNS says that there is no such name or address.
     NoSuchName,
+    /// The DNS answers that it failed (SERVFAIL and the like).
+    DnsFailure,
     /// Nothing listens there.
     Refused,
     /// The network says that the host cannot be reached.
@@ -89,6 +91,7 @@ impl Kind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NoSuchName => "no_such_name",
+            Self::DnsFailure => "dns_failure",
             Self::Refused => "refused",
             Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",

@@ -10,6 +10,7 @@ use clock_offset::MonotonicInstant;
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, HOST, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -33,6 +34,9 @@ const MOST_OF_A_BODY: usize = 64 * 1024;
 /// The most that is buffered of an answer's head.
 const MOST_OF_A_HEAD: usize = 64 * 1024;
 
+/// How long a body that nobody wants is waited for.
+const PATIENCE_FOR_A_BODY: Duration = Duration::from_millis(50);
+
 const USER_AGENT_NAME: &str = concat!("nowcheck/", env!("CARGO_PKG_VERSION"));
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -51,7 +55,16 @@ pub struct HttpConnection {
     pub tls: Option<Duration>,
 }
 
-/// A whole answer.
+/// How much of an answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Head and body.
+    Whole,
+    /// The head, for a time that stands in a header: a body that is long or slow does not matter.
+    HeadOnly,
+}
+
+/// An answer.
 #[derive(Debug)]
 pub struct Answer {
     /// Its status.
@@ -223,17 +236,18 @@ impl HttpConnection {
         &mut self,
         method: Method,
         target: &Target,
+        reading: Reading,
         deadline: MonotonicInstant,
     ) -> Result<Answer, NoAnswer> {
         let begin = self.clock.now();
         self.exchange.begin();
         let clock = self.clock;
-        let exchange = timeout_at(clock.deadline(deadline), self.exchange_whole(method, target)).await;
+        let exchanged = timeout_at(clock.deadline(deadline), self.exchange(method, target, reading)).await;
         let instants = self.exchange.instants();
         let sent = instants.sent.unwrap_or(begin);
-        match exchange {
-            Ok(Ok((head, body, is_cut))) => {
-                let received = instants.last_byte.unwrap_or_else(|| clock.now());
+        match exchanged {
+            Ok(Ok(Exchanged { head, body, is_cut, received })) => {
+                let received = received.unwrap_or_else(|| clock.now());
                 Ok(Answer {
                     status: head.status,
                     stays_open: !is_cut && stays_open(&head),
@@ -271,11 +285,12 @@ impl HttpConnection {
         }
     }
 
-    async fn exchange_whole(
+    async fn exchange(
         &mut self,
         method: Method,
         target: &Target,
-    ) -> Result<(http::response::Parts, Vec<u8>, bool), hyper::Error> {
+        reading: Reading,
+    ) -> Result<Exchanged, hyper::Error> {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = method;
         *request.uri_mut() = target.request_target();
@@ -289,18 +304,39 @@ impl HttpConnection {
         headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
         self.requests.ready().await?;
         let (head, mut incoming) = self.requests.send_request(request).await?.into_parts();
-        let mut body = Vec::new();
-        while let Some(frame) = incoming.frame().await {
-            if let Ok(data) = frame?.into_data() {
-                let room = MOST_OF_A_BODY - body.len();
-                body.extend_from_slice(&data[..data.len().min(room)]);
-                if data.len() > room {
-                    return Ok((head, body, true));
-                }
+        if reading == Reading::HeadOnly {
+            let received = self.exchange.instants().last_byte;
+            // A body that is there at once leaves the connection free for the next request.
+            let rest = tokio::time::timeout(PATIENCE_FOR_A_BODY, read_body(&mut incoming)).await;
+            let is_whole = matches!(rest, Ok(Ok((_, false))));
+            return Ok(Exchanged { head, body: Vec::new(), is_cut: !is_whole, received });
+        }
+        let (body, is_cut) = read_body(&mut incoming).await?;
+        Ok(Exchanged { head, body, is_cut, received: self.exchange.instants().last_byte })
+    }
+}
+
+/// What came back, and when the last byte of it that was wanted did.
+struct Exchanged {
+    head: http::response::Parts,
+    body: Vec<u8>,
+    is_cut: bool,
+    received: Option<MonotonicInstant>,
+}
+
+/// Reads as much of a body as a time can need; says whether it went on.
+async fn read_body(incoming: &mut Incoming) -> Result<(Vec<u8>, bool), hyper::Error> {
+    let mut body = Vec::new();
+    while let Some(frame) = incoming.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            let room = MOST_OF_A_BODY - body.len();
+            body.extend_from_slice(&data[..data.len().min(room)]);
+            if data.len() > room {
+                return Ok((body, true));
             }
         }
-        Ok((head, body, false))
     }
+    Ok((body, false))
 }
 
 impl Drop for HttpConnection {

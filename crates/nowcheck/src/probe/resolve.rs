@@ -19,25 +19,32 @@ pub struct Addresses {
     /// The name means "this machine" (RFC 6761 section 6.3): then these are two ways to it and not two
     /// servers, and one that refuses is no fault while the other answers.
     pub are_one_machine: bool,
+    /// Why the addresses of one family are not known, when the DNS did not answer for it.
+    pub unknown: Option<String>,
 }
 
 /// Resolves a host: IP addresses are themselves, `localhost` and names below it are the loopback addresses
 /// (RFC 6761 section 6.3), other names are asked of the hosts file and the DNS (A and AAAA).
 ///
 /// # Errors
-/// [`Kind::NoSuchName`] when the DNS says that there is nothing to connect to, [`Kind::Timeout`] when it did
-/// not say so in time, [`Kind::Local`] when this machine cannot ask.
+/// [`Kind::NoSuchName`] when the DNS says that there is nothing to connect to, [`Kind::DnsFailure`] when it fails,
+/// [`Kind::Timeout`] when it is silent, [`Kind::Local`] when this machine cannot ask.
 pub async fn resolve(
     host: &Host<String>,
     clock: &Clock,
     deadline: MonotonicInstant,
 ) -> Result<Addresses, Failure> {
     match host {
-        Host::Ipv4(address) => Ok(Addresses { all: vec![(*address).into()], are_one_machine: false }),
-        Host::Ipv6(address) => Ok(Addresses { all: vec![(*address).into()], are_one_machine: false }),
+        Host::Ipv4(address) => {
+            Ok(Addresses { all: vec![(*address).into()], are_one_machine: false, unknown: None })
+        }
+        Host::Ipv6(address) => {
+            Ok(Addresses { all: vec![(*address).into()], are_one_machine: false, unknown: None })
+        }
         Host::Domain(name) if is_loopback_name(name) => Ok(Addresses {
             all: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             are_one_machine: true,
+            unknown: None,
         }),
         Host::Domain(name) => look_up(name, clock, deadline).await,
     }
@@ -48,41 +55,51 @@ fn is_loopback_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
+/// Asks for both families at once and for each on its own, so that one that is not answered does not cost the other.
 async fn look_up(name: &str, clock: &Clock, deadline: MonotonicInstant) -> Result<Addresses, Failure> {
     let begin = clock.now();
     let fail =
-        |kind, message| Failure { phase: Phase::Resolve, kind, message, elapsed: clock.now().since(begin) };
-    let local = |error: &NetError| {
+        |(kind, message)| Failure { phase: Phase::Resolve, kind, message, elapsed: clock.now().since(begin) };
+    let ask = async |strategy, family: &str| {
+        let lookup = look_up_family(name, strategy);
+        tokio::time::timeout_at(clock.deadline(deadline), lookup)
+            .await
+            .unwrap_or_else(|_| Err((Kind::Timeout, format!("the DNS gave no answer for {name} ({family})"))))
+    };
+    let (v4, v6) =
+        tokio::join!(ask(LookupIpStrategy::Ipv4Only, "A"), ask(LookupIpStrategy::Ipv6Only, "AAAA"));
+    match (v4, v6) {
+        (Ok(mut all), Ok(more)) => {
+            all.extend(more);
+            Ok(Addresses { all, are_one_machine: false, unknown: None })
+        }
+        // A family without addresses is the usual thing; one without an answer leaves a doubt.
+        (Ok(all), Err((kind, why))) | (Err((kind, why)), Ok(all)) => {
+            let unknown = (kind != Kind::NoSuchName).then_some(why);
+            Ok(Addresses { all, are_one_machine: false, unknown })
+        }
+        (Err((Kind::NoSuchName, _)), Err(other)) => Err(fail(other)),
+        (Err(first), Err(_)) => Err(fail(first)),
+    }
+}
+
+async fn look_up_family(name: &str, strategy: LookupIpStrategy) -> Result<Vec<IpAddr>, (Kind, String)> {
+    let local = |error: NetError| {
         let message =
             format!("this machine's DNS configuration cannot be used ({error}); see /etc/resolv.conf");
-        fail(Kind::Local, message)
+        (Kind::Local, message)
     };
-    let mut builder = TokioResolver::builder_tokio().map_err(|error| local(&error))?;
-    // Every address is wanted, not the first that serves.
-    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-    let resolver = builder.build().map_err(|error| local(&error))?;
-    match tokio::time::timeout_at(clock.deadline(deadline), resolver.lookup_ip(name)).await {
-        Err(_) => {
-            let message = format!("the DNS gave no answer for {name}");
-            Err(fail(Kind::Timeout, message))
-        }
-        Ok(Err(error)) => {
-            let (kind, message) = explain(name, &error);
-            Err(fail(kind, message))
-        }
-        Ok(Ok(found)) => {
-            let mut all: Vec<IpAddr> = Vec::new();
-            for address in found.iter() {
-                if !all.contains(&address) {
-                    all.push(address);
-                }
-            }
-            if all.is_empty() {
-                return Err(fail(Kind::NoSuchName, format!("the name {name} has no address")));
-            }
-            Ok(Addresses { all, are_one_machine: false })
+    let mut builder = TokioResolver::builder_tokio().map_err(local)?;
+    builder.options_mut().ip_strategy = strategy;
+    let resolver = builder.build().map_err(local)?;
+    let found = resolver.lookup_ip(name).await.map_err(|error| explain(name, &error))?;
+    let mut all: Vec<IpAddr> = Vec::new();
+    for address in found.iter() {
+        if !all.contains(&address) {
+            all.push(address);
         }
     }
+    if all.is_empty() { Err((Kind::NoSuchName, format!("the name {name} has no address"))) } else { Ok(all) }
 }
 
 fn explain(name: &str, error: &NetError) -> (Kind, String) {
@@ -94,7 +111,7 @@ fn explain(name: &str, error: &NetError) -> (Kind, String) {
     }
     match error {
         NetError::Dns(DnsError::ResponseCode(code)) => {
-            (Kind::NoSuchName, format!("the DNS could not resolve {name} ({code})"))
+            (Kind::DnsFailure, format!("the DNS could not resolve {name} ({code})"))
         }
         NetError::Timeout => (Kind::Timeout, format!("the DNS gave no answer for {name}")),
         NetError::Io(_) | NetError::NoConnections => (

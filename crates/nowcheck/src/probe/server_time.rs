@@ -147,8 +147,12 @@ fn json(body: &[u8]) -> Result<Value, NotATime> {
         return Err(NotATime("the body is empty".to_owned()));
     }
     serde_json::from_slice(body).map_err(|error| {
-        let hint = if body.trim_ascii_start().starts_with(b"<") { ", it looks like HTML" } else { "" };
-        NotATime(format!("the body is not JSON{hint} ({error}); --field says where else the time stands"))
+        let why = if body.trim_ascii_start().starts_with(b"<") {
+            "it looks like HTML".to_owned()
+        } else {
+            error.to_string()
+        };
+        NotATime(format!("the body is not JSON ({why}); --field says where else the time stands"))
     })
 }
 
@@ -207,7 +211,7 @@ pub fn printable(bytes: &[u8], limit: usize) -> String {
     for chunk in start.utf8_chunks() {
         for character in chunk.valid().chars() {
             // Also the marks that turn the direction of writing: they would rearrange a terminal's line.
-            let turns_direction = matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let turns_direction = matches!(character, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             if character.is_control() || turns_direction {
                 text.extend(character.escape_default());
             } else {

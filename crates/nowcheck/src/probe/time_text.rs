@@ -78,12 +78,15 @@ fn read_as(text: &str, format: Format, is_json_number: bool) -> Result<Reading, 
     }
 }
 
+/// How an HTTP date begins.
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
 fn guess(text: &str) -> Result<Format, Unreadable> {
     let bytes = text.as_bytes();
     if bytes.is_empty() {
         return Err(Unreadable("it is empty".to_owned()));
     }
-    if text.contains("GMT") || bytes[0].is_ascii_alphabetic() {
+    if DAYS.iter().any(|day| text.starts_with(day)) {
         return Ok(Format::HttpDate);
     }
     if bytes.get(4) == Some(&b'-') && bytes[..4].iter().all(u8::is_ascii_digit) {
@@ -93,7 +96,7 @@ fn guess(text: &str) -> Result<Format, Unreadable> {
         return Ok(Format::TimeOfDay);
     }
     // Seconds reach 10^11 in the year 5138; milliseconds were that small until 1973; and so on upwards.
-    let size = Decimal::parse(text)?.scaled(1).abs();
+    let size = Decimal::parse(text)?.scaled(1).map_or(u128::MAX, i128::unsigned_abs);
     Ok(match size {
         ..=99_999_999_999 => Format::UnixSeconds,
         100_000_000_000..=99_999_999_999_999 => Format::UnixMillis,
@@ -112,8 +115,8 @@ struct Nanos {
 impl Nanos {
     /// A reading that is truncated or rounded to multiples of `step` (at least one nanosecond).
     fn of(value: i128, step: i128) -> Self {
-        // Whole seconds are truncated; of finer steps nobody knows.
-        let below = if step < SECOND { step / 2 } else { 0 };
+        // Whole seconds are truncated; of finer and coarser steps nobody knows.
+        let below = if step == SECOND { 0 } else { step / 2 };
         Self { earliest: value - below, latest: value + step, step }
     }
 
@@ -154,9 +157,11 @@ struct Decimal {
 impl Decimal {
     /// More digits than that are no time.
     const MAX_DIGITS: usize = 30;
+    /// A nanosecond as a fraction of a second has nine.
+    const MOST_DECIMALS: i32 = 18;
 
     fn parse(text: &str) -> Result<Self, Unreadable> {
-        let fail = || Unreadable(format!("{text:?} is not a number or a time in a known format"));
+        let fail = || Unreadable(format!("{text:?} is not a time in a known format"));
         let (number, exponent) = match text.split_once(['e', 'E']) {
             Some((number, exponent)) => (number, exponent.parse::<i32>().map_err(|_| fail())?),
             None => (text, 0),
@@ -171,25 +176,27 @@ impl Decimal {
         if whole.is_empty() || !all_digits || digits.len() > Self::MAX_DIGITS || exponent.abs() > 30 {
             return Err(fail());
         }
-        let mantissa: i128 = digits.parse().map_err(|_| fail())?;
-        let scale = i32::try_from(fraction.len()).map_err(|_| fail())? - exponent;
+        let mut mantissa: i128 = digits.parse().map_err(|_| fail())?;
+        let mut scale = i32::try_from(fraction.len()).map_err(|_| fail())? - exponent;
+        // Digits far below a nanosecond say nothing, and would only make products overflow.
+        while scale > Self::MOST_DECIMALS {
+            mantissa /= 10;
+            scale -= 1;
+        }
         Ok(Self { mantissa: if negative { -mantissa } else { mantissa }, scale })
     }
 
-    /// This number times `unit`, rounded down.
-    fn scaled(&self, unit: i128) -> i128 {
-        let power = 10_i128.checked_pow(self.scale.unsigned_abs()).unwrap_or(i128::MAX);
-        if self.scale >= 0 {
-            self.mantissa.saturating_mul(unit).div_euclid(power)
-        } else {
-            self.mantissa.saturating_mul(unit).saturating_mul(power)
-        }
+    /// This number times `unit`, rounded down; nothing when it is beyond all that is counted here.
+    fn scaled(&self, unit: i128) -> Option<i128> {
+        let power = 10_i128.checked_pow(self.scale.unsigned_abs())?;
+        let product = self.mantissa.checked_mul(unit)?;
+        if self.scale >= 0 { Some(product.div_euclid(power)) } else { product.checked_mul(power) }
     }
 
     /// What one unit in the last place is worth, when the whole is counted in `unit`; at least 1.
-    fn step(&self, unit: i128) -> i128 {
-        let power = 10_i128.checked_pow(self.scale.unsigned_abs()).unwrap_or(i128::MAX);
-        if self.scale >= 0 { (unit / power).max(1) } else { unit.saturating_mul(power) }
+    fn step(&self, unit: i128) -> Option<i128> {
+        let power = 10_i128.checked_pow(self.scale.unsigned_abs())?;
+        if self.scale >= 0 { Some((unit / power).max(1)) } else { unit.checked_mul(power) }
     }
 }
 
@@ -198,15 +205,18 @@ const FARTHEST: i128 = 1_000_000 * 366 * DAY;
 
 fn unix(text: &str, unit: i128, is_json_number: bool) -> Result<Reading, Unreadable> {
     let mut number = Decimal::parse(text)?;
-    while number.mantissa % 10 == 0 && number.mantissa != 0 && number.step(unit) < SECOND {
+    while number.mantissa % 10 == 0
+        && number.mantissa != 0
+        && number.step(unit).is_some_and(|step| step < SECOND)
+    {
         number.mantissa /= 10;
         number.scale -= 1;
     }
-    let value = number.scaled(unit);
-    if value.abs() > FARTHEST || number.step(unit) > FARTHEST {
-        return Err(Unreadable(format!("{text} is more than a million years away")));
-    }
-    let nanos = Nanos::of(value, number.step(unit));
+    let too_far = || Unreadable(format!("{text} is more than a million years away"));
+    let in_reach = |nanos: &i128| nanos.unsigned_abs() <= FARTHEST.unsigned_abs();
+    let value = number.scaled(unit).filter(in_reach).ok_or_else(too_far)?;
+    let step = number.step(unit).filter(in_reach).ok_or_else(too_far)?;
+    let nanos = Nanos::of(value, step);
     let through_a_float = is_json_number && text.contains(['.', 'e', 'E']);
     Ok(if through_a_float { nanos.widened_by(FLOAT_ERROR) } else { nanos }.into_instant())
 }

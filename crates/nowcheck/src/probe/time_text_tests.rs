@@ -78,6 +78,25 @@ fn a_json_number_with_a_fraction_is_given_the_error_of_a_float() {
 }
 
 #[test]
+fn more_digits_than_a_clock_has_do_no_harm() {
+    let (earliest, latest) = instant("1795464711.12345678901234567890", Format::UnixSeconds);
+    assert!(earliest <= NOW + 123_456_789 && NOW + 123_456_789 <= latest && latest - earliest <= 2);
+    for text in ["-1e30", "-999999999999999999999999999999", "999999999999999999999999999999", "1e30"] {
+        for format in [Format::UnixSeconds, Format::UnixNanos, Format::Auto] {
+            let far = read(text, format, false);
+            assert!(far.is_err_and(|error| error.to_string().contains("million years")), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_number_with_few_digits_may_be_rounded() {
+    // As awk prints it: six digits, rounded and not truncated.
+    let (earliest, latest) = instant("1.79546e+09", Format::UnixSeconds);
+    assert!(earliest <= 1_795_455_001 * SECOND && latest >= 1_795_464_999 * SECOND);
+}
+
+#[test]
 fn a_time_of_day_has_no_date() {
     let reading = read("20:11:51", Format::Auto, false).unwrap();
     assert!(matches!(reading.shown, Shown::TimeOfDay(_)));
@@ -110,11 +129,12 @@ fn what_is_not_a_time_is_refused_with_the_reason() {
         ("2026-11-23T20:11:51", "it has no time zone"),
         ("2026-11-23T20:11:51.Z", "digits of the fraction are missing"),
         ("2026-11-23", "`T` is missing"),
-        ("noon", "is not an HTTP date"),
-        ("12 o'clock", "is not a number or a time"),
-        ("1e400", "is not a number or a time"),
-        ("--5", "is not a number or a time"),
-        ("NaN", "is not an HTTP date"),
+        ("noon", "is not a time in a known format"),
+        ("Monday", "is not an HTTP date"),
+        ("12 o'clock", "is not a time in a known format"),
+        ("1e400", "is not a time in a known format"),
+        ("--5", "is not a time in a known format"),
+        ("NaN", "is not a time in a known format"),
     ] {
         let error = read(text, Format::Auto, false).expect_err(text).to_string();
         assert!(error.contains(reason), "{text:?}: {error}");

@@ -119,14 +119,14 @@ pub fn explain(host: &str, error: &CertificateError) -> (String, Option<Validity
         CertificateError::NotValidForNameContext { presented, .. } => {
             // The names come from the other side: they must not be able to write to a terminal.
             let names: Vec<String> =
-                presented.iter().take(5).map(|name| printable(name.as_bytes(), 80)).collect();
+                presented.iter().take(5).map(|name| printable(bare_name(name).as_bytes(), 80)).collect();
             let names = if names.is_empty() { "no name at all".to_owned() } else { names.join(", ") };
             (format!("the certificate is for another name: it is for {names}, not for {host}"), None)
         }
         CertificateError::NotValidForName => {
             (format!("the certificate is for another name, not for {host}"), None)
         }
-        CertificateError::UnknownIssuer => (
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             "the certificate is not signed by an authority that this machine trusts: self-signed, or from a \
              private authority (then name its certificate with --ca-file)"
                 .to_owned(),
@@ -139,6 +139,11 @@ pub fn explain(host: &str, error: &CertificateError) -> (String, Option<Validity
         ),
         other => (format!("the certificate is not accepted: {other}"), None),
     }
+}
+
+/// The library names what stands in a certificate as `DnsName("time.example")`.
+fn bare_name(name: &str) -> &str {
+    name.split_once('"').and_then(|(_, rest)| rest.split_once('"')).map_or(name, |(bare, _)| bare)
 }
 
 /// A verifier that looks at no certificate; see [`config_that_trusts_anybody`].

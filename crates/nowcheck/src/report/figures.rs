@@ -44,8 +44,14 @@ pub fn length(duration: Duration) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
+/// Two units, rounded to the smaller one.
 fn long_length(duration: Duration) -> String {
-    let seconds = duration.as_secs();
+    let half_of_the_smaller_unit = match duration.as_secs() {
+        0..=3_599 => Duration::from_millis(500),
+        3_600..=86_399 => Duration::from_secs(30),
+        _ => Duration::from_secs(1_800),
+    };
+    let seconds = duration.saturating_add(half_of_the_smaller_unit).as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours) {
         (0, 0) => format!("{minutes} min {} s", seconds % 60),
@@ -64,9 +70,13 @@ fn unit_of(nanos: u128) -> (&'static str, u128) {
     }
 }
 
-/// A limit as it was typed, more or less: `1 s`, `250 ms`, `1.5 s`.
+/// A limit as it was typed, more or less: `1 s`, `250 ms`, `1.5 s`, `1 h 30 min`.
 #[must_use]
 pub fn limit(duration: Duration) -> String {
+    let is_whole_minutes = duration.subsec_nanos() == 0 && duration.as_secs().is_multiple_of(60);
+    if duration >= Duration::from_secs(120) && is_whole_minutes {
+        return long_length(duration);
+    }
     let (unit, per_unit) = unit_of(duration.as_nanos());
     let (whole, rest) = (duration.as_nanos() / per_unit, duration.as_nanos() % per_unit);
     if rest == 0 {
@@ -92,6 +102,18 @@ pub fn estimate(offset: &Interval<Offset>) -> String {
     let figure = scaled(rounded, per_unit, decimals);
     let covering = bound + rounded.abs_diff(size);
     format!("{sign}{figure} {unit} ± {}", bound_length(covering))
+}
+
+/// From here on a bound is too wide for its middle to mean anything.
+const WIDE: Duration = Duration::from_millis(100);
+
+/// An offset for people: estimate and bound, or both ends when the bound is wide: `between -40.0 ms and +640 ms`.
+#[must_use]
+pub fn offset(offset: &Interval<Offset>) -> String {
+    if offset.half_width() < WIDE {
+        return estimate(offset);
+    }
+    format!("between {} and {}", signed(offset.earliest()), signed(offset.latest()))
 }
 
 /// An unsigned number of nanoseconds in a unit, with that many decimals (exact: `nanos` is a multiple of them).
@@ -191,6 +213,8 @@ mod tests {
             (2_000_000_000, "2.00 s"),
             (7_500_000_000_000, "2 h 5 min"),
             (130_000_000_000, "2 min 10 s"),
+            (7_199_750_000_000, "2 h 0 min"),
+            (86_399_700_000_000, "1 d 0 h"),
             (90_000_000_000_000, "1 d 1 h"),
         ] {
             assert_eq!(length(Duration::from_nanos(nanos)), text);

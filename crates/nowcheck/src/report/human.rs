@@ -7,6 +7,9 @@ use anstyle::{AnsiColor, Style};
 use crate::outcome::{BackendOutcome, Outcome, Status, TargetOutcome};
 use crate::report::{figures, words};
 
+/// More backends than that of one address are only counted.
+const MOST_BACKENDS: usize = 16;
+
 /// A round as a few lines, each with its line feed. Holds colour codes; whoever prints strips them where they
 /// are not wanted.
 #[must_use]
@@ -27,11 +30,14 @@ pub fn line(outcome: &Outcome) -> String {
     let place = outcome.worst().map(words::place).unwrap_or_default();
     let at = figures::rfc3339(outcome.checked_at, 0);
     let summary = words::summary(outcome);
-    // With several addresses the summary itself says which one it is about.
-    let place = if outcome.targets.len() > 1 && outcome.status() != Status::Ok {
-        String::new()
-    } else {
-        format!("  {place}")
+    // With several addresses the summary itself says which one it is about, or that it is about all.
+    let urls: Vec<&str> = outcome.targets.iter().map(|target| target.url.as_str()).collect();
+    let place = match urls[..] {
+        [_] => format!("  {place}"),
+        [first, ..] if outcome.status() == Status::Ok && urls.iter().all(|url| *url == first) => {
+            format!("  {first}")
+        }
+        _ => String::new(),
     };
     format!("{at}  {}{place}  {summary}\n", painted(outcome.status(), 8))
 }
@@ -52,8 +58,14 @@ pub fn painted(status: Status, width: usize) -> String {
 fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
     let summary = words::target_summary(target, &outcome.limits);
     push(text, &format!("{}  {}  {summary}", painted(target.status, 0), words::place(target)));
-    for backend in &target.backends {
+    for backend in target.backends.iter().take(MOST_BACKENDS) {
         backend_line(text, target, backend);
+    }
+    if target.backends.len() > MOST_BACKENDS {
+        push(
+            text,
+            &format!("    … and {} more; --output json has them all", target.backends.len() - MOST_BACKENDS),
+        );
     }
     if target.failure.is_some() || !target.backends.is_empty() {
         push(text, &format!("    {}", evidence(target)));
@@ -80,7 +92,7 @@ fn backend_line(text: &mut String, target: &TargetOutcome, backend: &BackendOutc
         text,
         &format!(
             "    {mark}{address}{instance}  offset {}  round trip {} (median {})",
-            figures::estimate(&backend.offset),
+            figures::offset(&backend.offset),
             figures::length(trip.min),
             figures::length(trip.median),
         ),

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::clock::Synchronisation;
 use crate::outcome::{BackendOutcome, Outcome, TargetOutcome};
 use crate::probe::failure::{Failure, Kind};
+use crate::probe::server_time::printable;
 use crate::report::{figures, words};
 use crate::round::status_of_verdict;
 
@@ -63,7 +64,7 @@ struct FailureView<'a> {
     message: &'a str,
     elapsed: Number,
     http_status: Option<u16>,
-    location: Option<&'a str>,
+    location: Option<String>,
     body_start: Option<&'a str>,
 }
 
@@ -185,7 +186,7 @@ fn failure(failure: &Failure) -> serde_json::Result<FailureView<'_>> {
         message: &failure.message,
         elapsed: number(failure.elapsed)?,
         http_status,
-        location,
+        location: location.map(|to| printable(to.as_bytes(), 2_000)),
         body_start,
     })
 }

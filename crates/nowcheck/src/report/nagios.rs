@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::outcome::{BackendOutcome, Outcome, TargetOutcome};
+use crate::outcome::Outcome;
 use crate::report::{figures, words};
 
 /// The outcome as one line, without its line feed.
@@ -17,24 +17,16 @@ pub fn line(outcome: &Outcome) -> String {
     format!("NOWCHECK {} - {sentence} | {}", outcome.status().name(), performance_data(outcome))
 }
 
+/// One series for each address, of its farthest backend: instances are new at each start, and a series that
+/// is named after one would end with it.
 fn performance_data(outcome: &Outcome) -> String {
     let mut data = format!("time={}s;;;0;", figures::decimal_duration(outcome.duration));
-    let backends: Vec<(&TargetOutcome, &BackendOutcome)> = outcome
-        .targets
-        .iter()
-        .flat_map(|target| target.backends.iter().map(move |backend| (target, backend)))
-        .collect();
-    let is_only_one = backends.len() == 1;
     let warn = outcome.limits.warn_offset.map(range).unwrap_or_default();
     let critical = range(outcome.limits.max_offset);
-    let mut taken: Vec<String> = Vec::new();
-    for (index, (target, backend)) in backends.into_iter().enumerate() {
-        let mut suffix = if is_only_one { String::new() } else { suffix(index, target, backend) };
-        // One process whose clock was stepped is two clocks of one name; a label stands only once.
-        if taken.contains(&suffix) {
-            let _ = write!(suffix, "_{}", index + 1);
-        }
-        taken.push(suffix.clone());
+    for (index, target) in outcome.targets.iter().enumerate() {
+        let farthest = target.backends.iter().max_by_key(|backend| backend.offset.midpoint().magnitude());
+        let Some(backend) = farthest else { continue };
+        let suffix = if outcome.targets.len() == 1 { String::new() } else { suffix(index, outcome) };
         let estimate = figures::decimal_seconds(backend.offset.midpoint().as_nanos());
         let bound = figures::decimal_duration(backend.offset.half_width());
         let round_trip = figures::decimal_duration(backend.round_trip.median);
@@ -55,15 +47,16 @@ fn range(limit: Duration) -> String {
     format!("-{limit}:{limit}")
 }
 
-/// Tells backends apart; the number keeps two that do not name themselves from sharing a label.
-fn suffix(index: usize, target: &TargetOutcome, backend: &BackendOutcome) -> String {
-    let address = target.address.map_or_else(|| "unresolved".to_owned(), |address| address.to_string());
-    let name = backend.instance.as_deref().map_or_else(|| (index + 1).to_string(), str::to_owned);
-    format!("_{address}_{name}")
+/// Tells addresses apart; the number is for an address that stands behind two URLs.
+fn suffix(index: usize, outcome: &Outcome) -> String {
+    let address = outcome.targets[index].address;
+    let times = outcome.targets.iter().filter(|target| target.address == address).count();
+    let number = if times > 1 { format!("_{}", index + 1) } else { String::new() };
+    address.map_or_else(|| format!("_unresolved{number}"), |address| format!("_{address}{number}"))
 }
 
 fn label(name: &str, suffix: &str) -> String {
-    let label: String = format!("{name}{suffix}").replace(['=', '\''], "_");
+    let label: String = format!("{name}{suffix}").replace(['=', '\'', '|'], "_");
     let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if is_plain { label } else { format!("'{label}'") }
 }

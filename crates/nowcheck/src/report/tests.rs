@@ -109,7 +109,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
         <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)
             192.0.2.7:80  instance 3f9c2a7d  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
             16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
-            reference: this machine's clock, right to ± 250 µs by its kernel
+            reference: this machine's clock, synchronised to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&in_sync())));
     expect![[r#"
         <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)
@@ -119,16 +119,16 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
             <bold><red>CRITICAL<plain>  192.0.2.7:80  instance 0d  offset -3.000165 s ± 85 µs  round trip 150 µs (median 170 µs)
             16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             next: on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronisation running, and can it reach its servers?
-            reference: this machine's clock, right to ± 250 µs by its kernel
+            reference: this machine's clock, synchronised to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&one_of_four_behind())));
     expect![[r#"
-        <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  down: it answered 500 Internal Server Error (phase content, after 450 µs)
+        <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  down, no time: it answered 500 Internal Server Error, in phase content after 450 µs
             1 request, 1 connection; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             next: look at the logs of the service; is the path right?
         <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +5.0 µs ± 5 µs (limit ± 1 s)
             192.0.2.7:80  offset +5.0 µs ± 5 µs  round trip 150 µs (median 170 µs)
             16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
-            reference: this machine's clock, right to ± 250 µs by its kernel
+            reference: this machine's clock, synchronised to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&down())));
     expect![[r#"
         <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  a cache answered instead of the service: its answer is 30 s old (header Age)
@@ -136,11 +136,11 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
     "#]].assert_eq(&readable(&human::lines(&stale())));
     expect![[r#"
         <bold><magenta>UNKNOWN<plain>  http://time.example/now at 192.0.2.7:80  cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s
-            192.0.2.7:80  offset +550 ms ± 750 ms  round trip 150 µs (median 170 µs)
+            192.0.2.7:80  offset between -200 ms and +1.30 s  round trip 150 µs (median 170 µs)
             16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             note: the answer is a time of day without a date: an error of whole days cannot be seen
-            next: ask again with more --samples or a longer --timeout, or from a place that is nearer
-            reference: this machine's clock, right to ± 250 µs by its kernel
+            next: ask again with a longer --timeout or more --samples, or from a place that is nearer
+            reference: this machine's clock, synchronised to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&undetermined())));
 }
 
@@ -151,7 +151,7 @@ fn many_rounds_take_a_line_each() {
     expect![[r#"
         2026-11-23T20:11:51Z  <bold><green>OK      <plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)
         2026-11-23T20:11:51Z  <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)
-        2026-11-23T20:11:51Z  <bold><red>CRITICAL<plain>  1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down: it answered 500 Internal Server Error (phase content, after 450 µs)
+        2026-11-23T20:11:51Z  <bold><red>CRITICAL<plain>  1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs
         2026-11-23T20:11:51Z  <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  a cache answered instead of the service: its answer is 30 s old (header Age)
         2026-11-23T20:11:51Z  <bold><magenta>UNKNOWN <plain>  http://time.example/now at 192.0.2.7:80  cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s
     "#]].assert_eq(&readable(&all));
@@ -163,8 +163,8 @@ fn a_monitoring_system_gets_one_line_with_performance_data() {
         [in_sync(), one_of_four_behind(), down(), stale(), undetermined()].iter().map(nagios::line).collect();
     expect![[r#"
         NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0;
-        NOWCHECK CRITICAL - 1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; 'offset_192.0.2.7:80_0a'=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_0a'=0.000085000s;;;0; 'round_trip_192.0.2.7:80_0a'=0.000170000s;;;0; 'offset_192.0.2.7:80_0b'=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_0b'=0.000085000s;;;0; 'round_trip_192.0.2.7:80_0b'=0.000170000s;;;0; 'offset_192.0.2.7:80_0c'=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_0c'=0.000085000s;;;0; 'round_trip_192.0.2.7:80_0c'=0.000170000s;;;0; 'offset_192.0.2.7:80_0d'=-3.000165000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_0d'=0.000085000s;;;0; 'round_trip_192.0.2.7:80_0d'=0.000170000s;;;0;
-        NOWCHECK CRITICAL - 1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down: it answered 500 Internal Server Error (phase content, after 450 µs) | time=0.004321000s;;;0; offset=0.000005000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000005000s;;;0; round_trip=0.000170000s;;;0;
+        NOWCHECK CRITICAL - 1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=-3.000165000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0;
+        NOWCHECK CRITICAL - 1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs | time=0.004321000s;;;0; 'offset_192.0.2.7:80_2'=0.000005000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_2'=0.000005000s;;;0; 'round_trip_192.0.2.7:80_2'=0.000170000s;;;0;
         NOWCHECK CRITICAL - a cache answered instead of the service: its answer is 30 s old (header Age) | time=0.004321000s;;;0;
         NOWCHECK UNKNOWN - cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s | time=0.004321000s;;;0; offset=0.550000000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.750000000s;;;0; round_trip=0.000170000s;;;0;"#]].assert_eq(&all.join("\n"));
 }
@@ -172,7 +172,7 @@ fn a_monitoring_system_gets_one_line_with_performance_data() {
 #[test]
 fn programs_get_one_json_object_with_all_digits() {
     expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":8,"requests":16,"miss_probability":0.0078125,"backends":[{"instance":"0a","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0b","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0c","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0d","status":"CRITICAL","reason":"desynchronised","offset":{"estimate":-3.000165000,"earliest":-3.000250000,"latest":-3.000080000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&one_of_four_behind()).unwrap());
-    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"down","summary":"1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down: it answered 500 Internal Server Error (phase content, after 450 µs)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"down","summary":"down: it answered 500 Internal Server Error (phase content, after 450 µs)","failure":{"phase":"content","kind":"status","message":"it answered 500 Internal Server Error","elapsed":0.000450000,"http_status":500,"location":null,"body_start":null},"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":1,"requests":1,"miss_probability":null,"backends":[],"notes":[]},{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +5.0 µs ± 5 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":8,"requests":16,"miss_probability":0.0078125,"backends":[{"instance":null,"status":"OK","reason":"in_sync","offset":{"estimate":0.000005000,"earliest":0.000000000,"latest":0.000010000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":null}],"notes":[]}]}"#]].assert_eq(&json::line(&down()).unwrap());
+    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"down","summary":"1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"down","summary":"down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","failure":{"phase":"content","kind":"status","message":"it answered 500 Internal Server Error","elapsed":0.000450000,"http_status":500,"location":null,"body_start":null},"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":1,"requests":1,"miss_probability":null,"backends":[],"notes":[]},{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +5.0 µs ± 5 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":8,"requests":16,"miss_probability":0.0078125,"backends":[{"instance":null,"status":"OK","reason":"in_sync","offset":{"estimate":0.000005000,"earliest":0.000000000,"latest":0.000010000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":null}],"notes":[]}]}"#]].assert_eq(&json::line(&down()).unwrap());
 }
 
 #[test]

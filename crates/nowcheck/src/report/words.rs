@@ -1,11 +1,12 @@
 //! The outcome in sentences that somebody understands at three in the morning.
 
+use clock_offset::verdict::within;
 use clock_offset::{Limits, Verdict};
 
 use crate::clock::Synchronisation;
 use crate::outcome::{BackendOutcome, Note, Outcome, Reason, Stale, Status, TargetOutcome};
-use crate::probe::failure::Kind;
-use crate::report::figures::{estimate, length, limit, signed};
+use crate::probe::failure::{Failure, Kind, Phase};
+use crate::report::figures::{length, limit, offset, signed};
 
 /// The verdict on the whole round, in one sentence without a full stop.
 #[must_use]
@@ -15,14 +16,22 @@ pub fn summary(outcome: &Outcome) -> String {
     };
     let sentence = target_summary(worst, &outcome.limits);
     let total = outcome.targets.len();
-    if total == 1 {
-        return sentence;
+    match (total, worst.status) {
+        (1, _) => sentence,
+        (_, Status::Ok) => {
+            let farthest = outcome.targets.iter().flat_map(|target| &target.backends);
+            let farthest = farthest.max_by_key(|backend| backend.offset.midpoint().magnitude());
+            let figure = farthest.map_or_else(String::new, |backend| offset(&backend.offset));
+            format!(
+                "all {total} addresses in sync, the farthest: {figure} (limit ± {})",
+                limit(outcome.limits.max_offset)
+            )
+        }
+        _ => {
+            let as_bad = outcome.targets.iter().filter(|target| target.status == worst.status).count();
+            format!("{as_bad} of {total} addresses: {}: {sentence}", place(worst))
+        }
     }
-    if worst.status == Status::Ok {
-        return format!("all {total} addresses: {sentence}");
-    }
-    let as_bad = outcome.targets.iter().filter(|target| target.status == worst.status).count();
-    format!("{as_bad} of {total} addresses: {}: {sentence}", place(worst))
 }
 
 /// Where a target is: its URL, and its address when that is more.
@@ -38,20 +47,7 @@ pub fn place(target: &TargetOutcome) -> String {
 #[must_use]
 pub fn target_summary(target: &TargetOutcome, limits: &Limits) -> String {
     if let Some(failure) = &target.failure {
-        let whose = match target.reason {
-            Reason::CheckerFault => "this machine cannot check",
-            _ => "down",
-        };
-        let after = length(failure.elapsed);
-        let counted = match target.requests {
-            0..=1 => String::new(),
-            requests => format!(" (request {requests}; the ones before it were answered)"),
-        };
-        return format!(
-            "{whose}: {} (phase {}, after {after}){counted}",
-            failure.message,
-            failure.phase.name()
-        );
+        return failure_summary(target, failure);
     }
     match target.stale {
         Some(Stale::Age { seconds }) => {
@@ -61,43 +57,77 @@ pub fn target_summary(target: &TargetOutcome, limits: &Limits) -> String {
         }
         Some(Stale::Standstill { elapsed }) => {
             return format!(
-                "the answers stand still: the same time again after {}; a cache answers, or the clock does not run",
+                "the answers stand still: the same time again after {}; a cache answers, or the clock has stopped",
                 length(elapsed)
             );
         }
         None => {}
     }
-    let allowed = limit(limits.max_offset);
     let Some(worst) = worst_backend(target) else {
         return "the time was over before anything could be asked".to_owned();
     };
-    let figure = estimate(&worst.offset);
+    let verdict = verdict_summary(target, worst, limits);
+    // Who is woken by one line must see in it that the other clock may be the wrong one.
+    let doubt =
+        if target.notes.contains(&Note::ReferenceNotVouchedFor) && target.reason == Reason::Desynchronised {
+            "; but this machine's own clock is not synchronised either"
+        } else {
+            ""
+        };
+    format!("{verdict}{doubt}")
+}
+
+fn failure_summary(target: &TargetOutcome, failure: &Failure) -> String {
+    let whose = match (target.reason, failure.phase) {
+        (Reason::CheckerFault, _) => "this machine cannot check",
+        (_, Phase::Content) => "down, no time",
+        _ => "down",
+    };
+    let counted = match target.requests {
+        0..=1 => String::new(),
+        requests => format!(" (at request {requests}; the ones before it were answered)"),
+    };
+    let after = length(failure.elapsed);
+    format!("{whose}: {}, in phase {} after {after}{counted}", failure.message, failure.phase.name())
+}
+
+fn verdict_summary(target: &TargetOutcome, worst: &BackendOutcome, limits: &Limits) -> String {
+    let allowed = limit(limits.max_offset);
+    let figure = offset(&worst.offset);
+    let whose = which(target, worst);
     match (target.status, target.reason) {
         (_, Reason::CheckerFault) => {
             format!("this machine cannot judge the clock: offset {figure}, limit ± {allowed}")
         }
-        (Status::Ok, _) => {
-            let whose = match target.backends.len() {
-                1 => "in sync".to_owned(),
-                several => format!("all {several} backends in sync, the farthest"),
-            };
-            format!("{whose}: {figure} (limit ± {allowed})")
-        }
+        (Status::Ok, _) => match target.backends.len() {
+            1 => format!("in sync: {figure} (limit ± {allowed})"),
+            several => format!("all {several} backends in sync, the farthest: {figure} (limit ± {allowed})"),
+        },
         (Status::Warning, _) => {
-            let warn = limits.warn_offset.map_or_else(String::new, limit);
-            format!(
-                "{}within ± {allowed}, but not proven to be within ± {warn}: {figure}",
-                which(target, worst)
-            )
+            let warn = limits.warn_offset.unwrap_or_default();
+            let how = if worst.offset.intersection(&within(warn)).is_none() {
+                "but beyond"
+            } else {
+                "but not proven to be within"
+            };
+            format!("{whose}within ± {allowed}, {how} ± {}: {figure}", limit(warn))
         }
         (Status::Critical, _) => {
             let direction = if worst.offset.midpoint().as_nanos() < 0 { "behind" } else { "ahead" };
             let by = length(worst.offset.midpoint().magnitude());
-            format!("{}clock is {by} {direction}: {figure} (limit ± {allowed})", which(target, worst))
+            let zone = target.notes.iter().find_map(|note| match note {
+                Note::ResemblesTimeZone { zone } => {
+                    Some(format!(", which looks like a time zone of {}", signed(*zone)))
+                }
+                _ => None,
+            });
+            format!(
+                "{whose}clock is {by} {direction}: {figure} (limit ± {allowed}){}",
+                zone.unwrap_or_default()
+            )
         }
         (Status::Unknown, _) => format!(
-            "{}cannot be decided: the offset lies between {} and {}, the limit is ± {allowed}",
-            which(target, worst),
+            "{whose}cannot be decided: the offset lies between {} and {}, the limit is ± {allowed}",
             signed(worst.offset.earliest()),
             signed(worst.offset.latest())
         ),
@@ -134,8 +164,7 @@ fn which(target: &TargetOutcome, worst: &BackendOutcome) -> String {
 pub fn note(note: &Note) -> String {
     match note {
         Note::ReferenceNotVouchedFor => {
-            "offsets are from this machine's clock as it stands: its kernel does not \
-                                         say that anything keeps it right"
+            "this machine's own clock is not synchronised (NTP), by its kernel: offsets are from that clock as it is"
                 .to_owned()
         }
         Note::WholeDaysUnseen => {
@@ -158,14 +187,14 @@ pub fn note(note: &Note) -> String {
                 .to_owned()
         }
         Note::ClockWasStepped { instance } => {
-            format!("the answers of {instance} contradict each other: its clock was stepped in between")
+            format!("the answers of {instance} contradict each other: its clock was stepped in between, or runs too fast or too slow")
         }
         Note::BackendsMayBeMissing => {
             "the round ended before every backend was likely seen: more may stand behind this address"
                 .to_owned()
         }
         Note::ServerSaysUnsynchronised => {
-            "the server says of its own clock that nothing keeps it right".to_owned()
+            "the server says that its own clock is not synchronised (NTP)".to_owned()
         }
         Note::KeptConnectionsLost { count } => {
             format!(
@@ -173,6 +202,7 @@ pub fn note(note: &Note) -> String {
             )
         }
         Note::AddressSkipped { address, why } => format!("{address} was left out: {why}"),
+        Note::AddressesUnknown { why } => format!("there may be more addresses than were checked: {why}"),
         Note::RedirectedFrom { url } => format!("reached by a redirect from {url}"),
         Note::WallClockStepped { step } => {
             format!("this machine's clock was stepped by {} during the round", signed(*step))
@@ -191,13 +221,13 @@ pub fn note(note: &Note) -> String {
 pub fn reference(synchronisation: &Synchronisation) -> String {
     match synchronisation {
         Synchronisation::Synchronized { max_error } => {
-            format!("this machine's clock, right to ± {} by its kernel", length(*max_error))
+            format!("this machine's clock, synchronised to ± {} by its kernel", length(*max_error))
         }
         Synchronisation::Unsynchronized => {
-            "this machine's clock as it stands; its kernel says that nothing keeps it right".to_owned()
+            "this machine's clock, which is not synchronised (NTP), by its kernel".to_owned()
         }
         Synchronisation::Unknown => {
-            "this machine's clock as it stands; its kernel cannot be asked what it is worth".to_owned()
+            "this machine's clock; its kernel cannot be asked whether it is synchronised (NTP)".to_owned()
         }
     }
 }
@@ -211,13 +241,17 @@ pub fn next_step(target: &TargetOutcome) -> Option<String> {
     if let Some(failure) = &target.failure {
         return Some(step_after_failure(&failure.kind).to_owned());
     }
-    let looks_like_zone = target.notes.iter().any(|note| matches!(note, Note::ResemblesTimeZone { .. }));
+    let has = |wanted: fn(&Note) -> bool| target.notes.iter().any(wanted);
     let step = match target.reason {
         Reason::StaleCache => {
             "make the cache in between pass this path (Cache-Control: no-store), or ask the service behind it"
         }
-        Reason::Desynchronised if looks_like_zone => {
+        Reason::Desynchronised if has(|note| matches!(note, Note::ResemblesTimeZone { .. })) => {
             "make the service answer in UTC, or with its zone's offset (RFC 3339)"
+        }
+        Reason::Desynchronised if has(|note| *note == Note::ReferenceNotVouchedFor) => {
+            "find out which clock is wrong: `chronyc tracking` or `timedatectl`, first on this machine, then on the \
+             host behind it"
         }
         Reason::Desynchronised => {
             "on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronisation running, \
@@ -226,7 +260,11 @@ pub fn next_step(target: &TargetOutcome) -> Option<String> {
         Reason::CheckerFault => {
             "mend this machine's clock first (`chronyc tracking`, `timedatectl`), or check from another one"
         }
-        _ => "ask again with more --samples or a longer --timeout, or from a place that is nearer",
+        _ if has(|note| matches!(note, Note::DateMayBeCached { .. })) => {
+            "a Date header that may be old proves little: --date-cache 0s if this server renews it in time, or a \
+             --max-offset of two seconds"
+        }
+        _ => "ask again with a longer --timeout or more --samples, or from a place that is nearer",
     };
     Some(step.to_owned())
 }
@@ -234,11 +272,16 @@ pub fn next_step(target: &TargetOutcome) -> Option<String> {
 fn step_after_failure(kind: &Kind) -> &'static str {
     match kind {
         Kind::NoSuchName => "check the spelling of the URL and the record in the DNS",
+        Kind::DnsFailure => "look at the name servers of that name: they answer, but with a failure",
         Kind::Refused => "is the service running, and does it listen on this port?",
         Kind::Unreachable => "check the host, the route to it and the firewalls between",
         Kind::Timeout => "look at the load and the logs of the service, and at the firewalls between",
-        Kind::Closed => "look at the logs of the service and of the balancer before it",
-        Kind::Certificate => "mend the certificate, or the clock that is named above",
+        Kind::Closed => {
+            "look at the logs of the service and of the balancer before it; if it speaks TLS, write https://"
+        }
+        Kind::Certificate => {
+            "mend what the line above names; --ca-file FILE trusts an authority that this machine does not know"
+        }
         Kind::Protocol => "is this the right port and scheme?",
         Kind::Status { .. } => "look at the logs of the service; is the path right?",
         Kind::Redirect { .. } => "check the URL that it points at",

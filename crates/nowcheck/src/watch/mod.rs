@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::Output;
 use crate::clock::Clock;
 use crate::outcome::Status;
-use crate::print::{Stdout, to_stderr};
+use crate::print::{Lines, to_stderr};
 use crate::report;
 use crate::round;
 use crate::settings::Settings;
@@ -22,46 +22,54 @@ use tally::Tally;
 
 /// Holds a round each `period` until SIGINT or SIGTERM, then prints a summary. Returns the worst status seen.
 ///
+/// Lines are written on a thread of their own: a reader that is slow (a pager, a full pipe) must hold up neither the
+/// schedule nor the signals that end the program. While a line waits to be read, rounds go on and their lines queue
+/// up; a signal then ends the program without its summary, which nobody reads.
+///
 /// # Errors
 /// When signals cannot be waited for, or the output cannot be written.
-pub async fn every(
-    period: Duration,
-    settings: Arc<Settings>,
-    clock: Clock,
-    stdout: &mut Stdout,
-) -> anyhow::Result<Status> {
+pub async fn every(period: Duration, settings: Arc<Settings>, clock: Clock) -> anyhow::Result<Status> {
     let mut interrupt = on(SignalKind::interrupt())?;
     let mut terminate = on(SignalKind::terminate())?;
     let begin = clock.now();
     let schedule = Schedule::new(begin, period);
     let mut tally = Tally::default();
-    loop {
+    let mut lines = Lines::start();
+    let summary_is_wanted = loop {
         let outcome = tokio::select! {
             outcome = round::hold(Arc::clone(&settings), clock) => outcome,
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break true,
+            _ = terminate.recv() => break true,
         };
         tally.count(&outcome);
-        if !stdout.write(&report::one_of_many(&outcome, settings.output)?)? {
-            return Ok(tally.worst());
-        }
+        lines.write(report::one_of_many(&outcome, settings.output)?);
         let next = clock.deadline(schedule.next_after(clock.now()));
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+            () = lines.nobody_reads() => break false,
+            _ = interrupt.recv() => break true,
+            _ = terminate.recv() => break true,
+        }
+    };
+    if summary_is_wanted {
+        let summary = tally.summary(clock.now().since(begin));
+        match settings.output {
+            Output::Human => lines.write(format!("{summary}\n")),
+            // Standard output is for programs that read a line a round.
+            Output::Json | Output::Nagios => to_stderr(&summary),
         }
     }
-    let summary = tally.summary(clock.now().since(begin));
-    match settings.output {
-        Output::Human => {
-            stdout.write(&format!("{summary}\n"))?;
-        }
-        // Standard output is for programs that read a line a round.
-        Output::Json | Output::Nagios => to_stderr(&summary),
+    tokio::select! {
+        written = lines.finish() => written?,
+        () = tokio::time::sleep(LAST_LINES) => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
     Ok(tally.worst())
 }
+
+/// How long the last lines may take to be read.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 fn on(kind: SignalKind) -> anyhow::Result<Signal> {
     signal(kind).context("signals cannot be waited for")

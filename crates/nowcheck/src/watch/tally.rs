@@ -24,7 +24,9 @@ impl Tally {
         self.rounds += 1;
         self.counts[usize::from(status.exit_code())] += 1;
         self.worst = Some(self.worst.map_or(status, |worst| worst.worse(status)));
-        for backend in outcome.targets.iter().flat_map(|target| &target.backends) {
+        // The offsets of different services have no common range.
+        let only = if outcome.targets.len() == 1 { &outcome.targets[..] } else { &[] };
+        for backend in only.iter().flat_map(|target| &target.backends) {
             let middle = Interval::point(backend.offset.midpoint());
             self.offsets = Some(self.offsets.map_or(middle, |all| all.hull(&middle)));
         }
