@@ -22,7 +22,7 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// `seconds` as in [`UnixTime`](crate::clock::UnixTime); `zone` when one was asked for.
+    /// `seconds` as in [`UnixTime`]; `zone` when one was asked for.
     pub(crate) fn new(seconds: u64, zone: Option<&TimeZone>, clock: Status, instance: &str) -> Self {
         let timestamp = timestamp(seconds);
         let offset = zone.map_or(Offset::UTC, |zone| zone.to_offset(timestamp));

@@ -94,8 +94,7 @@ struct Cli {
 struct Listen {
     /// Address and port to listen on; repeat it for more, or separate them by commas
     ///
-    /// Port 0 lets the system choose; the first log line says what it chose. An IPv6 address such as [::]:8080 takes
-    /// IPv6 only.
+    /// Port 0 lets the system choose; the first log line says what it chose. An IPv6 address takes IPv6 only.
     #[arg(
         long,
         env = "NOWD_LISTEN",
