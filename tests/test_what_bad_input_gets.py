@@ -12,7 +12,7 @@ import pytest
 
 from support.nowcheck import START_UP, TIMEOUT_SLACK, Run, check, nowcheck
 from support.process import poll
-from support.tools import faketime
+from support.tools import faketime, lacking
 
 TIMEOUT = 1.0
 
@@ -591,7 +591,7 @@ def test_an_ipv6_address_is_checked_like_any_other(faulty):
     try:
         server = faulty("answers", "--host", "::1")
     except AssertionError:
-        pytest.skip("no IPv6 on this machine's loopback")
+        lacking("there is no IPv6 on this machine's loopback")
     run = check(server.url)
     assert run.verdict == ("OK", "in_sync"), str(run)
     assert run.target["address"] == f"[::1]:{server.port}"

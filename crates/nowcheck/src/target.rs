@@ -86,6 +86,9 @@ impl Target {
             "https" => true,
             _ => return None,
         };
+        if !url.username().is_empty() || url.password().is_some() {
+            return None;
+        }
         Self::of(url, tls)
     }
 
@@ -176,5 +179,6 @@ mod tests {
             "https://other.example/"
         );
         assert_eq!(target.redirected_to("file:///etc/passwd"), None);
+        assert_eq!(target.redirected_to("http://me:secret@time.example/"), None);
     }
 }

@@ -75,7 +75,8 @@ impl Document {
 
 /// The time zone of that IANA name, in any case, from the database in the binary.
 pub(crate) fn zone(name: &str) -> Option<TimeZone> {
-    TimeZoneDatabase::bundled().get(name).ok()
+    // The library's own name for "no zone at all" is no zone that somebody can be in.
+    TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown())
 }
 
 /// The time as a `Date` header has it (RFC 9110, section 5.6.7).

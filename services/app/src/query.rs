@@ -21,13 +21,13 @@ pub(crate) fn zone_name(query: &str) -> Result<Option<String>, Problem> {
     Ok(found)
 }
 
-/// Undoes percent-encoding, and `+` for a space as HTML forms have it.
+/// Undoes percent-encoding. A `+` is itself: names of zones have it (`Etc/GMT+5`), and none has the space that HTML
+/// forms mean by it.
 fn decode(text: &str) -> Result<String, Problem> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'+' => b' ',
             b'%' => match (rest.next().and_then(hex), rest.next().and_then(hex)) {
                 (Some(high), Some(low)) => high << 4 | low,
                 _ => return Err(Problem::QueryEncoding),
@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(zone_name("tz=Europe/Madrid").unwrap().as_deref(), Some("Europe/Madrid"));
         assert_eq!(zone_name("a=1&tz=Europe%2fMadrid&&b").unwrap().as_deref(), Some("Europe/Madrid"));
         assert_eq!(zone_name("%74z=Etc/GMT%2B1").unwrap().as_deref(), Some("Etc/GMT+1"));
-        assert_eq!(zone_name("tz=Etc/GMT+1").unwrap().as_deref(), Some("Etc/GMT 1"));
+        assert_eq!(zone_name("tz=Etc/GMT+1").unwrap().as_deref(), Some("Etc/GMT+1"));
         for without in ["", "TZ=Europe/Madrid", "tzz=x", "&"] {
             assert_eq!(zone_name(without).unwrap(), None, "{without}");
         }

@@ -45,6 +45,9 @@ fn an_unknown_zone_is_named_and_told_where_names_come_from() {
     }
     let huge = service.get(&format!("/now?tz={}", "x".repeat(8000))).problem(400, "unknown-time-zone");
     assert!(huge.contains("xxx…”") && huge.len() < 300, "{huge}");
+    // What the zone library calls the lack of a zone.
+    service.get("/now?tz=Etc/Unknown").problem(400, "unknown-time-zone");
+    assert_eq!(service.get("/now?tz=Etc/GMT+5").json()["utc_offset"], -5 * 3_600);
 }
 
 #[test]
