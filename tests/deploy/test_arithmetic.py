@@ -1,0 +1,201 @@
+"""Numbers that have to agree: in a template, between templates, and with the program that they are about."""
+
+import re
+
+import pytest
+from cloudformation import ROOT, stack
+
+MICRO = {"memory": 914, "vcpus": 2, "baseline": 0.10, "interfaces": 2}
+"""A t3.micro: MiB that Linux has of its 1024 (as the agent finds it), CPUs, the share of each that costs no credits."""
+
+SERVICE = stack("web-service")
+CLUSTER = stack("ecs-cluster")
+TASK = SERVICE.only("AWS::ECS::TaskDefinition")
+[CONTAINER] = TASK["ContainerDefinitions"]
+GROUP = SERVICE.only("AWS::ElasticLoadBalancingV2::TargetGroup")
+ATTRIBUTES = {attribute["Key"]: attribute["Value"] for attribute in GROUP["TargetGroupAttributes"]}
+ENVIRONMENT = {variable["Name"]: variable["Value"] for variable in CONTAINER["Environment"]}
+USER_DATA = CLUSTER.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"]
+CONFIG = dict(re.findall(r"^(ECS_\w+)=(.*)$", USER_DATA, re.MULTILINE))
+
+
+def source(file: str) -> str:
+    return (ROOT / "services/app/src" / file).read_text()
+
+
+def drain() -> int:
+    return int(re.fullmatch(r"(\d+)s", ENVIRONMENT["NOWD_DRAIN_DELAY"])[1])
+
+
+# How a task ends.
+
+
+def test_nowd_is_not_killed_while_it_drains():
+    last = re.search(r"const LAST_REQUESTS: Duration = Duration::from_secs\((\d+)\)", source("server.rs"))
+    assert drain() + int(last[1]) < CONTAINER["StopTimeout"] <= 120
+
+
+def test_nowd_serves_until_the_balancer_has_let_go():
+    unready = GROUP["HealthCheckIntervalSeconds"] * GROUP["UnhealthyThresholdCount"]
+    assert unready < drain()
+    assert int(ATTRIBUTES["deregistration_delay.timeout_seconds"]) < drain()
+
+
+def test_the_balancer_closes_idle_connections_before_nowd_does():
+    [balancer] = stack("load-balancers").of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").values()
+    idle = next(a["Value"] for a in balancer["LoadBalancerAttributes"] if a["Key"] == "idle_timeout.timeout_seconds")
+    nowd = re.search(r"const IDLE_LIMIT: u16 = (\d+);", source("connection.rs"))
+    assert int(idle) < int(nowd[1])
+
+
+# How a task begins.
+
+
+def test_a_new_task_has_time_to_become_healthy():
+    healthy = GROUP["HealthCheckIntervalSeconds"] * GROUP["HealthyThresholdCount"]
+    assert healthy < SERVICE.only("AWS::ECS::Service")["HealthCheckGracePeriodSeconds"]
+    assert GROUP["HealthCheckTimeoutSeconds"] < GROUP["HealthCheckIntervalSeconds"]
+    check = CONTAINER["HealthCheck"]
+    assert check["Timeout"] < check["Interval"]
+
+
+def test_the_port_is_the_same_everywhere():
+    port = int(ENVIRONMENT["NOWD_LISTEN"].split(":")[1])
+    [mapping] = CONTAINER["PortMappings"]
+    [balanced] = SERVICE.only("AWS::ECS::Service")["LoadBalancers"]
+    assert port == mapping["ContainerPort"] == balanced["ContainerPort"]
+    assert balanced["ContainerName"] == CONTAINER["Name"]
+    assert port > 1024, "uid 65532 without capabilities could not bind it"
+    assert GROUP["HealthCheckPort"] == "traffic-port"
+
+
+def test_the_paths_exist():
+    routes = source("routes.rs")
+    [rule] = SERVICE.of_type("AWS::ElasticLoadBalancingV2::ListenerRule").values()
+    for path in [GROUP["HealthCheckPath"], *rule["Conditions"][0]["PathPatternConfig"]["Values"]]:
+        assert f'"{path}"' in routes or path == "/assets/*"
+    # What is counted: all values of all conditions of a rule.
+    assert len(rule["Conditions"][0]["PathPatternConfig"]["Values"]) <= 5
+
+
+def test_the_program_knows_the_variables():
+    known = source("settings.rs")
+    [container] = stack("web-service", MaxClockError="1s").only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    for variable in container["Environment"]:
+        assert f'"{variable["Name"]}"' in known, variable["Name"]
+
+
+# Where tasks fit: a deployment of everything that is wanted at most, and the loss of a host.
+
+
+def slots(hosts: int) -> int:
+    """How many tasks the scheduler places on so many hosts."""
+    memory = (MICRO["memory"] - int(CONFIG["ECS_RESERVED_MEMORY"])) // CONTAINER["MemoryReservation"]
+    cpu = MICRO["vcpus"] * 1024 // CONTAINER["Cpu"]
+    return hosts * min(memory, cpu)
+
+
+def test_the_default_host_is_the_one_that_is_reckoned_with():
+    assert CLUSTER.parameters["InstanceType"] == "t3.micro"
+    assert slots(2) == 16, "WebService.yaml says so in a comment"
+
+
+def test_a_deployment_at_full_scale_fits():
+    percent = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["MaximumPercent"]
+    assert SERVICE.parameters["MaxTasks"] * percent // 100 <= slots(CLUSTER.parameters["MinHosts"])
+
+
+def test_a_deployment_at_least_scale_fits_on_what_is_left_when_a_zone_is_lost():
+    percent = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["MaximumPercent"]
+    assert SERVICE.parameters["MinTasks"] * percent // 100 <= slots(CLUSTER.parameters["MinHosts"] - 1)
+
+
+def test_all_tasks_fit_on_the_hosts_that_are_left_when_a_zone_is_lost():
+    assert SERVICE.parameters["MaxTasks"] <= slots(CLUSTER.parameters["MinHosts"] - 1)
+
+
+def test_an_interface_for_each_task_would_not_do():
+    """Why the network is the bridge. One interface of a host is its own."""
+    per_task = CLUSTER.parameters["MinHosts"] * (MICRO["interfaces"] - 1)
+    assert per_task < 2 * SERVICE.parameters["MinTasks"]
+    assert TASK["NetworkMode"] == "bridge"
+
+
+def test_hosts_do_not_run_out_of_memory_when_each_task_takes_all_that_it_may():
+    most = -(-SERVICE.parameters["MaxTasks"] // CLUSTER.parameters["MinHosts"])
+    assert most * CONTAINER["Memory"] <= MICRO["memory"] - int(CONFIG["ECS_RESERVED_MEMORY"])
+
+
+def test_all_connections_that_a_task_may_have_fit_into_its_memory():
+    [files] = CONTAINER["Ulimits"]
+    kib = files["HardLimit"] * 11 + 4 * 1024  # right after a request; and nowd itself
+    assert kib / 1024 < CONTAINER["Memory"]
+
+
+def test_scaling_comes_before_credits_are_spent():
+    policies = SERVICE.of_type("AWS::ApplicationAutoScaling::ScalingPolicy").values()
+    [cpu] = [policy for policy in policies if policy["PolicyName"] == "cpu"]
+    target = cpu["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
+    assert CONTAINER["Cpu"] * target / 100 < MICRO["vcpus"] * MICRO["baseline"] * 1024
+
+
+def test_sizes_are_in_order():
+    assert CLUSTER.parameters["MinHosts"] <= CLUSTER.parameters["DesiredHosts"] <= CLUSTER.parameters["MaxHosts"]
+    assert 2 <= SERVICE.parameters["MinTasks"] <= SERVICE.parameters["MaxTasks"]
+
+
+# Ports.
+
+
+def test_the_ports_that_are_opened_are_those_that_tasks_are_given():
+    low, high = map(int, CONFIG["ECS_DYNAMIC_HOST_PORT_RANGE"].split("-"))
+    groups = stack("security-groups")
+    [egress] = groups.resources["LoadBalancerSecurityGroup"]["Properties"]["SecurityGroupEgress"]
+    ingress = groups.only("AWS::EC2::SecurityGroupIngress")
+    for rule in (egress, ingress):
+        assert (rule["FromPort"], rule["ToPort"]) == (low, high)
+    assert high - low > slots(1)
+
+
+# A new host.
+
+
+def test_a_host_is_given_up_only_after_it_has_given_up_itself():
+    times, pause = int(re.search(r"\{1\.\.(\d+)\}", USER_DATA)[1]), int(re.search(r"sleep (\d+)", USER_DATA)[1])
+    most = int(re.search(r"--max-time (\d+)", USER_DATA)[1])
+    group = CLUSTER.resources["Hosts"]
+    [hook] = group["Properties"]["LifecycleHookSpecificationList"]
+    creation = re.fullmatch(r"PT(\d+)M", group["CreationPolicy"]["ResourceSignal"]["Timeout"])
+    assert times * (pause + most) < hook["HeartbeatTimeout"] < int(creation[1]) * 60
+    assert f"--lifecycle-hook-name {hook['LifecycleHookName']}" in USER_DATA
+    assert f"--auto-scaling-group-name {group['Properties']['AutoScalingGroupName']}" in USER_DATA
+    assert "--logical-resource-id Hosts" in USER_DATA
+    role = str(CLUSTER.only("AWS::IAM::Role"))
+    assert f"autoScalingGroupName/{group['Properties']['AutoScalingGroupName']}'" in role
+
+
+def test_one_more_host_is_launched_while_one_is_replaced():
+    preferences = CLUSTER.resources["Hosts"]["UpdatePolicy"]["AutoScalingInstanceRefresh"]["Preferences"]
+    hosts = CLUSTER.parameters["DesiredHosts"]
+    assert hosts * preferences["MaxHealthyPercentage"] / 100 >= hosts + 1
+
+
+# Metrics.
+
+
+def test_alarms_watch_what_the_program_publishes():
+    watched = {
+        (a["Namespace"], a["MetricName"], a["Dimensions"][0]["Name"], a["Dimensions"][0]["Value"])
+        for a in SERVICE.of_type("AWS::CloudWatch::Alarm").values()
+        if not a["Namespace"].startswith("AWS/")
+    }
+    environment = ENVIRONMENT["NOWD_METRICS_ENVIRONMENT"]
+    assert watched == {("nowd", name, "Environment", environment) for name in ("ClockMaxError", "ClockSynchronized")}
+    assert ENVIRONMENT["NOWD_METRICS"] == "emf"
+
+
+@pytest.mark.parametrize("name", ["ClockMaxError", "ClockSynchronized"])
+def test_the_program_publishes_what_alarms_watch(name):
+    published = "".join(path.read_text() for path in (ROOT / "services/app/src").rglob("*.rs"))
+    assert "NOWD_METRICS" in published
+    assert f'"{name}"' in published

@@ -1,0 +1,452 @@
+"""Policy as code: what no change of the templates may undo. Each rule is asked of every stack in every variant."""
+
+import json
+import re
+
+import pytest
+from cloudformation import ALL, CERTIFICATE, label, stack
+
+each = pytest.mark.parametrize("one", ALL, ids=label)
+SERVICE = stack("web-service")
+CLUSTER = stack("ecs-cluster")
+
+
+def container():
+    [container] = SERVICE.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    return container
+
+
+# The task.
+
+
+def test_the_task_is_not_root():
+    user, group = container()["User"].split(":")
+    assert int(user) >= 10_000, "a number, of nobody on the host"
+    assert int(group) >= 10_000
+
+
+def test_the_task_cannot_write_to_its_root():
+    assert container()["ReadonlyRootFilesystem"] is True
+
+
+def test_the_task_has_no_capabilities_and_can_gain_none():
+    assert container()["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+    assert container()["DockerSecurityOptions"] == ["no-new-privileges"]
+    assert container()["Privileged"] is False
+
+
+def test_the_task_shares_nothing_with_the_host():
+    task = SERVICE.only("AWS::ECS::TaskDefinition")
+    assert task["NetworkMode"] == "bridge"
+    assert not task.keys() & {"PidMode", "IpcMode", "Volumes"}
+    assert "MountPoints" not in container()
+
+
+def test_the_task_has_no_role_and_nobody_gets_a_shell_in_it():
+    assert "TaskRoleArn" not in SERVICE.only("AWS::ECS::TaskDefinition")
+    assert SERVICE.only("AWS::ECS::Service")["EnableExecuteCommand"] is False
+
+
+def test_the_task_is_bounded():
+    assert container()["Memory"] > container()["MemoryReservation"] > 0
+    assert container()["Cpu"] > 0
+    assert [limit["Name"] for limit in container()["Ulimits"]] == ["nofile"]
+
+
+def test_the_task_gets_no_secrets():
+    assert "Secrets" not in container()
+    names = {variable["Name"] for variable in container()["Environment"]}
+    assert not [name for name in names if re.search("KEY|SECRET|PASSWORD|TOKEN", name)]
+
+
+def test_logging_never_blocks_the_task():
+    options = container()["LogConfiguration"]["Options"]
+    assert options["mode"] == "non-blocking"
+    assert options["max-buffer-size"]
+
+
+def test_the_task_listens_at_any_port_of_the_host_that_is_free():
+    [port] = container()["PortMappings"]
+    assert port["HostPort"] == 0
+
+
+# What is public.
+
+
+def ingress(one):
+    """(group, rule) of everything that is let in."""
+    for name, group in one.of_type("AWS::EC2::SecurityGroup").items():
+        for rule in group.get("SecurityGroupIngress", []):
+            yield name, rule
+    for rule in one.of_type("AWS::EC2::SecurityGroupIngress").values():
+        yield re.sub(r"\W|GroupId", "", rule["GroupId"]), rule
+
+
+@pytest.mark.parametrize(("parameters", "ports"), [({}, [80]), ({"CertificateArn": CERTIFICATE}, [80, 443])])
+def test_the_world_reaches_port_80_and_443_only_with_a_certificate(parameters, ports):
+    for name in ("security-groups", "vpc", "load-balancers"):
+        one = stack(name, **(parameters if name != "vpc" else {}))
+        world = [
+            (group, rule) for group, rule in ingress(one) if rule.get("CidrIp") == "0.0.0.0/0" or "CidrIpv6" in rule
+        ]
+        if name == "security-groups":
+            assert [(g, r["FromPort"], r["ToPort"]) for g, r in world] == [
+                ("LoadBalancerSecurityGroup", p, p) for p in ports
+            ]
+        else:
+            assert not world
+    listeners = stack("load-balancers", **parameters).of_type("AWS::ElasticLoadBalancingV2::Listener").values()
+    assert [listener["Port"] for listener in listeners] == ports
+
+
+@each
+def test_nothing_lets_ssh_in(one):
+    for _, rule in ingress(one):
+        assert rule["IpProtocol"] == "tcp", "one protocol, named"
+        assert not rule["FromPort"] <= 22 <= rule["ToPort"]
+    text = json.dumps(one.resources, default=str)
+    assert "KeyName" not in text
+
+
+def test_hosts_are_reached_by_the_load_balancer_alone():
+    rules = [rule for group, rule in ingress(stack("security-groups")) if group == "HostSecurityGroup"]
+    assert [rule["SourceSecurityGroupId"] for rule in rules] == ["${LoadBalancerSecurityGroup.GroupId}"]
+    assert not any(rule.keys() & {"CidrIp", "CidrIpv6", "SourcePrefixListId"} for rule in rules)
+
+
+@each
+def test_every_security_group_names_what_may_leave_and_says_why(one):
+    for name, group in one.of_type("AWS::EC2::SecurityGroup").items():
+        assert group["SecurityGroupEgress"], f"{name} would be given a rule that allows everything"
+        for rule in [*group["SecurityGroupEgress"], *(rule for _, rule in ingress(one))]:
+            assert rule["Description"]
+            assert rule["IpProtocol"] == "tcp"
+        for rule in group["SecurityGroupEgress"]:
+            to_world = rule.get("CidrIp") == "0.0.0.0/0"
+            assert not to_world or (rule["FromPort"], rule["ToPort"]) == (443, 443)
+
+
+@each
+def test_no_resource_uses_the_security_group_that_the_vpc_was_born_with(one):
+    assert "DefaultSecurityGroup" not in json.dumps(one.resources, default=str)
+    for kind, key in [
+        ("AWS::EC2::LaunchTemplate", "SecurityGroupIds"),
+        ("AWS::ElasticLoadBalancingV2::LoadBalancer", "SecurityGroups"),
+    ]:
+        for properties in one.of_type(kind).values():
+            assert properties.get("LaunchTemplateData", properties)[key], "without a group of its own it gets that one"
+    for endpoint in one.of_type("AWS::EC2::VPCEndpoint").values():
+        assert endpoint["VpcEndpointType"] == "Gateway" or endpoint["SecurityGroupIds"]
+
+
+def test_hosts_have_no_public_address():
+    for name, subnet in stack("vpc").of_type("AWS::EC2::Subnet").items():
+        assert subnet["MapPublicIpOnLaunch"] is False, name
+    [subnets] = [group["VPCZoneIdentifier"] for group in CLUSTER.of_type("AWS::AutoScaling::AutoScalingGroup").values()]
+    assert subnets == CLUSTER.parameters["PrivateSubnets"]
+
+
+def test_the_paths_that_are_public_are_these():
+    [rule] = SERVICE.of_type("AWS::ElasticLoadBalancingV2::ListenerRule").values()
+    [condition] = rule["Conditions"]
+    assert condition["PathPatternConfig"]["Values"] == ["/", "/now", "/.well-known/time", "/assets/*"]
+
+
+@pytest.mark.parametrize("certificate", ["", CERTIFICATE])
+def test_what_has_no_rule_is_answered_404(certificate):
+    listeners = stack("load-balancers", CertificateArn=certificate).of_type("AWS::ElasticLoadBalancingV2::Listener")
+    for listener in listeners.values():
+        [action] = listener["DefaultActions"]
+        if certificate and listener["Port"] == 80:
+            assert (action["Type"], action["RedirectConfig"]["Protocol"]) == ("redirect", "HTTPS")
+        else:
+            assert (action["Type"], action["FixedResponseConfig"]["StatusCode"]) == ("fixed-response", "404")
+
+
+def test_https_is_of_today():
+    listener = stack("load-balancers", CertificateArn=CERTIFICATE).resources["HttpsListener"]["Properties"]
+    assert re.fullmatch(r"ELBSecurityPolicy-TLS13-1-[23]-.*2025-09", listener["SslPolicy"])
+
+
+def attributes(properties):
+    [key] = [key for key in properties if key.endswith("Attributes")]
+    return {attribute["Key"]: attribute["Value"] for attribute in properties[key]}
+
+
+def test_the_load_balancer_drops_headers_that_are_not_valid():
+    given = attributes(stack("load-balancers").only("AWS::ElasticLoadBalancingV2::LoadBalancer"))
+    assert given["routing.http.drop_invalid_header_fields.enabled"] == "true"
+    assert given["routing.http.desync_mitigation_mode"] in ("defensive", "strictest")
+
+
+# Hosts.
+
+
+def launch():
+    return CLUSTER.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+
+
+def test_the_metadata_service_takes_tokens_only_and_no_task_reaches_it():
+    options = launch()["MetadataOptions"]
+    assert options["HttpTokens"] == "required"
+    assert options["HttpPutResponseHopLimit"] == 1
+
+
+def test_disks_are_encrypted_and_go_with_their_host():
+    for mapping in launch()["BlockDeviceMappings"]:
+        assert mapping["Ebs"]["Encrypted"] is True
+        assert mapping["Ebs"]["DeleteOnTermination"] is True
+        assert mapping["Ebs"]["VolumeType"] == "gp3"
+
+
+def test_the_image_of_the_hosts_is_of_one_day():
+    definition = CLUSTER.template["Parameters"]["HostImage"]
+    assert definition["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+    assert re.search(r"2023\.0\.\d{8}-", definition["Default"])
+    assert CLUSTER.only("AWS::AutoScaling::AutoScalingGroup")["LaunchTemplate"]["Version"] == (
+        "${LaunchTemplate.LatestVersionNumber}"
+    )
+
+
+def test_hosts_are_replaced_only_once_another_is_ready():
+    group = CLUSTER.resources["Hosts"]
+    preferences = group["UpdatePolicy"]["AutoScalingInstanceRefresh"]["Preferences"]
+    for policy in (preferences, group["Properties"]["InstanceMaintenancePolicy"]):
+        assert policy["MinHealthyPercentage"] == 100
+        assert policy["MaxHealthyPercentage"] > 100
+    [hook] = group["Properties"]["LifecycleHookSpecificationList"]
+    assert hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_LAUNCHING"
+    assert hook["DefaultResult"] == "ABANDON"
+    assert group["CreationPolicy"]["ResourceSignal"]["Count"] == CLUSTER.parameters["DesiredHosts"]
+    assert "MixedInstancesPolicy" not in group["Properties"]
+
+
+def test_hosts_are_drained_but_never_protected_from_deletion():
+    provider = CLUSTER.only("AWS::ECS::CapacityProvider")["AutoScalingGroupProvider"]
+    assert provider["ManagedDraining"] == "ENABLED"
+    assert provider["ManagedScaling"]["Status"] == "ENABLED"
+    assert provider["ManagedTerminationProtection"] == "DISABLED"
+    assert CLUSTER.only("AWS::AutoScaling::AutoScalingGroup")["NewInstancesProtectedFromScaleIn"] is False
+
+
+def test_an_update_does_not_undo_what_scaling_did():
+    policy = CLUSTER.resources["Hosts"]["UpdatePolicy"]
+    assert policy["AutoScalingScheduledAction"]["IgnoreUnmodifiedGroupSizeProperties"] is True
+    assert "DesiredCount" not in SERVICE.only("AWS::ECS::Service")
+
+
+def test_the_agent_uses_the_role_of_the_task_for_its_log():
+    assert "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true" in launch()["UserData"]
+    assert "logs:" not in json.dumps(CLUSTER.only("AWS::IAM::Role"))
+
+
+def test_user_data_does_not_wait_for_the_agent_which_waits_for_it():
+    boot = re.sub(r"cat > \S+ <<'EOF'\n.*?\nEOF\n", "", launch()["UserData"], flags=re.DOTALL)
+    assert "51678" not in boot
+    assert "systemctl start --no-block" in boot
+
+
+# Deployments.
+
+
+def test_a_deployment_that_fails_is_rolled_back_and_takes_no_task_first():
+    deployment = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (100, 200)
+    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+    assert deployment["Alarms"]["Enable"] is deployment["Alarms"]["Rollback"] is True
+    for alarm in deployment["Alarms"]["AlarmNames"]:
+        assert SERVICE.resources[re.sub(r"\W", "", alarm)]["Type"] == "AWS::CloudWatch::Alarm"
+
+
+def test_tasks_are_spread_over_zones_first_and_then_over_hosts():
+    service = SERVICE.only("AWS::ECS::Service")
+    assert [strategy["Type"] for strategy in service["PlacementStrategies"]] == ["spread", "spread"]
+    fields = [strategy["Field"] for strategy in service["PlacementStrategies"]]
+    assert fields == ["attribute:ecs.availability-zone", "instanceId"]
+    assert service["AvailabilityZoneRebalancing"] == "ENABLED"
+
+
+@pytest.mark.parametrize(
+    ("variant", "gateways", "routes"),
+    [("per-zone", 2, 2), ("single", 1, 2), ("none", 0, 0)],
+)
+def test_the_variants_of_nat_are_what_they_say(variant, gateways, routes):
+    vpc = stack("vpc", NatGateways=variant)
+    nat = vpc.of_type("AWS::EC2::NatGateway")
+    assert len(nat) == len(vpc.of_type("AWS::EC2::EIP")) == gateways
+    private = [r for r in vpc.of_type("AWS::EC2::Route").values() if "NatGatewayId" in r]
+    assert len(private) == routes
+    assert len({route["NatGatewayId"] for route in private}) == gateways
+    endpoints = vpc.of_type("AWS::EC2::VPCEndpoint").values()
+    kinds = [endpoint["VpcEndpointType"] for endpoint in endpoints]
+    assert kinds.count("Gateway") == 1
+    assert (kinds.count("Interface") > 0) == (gateways == 0)
+
+
+def test_without_nat_there_is_an_endpoint_for_every_service_that_a_host_talks_to():
+    endpoints = stack("vpc", NatGateways="none").of_type("AWS::EC2::VPCEndpoint").values()
+    there = {endpoint["ServiceName"].split(".", 3)[3] for endpoint in endpoints}
+    actions = {a for role in roles(CLUSTER) + roles(SERVICE) for s in statements(role) for a in listed(s["Action"])}
+    of_actions = {
+        "ecs": {"ecs", "ecs-agent", "ecs-telemetry"},
+        "ecr": {"ecr.api", "ecr.dkr", "s3"},
+    }
+    services = {action.split(":")[0] for action in actions}
+    needed = {endpoint for service in services for endpoint in of_actions.get(service, {service})}
+    assert there == needed
+
+
+def test_a_zone_is_not_routed_through_another():
+    vpc = stack("vpc")
+    for n in ("1", "2"):
+        assert vpc.resources[f"PrivateRoute{n}"]["Properties"]["NatGatewayId"] == f"${{NatGateway{n}}}"
+        zones = {vpc.resources[f"{kind}Subnet{n}"]["Properties"]["AvailabilityZone"] for kind in ("Public", "Private")}
+        assert zones == {f"${{Zone{n}}}"}
+
+
+# Roles.
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def roles(one):
+    return list(one.of_type("AWS::IAM::Role").values())
+
+
+def statements(role):
+    return [s for policy in role.get("Policies", []) for s in policy["PolicyDocument"]["Statement"]]
+
+
+WITHOUT_RESOURCES = {
+    "ecr:GetAuthorizationToken",
+    "ecs:DiscoverPollEndpoint",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+"""Actions that cannot be limited to a resource (Service Authorization Reference)."""
+
+
+@each
+def test_roles_allow_named_actions_on_named_resources(one):
+    for role in roles(one):
+        assert not role.get("ManagedPolicyArns"), "policies of AWS hold far more than is needed, and change"
+        for statement in statements(role):
+            actions = listed(statement["Action"])
+            assert not [action for action in actions if "*" in action]
+            assert "NotAction" not in statement
+            if "*" in listed(statement["Resource"]):
+                assert set(actions) <= WITHOUT_RESOURCES
+
+
+@each
+def test_other_policies_name_their_actions_too(one):
+    for resource in one.resources.values():
+        for key in ("PolicyDocument", "KeyPolicy"):
+            for statement in resource.get("Properties", {}).get(key, {}).get("Statement", []):
+                assert not [action for action in listed(statement["Action"]) if "*" in action]
+
+
+@each
+def test_services_that_take_a_role_take_it_for_this_account_only(one):
+    for role in roles(one):
+        [statement] = role["AssumeRolePolicyDocument"]["Statement"]
+        if statement["Principal"]["Service"] == "ec2.amazonaws.com":
+            continue  # An instance profile belongs to one account; EC2 sends no source.
+        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "${AWS::AccountId}"}
+
+
+def test_only_this_repository_is_pulled_from_and_only_this_log_is_written():
+    allowed = {tuple(listed(s["Action"])): s["Resource"] for s in statements(SERVICE.only("AWS::IAM::Role"))}
+    pull = next(resource for actions, resource in allowed.items() if "ecr:BatchGetImage" in actions)
+    assert pull.endswith(":repository/nowd")
+    write = next(resource for actions, resource in allowed.items() if "logs:PutLogEvents" in actions)
+    assert write == "${LogGroup.Arn}"
+
+
+# Encryption and what is kept.
+
+
+@each
+def test_what_is_stored_is_encrypted_and_not_public(one):
+    for bucket in one.of_type("AWS::S3::Bucket").values():
+        [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        assert all(bucket["PublicAccessBlockConfiguration"].values())
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"]
+    for policy in one.of_type("AWS::S3::BucketPolicy").values():
+        deny = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert deny[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    for topic in one.of_type("AWS::SNS::Topic").values():
+        assert topic["KmsMasterKeyId"] == "${AlarmKey.Arn}", "alarms cannot use alias/aws/sns"
+    for key in one.of_type("AWS::KMS::Key").values():
+        assert key["EnableKeyRotation"] is True
+    for repository in one.of_type("AWS::ECR::Repository").values():
+        assert repository["EncryptionConfiguration"]["EncryptionType"] == "KMS"
+
+
+def test_images_cannot_be_changed_and_are_scanned():
+    repository = stack("registry").only("AWS::ECR::Repository")
+    assert repository["ImageTagMutability"] == "IMMUTABLE"
+    assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
+    rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+    assert [rule["selection"]["countNumber"] for rule in rules] == [1, 10]
+
+
+@each
+def test_logs_are_not_kept_for_ever(one):
+    for name, group in one.of_type("AWS::Logs::LogGroup").items():
+        assert int(group["RetentionInDays"]) <= 365, name
+
+
+def test_logs_outlive_their_stack_until_somebody_decides():
+    for one, name in ((stack("vpc"), "FlowLogGroup"), (SERVICE, "LogGroup")):
+        assert one.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert one.resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_network_is_logged():
+    flow = stack("vpc").only("AWS::EC2::FlowLog")
+    assert (flow["ResourceType"], flow["TrafficType"]) == ("VPC", "ALL")
+
+
+# Alarms.
+
+
+def test_there_is_an_alarm_for_everything_that_can_go_wrong_and_each_tells_somebody():
+    alarms = SERVICE.of_type("AWS::CloudWatch::Alarm")
+    assert {alarm["MetricName"] for alarm in alarms.values()} == {
+        "HTTPCode_Target_5XX_Count",
+        "HTTPCode_ELB_5XX_Count",
+        "UnHealthyHostCount",
+        "HealthyHostCount",
+        "TargetResponseTime",
+        "ClockMaxError",
+        "ClockSynchronized",
+    }
+    for alarm in alarms.values():
+        assert alarm["AlarmActions"] == ["${AlarmTopic}"]
+        assert alarm["TreatMissingData"] in ("breaching", "notBreaching")
+
+
+def test_silence_is_an_alarm_where_there_should_never_be_silence():
+    alarms = SERVICE.of_type("AWS::CloudWatch::Alarm").values()
+    silent = {alarm["MetricName"] for alarm in alarms if alarm["TreatMissingData"] == "breaching"}
+    assert silent == {"HealthyHostCount", "ClockSynchronized"}
+
+
+def test_alarms_can_be_published_to_the_encrypted_topic():
+    [key] = SERVICE.only("AWS::KMS::Key")["KeyPolicy"]["Statement"][1:]
+    assert key["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert set(key["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+
+
+def test_the_dashboard_is_json_and_shows_every_alarm():
+    dashboard = json.loads(SERVICE.only("AWS::CloudWatch::Dashboard")["DashboardBody"])
+    shown = {arn for w in dashboard["widgets"] if w["type"] == "alarm" for arn in w["properties"]["alarms"]}
+    assert shown == {f"${{{name}.Arn}}" for name in SERVICE.of_type("AWS::CloudWatch::Alarm")}
