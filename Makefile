@@ -1,10 +1,10 @@
 # Each target is one script or one cargo command, so that everything also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tools audit bench fmt clean
+.PHONY: help run test tools audit bench image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and check it until Ctrl-C
 	@scripts/run
@@ -20,6 +20,21 @@ audit: tools ## look for known vulnerabilities in the dependencies (needs the ne
 
 bench: ## measure nowd beside an epoll loop and nginx, and its footprint
 	@scripts/bench
+
+image: ## build the container image of nowd (needs a Docker engine, but no registry)
+	@scripts/image
+
+deploy: ## deploy to AWS (ARGS='-e aws_region=eu-west-1', ARGS=--check; the settings are in group_vars/all.yml)
+	@scripts/deploy $(ARGS)
+
+destroy: ## take away everything that was deployed, after asking (ARGS='-e keep_logs=true')
+	@scripts/deploy destroy $(ARGS)
+
+deploy-local: ## the same deployment, to an AWS on this machine that it starts (needs a Docker engine)
+	@scripts/deploy-local $(ARGS)
+
+destroy-local: ## take that away again, and end it
+	@scripts/deploy-local destroy $(ARGS)
 
 fmt: ## format the Rust code
 	@cargo fmt --all

@@ -1,0 +1,536 @@
+#!/usr/bin/env python3
+"""Starts ministack, the emulator of AWS, with what it lacks of the services that our templates use.
+
+TEST ONLY. Neither the templates nor the playbook know of it: they talk to AWS_ENDPOINT_URL. Everything here stands for
+something that AWS does of itself; what is merely recorded, and not acted upon, is listed under RECORDED.
+
+    emulator.py --port 4566 --registry 127.0.0.1:4567 --region eu-central-1
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--port", type=int, required=True, help="of the emulator, on loopback")
+parser.add_argument("--registry", required=True, metavar="HOST:PORT", help="the registry that stands in for ECR")
+parser.add_argument("--region", required=True)
+options = parser.parse_args()
+
+# ministack reads these when it is imported.
+os.environ.update(
+    GATEWAY_PORT=str(options.port),
+    BIND_HOST="127.0.0.1",
+    MINISTACK_REGION=options.region,
+    # A stop may take as long as the longest stopTimeout.
+    MINISTACK_DOCKER_TIMEOUT="150",
+)
+
+from ministack import app  # noqa: E402
+from ministack.core.responses import get_account_id, get_region, json_response, now_iso  # noqa: E402
+from ministack.services import alb, ec2, ecr, ecs, ssm  # noqa: E402
+from ministack.services.cloudformation import provisioners, stacks  # noqa: E402
+
+
+# ---- resources that are recorded: they get an identity, nothing is behind them
+
+RECORDED = {
+    # type: (prefix of its id, attributes that templates ask for)
+    "AWS::EC2::EIP": ("eipalloc-", ("AllocationId", "PublicIp")),
+    "AWS::EC2::NatGateway": ("nat-", ("NatGatewayId",)),
+    "AWS::EC2::FlowLog": ("fl-", ("Id",)),
+    "AWS::EC2::SecurityGroupIngress": ("sgr-", ("Id",)),
+    "AWS::EC2::SecurityGroupEgress": ("sgr-", ("Id",)),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": ("policy-", ("Arn",)),
+    "AWS::CloudWatch::CompositeAlarm": ("alarm-", ("Arn",)),
+}
+recorded: dict[str, str] = {}
+"""Identity → type, so that a test can see that nothing is left."""
+
+
+def recorder(kind: str, prefix: str, attributes: tuple[str, ...]) -> dict:
+    def create(logical_id, properties, stack_name):
+        identity = prefix + uuid.uuid4().hex[:17]
+        recorded[identity] = kind
+        values = dict.fromkeys(attributes, identity)
+        if "PublicIp" in values:
+            values["PublicIp"] = "192.0.2.1"
+        return identity, values
+
+    def delete(identity, properties):
+        recorded.pop(identity, None)
+
+    def update(identity, before, after, stack_name):
+        return identity, {name: ("192.0.2.1" if name == "PublicIp" else identity) for name in attributes}
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+for kind, (prefix, attributes) in RECORDED.items():
+    provisioners._RESOURCE_HANDLERS.setdefault(kind, recorder(kind, prefix, attributes))
+
+
+# ---- capacity providers: ECS of the emulator knows them, its CloudFormation does not
+
+
+def succeeded(response: tuple) -> dict:
+    status, _, body = response[:3]
+    document = json.loads(body) if body else {}
+    if status >= 400:
+        raise ValueError(document.get("message") or document)
+    return document
+
+
+def create_capacity_provider(logical_id, properties, stack_name):
+    name = properties.get("Name") or f"{stack_name}-{logical_id}"
+    succeeded(ecs._create_capacity_provider({"name": name, **camel(properties)}))
+    return name, {}
+
+
+def camel(properties):
+    return provisioners._pascal_to_camel(properties)
+
+
+provisioners._RESOURCE_HANDLERS["AWS::ECS::CapacityProvider"] = {
+    "create": create_capacity_provider,
+    "update": lambda name, before, after, stack_name: (name, {}),
+    "delete": lambda name, properties: ecs._delete_capacity_provider({"capacityProvider": name}),
+}
+
+
+def associate(logical_id, properties, stack_name):
+    succeeded(ecs._put_cluster_capacity_providers(camel(properties)))
+    return properties["Cluster"], {}
+
+
+provisioners._RESOURCE_HANDLERS["AWS::ECS::ClusterCapacityProviderAssociations"] = {
+    "create": associate,
+    "update": lambda name, before, after, stack_name: associate("", after, stack_name),
+    "delete": lambda name, properties: None,
+}
+
+
+# ---- Application Auto Scaling: no figures are followed, but the lower limit is kept
+
+
+def register_target(logical_id, properties, stack_name):
+    _, cluster, service = properties["ResourceId"].split("/")
+    at_least = int(properties["MinCapacity"])
+    # The service may be created after its target, and scaled by the same rule then.
+    scale_to.append((cluster, service, at_least))
+    raise_to_minimum(cluster, service, at_least)
+    recorded[properties["ResourceId"]] = "AWS::ApplicationAutoScaling::ScalableTarget"
+    return f"{properties['ResourceId']}|{properties['ScalableDimension']}|ecs", {"Id": properties["ResourceId"]}
+
+
+scale_to: list[tuple[str, str, int]] = []
+
+
+def raise_to_minimum(cluster: str, service: str, at_least: int) -> None:
+    found = ecs._services.get(f"{cluster}/{service}")
+    if found and found["status"] == "ACTIVE" and found["desiredCount"] < at_least:
+        succeeded(ecs._update_service({"cluster": cluster, "service": service, "desiredCount": at_least}))
+        deadline = time.monotonic() + 60
+        while found["runningCount"] < at_least and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+provisioners._RESOURCE_HANDLERS["AWS::ApplicationAutoScaling::ScalableTarget"] = {
+    "create": register_target,
+    "update": lambda identity, before, after, stack_name: register_target("", after, stack_name),
+    "delete": lambda identity, properties: recorded.pop(properties["ResourceId"], None),
+}
+
+
+# ---- CloudWatch Logs: a group without a name of its own is named after its stack, as CloudFormation does it
+
+create_log_group = provisioners._RESOURCE_HANDLERS["AWS::Logs::LogGroup"]["create"]
+
+
+def create_named_log_group(logical_id, properties, stack_name):
+    name = f"{stack_name}-{logical_id}-{uuid.uuid4().hex[:12]}"
+    return create_log_group(logical_id, {"LogGroupName": name, **properties}, stack_name)
+
+
+provisioners._RESOURCE_HANDLERS["AWS::Logs::LogGroup"]["create"] = create_named_log_group
+
+
+# ---- ECS: a container is started with everything that its task definition says of it
+
+
+def pick(mapping: dict | None, name: str, otherwise=None):
+    """A property, whichever way CloudFormation's spelling came through."""
+    for spelling in (name, name[0].upper() + name[1:]):
+        if mapping and spelling in mapping:
+            return mapping[spelling]
+    return otherwise
+
+
+def flag(value) -> bool:
+    return str(value).lower() == "true"
+
+
+run_arguments = ecs._build_run_kwargs
+
+
+def run_arguments_in_full(container, definition, env, ports, *rest):
+    from docker.types import Ulimit
+
+    # The emulator hands every task credentials and addresses of its own; our image needs and should get none.
+    arguments = run_arguments(container, definition, env, ports, *rest)
+    linux = pick(container, "linuxParameters", {})
+    capabilities = pick(linux, "capabilities", {})
+    arguments.update(
+        # The host port is chosen by Docker, as on a host of ECS, but is not shown to the network.
+        ports={port: ("127.0.0.1", None) for port in ports},
+        extra_hosts=None,
+        read_only=flag(container.get("readonlyRootFilesystem")),
+        user=container.get("user"),
+        cap_drop=pick(capabilities, "drop", []),
+        security_opt=container.get("dockerSecurityOptions") or [],
+        init=flag(pick(linux, "initProcessEnabled")),
+        ulimits=[
+            Ulimit(name=pick(one, "name"), soft=int(pick(one, "softLimit")), hard=int(pick(one, "hardLimit")))
+            for one in container.get("ulimits", [])
+        ],
+    )
+    for ours, theirs in (("memory", "mem_limit"), ("memoryReservation", "mem_reservation")):
+        if container.get(ours):
+            arguments[theirs] = f"{int(container[ours])}m"
+    if check := container.get("healthCheck"):
+        second = 1_000_000_000
+        arguments["healthcheck"] = {
+            "test": pick(check, "command"),
+            "interval": int(pick(check, "interval", 30)) * second,
+            "timeout": int(pick(check, "timeout", 5)) * second,
+            "retries": int(pick(check, "retries", 3)),
+            "start_period": int(pick(check, "startPeriod", 0)) * second,
+        }
+    stop_timeouts[arguments["name"]] = int(container.get("stopTimeout") or 30)
+    return arguments
+
+
+stop_timeouts: dict[str, int] = {}
+ecs._build_run_kwargs = run_arguments_in_full
+
+
+def stop_and_remove(client, container_or_id):
+    """SIGTERM, as long as the task definition allows, SIGKILL."""
+    if not client or container_or_id is None:
+        return
+    try:
+        container = client.containers.get(container_or_id) if isinstance(container_or_id, str) else container_or_id
+        container.stop(timeout=stop_timeouts.get(container.name, 30))
+        container.remove(v=True, force=True)
+    except Exception:  # noqa: BLE001  it may be gone already, and nobody waits for the answer
+        ecs.logger.info("ECS: %s was gone already", container_or_id)
+
+
+ecs._remove_docker_container = stop_and_remove
+
+# Tasks stop side by side, and whoever stops them does not wait for it; CloudFormation does, below.
+stopping: list[threading.Thread] = []
+clean_up = ecs._cleanup_task_resources
+
+
+def clean_up_aside(task, client, extra_container=None):
+    thread = threading.Thread(target=clean_up, args=(task, client, extra_container), daemon=True)
+    stopping.append(thread)
+    thread.start()
+
+
+ecs._cleanup_task_resources = clean_up_aside
+
+
+def wait_until_stopped() -> None:
+    while stopping:
+        stopping.pop().join()
+
+
+# ---- ECS and the load balancer: a task is a host and a port, and gets requests once its health check passes
+
+
+def host_port(task: dict, container_port: int) -> int | None:
+    client = ecs._get_docker()
+    for container_id in task.get("_docker_ids") or []:
+        try:
+            bindings = client.containers.get(container_id).attrs["NetworkSettings"]["Ports"]
+        except Exception:  # noqa: BLE001  a container that ended meanwhile has no ports
+            continue
+        for binding in bindings.get(f"{container_port}/tcp") or []:
+            return int(binding["HostPort"])
+    return None
+
+
+def publish_targets(cluster_name: str, service: dict) -> None:
+    """All running tasks of the service, and no other, are in its target groups."""
+    group = f"service:{service.get('serviceName')}"
+    for balancer in service.get("loadBalancers") or []:
+        targets = []
+        for task in list(ecs._tasks.values()) if service.get("status") == "ACTIVE" else []:
+            if (task.get("group"), task.get("clusterArn")) != (group, service.get("clusterArn")):
+                continue
+            if task.get("lastStatus") == "RUNNING" and task.get("_host_port"):
+                targets.append(("127.0.0.1", task["_host_port"]))
+        alb.set_targets_for_group(balancer["targetGroupArn"], targets, ["127.0.0.1"])
+
+
+ecs._sync_service_targets = publish_targets
+
+HEALTHY_AFTER = 2
+"""Good answers in a row."""
+PATIENCE_SECONDS = 8
+"""A task that is not healthy by then has failed; AWS gives it the grace period and the count of the target group."""
+
+exit_codes: dict[str, int] = {}
+mark_running = ecs._mark_task_running
+
+
+def mark_running_when_healthy(task_arn: str, task: dict) -> bool:
+    cluster = ecs._cluster_name_from_arn(task.get("clusterArn", ""))
+    service = ecs._services.get(f"{cluster}/{task.get('group', '').removeprefix('service:')}") or {}
+    for balancer in service.get("loadBalancers") or []:
+        path = (alb._tgs.get(balancer["targetGroupArn"]) or {}).get("HealthCheckPath") or "/"
+        problem = wait_until_healthy(task, int(balancer["containerPort"]), path)
+        if problem:
+            ecs._mark_task_stopped(task_arn, task, problem, "EssentialContainerExited", exit_codes.get(task_arn))
+            return False
+    return mark_running(task_arn, task)
+
+
+def wait_until_healthy(task: dict, container_port: int, path: str) -> str:
+    """Nothing when the task is healthy; else why it is not."""
+    deadline, good, last = time.monotonic() + PATIENCE_SECONDS, 0, "no port is open"
+    while time.monotonic() < deadline:
+        for container_id in task.get("_docker_ids") or []:
+            container = ecs._get_docker().containers.get(container_id)
+            if container.status == "exited":
+                exit_codes[task["taskArn"]] = container.attrs["State"]["ExitCode"]
+                return "Essential container in task exited"
+        task["_host_port"] = host_port(task, container_port)
+        if task["_host_port"]:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{task['_host_port']}{path}", timeout=2) as answer:
+                    answer.read()
+                good += 1
+                if good == HEALTHY_AFTER:
+                    return ""
+            except OSError as error:
+                good, last = 0, str(error)
+        time.sleep(0.2)
+    return f"Task failed ELB health checks in target group: {last}"
+
+
+ecs._mark_task_running = mark_running_when_healthy
+
+
+# ---- ECS under CloudFormation: numbers are numbers, and a deployment is waited for
+
+make_deployment = ecs._make_deployment
+
+
+def make_deployment_in_progress(*arguments, **named):
+    """The first deployment of a service may fail like any other."""
+    deployment = make_deployment(*arguments, **named)
+    if deployment["desiredCount"]:
+        deployment.update(rolloutState="IN_PROGRESS", rolloutStateReason="")
+    return deployment
+
+
+ecs._make_deployment = make_deployment_in_progress
+
+
+def with_numbers(properties: dict) -> dict:
+    properties = dict(properties)
+    for name in ("DesiredCount", "HealthCheckGracePeriodSeconds"):
+        if name in properties:
+            properties[name] = int(properties[name])
+    properties["LoadBalancers"] = [
+        {**one, "ContainerPort": int(one["ContainerPort"])} for one in properties.get("LoadBalancers") or []
+    ]
+    return properties
+
+
+def wait_for_deployment(arn: str) -> None:
+    cluster, name = arn.split("/")[-2:]
+    key = f"{cluster}/{name}"
+    service = ecs._services[key]
+    wanted = ecs._primary_deployment(service)["id"]
+    while True:
+        ours = next((one for one in service["deployments"] if one["id"] == wanted), None)
+        if ours is None or ours["rolloutState"] == "COMPLETED":
+            break
+        if ours["rolloutState"] == "FAILED":
+            raise ValueError(
+                "Resource handler returned message: \"Error occurred during operation 'ECS Deployment Circuit Breaker was "
+                f"triggered'.\" (HandlerErrorCode: GeneralServiceException)"
+            )
+        time.sleep(0.1)
+    wait_until_stopped()
+
+
+def create_service(logical_id, properties, stack_name):
+    arn, attributes = provisioners._ecs_service_create(logical_id, with_numbers(properties), stack_name)
+    wait_for_deployment(arn)
+    return arn, attributes
+
+
+def update_service(arn, before, after, stack_name):
+    result = provisioners._ecs_service_update(arn, with_numbers(before), with_numbers(after), stack_name)
+    wait_for_deployment(arn)
+    return result
+
+
+def delete_service(arn, properties):
+    # Without a name in the template the service has one all the same; the emulator looks for it in the template.
+    ecs._delete_service({"cluster": arn.split("/")[-2], "service": arn.split("/")[-1], "force": True})
+    wait_until_stopped()
+
+
+provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"] = {
+    "create": create_service,
+    "update": update_service,
+    "delete": delete_service,
+}
+
+# What waits must not hold up the loop that also carries the balancer's requests.
+on_worker_thread = stacks._runs_on_worker_thread
+stacks._runs_on_worker_thread = lambda kind: (
+    kind in ("AWS::ECS::Service", "AWS::ApplicationAutoScaling::ScalableTarget") or on_worker_thread(kind)
+)
+
+
+# ---- the load balancer's name: one that every machine resolves to itself, with the port on which we listen
+
+create_balancer = provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]["create"]
+
+
+def create_local_balancer(logical_id, properties, stack_name):
+    arn, attributes = create_balancer(logical_id, properties, stack_name)
+    name = f"{attributes['LoadBalancerName']}.alb.localhost"
+    alb._lbs[arn]["DNSName"] = name
+    return arn, {**attributes, "DNSName": f"{name}:{options.port}"}
+
+
+provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]["create"] = create_local_balancer
+
+
+# ---- ECR: repositories are the emulator's, images are in a real registry
+
+USER, PASSWORD = "AWS", "a-password-for-the-registry-on-loopback"  # noqa: S105  see registry.yml
+AUTHORIZATION = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def registry(method: str, path: str):
+    """The answer's headers and body; nothing when there is none of that name."""
+    request = urllib.request.Request(f"http://{options.registry}/v2/{path}", method=method)
+    request.add_header("Authorization", f"Basic {AUTHORIZATION}")
+    request.add_header("Accept", MANIFEST)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return None
+        raise
+
+
+def tags_and_digests(repository: str) -> dict[str, str]:
+    listed = registry("GET", f"{repository}/tags/list")
+    tags = (json.loads(listed[1]).get("tags") or []) if listed else []
+    found = {tag: registry("HEAD", f"{repository}/manifests/{tag}") for tag in tags}
+    return {tag: answer[0]["Docker-Content-Digest"] for tag, answer in found.items() if answer}
+
+
+def sees_the_registry(handler):
+    """Before an operation of ECR looks at its images, they are what the registry holds."""
+
+    def handle(data):
+        name = data.get("repositoryName", "")
+        if name in ecr._repositories:
+            by_digest: dict[str, list[str]] = {}
+            for tag, digest in tags_and_digests(name).items():
+                by_digest.setdefault(digest, []).append(tag)
+            ecr._images[name] = [
+                {
+                    "imageDigest": digest,
+                    "imageTags": tags,
+                    "imageId": {"imageDigest": digest, "imageTag": tags[0]},
+                    "imageManifestMediaType": MANIFEST,
+                }
+                for digest, tags in by_digest.items()
+            ]
+            wanted = data.get("imageIds") or []
+            if handler is describe_images and wanted and not any(ecr._find_image(name, one) for one in wanted):
+                return ecr.error_response_json("ImageNotFoundException", f"{wanted} is not in {name}", 400)
+        return handler(data)
+
+    return handle
+
+
+def delete_images(data):
+    for one in data.get("imageIds", []):
+        digest = one.get("imageDigest") or tags_and_digests(data["repositoryName"]).get(one.get("imageTag"))
+        if digest:
+            registry("DELETE", f"{data['repositoryName']}/manifests/{digest}")
+    return json_response({"imageIds": data.get("imageIds", []), "failures": []})
+
+
+def delete_repository(data):
+    response = delete_empty_repository(data)
+    if response[0] < 400:
+        for digest in set(tags_and_digests(data["repositoryName"]).values()):
+            registry("DELETE", f"{data['repositoryName']}/manifests/{digest}")
+    return response
+
+
+describe_images = ecr._describe_images
+ecr._describe_images = sees_the_registry(describe_images)
+ecr._list_images = sees_the_registry(ecr._list_images)
+ecr._batch_delete_image = delete_images
+delete_empty_repository = sees_the_registry(ecr._delete_repository)
+ecr._delete_repository = delete_repository
+ecr._repo_uri = lambda name: f"{options.registry}/{name}"
+ecr._get_authorization_token = lambda data: json_response({
+    "authorizationData": [
+        {
+            "authorizationToken": AUTHORIZATION,
+            "expiresAt": int(time.time()) + 43200,
+            "proxyEndpoint": f"http://{options.registry}",
+        }
+    ]
+})
+# The agent on a host of ECS asks ECR for the password; here every pull brings it along.
+ecs._resolve_repository_credentials = lambda container: {"username": USER, "password": PASSWORD}
+
+
+# ---- SSM: the images of the hosts, which AWS publishes in every region
+
+public_parameter = ssm._public_parameter
+
+
+def hosts_image(name: str):
+    if re.fullmatch(r"/aws/service/ecs/optimized-ami/amazon-linux-2023/al2023-ami-ecs-hvm-[^/]+/image_id", name):
+        return {"Name": name, "Type": "String", "Value": "ami-0123456789abcdef0", "Version": 1, "ARN": f"arn:aws:ssm:::{name}",
+                "LastModifiedDate": 0}
+    return public_parameter(name)
+
+
+ssm._public_parameter = hosts_image
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.argv = sys.argv[:1]
+    app.main()
