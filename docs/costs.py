@@ -5,6 +5,7 @@ docs/costs.py            # rewrites docs/costs.md; a test fails when it is not w
 docs/costs.py FILE       # writes it there
 """
 
+import argparse
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -127,5 +128,6 @@ def document() -> str:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs/costs.md"
-    target.write_text(document())
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("file", nargs="?", type=Path, default=ROOT / "docs/costs.md")
+    arguments.parse_args().file.write_text(document())

@@ -5,6 +5,7 @@ docs/diagram.py          # redraws docs/deployment.svg; a test fails when it is 
 docs/diagram.py FILE     # draws it there
 """
 
+import argparse
 import re
 import sys
 from html import escape
@@ -152,5 +153,6 @@ def document() -> str:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs/deployment.svg"
-    target.write_text(document())
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("file", nargs="?", type=Path, default=ROOT / "docs/deployment.svg")
+    arguments.parse_args().file.write_text(document())
