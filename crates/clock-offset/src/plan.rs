@@ -10,14 +10,17 @@
 //!    resolution is, it is a request timed to be answered as the clock passes a chosen instant: the reading
 //!    tells on which side of it the offset lies. Aiming repeatedly bisects the second's edge.
 
+mod aim;
+mod confirmation;
+
 use core::time::Duration;
 
-use crate::backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
+use crate::backends::{Backend, connections_needed, group_by_clock, miss_probability};
 use crate::interval::{BoundedTime, Interval};
 use crate::sample::Sample;
 use crate::staleness::{Standstill, longest_stay, standstill};
-use crate::time::{Drift, MonotonicInstant, Offset, UnixInstant};
-use crate::verdict::{Limits, Verdict, within};
+use crate::time::{Drift, MonotonicInstant, Offset};
+use crate::verdict::{Limits, Verdict};
 
 /// How a round is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -208,89 +211,6 @@ impl Plan {
         if is_proven { verdict } else { Verdict::Undetermined }
     }
 
-    /// Whether “in sync” is more than the overlap of what several clocks said.
-    ///
-    /// Answers that name no instance may come from clocks that differ and yet never contradict each other, when
-    /// they are vague: what 0.5 s and 1.4 s ahead have in common, in whole seconds, is true of neither. So answers
-    /// are needed, over as many connections as it takes to meet every backend, that are each within the limit by
-    /// themselves. Answers too vague for that, whatever their timing, are taken to come from one clock.
-    fn is_confirmed(&self, backend: &Backend) -> bool {
-        let is_named_or_split = backend.instance.is_some() || backend.evidence == Evidence::ToldApart;
-        is_named_or_split
-            || !self.can_be_conclusive(backend)
-            || self.doubt(backend) <= self.rules.miss_probability
-    }
-
-    /// Bound on the chance that the answers of a nameless backend that is in sync came from it and another one,
-    /// equally often, that is not.
-    ///
-    /// Only connections count whose answer had to be within the limit by itself, given when it was asked for. A few
-    /// of them may not be, because the path was slow at that moment; but an answer of the other clock never is.
-    fn doubt(&self, backend: &Backend) -> f64 {
-        let Some(phases) = self.conclusive_phases(backend) else {
-            return 1.0;
-        };
-        let allowed = within(self.rules.limits.max_offset);
-        let (mut asked, mut failed) = (Vec::new(), 0);
-        for sample in backend.samples.iter().map(|&index| &self.samples[index]) {
-            let arrival = sample.sent + sample.round_trip() / 2;
-            if asked.contains(&sample.connection) || !phases.contains(self.phase_at(backend, arrival)) {
-                continue;
-            }
-            asked.push(sample.connection);
-            let alone = sample.bounds(&self.expected(), self.rules.drift).offset_from(&self.reference);
-            failed += u32::from(!alone.is_within(&allowed));
-        }
-        // The lower tail of a fair coin, for either clock: 2 · Σ C(n, i) / 2ⁿ, i up to the failures.
-        let asked = u32::try_from(asked.len()).unwrap_or(u32::MAX);
-        let (mut term, mut tail) = (0.5_f64.powf(f64::from(asked)), 0.0);
-        for i in 0..=failed {
-            tail += term;
-            term *= f64::from(asked - i) / f64::from(i + 1);
-        }
-        (2.0 * tail).min(1.0)
-    }
-
-    /// Whether there are offsets that one answer alone can prove to be within the limit.
-    fn can_be_conclusive(&self, backend: &Backend) -> bool {
-        let limit = Offset::from(self.rules.limits.max_offset);
-        self.vagueness(backend) <= limit + limit
-    }
-
-    /// How wide the bounds of one answer are at the least: its step, lag and round trip, and the reference's width.
-    fn vagueness(&self, backend: &Backend) -> Offset {
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
-        let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
-        let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
-        Offset::from(step + lag + round_trip + self.reference.shows.width())
-    }
-
-    /// How much of its step a clock has passed at an instant, as far as its bounds tell.
-    fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Offset {
-        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
-        let step = i128::try_from(steps.min().unwrap_or_default().as_nanos()).unwrap_or(i128::MAX).max(1);
-        let apparent = self.apparent(backend);
-        let shows = middle_of(&apparent.shows) + (instant - apparent.at);
-        Offset::from_nanos(shows.as_nanos().rem_euclid(step))
-    }
-
-    /// The phases of the server's step (how much of its second has passed) at which one answer alone proves that
-    /// the clock is within the limit, for every offset that it may have; nothing when there is no such phase.
-    ///
-    /// An answer at the phase φ of a clock that appears to be off by o bounds the offset to [o − φ, o − φ + step +
-    /// lag + round trip].
-    fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Offset>> {
-        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
-        let step = Offset::from(steps.min()?);
-        let offset = self.apparent(backend).offset_from(&self.reference);
-        let limit = Offset::from(self.rules.limits.max_offset);
-        let from = offset.latest() + self.vagueness(backend) - limit;
-        let to = offset.earliest() + limit - Offset::from(self.reference.shows.width());
-        let (from, to) = (from.max(Offset::ZERO), to.min(step));
-        (from <= to).then(|| Interval::between(from, to))
-    }
-
     /// Bound on the chance that one more backend stands there and was not noticed.
     fn missed(&self, backends: &[Backend]) -> f64 {
         let never_met = miss_probability(backends.len(), self.connections());
@@ -368,26 +288,6 @@ impl Plan {
         }
     }
 
-    /// When to ask over a fresh connection so that the answer is likely to be conclusive by itself.
-    fn confirming(
-        &self,
-        backend: &Backend,
-        phases: Interval<Offset>,
-        now: MonotonicInstant,
-    ) -> MonotonicInstant {
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
-        let travel = samples().map(Sample::round_trip).min().unwrap_or_default() / 2;
-        if phases.contains(self.phase_at(backend, now + travel)) {
-            return now;
-        }
-        // A little inside of the begin, so that a jitter of the path does not miss it.
-        let inside =
-            phases.earliest() + Offset::from_nanos((phases.latest() - phases.earliest()).as_nanos() / 8);
-        let apparent = self.apparent(backend);
-        edge_at(middle_of(&apparent.shows) - inside, apparent.at, step, travel, now)
-    }
-
     fn connection_towards(&self, backend: &Backend) -> Connection {
         let last = self.samples.len().checked_sub(1);
         let leads_there = last.is_some_and(|last| backend.samples.contains(&last));
@@ -405,138 +305,6 @@ impl Plan {
         // One nanosecond more: standstill() asks for more than the longest stay.
         let due = first.received + longest_stay(first, self.rules.drift) + Duration::from_nanos(1);
         (due <= self.rules.last_start).then_some(due)
-    }
-
-    fn narrowing(&self, backend: &Backend, now: MonotonicInstant) -> Result<MonotonicInstant, StopReason> {
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
-        let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
-        let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
-
-        let reference = self.reference.carried_to(backend.bounds.at, Drift::from_ppm(0));
-        let apparent = self.apparent_bounds(backend);
-        let (cuts, bounds) = match apparent {
-            Some(apparent) => (Cuts::of(&reference, &self.rules.limits, lag), apparent),
-            None => (Cuts::of(&reference, &self.rules.limits, Duration::ZERO), backend.bounds),
-        };
-        if !cuts.can_decide(&bounds.shows) {
-            return Err(StopReason::Undecidable);
-        }
-        if step < COARSE_STEP || step < round_trip {
-            // The path is what makes the interval wide: any request may be the lucky one.
-            return if self.makes_no_progress(backend) { Err(StopReason::NoProgress) } else { Ok(now) };
-        }
-        // The best timing leaves an interval as wide as the round trip.
-        if bounds.shows.width() <= round_trip + round_trip / 4 {
-            return Err(StopReason::NoProgress);
-        }
-        let split = cuts.best_split(&bounds.shows, Offset::from(round_trip * 3 / 4));
-        Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
-    }
-
-    /// The clock as it appears in the answers, which may lag; the clock itself when they agree on none.
-    fn apparent(&self, backend: &Backend) -> BoundedTime {
-        self.apparent_bounds(backend).unwrap_or(backend.bounds)
-    }
-
-    /// The intersection of the apparent clock's bounds, when the samples agree on one.
-    fn apparent_bounds(&self, backend: &Backend) -> Option<BoundedTime> {
-        let (at, drift) = (backend.bounds.at, self.rules.drift);
-        let bounds_of = |&index: &usize| {
-            self.samples[index].apparent_bounds(&self.expected(), drift).carried_to(at, drift).shows
-        };
-        let mut all = backend.samples.iter().map(bounds_of);
-        let first = all.next()?;
-        let shows = all.try_fold(first, |together, bounds| together.intersection(&bounds))?;
-        Some(BoundedTime { at, shows })
-    }
-
-    /// Whether the last [`PATIENCE`] samples of this backend took less than a twentieth off its interval.
-    fn makes_no_progress(&self, backend: &Backend) -> bool {
-        let Some(older) = backend.samples.len().checked_sub(PATIENCE).filter(|&older| older > 0) else {
-            return false;
-        };
-        let before: Vec<Sample> =
-            backend.samples[..older].iter().map(|&index| self.samples[index].clone()).collect();
-        let widest = group_by_clock(&before, &self.expected(), self.rules.drift)
-            .iter()
-            .map(|group| group.bounds.shows.width())
-            .max()
-            .unwrap_or_default();
-        backend.bounds.shows.width() > widest.mul_f64(0.95)
-    }
-}
-
-fn middle_of(shows: &Interval<UnixInstant>) -> UnixInstant {
-    UnixInstant::from_nanos(i128::midpoint(shows.earliest().as_nanos(), shows.latest().as_nanos()))
-}
-
-/// When to send a request so that it is read as the clock passes a multiple of `step`, if the clock shows
-/// `split` at the instant `at`: then the reading says on which side of the split the clock is. Not before `now`.
-fn edge_at(
-    split: UnixInstant,
-    at: MonotonicInstant,
-    step: Duration,
-    travel: Duration,
-    now: MonotonicInstant,
-) -> MonotonicInstant {
-    let step = i128::try_from(step.as_nanos()).unwrap_or(i128::MAX);
-    let until_edge = (-split.as_nanos()).rem_euclid(step);
-    let aimed = at + Offset::from_nanos(until_edge).positive_part() - travel;
-    let late_by = (now - aimed).as_nanos().max(0);
-    let steps_later = (late_by + step - 1).div_euclid(step);
-    aimed + Offset::from_nanos(steps_later * step).positive_part()
-}
-
-/// The server times at which the verdict changes, at one instant; the reference's own width, and the lag of
-/// answers, lie between the pairs.
-struct Cuts {
-    /// Below this: proven behind.
-    behind: UnixInstant,
-    /// From here to `ok_to`: proven within the limit, if it is not empty.
-    ok_from: UnixInstant,
-    ok_to: UnixInstant,
-    /// Above this: proven ahead.
-    ahead: UnixInstant,
-}
-
-impl Cuts {
-    /// The cuts for a clock of which an apparent time is known that may lag it by `lag`.
-    fn of(reference: &BoundedTime, limits: &Limits, lag: Duration) -> Self {
-        let allowed = within(limits.max_offset);
-        let lag = Offset::from(lag);
-        Self {
-            behind: reference.shows.earliest() + allowed.earliest() - lag,
-            ok_from: reference.shows.latest() + allowed.earliest(),
-            ok_to: reference.shows.earliest() + allowed.latest() - lag,
-            ahead: reference.shows.latest() + allowed.latest(),
-        }
-    }
-
-    /// Whether perfect knowledge of a server time inside these bounds could decide anything.
-    fn can_decide(&self, shows: &Interval<UnixInstant>) -> bool {
-        let ok = self.ok_from <= self.ok_to
-            && Interval::between(self.ok_from, self.ok_to).intersection(shows).is_some();
-        ok || shows.earliest() < self.behind || shows.latest() > self.ahead
-    }
-
-    /// Where to split the bounds so that one answer decides most often: just on the roomier side of the limit
-    /// that they straddle (`slack` keeps the round trip from blurring it), else in the middle.
-    fn best_split(&self, shows: &Interval<UnixInstant>, slack: Offset) -> UnixInstant {
-        let (earliest, latest) = (shows.earliest(), shows.latest());
-        let middle = middle_of(shows);
-        let straddles_upper = latest > self.ok_to && earliest <= self.ahead;
-        let straddles_lower = earliest < self.ok_from && latest >= self.behind;
-        let split = match (straddles_lower, straddles_upper) {
-            (false, true) if self.ok_to - earliest >= latest - self.ahead => self.ok_to - slack,
-            (false, true) => self.ahead + slack,
-            (true, false) if latest - self.ok_from >= self.behind - earliest => self.ok_from + slack,
-            (true, false) => self.behind - slack,
-            _ => middle,
-        };
-        // A split close to an end would leave nearly everything open when it misses.
-        let margin = Offset::from_nanos((latest - earliest).as_nanos() / 8);
-        if split < earliest + margin || split > latest - margin { middle } else { split }
     }
 }
 

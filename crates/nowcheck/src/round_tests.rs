@@ -4,6 +4,7 @@ use clock_offset::{Interval, Offset, UnixInstant};
 
 use super::*;
 use crate::clock::Synchronisation;
+use crate::outcome::{BackendOutcome, Spread};
 
 fn outcome(address: &str, failure: Option<Kind>) -> TargetOutcome {
     let failure = failure.map(|kind| Failure {
@@ -101,16 +102,6 @@ fn a_reference_that_is_known_too_poorly_is_the_checkers_fault() {
     let vague = Synchronisation::Synchronized { max_error: Duration::from_secs(2) };
     doubt_the_reference(&mut targets, &reading(0, 100, vague), &reading(1, 101, vague), &ONE_SECOND);
     assert_eq!(targets[0].reason, Reason::CheckerFault);
-}
-
-#[test]
-fn an_age_is_read_as_the_standard_says() {
-    assert_eq!(age(b"30"), Some(30));
-    assert_eq!(age(b" 30, 31"), Some(30));
-    assert_eq!(age(b"0"), Some(0));
-    assert_eq!(age(b"99999999999999999999"), Some(u64::MAX));
-    assert_eq!(age(b"soon"), None);
-    assert_eq!(age(b""), None);
 }
 
 #[test]

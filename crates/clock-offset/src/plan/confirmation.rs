@@ -1,0 +1,115 @@
+//! When “in sync” is proven although the answers do not name who gave them.
+
+use crate::backends::{Backend, Evidence};
+use crate::interval::Interval;
+use crate::sample::Sample;
+use crate::time::{MonotonicInstant, Offset};
+use crate::verdict::within;
+
+use super::Plan;
+use super::aim::{edge_at, middle_of};
+
+impl Plan {
+    /// Whether “in sync” is more than the overlap of what several clocks said.
+    ///
+    /// Answers that name no instance may come from clocks that differ and yet never contradict each other, when
+    /// they are vague: what 0.5 s and 1.4 s ahead have in common, in whole seconds, is true of neither. So answers
+    /// are needed, over as many connections as it takes to meet every backend, that are each within the limit by
+    /// themselves. Answers too vague for that, whatever their timing, are taken to come from one clock.
+    pub(super) fn is_confirmed(&self, backend: &Backend) -> bool {
+        let is_named_or_split = backend.instance.is_some() || backend.evidence == Evidence::ToldApart;
+        is_named_or_split
+            || !self.can_be_conclusive(backend)
+            || self.doubt(backend) <= self.rules.miss_probability
+    }
+
+    /// Bound on the chance that the answers of a nameless backend that is in sync came from it and another one,
+    /// equally often, that is not.
+    ///
+    /// Only connections count whose answer had to be within the limit by itself, given when it was asked for. A few
+    /// of them may not be, because the path was slow at that moment; but an answer of the other clock never is.
+    pub(super) fn doubt(&self, backend: &Backend) -> f64 {
+        let Some(phases) = self.conclusive_phases(backend) else {
+            return 1.0;
+        };
+        let allowed = within(self.rules.limits.max_offset);
+        let (mut asked, mut failed) = (Vec::new(), 0);
+        for sample in backend.samples.iter().map(|&index| &self.samples[index]) {
+            let arrival = sample.sent + sample.round_trip() / 2;
+            if asked.contains(&sample.connection) || !phases.contains(self.phase_at(backend, arrival)) {
+                continue;
+            }
+            asked.push(sample.connection);
+            let alone = sample.bounds(&self.expected(), self.rules.drift).offset_from(&self.reference);
+            failed += u32::from(!alone.is_within(&allowed));
+        }
+        // The lower tail of a fair coin, for either clock: 2 · Σ C(n, i) / 2ⁿ, i up to the failures.
+        let asked = u32::try_from(asked.len()).unwrap_or(u32::MAX);
+        let (mut term, mut tail) = (0.5_f64.powf(f64::from(asked)), 0.0);
+        for i in 0..=failed {
+            tail += term;
+            term *= f64::from(asked - i) / f64::from(i + 1);
+        }
+        (2.0 * tail).min(1.0)
+    }
+
+    /// Whether there are offsets that one answer alone can prove to be within the limit.
+    pub(super) fn can_be_conclusive(&self, backend: &Backend) -> bool {
+        let limit = Offset::from(self.rules.limits.max_offset);
+        self.vagueness(backend) <= limit + limit
+    }
+
+    /// How wide the bounds of one answer are at the least: its step, lag and round trip, and the reference's width.
+    fn vagueness(&self, backend: &Backend) -> Offset {
+        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
+        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
+        let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
+        let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
+        Offset::from(step + lag + round_trip + self.reference.shows.width())
+    }
+
+    /// How much of its step a clock has passed at an instant, as far as its bounds tell.
+    fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Offset {
+        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
+        let step = i128::try_from(steps.min().unwrap_or_default().as_nanos()).unwrap_or(i128::MAX).max(1);
+        let apparent = self.apparent(backend);
+        let shows = middle_of(&apparent.shows) + (instant - apparent.at);
+        Offset::from_nanos(shows.as_nanos().rem_euclid(step))
+    }
+
+    /// The phases of the server's step (how much of its second has passed) at which one answer alone proves that
+    /// the clock is within the limit, for every offset that it may have; nothing when there is no such phase.
+    ///
+    /// An answer at the phase φ of a clock that appears to be off by o bounds the offset to [o − φ, o − φ + step +
+    /// lag + round trip].
+    pub(super) fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Offset>> {
+        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
+        let step = Offset::from(steps.min()?);
+        let offset = self.apparent(backend).offset_from(&self.reference);
+        let limit = Offset::from(self.rules.limits.max_offset);
+        let from = offset.latest() + self.vagueness(backend) - limit;
+        let to = offset.earliest() + limit - Offset::from(self.reference.shows.width());
+        let (from, to) = (from.max(Offset::ZERO), to.min(step));
+        (from <= to).then(|| Interval::between(from, to))
+    }
+
+    /// When to ask over a fresh connection so that the answer is likely to be conclusive by itself.
+    pub(super) fn confirming(
+        &self,
+        backend: &Backend,
+        phases: Interval<Offset>,
+        now: MonotonicInstant,
+    ) -> MonotonicInstant {
+        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
+        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
+        let travel = samples().map(Sample::round_trip).min().unwrap_or_default() / 2;
+        if phases.contains(self.phase_at(backend, now + travel)) {
+            return now;
+        }
+        // A little inside of the begin, so that a jitter of the path does not miss it.
+        let inside =
+            phases.earliest() + Offset::from_nanos((phases.latest() - phases.earliest()).as_nanos() / 8);
+        let apparent = self.apparent(backend);
+        edge_at(middle_of(&apparent.shows) - inside, apparent.at, step, travel, now)
+    }
+}
