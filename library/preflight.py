@@ -30,6 +30,7 @@ options:
   at_least_at_most: {type: dict, required: true, description: name to a pair of numbers}
   choices: {type: dict, required: true, description: setting to its value and those it may have}
   certificate_arn: {type: str, default: '', description: the certificate, or nothing}
+  public_name: {type: str, default: '', description: 'the name that points to the load balancer, or nothing'}
   host_image: {type: str, required: true, description: name of the parameter that holds the image of the hosts}
   needs_docker: {type: bool, default: true, description: whether an image is built or pushed}
 """
@@ -95,6 +96,12 @@ def wrong_with_numbers(at_least_at_most: dict[str, list]) -> list[str]:
         if not 1 <= int(least) <= int(most):
             problems.append(f"{name}: at least {least} and at most {most} is nothing that can be; 1 is the least")
     return problems
+
+
+def wrong_with_public_name(certificate_arn: str, public_name: str) -> list[str]:
+    if certificate_arn and not public_name:
+        return ["certificate_arn needs public_name, the name that the certificate is for: no certificate is for AWS's own"]
+    return []
 
 
 def wrong_with_choices(choices: dict[str, dict]) -> list[str]:
@@ -183,6 +190,7 @@ def main() -> None:
             "at_least_at_most": {"type": "dict", "required": True},
             "choices": {"type": "dict", "required": True},
             "certificate_arn": {"type": "str", "default": ""},
+            "public_name": {"type": "str", "default": ""},
             "host_image": {"type": "str", "required": True},
             "needs_docker": {"type": "bool", "default": True},
         },
@@ -196,6 +204,7 @@ def main() -> None:
         *wrong_with_numbers(given["at_least_at_most"]),
         *wrong_with_choices(given["choices"]),
         *wrong_with_certificate(given["certificate_arn"], given["region"]),
+        *wrong_with_public_name(given["certificate_arn"], given["public_name"]),
         *(wrong_with_docker() if given["needs_docker"] else []),
         *of_the_account,
     ]

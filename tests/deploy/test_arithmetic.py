@@ -161,15 +161,15 @@ def test_the_ports_that_are_opened_are_those_that_tasks_are_given():
 
 
 def test_a_host_is_given_up_only_after_it_has_given_up_itself():
-    times, pause = int(re.search(r"\{1\.\.(\d+)\}", USER_DATA)[1]), int(re.search(r"sleep (\d+)", USER_DATA)[1])
+    loops = [int(times) for times in re.findall(r"\{1\.\.(\d+)\}", USER_DATA)]
+    pauses = [int(pause) for pause in re.findall(r"sleep (\d+)", USER_DATA)]
     most = int(re.search(r"--max-time (\d+)", USER_DATA)[1])
+    assert len(loops) == len(pauses) == 2, "one waits for the agent, one for the capacity provider"
     group = CLUSTER.resources["Hosts"]
     [hook] = group["Properties"]["LifecycleHookSpecificationList"]
-    creation = re.fullmatch(r"PT(\d+)M", group["CreationPolicy"]["ResourceSignal"]["Timeout"])
-    assert times * (pause + most) < hook["HeartbeatTimeout"] < int(creation[1]) * 60
+    assert sum(times * (pause + most) for times, pause in zip(loops, pauses, strict=True)) < hook["HeartbeatTimeout"]
     assert f"--lifecycle-hook-name {hook['LifecycleHookName']}" in USER_DATA
     assert f"--auto-scaling-group-name {group['Properties']['AutoScalingGroupName']}" in USER_DATA
-    assert "--logical-resource-id Hosts" in USER_DATA
     role = str(CLUSTER.only("AWS::IAM::Role"))
     assert f"autoScalingGroupName/{group['Properties']['AutoScalingGroupName']}'" in role
 

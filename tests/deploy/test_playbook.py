@@ -48,6 +48,8 @@ def test_without_credentials_one_sentence_says_how_to_configure_them() -> None:
         ("private_subnet_1_cidr=10.181.0.0/21", "private_subnet_1_cidr 10.181.0.0/21 is not inside of vpc_cidr 10.180.0.0/16"),
         ("vpc_cidr=10.0.0.0/8", "vpc_cidr 10.0.0.0/8 is out of size"),
         ("nat_gateways=both", 'nat_gateways is "both" and can be per-zone, single or none'),
+        ("hosts_desired=3", "hosts_desired and hosts_max: at least 3 and at most 2"),
+        ("certificate_arn=arn:aws:acm:eu-central-1:123456789012:certificate/x", "certificate_arn needs public_name"),
         ("tasks_min=7", "tasks: at least 7 and at most 6"),
         ("certificate_arn=arn:aws:acm:us-east-1:123456789012:certificate/x", "the certificate is in us-east-1"),
     ],

@@ -149,7 +149,7 @@ def test_hosts_have_no_public_address():
 def test_the_paths_that_are_public_are_these():
     [rule] = SERVICE.of_type("AWS::ElasticLoadBalancingV2::ListenerRule").values()
     [condition] = rule["Conditions"]
-    assert condition["PathPatternConfig"]["Values"] == ["/", "/now", "/.well-known/time", "/assets/*"]
+    assert condition["PathPatternConfig"]["Values"] == ["/", "/now", "/.well-known/time", "/openapi.json", "/assets/*"]
 
 
 @pytest.mark.parametrize("certificate", ["", CERTIFICATE])
@@ -217,8 +217,15 @@ def test_hosts_are_replaced_only_once_another_is_ready():
     [hook] = group["Properties"]["LifecycleHookSpecificationList"]
     assert hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_LAUNCHING"
     assert hook["DefaultResult"] == "ABANDON"
-    assert group["CreationPolicy"]["ResourceSignal"]["Count"] == CLUSTER.parameters["DesiredHosts"]
     assert "MixedInstancesPolicy" not in group["Properties"]
+
+
+def test_no_host_registers_before_the_capacity_provider_is_there():
+    """The group must not be waited for before the provider is made, and the agent starts after this script."""
+    assert "CreationPolicy" not in CLUSTER.resources["Hosts"]
+    script = str(CLUSTER.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"])
+    assert "describe-clusters" in script
+    assert "ecs:DescribeClusters" in str(CLUSTER.only("AWS::IAM::Role"))
 
 
 def test_hosts_are_drained_but_never_protected_from_deletion():
