@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import platform
 import re
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ options:
   certificate_arn: {type: str, default: '', description: the certificate, or nothing}
   public_name: {type: str, default: '', description: 'the name that points to the load balancer, or nothing'}
   host_image: {type: str, required: true, description: name of the parameter that holds the image of the hosts}
+  builds_image: {type: bool, default: true, description: whether an image is built}
   needs_docker: {type: bool, default: true, description: whether an image is built or pushed}
 """
 
@@ -138,6 +140,19 @@ def wrong_with_docker() -> list[str]:
     return []
 
 
+def wrong_with_builder() -> list[str]:
+    """The image is built for the machine that builds it, and the hosts are x86-64 Linux."""
+    problems = []
+    if not shutil.which("cargo"):
+        problems.append("there is no cargo on this machine, which builds the image; install Rust")
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        problems.append(
+            f"this machine is {platform.system()} on {platform.machine()}, and an image built here would not run on the "
+            "x86-64 hosts: build it on x86-64 Linux and name it with image"
+        )
+    return problems
+
+
 def wrong_with_account(session: botocore.session.Session, region: str, host_image: str) -> tuple[list[str], str]:
     """Asks AWS who we are, and whether the image of the hosts is known by that name; and the account's number."""
     account = ""
@@ -192,6 +207,7 @@ def main() -> None:
             "certificate_arn": {"type": "str", "default": ""},
             "public_name": {"type": "str", "default": ""},
             "host_image": {"type": "str", "required": True},
+            "builds_image": {"type": "bool", "default": True},
             "needs_docker": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
@@ -206,6 +222,7 @@ def main() -> None:
         *wrong_with_certificate(given["certificate_arn"], given["region"]),
         *wrong_with_public_name(given["certificate_arn"], given["public_name"]),
         *(wrong_with_docker() if given["needs_docker"] else []),
+        *(wrong_with_builder() if given["builds_image"] else []),
         *of_the_account,
     ]
     module.exit_json(changed=False, problems=problems, account=account)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from support.tools import ROOT, lacking
@@ -60,6 +62,17 @@ def test_a_wrong_setting_is_told_before_anything_is_created(setting: str, senten
 
 def test_without_a_docker_engine_a_sentence_says_so() -> None:
     assert "no Docker engine answers" in deploy(DOCKER_HOST="unix:///nonexistent", **CREDENTIALS)
+
+
+def test_without_cargo_a_sentence_says_so_unless_the_image_is_named(tmp_path) -> None:
+    tools = [path for path in os.environ["PATH"].split(":") if not (Path(path) / "cargo").exists()]
+    # What else stands beside cargo is not hidden with it.
+    for program in ("docker", "python3"):
+        if found := shutil.which(program):
+            (tmp_path / program).symlink_to(found)
+    path = ":".join([str(tmp_path), *tools])
+    assert "there is no cargo on this machine" in deploy(PATH=path, **CREDENTIALS)
+    assert "there is no cargo" not in deploy("-e", "image=nowd:named", PATH=path, **CREDENTIALS)
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
