@@ -15,7 +15,7 @@ mod confirmation;
 
 use core::time::Duration;
 
-use crate::backends::{Backend, connections_needed, group_by_clock, miss_probability};
+use crate::backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
 use crate::interval::{BoundedTime, Interval};
 use crate::sample::Sample;
 use crate::staleness::{Standstill, longest_stay, standstill};
@@ -84,6 +84,9 @@ pub enum StopReason {
 pub struct Conclusion {
     /// The clocks behind the address.
     pub backends: Vec<JudgedBackend>,
+    /// A nameless clock is called in sync although its answers are too vague to be more than the overlap of
+    /// several: then that it is one clock is believed and not proven.
+    pub one_clock_is_believed: bool,
     /// A clock that stands still, if one was seen.
     pub standstill: Option<Standstill>,
     /// Connections that brought an answer.
@@ -178,6 +181,11 @@ impl Plan {
     pub fn conclusion(&self) -> Conclusion {
         let backends = self.backends();
         Conclusion {
+            one_clock_is_believed: backends.iter().any(|backend| {
+                let is_nameless = backend.instance.is_none() && backend.evidence == Evidence::OneClock;
+                let in_sync = matches!(self.verdict(backend), Verdict::InSync | Verdict::NotWithinWarning);
+                is_nameless && in_sync && !self.can_be_conclusive(backend)
+            }),
             standstill: standstill(&self.samples, self.rules.drift),
             connections: self.connections(),
             miss_probability: self.missed(&backends),

@@ -189,6 +189,16 @@ fn a_reading_that_may_lag_is_judged_where_its_lag_does_not_matter_and_left_open_
 }
 
 #[test]
+fn answers_too_vague_for_the_limit_are_believed_to_come_from_one_clock_and_that_is_said() {
+    let world = World { step: ONE_SECOND, ..World::with_offset(0) };
+    let (_, plan, _) = world.round(Duration::from_millis(100));
+    assert_eq!(only_backend(&plan).verdict, Verdict::InSync);
+    assert!(plan.conclusion().one_clock_is_believed);
+    let (_, plan, _) = world.round(ONE_SECOND);
+    assert!(!plan.conclusion().one_clock_is_believed);
+}
+
+#[test]
 fn an_old_answer_from_a_cache_is_not_taken_for_a_slow_clock() {
     let world = World { step: ONE_SECOND, frozen: true, ..World::with_offset(-40 * SECOND) };
     let (reason, plan, _) = world.round(ONE_SECOND);

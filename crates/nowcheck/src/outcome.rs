@@ -252,6 +252,8 @@ pub enum Note {
         /// That multiple.
         zone: Offset,
     },
+    /// Answers too vague for the limit, which name no instance, are taken to come from one clock.
+    OneClockIsBelieved,
     /// Clocks that do not name themselves contradict each other.
     SeveralNamelessClocks,
     /// One process contradicts itself: its clock was stepped.

@@ -181,6 +181,9 @@ pub fn note(note: &Note) -> String {
                 signed(*zone)
             )
         }
+        Note::OneClockIsBelieved => "the answers are vaguer than the limit and name no instance: that they all come from one \
+                                     clock is taken for granted"
+            .to_owned(),
         Note::SeveralNamelessClocks => {
             "the answers contradict each other, so several clocks answer here; they do \
                                         not name themselves, and are told apart by their times only"

@@ -277,6 +277,9 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
     if plan.samples().iter().any(|sample| matches!(sample.reading.shown, Shown::TimeOfDay(_))) {
         notes.push(Note::WholeDaysUnseen);
     }
+    if conclusion.one_clock_is_believed {
+        notes.push(Note::OneClockIsBelieved);
+    }
     for judged in &conclusion.backends {
         if judged.verdict == Verdict::Desynchronised
             && let Some(zone) = resembles_time_zone(&judged.offset)
