@@ -20,6 +20,10 @@ TAKES_A_VALUE = {
     "--date-cache",
     "--every",
     "--ca-file",
+    "--reference",
+    "--expect-backends",
+    "--miss-probability",
+    "--resolve",
 }
 
 

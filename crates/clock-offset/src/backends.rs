@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::interval::{BoundedTime, Interval};
+use crate::interval::{BoundedTime, Interval, Reference};
 use crate::sample::Sample;
 use crate::time::{Drift, MonotonicInstant, Offset};
 use crate::verdict::{Limits, Verdict, judge};
@@ -36,7 +36,7 @@ pub struct Backend {
 impl Backend {
     /// Bounds on its offset from the reference.
     #[must_use]
-    pub fn offset(&self, reference: &BoundedTime) -> Interval<Offset> {
+    pub fn offset(&self, reference: &Reference) -> Interval<Offset> {
         self.bounds.offset_from(reference)
     }
 
@@ -47,7 +47,7 @@ impl Backend {
     /// came from one), but one within the limit proves nothing about the others; so then each sample by
     /// itself has to be within.
     #[must_use]
-    pub fn verdict(&self, reference: &BoundedTime, limits: &Limits) -> Verdict {
+    pub fn verdict(&self, reference: &Reference, limits: &Limits) -> Verdict {
         let together = judge(&self.offset(reference), limits);
         match (self.evidence, together) {
             (Evidence::OneClock, _) | (_, Verdict::Desynchronised) => together,
@@ -186,7 +186,11 @@ mod tests {
     const SECOND: i128 = 1_000_000_000;
     const NOON: i128 = 1_795_521_600 * SECOND;
 
-    fn reference() -> BoundedTime {
+    fn reference() -> Reference {
+        Reference { bounds: noon(), drift: Drift::from_ppm(0) }
+    }
+
+    fn noon() -> BoundedTime {
         BoundedTime { at: MonotonicInstant::ORIGIN, shows: Interval::point(UnixInstant::from_nanos(NOON)) }
     }
 
@@ -216,7 +220,7 @@ mod tests {
         let fine = Duration::from_nanos(1);
         let samples =
             [sample(0, 0, fine, Some("a")), sample(1, 0, fine, Some("b")), sample(2, 0, fine, Some("a"))];
-        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
         assert_eq!(backends.len(), 2);
         assert_eq!(backends[0].samples, [0, 2]);
         assert!(backends.iter().all(|backend| backend.evidence == Evidence::OneClock));
@@ -227,7 +231,7 @@ mod tests {
         let fine = Duration::from_nanos(1);
         let samples: Vec<Sample> =
             (0..6).map(|i| sample(i, if i % 2 == 0 { 0 } else { 3_000 }, fine, None)).collect();
-        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
         assert_eq!(backends.len(), 2);
         assert_eq!(backends[0].samples, [0, 2, 4]);
         assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::InSync);
@@ -241,7 +245,7 @@ mod tests {
         let mut vague = sample(2, 0, Duration::from_secs(10), None);
         vague.sent = vague.sent - Duration::from_secs(9);
         let samples = [sample(0, 0, fine, None), sample(1, 3_000, fine, None), vague];
-        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
         assert_eq!(backends.len(), 2);
         assert!(backends.iter().all(|backend| backend.bounds.shows.width() < Duration::from_millis(1)));
     }
@@ -253,7 +257,7 @@ mod tests {
         let whole = Duration::from_secs(1);
         let samples =
             [sample(500, 500, whole, None), sample(500, 1_400, whole, None), sample(500, 9_000, whole, None)];
-        for backend in group_by_clock(&samples, &reference(), Drift::DISCIPLINED) {
+        for backend in group_by_clock(&samples, &noon(), Drift::DISCIPLINED) {
             assert_ne!(backend.verdict(&reference(), &ONE_SECOND), Verdict::InSync, "{backend:?}");
         }
     }
@@ -262,14 +266,14 @@ mod tests {
     fn one_process_whose_clock_was_stepped_contradicts_itself() {
         let fine = Duration::from_nanos(1);
         let samples = [sample(0, 0, fine, Some("a")), sample(1, 3_000, fine, Some("a"))];
-        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
         let [stepped] = &backends[..] else { panic!("{backends:?}") };
         assert_eq!(stepped.evidence, Evidence::ToldApart);
         assert_eq!(stepped.samples, [0, 1]);
         // It is three seconds ahead now; that it was right a moment ago does not help.
         assert_eq!(stepped.verdict(&reference(), &ONE_SECOND), Verdict::Desynchronised);
         let samples = [sample(0, 3_000, fine, Some("a")), sample(1, 0, fine, Some("a"))];
-        let backends = group_by_clock(&samples, &reference(), Drift::DISCIPLINED);
+        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
         assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::Undetermined);
     }
 

@@ -20,7 +20,7 @@ impl<T: Ord + Copy> Interval<T> {
 
     /// The interval that holds one value.
     #[must_use]
-    pub fn point(value: T) -> Self {
+    pub const fn point(value: T) -> Self {
         Self { earliest: value, latest: value }
     }
 
@@ -116,15 +116,32 @@ impl BoundedTime {
         Self { at, shows: self.shows.moved_by(elapsed).widened_by(margin) }
     }
 
-    /// Bounds on the offset of this clock from `reference`, at this clock's instant. The reference is carried
-    /// there without widening: its own bound is expected to cover its drift over a round.
+    /// Bounds on the offset of this clock from the reference, at this clock's instant.
     #[must_use]
-    pub fn offset_from(&self, reference: &Self) -> Interval<Offset> {
-        let reference = reference.carried_to(self.at, Drift::from_ppm(0));
+    pub fn offset_from(&self, reference: &Reference) -> Interval<Offset> {
+        let reference = reference.at(self.at);
         Interval::between(
             self.shows.earliest() - reference.shows.latest(),
             self.shows.latest() - reference.shows.earliest(),
         )
+    }
+}
+
+/// What clocks are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reference {
+    /// Bounds on it at one instant.
+    pub bounds: BoundedTime,
+    /// How fast it may run apart from the monotonic clock. Nothing for this machine's own clock as it stands, which is
+    /// slewed together with the monotonic one.
+    pub drift: Drift,
+}
+
+impl Reference {
+    /// Bounds on it at any instant.
+    #[must_use]
+    pub fn at(&self, instant: MonotonicInstant) -> BoundedTime {
+        self.bounds.carried_to(instant, self.drift)
     }
 }
 

@@ -20,19 +20,22 @@
 //! | [`backends`] | which samples came from one clock; how likely it is that a backend was never met |
 //! | [`verdict`] | bounds on an offset against the limits |
 //! | [`staleness`] | answers that do not move while time passes |
+//! | [`mod@reference`] | what time servers prove about the true time, one by one and together |
 //! | [`plan`] | what to ask next, when, and when to stop |
 
 pub mod backends;
 pub mod interval;
 pub mod plan;
+pub mod reference;
 pub mod sample;
 pub mod staleness;
 pub mod time;
 pub mod verdict;
 
 pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
-pub use interval::{BoundedTime, Interval};
-pub use plan::{Action, Conclusion, Connection, JudgedBackend, Plan, Rules, StopReason};
+pub use interval::{BoundedTime, Interval, Reference};
+pub use plan::{Action, Conclusion, JudgedBackend, Plan, Rules, StopReason};
+pub use reference::{Agreement, Group, ServerStamps, Vote, exchange_bounds, vote};
 pub use sample::{Reading, Sample, Shown};
 pub use staleness::{Standstill, standstill};
 pub use time::{Drift, MonotonicInstant, Offset, TimeOfDay, UnixInstant};

@@ -1,9 +1,10 @@
 //! The plan of a round for one address: what to ask next, when, and when to stop.
 //!
 //! The plan performs nothing. [`Plan::next`] says what to do, the caller does it and reports back with
-//! [`Plan::record`] or [`Plan::kept_connection_was_lost`]. Three needs are met, in this order:
+//! [`Plan::record`] and [`Plan::kept_connection_was_lost`]. Three needs are met, in this order:
 //!
-//! 1. **Every backend**: fresh connections until another one is unlikely to have been missed.
+//! 1. **Every backend**: fresh connections, several side by side, until another backend is unlikely to have been
+//!    missed.
 //! 2. **Precision**: a few requests on each connection, because the first pays for a cold path.
 //! 3. **A decision**: while the interval of a backend straddles a limit, the request that is most likely to
 //!    decide it. Where the round trip is what makes it wide, that is any further request; where the answer's
@@ -14,9 +15,10 @@ mod aim;
 mod confirmation;
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use crate::backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
-use crate::interval::{BoundedTime, Interval};
+use crate::interval::{BoundedTime, Interval, Reference};
 use crate::sample::Sample;
 use crate::staleness::{Standstill, longest_stay, standstill};
 use crate::time::{Drift, MonotonicInstant, Offset};
@@ -33,29 +35,33 @@ pub struct Rules {
     pub requests_per_connection: u32,
     /// The chance of having missed a backend that is small enough. Between 0 and 1, exclusive.
     pub miss_probability: f64,
+    /// How many backends are known to stand there; 0 when nobody said. They are looked for until meeting all of
+    /// them but one would have been unlikely.
+    pub expected_backends: usize,
     /// The most requests that one round may make to one address.
     pub max_requests: u32,
     /// No request is begun after this instant, so that each one had a fair time to be answered.
     pub last_start: MonotonicInstant,
 }
 
-/// Over which connection to ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Connection {
-    /// Open a new one.
-    Fresh,
-    /// The one that was used last.
-    Kept,
-}
-
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Send a request at that instant; at once, when it has passed.
+    /// Open new connections side by side. At that instant (at once, when it has passed) send a request over each, and
+    /// then, while the server keeps it open, the rest of them, one after the other.
+    Open {
+        /// How many connections.
+        connections: u32,
+        /// How many requests over each.
+        requests: u32,
+        /// When the first request is sent.
+        at: MonotonicInstant,
+    },
+    /// Send one more request over a connection that is open.
     Ask {
-        /// Over which connection.
-        over: Connection,
-        /// When.
+        /// Which one, counted from 0 in the order in which they were opened.
+        connection: u32,
+        /// When; at once, when it has passed.
         at: MonotonicInstant,
     },
     /// The round is over for this address.
@@ -112,35 +118,73 @@ const PATIENCE: usize = 8;
 /// Below this step, a reading is as sharp as any network path: timing a request to an edge gains nothing.
 const COARSE_STEP: Duration = Duration::from_millis(2);
 
+/// The most connections that are opened side by side: enough to spare a long path many round trips, and no more than
+/// a browser may open to one host.
+const MOST_AT_ONCE: u32 = 8;
+
+/// Requests that a connection to a clock of coarse steps begins with. The second one gets rid of the cold path; any
+/// further one has to be aimed, or it would repeat what is known.
+const REQUESTS_UNAIMED: u32 = 2;
+
+/// A request that would settle something.
+#[derive(Debug, Clone, Copy)]
+struct Request {
+    over: Over,
+    at: MonotonicInstant,
+}
+
+/// The way of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// That connection, which is open.
+    Kept(u32),
+    /// That many new ones, side by side.
+    Fresh(u32),
+}
+
 /// The state of a round for one address.
 #[derive(Debug, Clone)]
 pub struct Plan {
     rules: Rules,
-    reference: BoundedTime,
+    reference: Reference,
     samples: Vec<Sample>,
     requests: u32,
-    connection_is_open: bool,
+    /// Connections that the server keeps open.
+    open: BTreeSet<u32>,
 }
 
 impl Plan {
     /// A round that has not begun. `reference` is what the server's clock is compared with.
     #[must_use]
-    pub fn new(rules: Rules, reference: BoundedTime) -> Self {
-        Self { rules, reference, samples: Vec::new(), requests: 0, connection_is_open: false }
+    pub fn new(rules: Rules, reference: Reference) -> Self {
+        Self { rules, reference, samples: Vec::new(), requests: 0, open: BTreeSet::new() }
     }
 
-    /// Takes note of an answer, and of whether the server keeps its connection open.
+    /// Takes note of an answer, and of whether the server keeps its connection open. Answers that came side by side
+    /// are recorded in the order in which they came.
     pub fn record(&mut self, sample: Sample, connection_stays_open: bool) {
         self.requests += 1;
-        self.connection_is_open = connection_stays_open;
+        if connection_stays_open {
+            self.open.insert(sample.connection);
+        } else {
+            self.open.remove(&sample.connection);
+        }
         self.samples.push(sample);
     }
 
     /// Takes note of a request on a kept connection that the server had closed in the meantime. That is its
-    /// right (RFC 9112 section 9.5) and no failure; the plan goes on with a fresh connection.
-    pub fn kept_connection_was_lost(&mut self) {
+    /// right (RFC 9112 section 9.5) and no failure; the plan goes on over another one.
+    pub fn kept_connection_was_lost(&mut self, connection: u32) {
         self.requests += 1;
-        self.connection_is_open = false;
+        self.open.remove(&connection);
+    }
+
+    /// Takes note of a request whose answer must not be used, because the measurement itself was disturbed.
+    pub fn answer_was_discarded(&mut self, connection: u32, connection_stays_open: bool) {
+        self.requests += 1;
+        if !connection_stays_open {
+            self.open.remove(&connection);
+        }
     }
 
     /// The samples so far, in the order of their recording.
@@ -152,26 +196,24 @@ impl Plan {
     /// What to do next, seen from `now`.
     #[must_use]
     pub fn next(&self, now: MonotonicInstant) -> Action {
-        let Some(last) = self.samples.last() else {
-            // The first request is always made: without one nothing at all is known.
-            return Action::Ask { over: Connection::Fresh, at: now };
-        };
+        if self.samples.is_empty() {
+            // The first request is always made: without one nothing at all is known. And it is made alone, for
+            // whoever cannot answer one needs not be asked by eight.
+            let requests = self.rules.requests_per_connection.min(REQUESTS_UNAIMED);
+            return Action::Open { connections: 1, requests, at: now };
+        }
         if standstill(&self.samples, self.rules.drift).is_some() {
             return Action::Stop(StopReason::Standstill);
         }
         if self.requests >= self.rules.max_requests {
             return Action::Stop(StopReason::RequestsSpent);
         }
-        let on_last = self.samples.iter().filter(|sample| sample.connection == last.connection).count();
         let backends = self.backends();
-        let needed = connections_needed(backends.len(), self.rules.miss_probability);
-        // Connections after those serve a question of their own, at an instant of their own.
-        let is_exploring = self.connections() <= needed;
-        if is_exploring && self.connection_is_open && on_last < self.rules.requests_per_connection as usize {
-            return self.ask_unless_out_of_time(Connection::Kept, now, now);
-        }
-        if self.connections() < needed {
-            return self.ask_unless_out_of_time(Connection::Fresh, now, now);
+        let seen = backends.len().max(self.rules.expected_backends.saturating_sub(1));
+        let needed = connections_needed(seen, self.rules.miss_probability);
+        let lacking = needed.saturating_sub(self.connections());
+        if lacking > 0 {
+            return self.open_unless_out_of_time(lacking, self.requests_unaimed(), now, now);
         }
         self.decide(&backends, now)
     }
@@ -207,7 +249,8 @@ impl Plan {
     /// What a time of day is put on the nearest day of: the first sample, so that all of a round get the same
     /// day; and for that one the reference.
     fn expected(&self) -> BoundedTime {
-        self.samples.first().map_or(self.reference, |first| first.bounds(&self.reference, self.rules.drift))
+        let reference = self.reference.bounds;
+        self.samples.first().map_or(reference, |first| first.bounds(&reference, self.rules.drift))
     }
 
     fn verdict(&self, backend: &Backend) -> Verdict {
@@ -231,75 +274,100 @@ impl Plan {
         }
     }
 
+    /// Connections that brought an answer.
     fn connections(&self) -> u32 {
-        self.samples.iter().map(|sample| sample.connection + 1).max().unwrap_or(0)
+        let connections: BTreeSet<u32> = self.samples.iter().map(|sample| sample.connection).collect();
+        u32::try_from(connections.len()).unwrap_or(u32::MAX)
     }
 
-    fn ask_unless_out_of_time(
+    /// How many requests a new connection begins with.
+    fn requests_unaimed(&self) -> u32 {
+        let wanted = self.rules.requests_per_connection;
+        if self.samples.iter().any(is_coarse) { wanted.min(REQUESTS_UNAIMED) } else { wanted }
+    }
+
+    fn open_unless_out_of_time(
         &self,
-        over: Connection,
+        connections: u32,
+        requests: u32,
         at: MonotonicInstant,
         now: MonotonicInstant,
     ) -> Action {
         let at = at.max(now);
         if at > self.rules.last_start {
-            Action::Stop(StopReason::OutOfTime)
-        } else {
-            Action::Ask { over, at }
+            return Action::Stop(StopReason::OutOfTime);
         }
+        let left = self.rules.max_requests.saturating_sub(self.requests).max(1);
+        let requests = requests.min(left);
+        let connections = connections.min(MOST_AT_ONCE).min(left / requests);
+        Action::Open { connections, requests, at }
     }
 
     /// Every backend is met often enough; now the open questions, the one that can be asked first.
     fn decide(&self, backends: &[Backend], now: MonotonicInstant) -> Action {
-        let mut next: Option<Action> = None;
+        let mut next: Option<Request> = None;
         let mut gave_up = None;
         for backend in backends {
             match self.question(backend, now) {
-                Some(Ok((over, at))) => {
-                    let action = self.ask_unless_out_of_time(over, at, now);
-                    next = Some(match (next, action) {
-                        (Some(Action::Ask { at: best, .. }), Action::Ask { at, .. }) if at < best => action,
-                        (None | Some(Action::Stop(_)), _) => action,
-                        (Some(best), _) => best,
-                    });
-                }
+                Some(Ok(request)) if next.is_none_or(|best| request.at < best.at) => next = Some(request),
                 Some(Err(reason)) => gave_up = Some(reason),
-                None => {}
+                Some(Ok(_)) | None => {}
             }
         }
-        next.or(gave_up.map(Action::Stop)).unwrap_or(Action::Stop(StopReason::Decided))
+        let Some(Request { over, at }) = next else {
+            return Action::Stop(gave_up.unwrap_or(StopReason::Decided));
+        };
+        match over {
+            Over::Fresh(connections) => self.open_unless_out_of_time(connections, 1, at, now),
+            Over::Kept(_) if at.max(now) > self.rules.last_start => Action::Stop(StopReason::OutOfTime),
+            Over::Kept(connection) => Action::Ask { connection, at: at.max(now) },
+        }
     }
 
     /// The request that would settle what is open about a backend: nothing when nothing is, and the reason
     /// when no request can.
-    fn question(
-        &self,
-        backend: &Backend,
-        now: MonotonicInstant,
-    ) -> Option<Result<(Connection, MonotonicInstant), StopReason>> {
-        let over = self.connection_towards(backend);
+    fn question(&self, backend: &Backend, now: MonotonicInstant) -> Option<Result<Request, StopReason>> {
+        let over = self.way_to(backend);
+        let to_it = |at| Request { over, at };
         if let Verdict::InSync | Verdict::NotWithinWarning =
             backend.verdict(&self.reference, &self.rules.limits)
             && !self.is_confirmed(backend)
         {
             return Some(match self.conclusive_phases(backend) {
-                Some(phases) => Ok((Connection::Fresh, self.confirming(backend, phases, now))),
+                Some(phases) => Ok(Request {
+                    over: Over::Fresh(self.confirmations_lacking(backend)),
+                    at: self.confirming(backend, phases, now),
+                }),
                 // Too close to the limit for that, or not known well enough yet.
-                None => self.narrowing(backend, now).map(|at| (over, at)),
+                None => self.narrowing(backend, now).map(to_it),
             });
         }
         match self.verdict(backend) {
-            Verdict::Desynchronised => self.proof_of_motion(backend).map(|at| Ok((over, at))),
-            Verdict::Undetermined => Some(self.narrowing(backend, now).map(|at| (over, at))),
+            Verdict::Undetermined => Some(self.narrowing(backend, now).map(to_it)),
             // A warning limit is a convenience; it is not worth a request that nobody asked for.
-            Verdict::InSync | Verdict::NotWithinWarning => None,
+            Verdict::InSync | Verdict::NotWithinWarning => self.sharpening(backend, now).map(Ok),
+            Verdict::Desynchronised => {
+                let motion = self.proof_of_motion(backend).map(to_it);
+                motion.or_else(|| self.sharpening(backend, now)).map(Ok)
+            }
         }
     }
 
-    fn connection_towards(&self, backend: &Backend) -> Connection {
-        let last = self.samples.len().checked_sub(1);
-        let leads_there = last.is_some_and(|last| backend.samples.contains(&last));
-        if self.connection_is_open && leads_there { Connection::Kept } else { Connection::Fresh }
+    /// The way to a backend: the connection that it answered over last, if that is still open; else a fresh one,
+    /// which may or may not lead there.
+    fn way_to(&self, backend: &Backend) -> Over {
+        let answered_last = |connection: u32| {
+            let last = self.samples.iter().rposition(|sample| sample.connection == connection);
+            last.is_some_and(|last| backend.samples.contains(&last))
+        };
+        let mut kept = self.open.iter().copied().filter(|&connection| answered_last(connection));
+        kept.next().map_or(Over::Fresh(1), Over::Kept)
+    }
+
+    /// Whether a connection that is open may still be asked over: of those to one backend the first is enough.
+    #[must_use]
+    pub fn may_ask_over(&self, connection: u32) -> bool {
+        self.backends().iter().any(|backend| self.way_to(backend) == Over::Kept(connection))
     }
 
     /// A cache that answers with an old time looks like a slow clock until it is seen not to move. When all
@@ -314,6 +382,11 @@ impl Plan {
         let due = first.received + longest_stay(first, self.rules.drift) + Duration::from_nanos(1);
         (due <= self.rules.last_start).then_some(due)
     }
+}
+
+/// Whether the steps of a reading are what makes its bounds wide, and not the path that it came over.
+fn is_coarse(sample: &Sample) -> bool {
+    sample.reading.step >= COARSE_STEP && sample.reading.step >= sample.round_trip()
 }
 
 #[cfg(test)]

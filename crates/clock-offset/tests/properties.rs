@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, BoundedTime, Connection, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, Offset, Plan,
-    Reading, Rules, Sample, Shown, TimeOfDay, UnixInstant, Verdict,
+    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, Offset, Plan, Reading,
+    Reference, Rules, Sample, Shown, TimeOfDay, UnixInstant, Verdict,
 };
 use proptest::prelude::*;
 
@@ -47,18 +47,27 @@ struct World {
     phase: i128,
     /// How far the reference's bounds lie below and above the truth.
     reference_slack: (i128, i128),
+    /// By how much it runs fast, in ppm.
+    reference_rate_ppm: i32,
     limit: u64,
     requests_per_connection: u32,
 }
 
 impl World {
-    fn reference(&self) -> BoundedTime {
+    fn reference(&self) -> Reference {
         let truth = NOON + self.phase;
-        let bounds = Interval::between(
+        let shows = Interval::between(
             UnixInstant::from_nanos(truth - self.reference_slack.0),
             UnixInstant::from_nanos(truth + self.reference_slack.1),
         );
-        BoundedTime { at: MonotonicInstant::ORIGIN, shows: bounds }
+        let bounds = BoundedTime { at: MonotonicInstant::ORIGIN, shows };
+        Reference { bounds, drift: Drift::from_ppm(self.reference_rate_ppm.unsigned_abs()) }
+    }
+
+    /// The offset of a clock from the reference, which does not run as fast as the monotonic clock either.
+    fn truth(&self, which: usize, at: MonotonicInstant) -> i128 {
+        let reference = ServerClock { offset: 0, rate_ppm: self.reference_rate_ppm.into() };
+        self.clocks[which].offset_at(at.as_nanos()) - reference.offset_at(at.as_nanos())
     }
 
     fn limits(&self) -> Limits {
@@ -101,23 +110,43 @@ impl World {
             drift: Drift::DISCIPLINED,
             requests_per_connection: self.requests_per_connection,
             miss_probability: 0.01,
+            expected_backends: 0,
             max_requests: 64,
             last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
         };
         let mut plan = Plan::new(rules, self.reference());
         let mut now = MonotonicInstant::ORIGIN;
-        let (mut connection, mut givers) = (0, Vec::new());
-        while let Action::Ask { over, at } = plan.next(now) {
-            if over == Connection::Fresh && !givers.is_empty() {
-                connection += 1;
-            }
+        let (mut opened, mut givers) = (0, Vec::new());
+        loop {
+            let (connections, requests, at) = match plan.next(now) {
+                Action::Stop(_) => return (plan, givers),
+                Action::Open { connections, requests, at } => {
+                    opened += connections;
+                    (opened - connections..opened, requests, at)
+                }
+                Action::Ask { connection, at } => (connection..connection + 1, 1, at),
+            };
             assert!(at >= now && at <= rules.last_start && givers.len() < 64);
-            let (sample, giver) = self.answer(givers.len(), at, connection);
-            now = sample.received;
-            givers.push(giver);
-            plan.record(sample, self.keeps_open);
+            let mut answers = Vec::new();
+            for connection in connections {
+                let mut sent = at;
+                for _ in 0..if self.keeps_open { requests } else { 1 } {
+                    let answer = self.answer(givers.len() + answers.len(), sent, connection);
+                    sent = answer.0.received;
+                    answers.push(answer);
+                    // The performer begins no request later than that either.
+                    if sent > rules.last_start {
+                        break;
+                    }
+                }
+            }
+            answers.sort_by_key(|(sample, _)| sample.received);
+            for (sample, giver) in answers {
+                now = sample.received;
+                givers.push(giver);
+                plan.record(sample, self.keeps_open);
+            }
         }
-        (plan, givers)
     }
 }
 
@@ -157,12 +186,14 @@ prop_compose! {
         (date_is_said, keeps_open) in any::<(bool, bool)>(),
         phase in 0..DAY,
         reference_slack in prop_oneof![2 => Just((0, 0)), 1 => (0..SECOND, 0..SECOND)],
+        reference_rate_ppm in prop_oneof![Just(0), -500..=500],
         requests_per_connection in 1..4_u32,
         limit in Just(limit),
     ) -> World {
         let clocks = clocks.into_iter().map(|(offset, rate_ppm)| ServerClock { offset, rate_ppm }).collect();
         World {
-            clocks, named, turns, delays, step, may_lag, lags, date_is_said, keeps_open, phase, reference_slack, limit,
+            clocks, named, turns, delays, step, may_lag, lags, date_is_said, keeps_open, phase, reference_slack,
+            reference_rate_ppm, limit,
             requests_per_connection,
         }
     }
@@ -188,7 +219,7 @@ proptest! {
         prop_assert_eq!(conclusion.backends.len(), 1, "one clock never looks like two");
         prop_assert!(conclusion.standstill.is_none(), "a moving clock never looks frozen");
         let judged = &conclusion.backends[0];
-        let truth = world.clocks[0].offset_at(judged.backend.bounds.at.as_nanos());
+        let truth = world.truth(0, judged.backend.bounds.at);
         let truth = if world.date_is_said { truth } else { to_the_nearest_day(truth, judged) };
         prop_assert!(judged.offset.contains(Offset::from_nanos(truth)), "{} not in {:?}", truth, judged.offset);
         match judged.verdict {
@@ -204,8 +235,7 @@ proptest! {
         world.named = true;
         let (plan, givers) = world.round();
         for judged in plan.conclusion().backends {
-            let clock = world.clocks[givers[judged.backend.samples[0]]];
-            let truth = clock.offset_at(judged.backend.bounds.at.as_nanos());
+            let truth = world.truth(givers[judged.backend.samples[0]], judged.backend.bounds.at);
             let truth = if world.date_is_said { truth } else { to_the_nearest_day(truth, &judged) };
             prop_assert!(judged.offset.contains(Offset::from_nanos(truth)));
             prop_assert!(judged.verdict != Verdict::InSync || is_within(truth, world.limit));
@@ -219,8 +249,8 @@ proptest! {
         let (plan, givers) = world.round();
         let conclusion = plan.conclusion();
         if conclusion.backends.iter().any(|judged| judged.verdict == Verdict::Desynchronised) {
-            let at = conclusion.backends[0].backend.bounds.at.as_nanos();
-            prop_assert!(givers.iter().any(|&giver| !is_within(world.clocks[giver].offset_at(at), world.limit)));
+            let at = conclusion.backends[0].backend.bounds.at;
+            prop_assert!(givers.iter().any(|&giver| !is_within(world.truth(giver, at), world.limit)));
         }
     }
 
@@ -231,8 +261,8 @@ proptest! {
         let conclusion = plan.conclusion();
         let all_in_sync = conclusion.backends.iter().all(|judged| judged.verdict == Verdict::InSync);
         if conclusion.backends.len() > 1 && all_in_sync {
-            let at = conclusion.backends[0].backend.bounds.at.as_nanos();
-            prop_assert!(givers.iter().all(|&giver| is_within(world.clocks[giver].offset_at(at), world.limit)));
+            let at = conclusion.backends[0].backend.bounds.at;
+            prop_assert!(givers.iter().all(|&giver| is_within(world.truth(giver, at), world.limit)));
         }
     }
 
@@ -240,6 +270,7 @@ proptest! {
     fn exactly_the_limit_is_never_called_desynchronised(mut world in worlds(1..2), ahead in any::<bool>()) {
         let limit = i128::from(world.limit);
         world.clocks[0] = ServerClock { offset: if ahead { limit } else { -limit }, rate_ppm: 0 };
+        world.reference_rate_ppm = 0;
         let (plan, _) = world.round();
         prop_assert_ne!(plan.conclusion().backends[0].verdict, Verdict::Desynchronised);
     }
@@ -250,7 +281,7 @@ proptest! {
         let reference = world.reference();
         let whole = plan.conclusion().backends[0].backend.bounds;
         // The day of a time of day is that of the first sample.
-        let expected = plan.samples()[0].bounds(&reference, Drift::DISCIPLINED);
+        let expected = plan.samples()[0].bounds(&reference.bounds, Drift::DISCIPLINED);
         for sample in plan.samples() {
             let alone = sample.bounds(&expected, Drift::DISCIPLINED).carried_to(whole.at, Drift::DISCIPLINED);
             prop_assert!(whole.shows.is_within(&alone.shows));
@@ -286,6 +317,7 @@ fn nameless_clocks_of_whole_seconds_are_not_called_in_sync_when_one_of_them_is_n
             keeps_open: false,
             phase: i128::from(random(1_000)) * 1_000_000,
             reference_slack: (0, 0),
+            reference_rate_ppm: 0,
             limit: 1_000_000_000,
             requests_per_connection: 1,
         };

@@ -16,13 +16,17 @@ Exit codes:
   3  UNKNOWN   nothing can be proven (the outcome says why); also wrong usage
 
 The verdict is a proof: the offset lies in the interval that is shown, whatever the network
-did. The reference is this machine's clock, with the error bound that its kernel admits.
+did. The reference is this machine's clock, with the error bound that its kernel admits;
+with --reference ntp:HOST it is what time servers say, and this machine's clock does not matter.
 
 Examples:
   nowcheck http://time.example                        ask /now once
   nowcheck http://time.example --every 30s            ask for ever, one line a round
   nowcheck https://api.example/v1/clock --field data.now
-  nowcheck https://www.example --field header:date --max-offset 2s   any web server";
+  nowcheck https://www.example --field header:date --max-offset 2s   any web server
+  nowcheck http://time.example --reference ntp:ntp1.example --reference ntp:ntp2.example \\
+      --reference ntp:ntp3.example                    three references, one may be wrong
+  nowcheck http://time.example --expect-backends 4    fewer than four are CRITICAL";
 
 /// Proves that a service is up and that its clock is right.
 #[derive(Debug, Parser)]
@@ -64,6 +68,28 @@ pub struct Cli {
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration_or_zero, allow_hyphen_values = true)]
     pub date_cache: Duration,
 
+    /// What the clock is compared with: `system`, this machine's clock, or `ntp:HOST[:PORT]`, a time server. Repeat it for
+    /// several: most of them have to agree, and one that does not is named. A time server is asked in each round.
+    #[arg(long = "reference", value_name = "system|ntp:HOST[:PORT]", default_value = "system")]
+    pub references: Vec<String>,
+
+    /// Leave nothing to trust: UNKNOWN when nobody vouches for this machine's clock (as the reference), or when
+    /// fewer than most of the references answered.
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Fewer different instances than this behind a URL are CRITICAL (for answers that name their `instance`).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub expect_backends: Option<u16>,
+
+    /// The chance of having missed a backend that is small enough: fresh connections are opened until then.
+    #[arg(long, value_name = "P", default_value = "1%", value_parser = probability)]
+    pub miss_probability: f64,
+
+    /// Check this address of a name instead of those that the DNS tells; repeat it for several.
+    #[arg(long = "resolve", value_name = "HOST:ADDR")]
+    pub resolve: Vec<String>,
+
     /// Follow redirects (five at the most) and judge what they lead to.
     #[arg(long)]
     pub follow: bool,
@@ -90,6 +116,17 @@ pub enum Output {
     Json,
     /// A monitoring plugin's line, with performance data.
     Nagios,
+}
+
+/// `1%` or `0.01`: more than 0 and at most a half.
+fn probability(text: &str) -> Result<f64, String> {
+    let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |percent| (percent, 100.0));
+    let value = number.trim().parse::<f64>().map(|value| value / scale);
+    match value {
+        // Below that a round would open thousands of connections.
+        Ok(value) if (0.000_001..=0.5).contains(&value) => Ok(value),
+        _ => Err("write a probability from 0.0001% to 50%, such as 1% or 0.01".to_owned()),
+    }
 }
 
 /// Longer than any sensible setting, and short enough that sums of instants stay in range.
@@ -153,6 +190,15 @@ mod tests {
         assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
         for text in ["NaN", "inf", "1e300", "9999y", ""] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_probability_is_a_fraction_or_a_percentage() {
+        assert_eq!(probability("1%"), probability("0.01"));
+        assert_eq!(probability("0.1 %"), Ok(0.001));
+        for text in ["0", "0%", "60%", "1", "-1%", "NaN", "inf", "", "%", "one"] {
+            assert!(probability(text).unwrap_err().contains("1%"), "{text}");
         }
     }
 

@@ -61,6 +61,15 @@ impl Clock {
         tokio::time::Instant::from_std(self.origin + instant.since(MonotonicInstant::ORIGIN))
     }
 
+    /// How long this machine was suspended since it started. The monotonic clock stands still meanwhile, so that
+    /// nothing that was measured on it can be carried across.
+    #[must_use]
+    pub fn suspended(&self) -> Duration {
+        let (before, boot, after) =
+            (read(libc::CLOCK_MONOTONIC), read(libc::CLOCK_BOOTTIME), read(libc::CLOCK_MONOTONIC));
+        boot.saturating_sub(before / 2 + after / 2)
+    }
+
     /// The wall clock, with the tightest bracket of a few attempts, and the kernel's word on it.
     #[must_use]
     pub fn read_wall(&self) -> WallReading {
@@ -90,17 +99,26 @@ impl Clock {
     }
 }
 
+fn read(clock: libc::clockid_t) -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[expect(unsafe_code, reason = "the standard library has no CLOCK_BOOTTIME")]
+    // SAFETY: the pointer is to a live value that nothing else borrows, and the call writes only there.
+    unsafe {
+        libc::clock_gettime(clock, &raw mut time);
+    }
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
+}
+
 impl WallReading {
-    /// The wall clock as a reference for a round of that length: what it shows, widened by the error that the
-    /// kernel admits, and by what the kernel adds to that as time passes. When nobody vouches for it the offsets
-    /// are simply those from this machine's clock.
+    /// The true time, when somebody vouches for this clock: what it shows, widened by the error that the kernel
+    /// admits.
     #[must_use]
-    pub fn reference(&self, round: Duration) -> BoundedTime {
-        let margin = self
-            .synchronisation
-            .max_error()
-            .map_or(Offset::ZERO, |bound| Offset::from(bound) + Drift::DISCIPLINED.during(round));
-        BoundedTime { shows: self.shown.shows.widened_by(margin), ..self.shown }
+    pub fn claim(&self) -> Option<BoundedTime> {
+        let bound = Offset::from(self.synchronisation.max_error()?);
+        Some(BoundedTime { shows: self.shown.shows.widened_by(bound), ..self.shown })
     }
 
     /// By how much the wall clock was stepped between this reading and a later one; nothing when it went on
@@ -173,11 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_of_a_synchronised_kernel_widens_the_reference_on_both_sides() {
+    fn the_bound_of_a_synchronised_kernel_widens_its_claim_on_both_sides() {
         let mut vouched = reading(0, 0);
         vouched.synchronisation = Synchronisation::Synchronized { max_error: Duration::from_millis(3) };
-        assert_eq!(vouched.reference(Duration::ZERO).shows.width(), Duration::from_millis(6));
-        assert_eq!(vouched.reference(Duration::from_secs(2)).shows.width(), Duration::from_millis(8));
-        assert_eq!(reading(0, 0).reference(Duration::from_secs(2)).shows.width(), Duration::ZERO);
+        assert_eq!(vouched.claim().unwrap().shows.width(), Duration::from_millis(6));
+        assert_eq!(reading(0, 0).claim(), None);
     }
 }

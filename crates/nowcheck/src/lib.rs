@@ -6,10 +6,13 @@
 pub mod cli;
 pub mod clock;
 pub mod outcome;
+pub mod parallel;
 pub mod print;
 pub mod probe;
+pub mod reference;
 pub mod report;
 pub mod round;
+pub mod scheduling;
 pub mod settings;
 pub mod target;
 pub mod watch;

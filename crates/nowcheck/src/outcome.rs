@@ -7,8 +7,10 @@ use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use std::sync::Arc;
 
 use crate::clock::Synchronisation;
+use crate::probe::certificate::Certificate;
 use crate::probe::failure::Failure;
 use crate::probe::server_time::StatedClock;
+use crate::probe::sntp::Leap;
 
 /// The verdict, in the words and exit codes of the monitoring plugins' guidelines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,10 @@ pub enum Reason {
     Undetermined,
     /// An old answer came: from a cache, or from a clock that stands still.
     StaleCache,
+    /// Fewer backends were met than are known to be there.
+    BackendsMissing,
+    /// The references contradict each other, and no majority tells which of them is right.
+    ReferencesDisagree,
     /// The checker itself cannot judge: its network, its clock, its reference.
     CheckerFault,
 }
@@ -91,6 +97,8 @@ impl Reason {
             Self::Down => "down",
             Self::Undetermined => "undetermined",
             Self::StaleCache => "stale_cache",
+            Self::BackendsMissing => "backends_missing",
+            Self::ReferencesDisagree => "references_disagree",
             Self::CheckerFault => "checker_fault",
         }
     }
@@ -105,8 +113,8 @@ pub struct Outcome {
     pub duration: Duration,
     /// What was judged.
     pub limits: Limits,
-    /// What the kernel says of the reference, this machine's clock.
-    pub reference: Synchronisation,
+    /// What the clocks were compared with.
+    pub reference: ReferenceOutcome,
     /// One for each address of each URL.
     pub targets: Vec<TargetOutcome>,
 }
@@ -135,6 +143,104 @@ impl Outcome {
     }
 }
 
+/// What the clocks were compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReferenceOutcome {
+    /// Whether it may be judged by.
+    pub standing: Standing,
+    /// What the kernel says of this machine's clock.
+    pub system: Synchronisation,
+    /// The reference's own error, at most; none when nobody vouches for it.
+    pub max_error: Option<Duration>,
+    /// How far this machine's clock is from it, when it is time servers that agree.
+    pub local_offset: Option<Interval<Offset>>,
+    /// Everybody who was asked.
+    pub sources: Vec<SourceOutcome>,
+}
+
+/// How far a reference is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Most of the sources that made a claim agree (with one source: it made a claim).
+    Agreed,
+    /// No more than half of them do.
+    Disagreement,
+    /// This machine's clock is all there is, and nobody vouches for it.
+    OnlyUnvouched,
+    /// No time server could be used.
+    Unreachable,
+}
+
+/// One source of the reference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceOutcome {
+    /// As it was given: `system`, `ntp:HOST`.
+    pub name: String,
+    /// Which address of a time server was asked.
+    pub address: Option<SocketAddr>,
+    /// What became of its claim.
+    pub standing: SourceStanding,
+    /// How far its claim is from what was agreed; if nothing was, from this machine's clock.
+    pub offset: Option<Interval<Offset>>,
+    /// What a time server says of itself.
+    pub facts: Option<SourceFacts>,
+    /// Why it made no claim.
+    pub message: Option<String>,
+}
+
+/// What became of the claim of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceStanding {
+    /// It takes part in the agreement (the word is that of RFC 5905 section 11.2.1, as are the next two).
+    Truechimer,
+    /// It contradicts the agreement.
+    Falseticker,
+    /// Nothing was agreed.
+    Undecided,
+    /// It did not answer.
+    Silent,
+    /// It answered, but not with a time.
+    Unusable,
+    /// This machine's clock, for which nobody vouches: it makes no claim.
+    NotVouchedFor,
+}
+
+/// What a time server says of itself (RFC 5905 section 7.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// How many servers it is away from a clock that is right by itself.
+    pub stratum: u8,
+    /// Whether a leap second is announced.
+    pub leap: Leap,
+    /// The round trip to that clock.
+    pub root_delay: Duration,
+    /// The error gathered on the way.
+    pub root_dispersion: Duration,
+    /// The round trip of the answer that was taken.
+    pub round_trip: Duration,
+    /// Whether it spreads leap seconds over hours, as far as it tells or its operator has published.
+    pub smears: bool,
+}
+
+/// Answers that were not used, because the measurement itself was disturbed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Discarded {
+    /// This machine was suspended meanwhile.
+    pub suspended: u32,
+    /// This machine's clock, which is the reference, was stepped meanwhile.
+    pub clock_step: u32,
+    /// This machine was too busy to let the program run.
+    pub scheduling: u32,
+}
+
+impl Discarded {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.suspended + self.clock_step + self.scheduling
+    }
+}
+
 /// One address of one URL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetOutcome {
@@ -150,10 +256,14 @@ pub struct TargetOutcome {
     pub failure: Option<Failure>,
     /// How long each phase of the first request took.
     pub phases: Phases,
+    /// What the server proved its name with.
+    pub certificate: Option<Certificate>,
     /// Connections that were opened.
     pub connections: u32,
     /// Requests that were begun.
     pub requests: u32,
+    /// Answers that were not used.
+    pub discarded: Discarded,
     /// Bound on the chance that another backend was missed; none when nothing answered.
     pub miss_probability: Option<f64>,
     /// The clocks behind the address.
@@ -177,6 +287,20 @@ pub struct Phases {
     pub wait: Option<Duration>,
     /// From the first byte to the last.
     pub transfer: Option<Duration>,
+}
+
+impl Phases {
+    /// Those that happened, by their names, in order.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let all = [
+            ("resolve", self.resolve),
+            ("connect", self.connect),
+            ("tls", self.tls),
+            ("wait", self.wait),
+            ("transfer", self.transfer),
+        ];
+        all.into_iter().filter_map(|(name, took)| took.map(|took| (name, took)))
+    }
 }
 
 /// Evidence of an old answer.
@@ -291,6 +415,33 @@ pub enum Note {
     WallClockStepped {
         /// By how much.
         step: Offset,
+    },
+    /// This machine was suspended during the round.
+    Suspended,
+    /// Too few backends.
+    BackendsMissing {
+        /// How many different ones were met, behind all addresses of the URL.
+        met: usize,
+        /// How many should have been.
+        expected: usize,
+        /// Whether some answers name no instance, so that they cannot be counted.
+        are_nameless: bool,
+    },
+    /// The references contradict each other.
+    ReferencesDisagree,
+    /// No time server could be used.
+    NoReference,
+    /// Most of the references that were asked for did not answer, and that is not enough for `--strict`.
+    TooFewReferences,
+    /// This machine's clock, which was given as a reference, is proven to be wrong by the others.
+    LocalClockWrong {
+        /// How far it is from the agreed time.
+        offset: Interval<Offset>,
+    },
+    /// The certificate ends soon.
+    CertificateEndsSoon {
+        /// How much is left of it.
+        left: Offset,
     },
     /// The reference's own bound is wider than the limit.
     ReferenceTooWide {

@@ -1,23 +1,26 @@
 //! One round: performs the plan on every address of every target, and judges what came.
 
+mod burst;
+mod doubt;
 mod sampling;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use clock_offset::{BoundedTime, JudgedBackend, Limits, MonotonicInstant, Verdict};
-use tokio::task::JoinSet;
+use clock_offset::{JudgedBackend, MonotonicInstant, Reference, Verdict};
 use url::Host;
 
-use crate::clock::{Clock, WallReading};
-use crate::outcome::{Note, Outcome, Phases, Reason, Status, TargetOutcome};
+use crate::clock::Clock;
+use crate::outcome::{Discarded, Note, Outcome, Phases, Reason, Standing, Status, TargetOutcome};
+use crate::parallel::in_parallel;
+use crate::probe::culprit::Judge;
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::resolve::{Addresses, resolve};
+use crate::reference::{Anchor, anchor};
 use crate::settings::Settings;
 use crate::target::Target;
 
-/// A missed backend is left unlooked for when it is less likely than this.
-const MISS_PROBABILITY: f64 = 0.01;
+use doubt::{Disturbance, Tally};
 
 /// Redirects that are followed, one after the other.
 const MOST_REDIRECTS: u32 = 5;
@@ -27,7 +30,9 @@ const MOST_REDIRECTS: u32 = 5;
 struct Round {
     settings: Arc<Settings>,
     clock: Clock,
-    reference: BoundedTime,
+    reference: Reference,
+    /// By which clock certificates are judged, in words.
+    judge: Judge,
     /// A DNS that is silent must leave time for the addresses that it did tell.
     resolve_until: MonotonicInstant,
     deadline: MonotonicInstant,
@@ -35,55 +40,83 @@ struct Round {
 }
 
 /// Holds a round. It ends by itself within the timeout, whatever the other side does.
+///
+/// When this machine is suspended in the middle of it, or its clock is stepped although that is the reference, what was
+/// measured before is worth nothing after: it is discarded, and the round is held again if there is time.
 pub async fn hold(settings: Arc<Settings>, clock: Clock) -> Outcome {
     let begin = clock.now();
-    let wall = clock.read_wall();
+    let mut discarded = Tally::default();
+    let (anchor, mut targets) = loop {
+        let suspended = clock.suspended();
+        let (anchor, targets) = hold_once(&settings, clock, begin).await;
+        let Some(disturbance) = Disturbance::since(suspended, &anchor, clock) else {
+            break (anchor, targets);
+        };
+        if clock.now() >= begin + settings.timeout / 2 {
+            break (anchor, disturbance.take_back(targets));
+        }
+        discarded.count(disturbance, &targets);
+    };
+    discarded.tell(&mut targets);
+    doubt::miss_backends(&mut targets, &settings);
+    doubt::doubt_the_reference(&mut targets, &anchor, &settings);
+    let wall = &anchor.wall.shown;
+    Outcome {
+        checked_at: wall.shows.earliest() - (wall.at - begin),
+        duration: clock.now().since(begin),
+        limits: settings.limits,
+        reference: anchor.outcome,
+        targets,
+    }
+}
+
+/// Asks the references, then every address of every target.
+async fn hold_once(
+    settings: &Arc<Settings>,
+    clock: Clock,
+    begin: MonotonicInstant,
+) -> (Anchor, Vec<TargetOutcome>) {
+    let now = clock.now();
+    // Silence of a reference must leave most of the round to the targets.
+    let anchor = anchor(settings, clock, now + settings.timeout / 5).await;
+    let has_servers = anchor.outcome.local_offset.is_some();
+    settings.certificate_time.set(clock, has_servers.then_some(anchor.reference.bounds));
     let round = Round {
         clock,
-        reference: wall.reference(settings.timeout),
-        resolve_until: begin + settings.timeout / 3,
+        reference: anchor.reference,
+        judge: Judge {
+            bounds: anchor.reference.bounds,
+            is_vouched_for: anchor.outcome.standing == Standing::Agreed,
+            is_this_machine: !has_servers,
+        },
+        resolve_until: clock.now() + settings.timeout / 3,
         deadline: begin + settings.timeout,
         // Every request has a quarter of the round to be answered, so silence until its end means something.
         last_start: begin + settings.timeout * 3 / 4,
-        settings: Arc::clone(&settings),
+        settings: Arc::clone(settings),
     };
     let targets = settings.targets.iter().cloned().map(|target| {
         let round = round.clone();
         async move { round.check(target, 0).await }
     });
-    let mut targets: Vec<TargetOutcome> = in_parallel(targets).await.into_iter().flatten().collect();
-    doubt_the_reference(&mut targets, &wall, &clock.read_wall(), &settings.limits);
-    Outcome {
-        checked_at: wall.shown.shows.earliest() - (wall.shown.at - begin),
-        duration: clock.now().since(begin),
-        limits: settings.limits,
-        reference: wall.synchronisation,
-        targets,
-    }
-}
-
-/// Runs futures side by side, and gives their results in the order in which the futures came.
-async fn in_parallel<T: Send + 'static>(
-    futures: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
-) -> Vec<T> {
-    let mut tasks = JoinSet::new();
-    for (index, future) in futures.enumerate() {
-        tasks.spawn(async move { (index, future.await) });
-    }
-    let mut results = tasks.join_all().await;
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+    (anchor, in_parallel(targets).await.into_iter().flatten().collect())
 }
 
 impl Round {
     /// Checks every address of a target, and where they redirect to if that is wanted.
     async fn check(&self, target: Target, redirects: u32) -> Vec<TargetOutcome> {
         let begin = self.clock.now();
-        let addresses = match resolve(&target.host, &self.clock, self.resolve_until).await {
+        let given = self.settings.overrides.of(&target.host);
+        let is_given = given.is_some();
+        let addresses = match given {
+            Some(addresses) => Ok(addresses),
+            None => resolve(&target.host, &self.clock, self.resolve_until).await,
+        };
+        let addresses = match addresses {
             Ok(addresses) => addresses,
             Err(failure) => return vec![unresolved(&target, failure)],
         };
-        let is_a_name = matches!(target.host, Host::Domain(_));
+        let is_a_name = matches!(target.host, Host::Domain(_)) && !is_given;
         let resolve_took = is_a_name.then(|| self.clock.now().since(begin));
         let probes =
             addresses.all.iter().map(|&ip| {
@@ -133,8 +166,10 @@ fn unresolved(target: &Target, failure: Failure) -> TargetOutcome {
         reason,
         failure: Some(failure),
         phases: Phases::default(),
+        certificate: None,
         connections: 0,
         requests: 0,
+        discarded: Discarded::default(),
         miss_probability: None,
         backends: Vec::new(),
         stale: None,
@@ -203,37 +238,6 @@ fn destination(outcome: &TargetOutcome, target: &Target, redirects: u32) -> Opti
     match &outcome.failure.as_ref()?.kind {
         Kind::Redirect { location: Some(location), .. } => target.redirected_to(location),
         _ => None,
-    }
-}
-
-/// What was compared with this machine's clock is worth no more than that clock.
-fn doubt_the_reference(
-    targets: &mut [TargetOutcome],
-    begin: &WallReading,
-    end: &WallReading,
-    limits: &Limits,
-) {
-    let stepped = begin.step_until(end);
-    for target in targets.iter_mut().filter(|target| !target.backends.is_empty()) {
-        if begin.synchronisation.max_error().is_none() {
-            target.notes.push(Note::ReferenceNotVouchedFor);
-        }
-        if let Some(step) = stepped {
-            target.notes.push(Note::WallClockStepped { step });
-            if matches!(target.reason, Reason::InSync | Reason::Desynchronised | Reason::Undetermined) {
-                (target.status, target.reason) = (Status::Unknown, Reason::CheckerFault);
-                for backend in &mut target.backends {
-                    backend.verdict = Verdict::Undetermined;
-                }
-            }
-        }
-        if let Some(max_error) = begin.synchronisation.max_error()
-            && max_error > limits.max_offset
-            && target.reason == Reason::Undetermined
-        {
-            target.reason = Reason::CheckerFault;
-            target.notes.push(Note::ReferenceTooWide { max_error });
-        }
     }
 }
 

@@ -1,12 +1,11 @@
 use std::time::Duration;
 
-use clock_offset::{Interval, Offset, UnixInstant};
+use clock_offset::{Interval, Offset};
 
 use super::*;
-use crate::clock::Synchronisation;
 use crate::outcome::{BackendOutcome, Spread};
 
-fn outcome(address: &str, failure: Option<Kind>) -> TargetOutcome {
+pub(super) fn outcome(address: &str, failure: Option<Kind>) -> TargetOutcome {
     let failure = failure.map(|kind| Failure {
         phase: Phase::Connect,
         kind,
@@ -31,8 +30,10 @@ fn outcome(address: &str, failure: Option<Kind>) -> TargetOutcome {
         backends: if failure.is_none() { vec![backend] } else { Vec::new() },
         failure,
         phases: Phases::default(),
+        certificate: None,
         connections: 1,
         requests: 1,
+        discarded: Discarded::default(),
         miss_probability: None,
         stale: None,
         notes: Vec::new(),
@@ -42,14 +43,6 @@ fn outcome(address: &str, failure: Option<Kind>) -> TargetOutcome {
 fn addresses(are_one_machine: bool) -> Addresses {
     Addresses { all: Vec::new(), are_one_machine, unknown: None }
 }
-
-fn reading(at_secs: u64, shown_secs: i128, synchronisation: Synchronisation) -> WallReading {
-    let shows = Interval::point(UnixInstant::from_nanos(shown_secs * 1_000_000_000));
-    let at = MonotonicInstant::after_origin(Duration::from_secs(at_secs));
-    WallReading { shown: BoundedTime { at, shows }, synchronisation }
-}
-
-const ONE_SECOND: Limits = Limits { max_offset: Duration::from_secs(1), warn_offset: None };
 
 #[test]
 fn a_dead_address_is_not_hidden_by_a_healthy_one() {
@@ -81,30 +74,6 @@ fn a_machine_without_ipv6_judges_by_ipv4_and_says_so() {
 }
 
 #[test]
-fn a_wall_clock_that_was_stepped_in_the_round_takes_the_verdict_back() {
-    let mut targets = [outcome("192.0.2.1:80", None), outcome("192.0.2.2:80", Some(Kind::Refused))];
-    let (begin, end) = (
-        reading(0, 100, Synchronisation::Unsynchronized),
-        reading(1, 3_701, Synchronisation::Unsynchronized),
-    );
-    doubt_the_reference(&mut targets, &begin, &end, &ONE_SECOND);
-    assert_eq!((targets[0].status, targets[0].reason), (Status::Unknown, Reason::CheckerFault));
-    let step = Offset::from(Duration::from_secs(3_600));
-    assert!(targets[0].notes.contains(&Note::WallClockStepped { step }));
-    // That an address refuses is true whatever the clock.
-    assert_eq!(targets[1].status, Status::Critical);
-}
-
-#[test]
-fn a_reference_that_is_known_too_poorly_is_the_checkers_fault() {
-    let mut targets = [outcome("192.0.2.1:80", None)];
-    (targets[0].status, targets[0].reason) = (Status::Unknown, Reason::Undetermined);
-    let vague = Synchronisation::Synchronized { max_error: Duration::from_secs(2) };
-    doubt_the_reference(&mut targets, &reading(0, 100, vague), &reading(1, 101, vague), &ONE_SECOND);
-    assert_eq!(targets[0].reason, Reason::CheckerFault);
-}
-
-#[test]
 fn a_silent_dns_server_is_a_fault_on_this_side() {
     let failure =
         |kind| Failure { phase: Phase::Resolve, kind, message: "x".to_owned(), elapsed: Duration::ZERO };
@@ -120,13 +89,4 @@ fn redirects_are_followed_five_times_and_no_further() {
     assert_eq!(destination(&redirected, &target, 4).unwrap().to_string(), "http://time.example/other");
     assert_eq!(destination(&redirected, &target, 5), None);
     assert_eq!(destination(&outcome("192.0.2.1:80", None), &target, 0), None);
-}
-
-#[tokio::test]
-async fn results_come_in_the_order_of_their_futures_and_not_of_their_ends() {
-    let futures = [30_u64, 10, 20].map(|millis| async move {
-        tokio::time::sleep(Duration::from_millis(millis)).await;
-        millis
-    });
-    assert_eq!(in_parallel(futures.into_iter()).await, [30, 10, 20]);
 }

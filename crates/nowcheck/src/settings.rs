@@ -9,8 +9,10 @@ use http::HeaderName;
 use rustls::ClientConfig;
 
 use crate::cli::{Cli, Output};
+use crate::probe::resolve::Overrides;
 use crate::probe::server_time::{Field, TimeSource};
-use crate::probe::tls;
+use crate::probe::tls::{self, CertificateTime};
+use crate::reference::Source;
 use crate::target::Target;
 
 /// How a round is held.
@@ -26,10 +28,22 @@ pub struct Settings {
     pub requests_per_connection: u32,
     /// How the time is taken from an answer.
     pub source: TimeSource,
+    /// What the clocks are compared with; at least one.
+    pub references: Vec<Source>,
+    /// Whether a doubt about the reference is UNKNOWN.
+    pub strict: bool,
+    /// How many instances a URL must have, if that was said.
+    pub expected_backends: Option<usize>,
+    /// The chance of having missed a backend that is small enough.
+    pub miss_probability: f64,
+    /// Addresses that were given by hand.
+    pub overrides: Overrides,
     /// Whether redirects are followed.
     pub follow: bool,
     /// How TLS is spoken.
     pub tls: Arc<ClientConfig>,
+    /// By which time certificates are judged.
+    pub certificate_time: Arc<CertificateTime>,
     /// What is printed.
     pub output: Output,
     /// The period, when rounds are repeated.
@@ -45,19 +59,36 @@ impl Settings {
         let field = parse_field(cli.field.as_deref())?;
         // A header is what any web server has; only a service of time has /now.
         let default_path = if matches!(field, Field::Header(_)) { "/" } else { "/now" };
-        let targets =
+        let targets: Vec<Target> =
             cli.urls.iter().map(|url| Target::parse(url, default_path)).collect::<Result<_, _>>()?;
         if cli.warn_offset.is_some_and(|warn| warn >= cli.max_offset) {
             bail!("--warn-offset must be less than --max-offset, or it could never warn");
         }
+        let mut references: Vec<Source> = Vec::new();
+        for text in &cli.references {
+            let source = Source::parse(text)?;
+            if references.contains(&source) {
+                bail!("--reference {text} is given twice; it would vote twice");
+            }
+            references.push(source);
+        }
+        let overrides = Overrides::parse(&cli.resolve)?;
+        overrides.must_concern(&targets)?;
+        let certificate_time = Arc::new(CertificateTime::default());
         Ok(Self {
             targets,
             limits: Limits { max_offset: cli.max_offset, warn_offset: cli.warn_offset },
             timeout: cli.timeout,
             requests_per_connection: cli.samples,
             source: TimeSource { field, format: cli.format, date_cache: cli.date_cache },
+            references,
+            strict: cli.strict,
+            expected_backends: cli.expect_backends.map(usize::from),
+            miss_probability: cli.miss_probability,
+            overrides,
             follow: cli.follow,
-            tls: tls::client_config(cli.ca_file.as_deref())?,
+            tls: tls::client_config(cli.ca_file.as_deref(), &certificate_time)?,
+            certificate_time,
             output: cli.output,
             every: cli.every,
         })
@@ -112,6 +143,26 @@ mod tests {
         let error = settings(&["--warn-offset", "2s"]).unwrap_err().to_string();
         assert!(error.contains("--warn-offset") && error.contains("--max-offset"), "{error}");
         assert!(settings(&["--warn-offset", "500ms"]).is_ok());
+    }
+
+    #[test]
+    fn a_reference_that_is_none_or_votes_twice_is_refused() {
+        for (arguments, hint) in [
+            (&["--reference", "gps"][..], "ntp:HOST"),
+            (&["--reference", "ntp:"], "ntp:HOST"),
+            (&["--reference", "ntp:time.example:0"], "port"),
+            (&["--reference", "ntp:a.example", "--reference", "ntp:a.example:123"], "twice"),
+            (&["--resolve", "time.example"], "HOST:ADDR"),
+            (&["--resolve", "time.example:nonsense"], "HOST:ADDR"),
+            (&["--resolve", "other.example:192.0.2.1"], "no URL"),
+        ] {
+            let error = settings(arguments).unwrap_err().to_string();
+            assert!(error.contains(hint), "{arguments:?}: {error}");
+        }
+        assert!(settings(&["--reference", "ntp:[2001:db8::1]:123", "--reference", "system"]).is_ok());
+        assert!(
+            settings(&["--resolve", "TIME.example:[::1]", "--resolve", "time.example:127.0.0.1"]).is_ok()
+        );
     }
 
     #[test]

@@ -5,10 +5,10 @@ use core::time::Duration;
 use crate::backends::{Backend, group_by_clock};
 use crate::interval::{BoundedTime, Interval};
 use crate::sample::Sample;
-use crate::time::{Drift, MonotonicInstant, Offset, UnixInstant};
+use crate::time::{MonotonicInstant, Offset, UnixInstant};
 use crate::verdict::{Limits, within};
 
-use super::{COARSE_STEP, PATIENCE, Plan, StopReason};
+use super::{COARSE_STEP, Over, PATIENCE, Plan, Request, StopReason, is_coarse};
 
 impl Plan {
     pub(super) fn narrowing(
@@ -21,7 +21,7 @@ impl Plan {
         let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
         let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
 
-        let reference = self.reference.carried_to(backend.bounds.at, Drift::from_ppm(0));
+        let reference = self.reference.at(backend.bounds.at);
         let apparent = self.apparent_bounds(backend);
         let (cuts, bounds) = match apparent {
             Some(apparent) => (Cuts::of(&reference, &self.rules.limits, lag), apparent),
@@ -35,11 +35,31 @@ impl Plan {
             return if self.makes_no_progress(backend) { Err(StopReason::NoProgress) } else { Ok(now) };
         }
         // The best timing leaves an interval as wide as the round trip.
-        if bounds.shows.width() <= round_trip + round_trip / 4 {
+        if is_as_narrow_as(round_trip, &bounds) {
             return Err(StopReason::NoProgress);
         }
         let split = cuts.best_split(&bounds.shows, Offset::from(round_trip * 3 / 4));
         Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
+    }
+
+    /// The next of the requests that every connection was promised ([`Rules::requests_per_connection`]), for a clock
+    /// of coarse steps: over one of its connections, aimed at the middle of what is known. Each halves the interval,
+    /// until the round trip is what makes it wide.
+    pub(super) fn sharpening(&self, backend: &Backend, now: MonotonicInstant) -> Option<Request> {
+        let Over::Kept(connection) = self.way_to(backend) else { return None };
+        let asked = self.samples.iter().filter(|sample| sample.connection == connection).count();
+        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
+        let round_trip = samples().map(Sample::round_trip).min()?;
+        let step = samples().map(|sample| sample.reading.step).min()?;
+        let bounds = self.apparent_bounds(backend)?;
+        let is_promised = asked < self.rules.requests_per_connection as usize;
+        if !is_promised || !samples().any(is_coarse) || is_as_narrow_as(round_trip, &bounds) {
+            // Sharp clocks got theirs one after the other, but for the first connection.
+            let is_first_of_a_sharp_one = is_promised && connection == 0 && !samples().any(is_coarse);
+            return is_first_of_a_sharp_one.then_some(Request { over: Over::Kept(connection), at: now });
+        }
+        let at = edge_at(middle_of(&bounds.shows), bounds.at, step, round_trip / 2, now);
+        (at <= self.rules.last_start).then_some(Request { over: Over::Kept(connection), at })
     }
 
     /// The clock as it appears in the answers, which may lag; the clock itself when they agree on none.
@@ -73,6 +93,11 @@ impl Plan {
             .unwrap_or_default();
         backend.bounds.shows.width() > widest.mul_f64(0.95)
     }
+}
+
+/// Whether bounds are about as narrow as the round trip: aiming cannot narrow them any further.
+fn is_as_narrow_as(round_trip: Duration, bounds: &BoundedTime) -> bool {
+    bounds.shows.width() <= round_trip + round_trip / 4
 }
 
 pub(super) fn middle_of(shows: &Interval<UnixInstant>) -> UnixInstant {

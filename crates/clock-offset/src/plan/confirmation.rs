@@ -1,13 +1,15 @@
 //! When “in sync” is proven although the answers do not name who gave them.
 
+use core::time::Duration;
+
 use crate::backends::{Backend, Evidence};
 use crate::interval::Interval;
 use crate::sample::Sample;
 use crate::time::{MonotonicInstant, Offset};
 use crate::verdict::within;
 
-use super::Plan;
 use super::aim::{edge_at, middle_of};
+use super::{MOST_AT_ONCE, Plan};
 
 impl Plan {
     /// Whether “in sync” is more than the overlap of what several clocks said.
@@ -29,9 +31,20 @@ impl Plan {
     /// Only connections count whose answer had to be within the limit by itself, given when it was asked for. A few
     /// of them may not be, because the path was slow at that moment; but an answer of the other clock never is.
     pub(super) fn doubt(&self, backend: &Backend) -> f64 {
-        let Some(phases) = self.conclusive_phases(backend) else {
-            return 1.0;
-        };
+        self.votes(backend).map_or(1.0, |(asked, failed)| tail(asked, failed))
+    }
+
+    /// How many more connections would settle that doubt, if all of their answers are within the limit.
+    pub(super) fn confirmations_lacking(&self, backend: &Backend) -> u32 {
+        let (asked, failed) = self.votes(backend).unwrap_or_default();
+        let settles = |more: &u32| tail(asked + more, failed) <= self.rules.miss_probability;
+        (1..MOST_AT_ONCE).find(settles).unwrap_or(MOST_AT_ONCE)
+    }
+
+    /// How many connections were asked at a conclusive phase, and how many of their answers were not within the
+    /// limit by themselves.
+    fn votes(&self, backend: &Backend) -> Option<(u32, u32)> {
+        let phases = self.conclusive_phases(backend)?;
         let allowed = within(self.rules.limits.max_offset);
         let (mut asked, mut failed) = (Vec::new(), 0);
         for sample in backend.samples.iter().map(|&index| &self.samples[index]) {
@@ -43,14 +56,7 @@ impl Plan {
             let alone = sample.bounds(&self.expected(), self.rules.drift).offset_from(&self.reference);
             failed += u32::from(!alone.is_within(&allowed));
         }
-        // The lower tail of a fair coin, for either clock: 2 · Σ C(n, i) / 2ⁿ, i up to the failures.
-        let asked = u32::try_from(asked.len()).unwrap_or(u32::MAX);
-        let (mut term, mut tail) = (0.5_f64.powf(f64::from(asked)), 0.0);
-        for i in 0..=failed {
-            tail += term;
-            term *= f64::from(asked - i) / f64::from(i + 1);
-        }
-        (2.0 * tail).min(1.0)
+        Some((u32::try_from(asked.len()).unwrap_or(u32::MAX), failed))
     }
 
     /// Whether there are offsets that one answer alone can prove to be within the limit.
@@ -65,7 +71,11 @@ impl Plan {
         let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
         let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
         let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
-        Offset::from(step + lag + round_trip + self.reference.shows.width())
+        Offset::from(step + lag + round_trip + self.reference_width(backend))
+    }
+
+    fn reference_width(&self, backend: &Backend) -> Duration {
+        self.reference.at(backend.bounds.at).shows.width()
     }
 
     /// How much of its step a clock has passed at an instant, as far as its bounds tell.
@@ -88,7 +98,7 @@ impl Plan {
         let offset = self.apparent(backend).offset_from(&self.reference);
         let limit = Offset::from(self.rules.limits.max_offset);
         let from = offset.latest() + self.vagueness(backend) - limit;
-        let to = offset.earliest() + limit - Offset::from(self.reference.shows.width());
+        let to = offset.earliest() + limit - Offset::from(self.reference_width(backend));
         let (from, to) = (from.max(Offset::ZERO), to.min(step));
         (from <= to).then(|| Interval::between(from, to))
     }
@@ -112,4 +122,14 @@ impl Plan {
         let apparent = self.apparent(backend);
         edge_at(middle_of(&apparent.shows) - inside, apparent.at, step, travel, now)
     }
+}
+
+/// The lower tail of a fair coin, for either clock: 2 · Σ C(n, i) / 2ⁿ, with i up to the failures among n.
+fn tail(asked: u32, failed: u32) -> f64 {
+    let (mut term, mut tail) = (0.5_f64.powf(f64::from(asked)), 0.0);
+    for i in 0..=failed.min(asked) {
+        tail += term;
+        term *= f64::from(asked - i) / f64::from(i + 1);
+    }
+    (2.0 * tail).min(1.0)
 }

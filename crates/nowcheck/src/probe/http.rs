@@ -23,9 +23,11 @@ use tokio_rustls::TlsConnector;
 use url::Host;
 
 use crate::clock::Clock;
+use crate::probe::certificate::{self, Certificate};
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::timed_io::{Exchange, TimedIo};
 use crate::probe::tls::{self, ValidityBreach};
+use crate::scheduling::Account;
 use crate::target::Target;
 
 /// The most that is read of an answer; a time needs a thousandth of it.
@@ -49,6 +51,9 @@ pub struct HttpConnection {
     exchange: Exchange,
     driver: JoinHandle<()>,
     clock: Clock,
+    account: Account,
+    /// What the server proved its name with, if it did.
+    pub certificate: Option<Certificate>,
     /// How long the TCP connection took to open.
     pub connect: Duration,
     /// How long the TLS handshake took, if there was one.
@@ -83,6 +88,8 @@ pub struct Answer {
     pub first_byte: MonotonicInstant,
     /// After the last byte of the answer that was read came.
     pub received: MonotonicInstant,
+    /// How long of that time this program could not run, by the scheduler's account.
+    pub kept_waiting: Duration,
 }
 
 /// A request that brought no answer.
@@ -140,11 +147,13 @@ pub async fn connect(
     let connected = clock.now();
     let connect_took = connected.since(begin);
     let exchange = Exchange::default();
-    let (stream, tls_took): (Box<dyn Stream>, _) = if target.tls {
+    let (stream, certificate, tls_took): (Box<dyn Stream>, _, _) = if target.tls {
         let stream = handshake(target, tcp, tls, clock, deadline).await?;
-        (Box::new(stream), Some(clock.now().since(connected)))
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let certificate = chain.first().and_then(certificate::read);
+        (Box::new(stream), certificate, Some(clock.now().since(connected)))
     } else {
-        (Box::new(tcp), None)
+        (Box::new(tcp), None, None)
     };
     let io = TokioIo::new(TimedIo::new(stream, clock, exchange.clone()));
     let (requests, connection) =
@@ -158,7 +167,17 @@ pub async fn connect(
     let driver = tokio::spawn(async move {
         let _ = connection.await;
     });
-    Ok(HttpConnection { requests, exchange, driver, clock, connect: connect_took, tls: tls_took })
+    let account = Account::of_this_thread();
+    Ok(HttpConnection {
+        requests,
+        exchange,
+        driver,
+        clock,
+        account,
+        certificate,
+        connect: connect_took,
+        tls: tls_took,
+    })
 }
 
 async fn handshake(
@@ -239,6 +258,7 @@ impl HttpConnection {
         reading: Reading,
         deadline: MonotonicInstant,
     ) -> Result<Answer, NoAnswer> {
+        let waited = self.account.waited();
         let begin = self.clock.now();
         self.exchange.begin();
         let clock = self.clock;
@@ -257,6 +277,7 @@ impl HttpConnection {
                     sent,
                     first_byte: instants.first_byte.unwrap_or(received),
                     received,
+                    kept_waiting: self.account.waited().saturating_sub(waited),
                 })
             }
             Ok(Err(error)) => {

@@ -1,10 +1,12 @@
 //! One attempt to ask one address: resolve, connect, TLS, request, answer. No retries, no verdicts.
 
+pub mod certificate;
 pub mod culprit;
 pub mod failure;
 pub mod http;
 pub mod resolve;
 pub mod server_time;
+pub mod sntp;
 pub mod time_text;
 pub mod timed_io;
 pub mod tls;

@@ -10,6 +10,7 @@ use url::Host;
 
 use crate::clock::Clock;
 use crate::probe::failure::{Failure, Kind, Phase};
+use crate::target::Target;
 
 /// The addresses of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,62 @@ pub struct Addresses {
     pub are_one_machine: bool,
     /// Why the addresses of one family are not known, when the DNS did not answer for it.
     pub unknown: Option<String>,
+}
+
+/// Addresses that were given by hand, instead of those that the DNS tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides(Vec<(String, IpAddr)>);
+
+impl Overrides {
+    /// Reads `HOST:ADDR`, an IPv6 address with or without its brackets.
+    ///
+    /// # Errors
+    /// Names what is wrong.
+    pub fn parse(texts: &[String]) -> anyhow::Result<Self> {
+        let one = |text: &String| {
+            let (host, address) = text.split_once(':')?;
+            let address = address.strip_prefix('[').map_or(Some(address), |rest| rest.strip_suffix(']'))?;
+            let Ok(Host::Domain(host)) = Host::parse(host) else { return None };
+            Some((comparable(&host), address.parse().ok()?))
+        };
+        let read = |text: &String| {
+            one(text).ok_or_else(|| {
+                anyhow::anyhow!(
+                    "--resolve {text}: write HOST:ADDR, such as time.example:192.0.2.7 or time.example:[2001:db8::7]"
+                )
+            })
+        };
+        Ok(Self(texts.iter().map(read).collect::<Result<_, _>>()?))
+    }
+
+    /// Refuses addresses of a name that nobody asks: a slip of the pen would pass for a check of that address.
+    ///
+    /// # Errors
+    /// Names the first one.
+    pub fn must_concern(&self, targets: &[Target]) -> anyhow::Result<()> {
+        let is_asked = |name: &str| targets.iter().any(|target| concerns(name, &target.host));
+        match self.0.iter().find(|(name, _)| !is_asked(name)) {
+            Some((name, _)) => anyhow::bail!("--resolve {name}: there is no URL with that host"),
+            None => Ok(()),
+        }
+    }
+
+    /// The addresses that were given for a host, if any were.
+    #[must_use]
+    pub fn of(&self, host: &Host<String>) -> Option<Addresses> {
+        let all: Vec<IpAddr> =
+            self.0.iter().filter(|(name, _)| concerns(name, host)).map(|(_, address)| *address).collect();
+        (!all.is_empty()).then_some(Addresses { all, are_one_machine: false, unknown: None })
+    }
+}
+
+fn concerns(name: &str, host: &Host<String>) -> bool {
+    matches!(host, Host::Domain(host) if comparable(host) == name)
+}
+
+/// A name as it is compared: in lower case, without the final dot.
+fn comparable(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
 /// Resolves a host: IP addresses are themselves, `localhost` and names below it are the loopback addresses
@@ -51,7 +108,7 @@ pub async fn resolve(
 }
 
 fn is_loopback_name(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let name = comparable(name);
     name == "localhost" || name.ends_with(".localhost")
 }
 

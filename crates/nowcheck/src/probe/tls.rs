@@ -1,15 +1,19 @@
 //! The TLS side of a connection: what is trusted, and a failed handshake in words.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clock_offset::{BoundedTime, Drift};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use crate::clock::Clock;
 use crate::probe::server_time::printable;
 use crate::report::figures::date_and_time;
 
@@ -18,7 +22,10 @@ use crate::report::figures::date_and_time;
 ///
 /// # Errors
 /// When the file cannot be read, or holds no certificate.
-pub fn client_config(ca_file: Option<&Path>) -> anyhow::Result<Arc<ClientConfig>> {
+pub fn client_config(
+    ca_file: Option<&Path>,
+    time: &Arc<CertificateTime>,
+) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     // One unreadable certificate in the machine's store must not make the others useless.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -38,7 +45,8 @@ pub fn client_config(ca_file: Option<&Path>) -> anyhow::Result<Arc<ClientConfig>
                 .with_context(|| format!("--ca-file {}: a certificate in it is broken", path.display()))?;
         }
     }
-    let config = ClientConfig::builder_with_provider(provider())
+    let time: Arc<dyn TimeProvider> = Arc::<CertificateTime>::clone(time);
+    let config = ClientConfig::builder_with_details(provider(), time)
         .with_safe_default_protocol_versions()
         .context("TLS cannot be set up")?
         .with_root_certificates(roots)
@@ -59,6 +67,29 @@ pub fn config_that_trusts_anybody() -> anyhow::Result<Arc<ClientConfig>> {
         .with_custom_certificate_verifier(Arc::new(TrustsAnybody(provider())))
         .with_no_client_auth();
     Ok(Arc::new(speaking_http1(config)))
+}
+
+/// The time by which certificates are judged: that of the round's reference. A certificate must not look expired
+/// because this machine's clock is wrong, when time servers have told a better one.
+#[derive(Debug, Default)]
+pub struct CertificateTime(Mutex<Option<(Clock, BoundedTime)>>);
+
+impl CertificateTime {
+    /// From now on certificates are judged by this reference; without one, by this machine's clock.
+    pub fn set(&self, clock: Clock, reference: Option<BoundedTime>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reference.map(|bounds| (clock, bounds));
+    }
+}
+
+impl TimeProvider for CertificateTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let Some((clock, reference)) = *self.0.lock().unwrap_or_else(PoisonError::into_inner) else {
+            return DefaultTimeProvider.current_time();
+        };
+        let now = reference.carried_to(clock.now(), Drift::from_ppm(0)).shows.earliest();
+        let seconds = u64::try_from(now.as_nanos() / 1_000_000_000).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -102,7 +133,7 @@ pub fn explain(host: &str, error: &CertificateError) -> (String, Option<Validity
     match error {
         CertificateError::ExpiredContext { time, not_after } => (
             format!(
-                "the certificate expired on {} (this machine's clock: {})",
+                "the certificate expired on {} (the time of this check: {})",
                 date_and_time(not_after.as_secs()),
                 date_and_time(time.as_secs())
             ),
@@ -110,7 +141,7 @@ pub fn explain(host: &str, error: &CertificateError) -> (String, Option<Validity
         ),
         CertificateError::NotValidYetContext { time, not_before } => (
             format!(
-                "the certificate is not valid before {} (this machine's clock: {})",
+                "the certificate is not valid before {} (the time of this check: {})",
                 date_and_time(not_before.as_secs()),
                 date_and_time(time.as_secs())
             ),

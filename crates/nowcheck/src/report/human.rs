@@ -20,6 +20,9 @@ pub fn lines(outcome: &Outcome) -> String {
     }
     if outcome.targets.iter().any(|target| !target.backends.is_empty()) {
         push(&mut text, &format!("    reference: {}", words::reference(&outcome.reference)));
+        for note in words::reference_notes(&outcome.reference, &outcome.limits) {
+            push(&mut text, &format!("    note: {note}"));
+        }
     }
     text
 }
@@ -68,7 +71,7 @@ fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
         );
     }
     if target.failure.is_some() || !target.backends.is_empty() {
-        push(text, &format!("    {}", evidence(target)));
+        push(text, &format!("    {}", evidence(target, outcome)));
     }
     for note in &target.notes {
         // The reference has a line of its own.
@@ -100,25 +103,30 @@ fn backend_line(text: &mut String, target: &TargetOutcome, backend: &BackendOutc
 }
 
 /// How much was asked, and how long each phase of the first request took.
-fn evidence(target: &TargetOutcome) -> String {
+fn evidence(target: &TargetOutcome, outcome: &Outcome) -> String {
     let mut text =
         format!("{}, {}", counted(target.requests, "request"), counted(target.connections, "connection"));
     if let Some(missed) = target.miss_probability {
         // Writing to a string cannot fail.
         let _ = write!(text, "; chance that a backend was missed: at most {:.1} %", missed * 100.0);
     }
-    let phases = &target.phases;
-    let named = [
-        ("resolve", phases.resolve),
-        ("connect", phases.connect),
-        ("tls", phases.tls),
-        ("wait", phases.wait),
-        ("transfer", phases.transfer),
-    ];
-    let took: Vec<String> = named
-        .iter()
-        .filter_map(|(name, took)| took.map(|took| format!("{name} {}", figures::length(took))))
-        .collect();
+    let discarded = &target.discarded;
+    for (count, why) in [
+        (discarded.suspended, "this machine was suspended"),
+        (discarded.clock_step, "this machine's clock was stepped"),
+        (discarded.scheduling, "this machine was too busy"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, "; {} discarded, because {why}", counted(count, "answer"));
+        }
+    }
+    if let Some(certificate) = target.certificate {
+        let left = certificate.left(outcome.checked_at);
+        let day = figures::rfc3339(certificate.expires_at, 0);
+        let _ = write!(text, "; certificate valid until {day} ({})", figures::length(left.positive_part()));
+    }
+    let took: Vec<String> =
+        target.phases.named().map(|(name, took)| format!("{name} {}", figures::length(took))).collect();
     if !took.is_empty() {
         let _ = write!(text, "; {}", took.join(", "));
     }

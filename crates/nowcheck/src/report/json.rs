@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use clock_offset::Offset;
+use clock_offset::{Interval, Limits, Offset};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::clock::Synchronisation;
-use crate::outcome::{BackendOutcome, Outcome, TargetOutcome};
+use crate::outcome::{
+    BackendOutcome, Outcome, ReferenceOutcome, SourceOutcome, SourceStanding, Standing, TargetOutcome,
+};
+use crate::probe::certificate::Certificate;
 use crate::probe::failure::{Failure, Kind};
 use crate::probe::server_time::printable;
+use crate::probe::sntp::Leap;
 use crate::report::{figures, words};
 use crate::round::status_of_verdict;
 
@@ -24,7 +28,7 @@ struct Round<'a> {
     reason: &'a str,
     summary: String,
     limits: LimitsView,
-    reference: ReferenceView,
+    reference: ReferenceView<'a>,
     targets: Vec<TargetView<'a>>,
 }
 
@@ -35,10 +39,28 @@ struct LimitsView {
 }
 
 #[derive(Serialize)]
-struct ReferenceView {
+struct ReferenceView<'a> {
     source: &'static str,
     status: &'static str,
     max_error: Option<Number>,
+    local_offset: Option<OffsetView>,
+    sources: Vec<SourceView<'a>>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SourceView<'a> {
+    name: &'a str,
+    address: Option<String>,
+    status: &'static str,
+    offset: Option<OffsetView>,
+    stratum: Option<u8>,
+    leap: Option<&'static str>,
+    root_delay: Option<Number>,
+    root_dispersion: Option<Number>,
+    round_trip: Option<Number>,
+    smears: Option<bool>,
+    message: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -50,8 +72,10 @@ struct TargetView<'a> {
     summary: String,
     failure: Option<FailureView<'a>>,
     phases: PhasesView,
+    certificate: Option<CertificateView>,
     connections: u32,
     requests: u32,
+    discarded: DiscardedView,
     miss_probability: Option<f64>,
     backends: Vec<BackendView<'a>>,
     notes: Vec<String>,
@@ -75,6 +99,19 @@ struct PhasesView {
     tls: Option<Number>,
     wait: Option<Number>,
     transfer: Option<Number>,
+}
+
+#[derive(Serialize)]
+struct CertificateView {
+    expires_at: String,
+    days_left: Number,
+}
+
+#[derive(Serialize)]
+struct DiscardedView {
+    suspended: u32,
+    clock_step: u32,
+    scheduling: u32,
 }
 
 #[derive(Serialize)]
@@ -124,7 +161,7 @@ pub fn line(outcome: &Outcome) -> serde_json::Result<String> {
             max_offset: number(limits.max_offset)?,
             warn_offset: limits.warn_offset.map(number).transpose()?,
         },
-        reference: reference(&outcome.reference)?,
+        reference: reference(&outcome.reference, &outcome.limits)?,
         targets: outcome.targets.iter().map(|target| view(target, outcome)).collect::<Result<_, _>>()?,
     })
 }
@@ -137,14 +174,73 @@ fn offset(offset: Offset) -> serde_json::Result<Number> {
     RawValue::from_string(figures::decimal_seconds(offset.as_nanos()))
 }
 
-fn reference(synchronisation: &Synchronisation) -> serde_json::Result<ReferenceView> {
-    let status = match synchronisation {
-        Synchronisation::Synchronized { .. } => "synchronized",
-        Synchronisation::Unsynchronized => "unsynchronized",
-        Synchronisation::Unknown => "unknown",
-    };
-    let max_error = synchronisation.max_error().map(number).transpose()?;
-    Ok(ReferenceView { source: "system", status, max_error })
+fn interval(interval: &Interval<Offset>) -> serde_json::Result<OffsetView> {
+    Ok(OffsetView {
+        estimate: offset(interval.midpoint())?,
+        earliest: offset(interval.earliest())?,
+        latest: offset(interval.latest())?,
+    })
+}
+
+fn reference<'a>(reference: &'a ReferenceOutcome, limits: &Limits) -> serde_json::Result<ReferenceView<'a>> {
+    let has = |system: bool| reference.sources.iter().any(|source| (source.name == "system") == system);
+    Ok(ReferenceView {
+        source: match (has(true), has(false)) {
+            (_, false) => "system",
+            (false, true) => "ntp",
+            (true, true) => "system+ntp",
+        },
+        status: match (reference.standing, reference.system) {
+            (Standing::Agreed, _) => "synchronized",
+            (Standing::Disagreement, _) => "disagreement",
+            (Standing::Unreachable, _) => "unreachable",
+            (Standing::OnlyUnvouched, Synchronisation::Unknown) => "unknown",
+            (Standing::OnlyUnvouched, _) => "unsynchronized",
+        },
+        max_error: reference.max_error.map(number).transpose()?,
+        local_offset: reference.local_offset.as_ref().map(interval).transpose()?,
+        sources: reference.sources.iter().map(source).collect::<Result<_, _>>()?,
+        notes: words::reference_notes(reference, limits),
+    })
+}
+
+fn source(source: &SourceOutcome) -> serde_json::Result<SourceView<'_>> {
+    let facts = source.facts.as_ref();
+    Ok(SourceView {
+        name: &source.name,
+        address: source.address.map(|address| address.to_string()),
+        status: match source.standing {
+            SourceStanding::Truechimer => "truechimer",
+            SourceStanding::Falseticker => "falseticker",
+            SourceStanding::Undecided => "undecided",
+            SourceStanding::Silent => "silent",
+            SourceStanding::Unusable => "unusable",
+            SourceStanding::NotVouchedFor => "not_vouched_for",
+        },
+        offset: source.offset.as_ref().map(interval).transpose()?,
+        stratum: facts.map(|facts| facts.stratum),
+        leap: facts.map(|facts| match facts.leap {
+            Leap::None => "none",
+            Leap::InsertSecond => "insert",
+            Leap::DeleteSecond => "delete",
+        }),
+        root_delay: facts.map(|facts| number(facts.root_delay)).transpose()?,
+        root_dispersion: facts.map(|facts| number(facts.root_dispersion)).transpose()?,
+        round_trip: facts.map(|facts| number(facts.round_trip)).transpose()?,
+        smears: facts.map(|facts| facts.smears),
+        message: source.message.as_deref(),
+    })
+}
+
+fn certificate_view(certificate: Certificate, outcome: &Outcome) -> serde_json::Result<CertificateView> {
+    const NANOS_PER_MILLIONTH_OF_A_DAY: i128 = 86_400_000;
+    let left = certificate.left(outcome.checked_at).as_nanos().div_euclid(NANOS_PER_MILLIONTH_OF_A_DAY);
+    let sign = if left < 0 { "-" } else { "" };
+    let (whole, rest) = (left.unsigned_abs() / 1_000_000, left.unsigned_abs() % 1_000_000);
+    Ok(CertificateView {
+        expires_at: figures::rfc3339(certificate.expires_at, 0),
+        days_left: RawValue::from_string(format!("{sign}{whole}.{rest:06}"))?,
+    })
 }
 
 fn view<'a>(target: &'a TargetOutcome, outcome: &Outcome) -> serde_json::Result<TargetView<'a>> {
@@ -163,8 +259,17 @@ fn view<'a>(target: &'a TargetOutcome, outcome: &Outcome) -> serde_json::Result<
             wait: phases.wait.map(number).transpose()?,
             transfer: phases.transfer.map(number).transpose()?,
         },
+        certificate: target
+            .certificate
+            .map(|certificate| certificate_view(certificate, outcome))
+            .transpose()?,
         connections: target.connections,
         requests: target.requests,
+        discarded: DiscardedView {
+            suspended: target.discarded.suspended,
+            clock_step: target.discarded.clock_step,
+            scheduling: target.discarded.scheduling,
+        },
         miss_probability: target.miss_probability,
         backends: target.backends.iter().map(backend).collect::<Result<_, _>>()?,
         notes: target.notes.iter().map(words::note).collect(),
@@ -197,11 +302,7 @@ fn backend(backend: &BackendOutcome) -> serde_json::Result<BackendView<'_>> {
         instance: backend.instance.as_deref(),
         status: status.name(),
         reason: reason.name(),
-        offset: OffsetView {
-            estimate: offset(backend.offset.midpoint())?,
-            earliest: offset(backend.offset.earliest())?,
-            latest: offset(backend.offset.latest())?,
-        },
+        offset: interval(&backend.offset)?,
         samples: backend.samples,
         round_trip: RoundTripView {
             min: number(backend.round_trip.min)?,

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, TargetOutcome};
 use crate::report::{figures, words};
 
 /// The outcome as one line, without its line feed.
@@ -18,28 +18,41 @@ pub fn line(outcome: &Outcome) -> String {
 }
 
 /// One series for each address, of its farthest backend: instances are new at each start, and a series that
-/// is named after one would end with it.
+/// is named after one would end with it. Then how long each phase took there, and the days that are left of its
+/// certificate.
 fn performance_data(outcome: &Outcome) -> String {
     let mut data = format!("time={}s;;;0;", figures::decimal_duration(outcome.duration));
-    let warn = outcome.limits.warn_offset.map(range).unwrap_or_default();
-    let critical = range(outcome.limits.max_offset);
     for (index, target) in outcome.targets.iter().enumerate() {
-        let farthest = target.backends.iter().max_by_key(|backend| backend.offset.midpoint().magnitude());
-        let Some(backend) = farthest else { continue };
         let suffix = if outcome.targets.len() == 1 { String::new() } else { suffix(index, outcome) };
-        let estimate = figures::decimal_seconds(backend.offset.midpoint().as_nanos());
-        let bound = figures::decimal_duration(backend.offset.half_width());
-        let round_trip = figures::decimal_duration(backend.round_trip.median);
         // Writing to a string cannot fail.
-        let _ = write!(
-            data,
-            " {}={estimate}s;{warn};{critical};; {}={bound}s;;;0; {}={round_trip}s;;;0;",
-            label("offset", &suffix),
-            label("offset_bound", &suffix),
-            label("round_trip", &suffix),
-        );
+        offset_data(&mut data, target, outcome, &suffix);
+        for (name, took) in target.phases.named() {
+            let took = figures::decimal_duration(took);
+            let _ = write!(data, " {}={took}s;;;0;", label(name, &suffix));
+        }
+        if let Some(certificate) = target.certificate {
+            let days = certificate.left(outcome.checked_at).as_nanos().div_euclid(86_400_000_000_000);
+            let _ = write!(data, " {}={days};;;;", label("certificate_days", &suffix));
+        }
     }
     data
+}
+
+fn offset_data(data: &mut String, target: &TargetOutcome, outcome: &Outcome, suffix: &str) {
+    let farthest = target.backends.iter().max_by_key(|backend| backend.offset.midpoint().magnitude());
+    let Some(backend) = farthest else { return };
+    let warn = outcome.limits.warn_offset.map(range).unwrap_or_default();
+    let critical = range(outcome.limits.max_offset);
+    let estimate = figures::decimal_seconds(backend.offset.midpoint().as_nanos());
+    let bound = figures::decimal_duration(backend.offset.half_width());
+    let round_trip = figures::decimal_duration(backend.round_trip.median);
+    let _ = write!(
+        data,
+        " {}={estimate}s;{warn};{critical};; {}={bound}s;;;0; {}={round_trip}s;;;0;",
+        label("offset", suffix),
+        label("offset_bound", suffix),
+        label("round_trip", suffix),
+    );
 }
 
 fn range(limit: Duration) -> String {

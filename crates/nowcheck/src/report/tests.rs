@@ -7,9 +7,14 @@ use expect_test::expect;
 
 use super::*;
 use crate::clock::Synchronisation;
-use crate::outcome::{BackendOutcome, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome};
+use crate::outcome::{
+    BackendOutcome, Discarded, Note, Phases, Reason, ReferenceOutcome, SourceFacts, SourceOutcome,
+    SourceStanding, Spread, Stale, Standing, Status, TargetOutcome,
+};
+use crate::probe::certificate::Certificate;
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::server_time::StatedClock;
+use crate::probe::sntp::Leap;
 
 fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> BackendOutcome {
     let offset =
@@ -38,8 +43,10 @@ fn target(status: Status, reason: Reason, backends: Vec<BackendOutcome>) -> Targ
             wait: Some(Duration::from_micros(300)),
             transfer: Some(Duration::ZERO),
         },
+        certificate: None,
         connections: 8,
         requests: 16,
+        discarded: Discarded::default(),
         miss_probability: (!backends.is_empty()).then_some(0.007_812_5),
         backends,
         stale: None,
@@ -52,14 +59,84 @@ fn outcome(targets: Vec<TargetOutcome>) -> Outcome {
         checked_at: UnixInstant::from_nanos(1_795_464_711_123_456_789),
         duration: Duration::from_micros(4_321),
         limits: Limits { max_offset: Duration::from_secs(1), warn_offset: Some(Duration::from_millis(500)) },
-        reference: Synchronisation::Synchronized { max_error: Duration::from_micros(250) },
+        reference: this_machine(Synchronisation::Synchronized { max_error: Duration::from_micros(250) }),
         targets,
     }
+}
+
+fn this_machine(system: Synchronisation) -> ReferenceOutcome {
+    let max_error = system.max_error();
+    let is_vouched_for = max_error.is_some();
+    ReferenceOutcome {
+        standing: if is_vouched_for { Standing::Agreed } else { Standing::OnlyUnvouched },
+        system,
+        max_error,
+        local_offset: None,
+        sources: vec![source(
+            "system",
+            if is_vouched_for { SourceStanding::Truechimer } else { SourceStanding::NotVouchedFor },
+        )],
+    }
+}
+
+fn source(name: &str, standing: SourceStanding) -> SourceOutcome {
+    SourceOutcome { name: name.to_owned(), address: None, standing, offset: None, facts: None, message: None }
 }
 
 fn in_sync() -> Outcome {
     let backends = vec![backend(Some("3f9c2a7d"), Verdict::InSync, (-64, 106))];
     outcome(vec![target(Status::Ok, Reason::InSync, backends)])
+}
+
+fn by_time_servers() -> Outcome {
+    let facts = SourceFacts {
+        stratum: 2,
+        leap: Leap::InsertSecond,
+        root_delay: Duration::from_millis(15),
+        root_dispersion: Duration::from_micros(1_200),
+        round_trip: Duration::from_micros(800),
+        smears: false,
+    };
+    let offset = |millis: (i128, i128)| {
+        Some(Interval::between(
+            Offset::from_nanos(millis.0 * 1_000_000),
+            Offset::from_nanos(millis.1 * 1_000_000),
+        ))
+    };
+    let mut outcome = in_sync();
+    outcome.reference = ReferenceOutcome {
+        standing: Standing::Agreed,
+        system: Synchronisation::Unsynchronized,
+        max_error: Some(Duration::from_millis(9)),
+        local_offset: offset((-3_600_004, -3_599_996)),
+        sources: vec![
+            SourceOutcome {
+                facts: Some(facts),
+                offset: offset((-9, 9)),
+                address: Some(([192, 0, 2, 1], 123).into()),
+                ..source("ntp:a.example", SourceStanding::Truechimer)
+            },
+            SourceOutcome {
+                facts: Some(SourceFacts { leap: Leap::None, smears: true, ..facts }),
+                offset: offset((-12, 15)),
+                ..source("ntp:b.example", SourceStanding::Truechimer)
+            },
+            SourceOutcome {
+                facts: Some(SourceFacts { leap: Leap::None, ..facts }),
+                offset: offset((4_988, 5_012)),
+                ..source("ntp:liar.example", SourceStanding::Falseticker)
+            },
+            SourceOutcome {
+                message: Some("no answer came".to_owned()),
+                ..source("ntp:silent.example", SourceStanding::Silent)
+            },
+        ],
+    };
+    let target = &mut outcome.targets[0];
+    target.certificate =
+        Some(Certificate { expires_at: outcome.checked_at + Offset::from_nanos(864_000_000_000_000) });
+    target.discarded = Discarded { suspended: 2, clock_step: 0, scheduling: 1 };
+    outcome
 }
 
 fn one_of_four_behind() -> Outcome {
@@ -142,6 +219,17 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
             next: ask again with a longer --timeout or more --samples, or from a place that is nearer
             reference: this machine's clock, synchronised to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&undetermined())));
+    expect![[r#"
+        <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)
+            192.0.2.7:80  instance 3f9c2a7d  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
+            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; 2 answers discarded, because this machine was suspended; 1 answer discarded, because this machine was too busy; certificate valid until 2026-12-03T20:11:51Z (10 d 0 h); resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            reference: ntp:a.example, ntp:b.example, 2 of 3 agree to ± 9.00 ms
+            note: ntp:a.example announces a leap second at the end of the month
+            note: ntp:liar.example is wrong by the others (a falseticker): +5.000 s ± 12 ms
+            note: ntp:silent.example was not used: no answer came
+            note: ntp:b.example smears leap seconds and ntp:a.example is not known to: around one they differ by up to a second
+            note: this machine's own clock is wrong: -3600.0000 s ± 4 ms from the reference; no verdict rests on it
+    "#]].assert_eq(&readable(&human::lines(&by_time_servers())));
 }
 
 #[test]
@@ -160,19 +248,24 @@ fn many_rounds_take_a_line_each() {
 #[test]
 fn a_monitoring_system_gets_one_line_with_performance_data() {
     let all: Vec<String> =
-        [in_sync(), one_of_four_behind(), down(), stale(), undetermined()].iter().map(nagios::line).collect();
+        [in_sync(), one_of_four_behind(), down(), stale(), undetermined(), by_time_servers()]
+            .iter()
+            .map(nagios::line)
+            .collect();
     expect![[r#"
-        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0;
-        NOWCHECK CRITICAL - 1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=-3.000165000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0;
-        NOWCHECK CRITICAL - 1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs | time=0.004321000s;;;0; 'offset_192.0.2.7:80_2'=0.000005000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_2'=0.000005000s;;;0; 'round_trip_192.0.2.7:80_2'=0.000170000s;;;0;
-        NOWCHECK CRITICAL - a cache answered instead of the service: its answer is 30 s old (header Age) | time=0.004321000s;;;0;
-        NOWCHECK UNKNOWN - cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s | time=0.004321000s;;;0; offset=0.550000000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.750000000s;;;0; round_trip=0.000170000s;;;0;"#]].assert_eq(&all.join("\n"));
+        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK CRITICAL - 1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=-3.000165000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK CRITICAL - 1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs | time=0.004321000s;;;0; 'resolve_192.0.2.7:80_1'=0.000900000s;;;0; 'connect_192.0.2.7:80_1'=0.000150000s;;;0; 'wait_192.0.2.7:80_1'=0.000300000s;;;0; 'transfer_192.0.2.7:80_1'=0.000000000s;;;0; 'offset_192.0.2.7:80_2'=0.000005000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_2'=0.000005000s;;;0; 'round_trip_192.0.2.7:80_2'=0.000170000s;;;0; 'resolve_192.0.2.7:80_2'=0.000900000s;;;0; 'connect_192.0.2.7:80_2'=0.000150000s;;;0; 'wait_192.0.2.7:80_2'=0.000300000s;;;0; 'transfer_192.0.2.7:80_2'=0.000000000s;;;0;
+        NOWCHECK CRITICAL - a cache answered instead of the service: its answer is 30 s old (header Age) | time=0.004321000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK UNKNOWN - cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s | time=0.004321000s;;;0; offset=0.550000000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.750000000s;;;0; round_trip=0.000170000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0; certificate_days=10;;;;"#]].assert_eq(&all.join("\n"));
 }
 
 #[test]
 fn programs_get_one_json_object_with_all_digits() {
-    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":8,"requests":16,"miss_probability":0.0078125,"backends":[{"instance":"0a","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0b","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0c","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0d","status":"CRITICAL","reason":"desynchronised","offset":{"estimate":-3.000165000,"earliest":-3.000250000,"latest":-3.000080000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&one_of_four_behind()).unwrap());
-    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"down","summary":"1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"down","summary":"down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","failure":{"phase":"content","kind":"status","message":"it answered 500 Internal Server Error","elapsed":0.000450000,"http_status":500,"location":null,"body_start":null},"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":1,"requests":1,"miss_probability":null,"backends":[],"notes":[]},{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +5.0 µs ± 5 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"connections":8,"requests":16,"miss_probability":0.0078125,"backends":[{"instance":null,"status":"OK","reason":"in_sync","offset":{"estimate":0.000005000,"earliest":0.000000000,"latest":0.000010000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":null}],"notes":[]}]}"#]].assert_eq(&json::line(&down()).unwrap());
+    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000,"local_offset":null,"sources":[{"name":"system","address":null,"status":"truechimer","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":null}],"notes":[]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":8,"requests":16,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":0.0078125,"backends":[{"instance":"0a","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0b","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0c","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0d","status":"CRITICAL","reason":"desynchronised","offset":{"estimate":-3.000165000,"earliest":-3.000250000,"latest":-3.000080000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&one_of_four_behind()).unwrap());
+    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"down","summary":"1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000,"local_offset":null,"sources":[{"name":"system","address":null,"status":"truechimer","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":null}],"notes":[]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"down","summary":"down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","failure":{"phase":"content","kind":"status","message":"it answered 500 Internal Server Error","elapsed":0.000450000,"http_status":500,"location":null,"body_start":null},"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":1,"requests":1,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":null,"backends":[],"notes":[]},{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +5.0 µs ± 5 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":8,"requests":16,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":0.0078125,"backends":[{"instance":null,"status":"OK","reason":"in_sync","offset":{"estimate":0.000005000,"earliest":0.000000000,"latest":0.000010000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":null}],"notes":[]}]}"#]].assert_eq(&json::line(&down()).unwrap());
+    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"ntp","status":"synchronized","max_error":0.009000000,"local_offset":{"estimate":-3600.000000000,"earliest":-3600.004000000,"latest":-3599.996000000},"sources":[{"name":"ntp:a.example","address":"192.0.2.1:123","status":"truechimer","offset":{"estimate":0.000000000,"earliest":-0.009000000,"latest":0.009000000},"stratum":2,"leap":"insert","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:b.example","address":null,"status":"truechimer","offset":{"estimate":0.001500000,"earliest":-0.012000000,"latest":0.015000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":true,"message":null},{"name":"ntp:liar.example","address":null,"status":"falseticker","offset":{"estimate":5.000000000,"earliest":4.988000000,"latest":5.012000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:silent.example","address":null,"status":"silent","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":"no answer came"}],"notes":["ntp:a.example announces a leap second at the end of the month","ntp:liar.example is wrong by the others (a falseticker): +5.000 s ± 12 ms","ntp:silent.example was not used: no answer came","ntp:b.example smears leap seconds and ntp:a.example is not known to: around one they differ by up to a second","this machine's own clock is wrong: -3600.0000 s ± 4 ms from the reference; no verdict rests on it"]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":{"expires_at":"2026-12-03T20:11:51Z","days_left":10.000000},"connections":8,"requests":16,"discarded":{"suspended":2,"clock_step":0,"scheduling":1},"miss_probability":0.0078125,"backends":[{"instance":"3f9c2a7d","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&by_time_servers()).unwrap());
 }
 
 #[test]

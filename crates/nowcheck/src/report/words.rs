@@ -1,11 +1,15 @@
 //! The outcome in sentences that somebody understands at three in the morning.
 
 use clock_offset::verdict::within;
-use clock_offset::{Limits, Verdict};
+use clock_offset::{Interval, Limits, Offset, Verdict, judge};
 
 use crate::clock::Synchronisation;
-use crate::outcome::{BackendOutcome, Note, Outcome, Reason, Stale, Status, TargetOutcome};
+use crate::outcome::{
+    BackendOutcome, Note, Outcome, Reason, ReferenceOutcome, SourceOutcome, SourceStanding, Stale, Standing,
+    Status, TargetOutcome,
+};
 use crate::probe::failure::{Failure, Kind, Phase};
+use crate::probe::sntp::Leap;
 use crate::report::figures::{length, limit, offset, signed};
 
 /// The verdict on the whole round, in one sentence without a full stop.
@@ -66,6 +70,13 @@ pub fn target_summary(target: &TargetOutcome, limits: &Limits) -> String {
     let Some(worst) = worst_backend(target) else {
         return "the time was over before anything could be asked".to_owned();
     };
+    let missing = target.notes.iter().find(|note| matches!(note, Note::BackendsMissing { .. }));
+    if let Some(missing) = missing
+        && matches!(target.reason, Reason::BackendsMissing | Reason::Undetermined)
+        && matches!(worst.verdict, Verdict::InSync | Verdict::NotWithinWarning)
+    {
+        return note(missing);
+    }
     let verdict = verdict_summary(target, worst, limits);
     // Who is woken by one line must see in it that the other clock may be the wrong one.
     let doubt =
@@ -96,8 +107,15 @@ fn verdict_summary(target: &TargetOutcome, worst: &BackendOutcome, limits: &Limi
     let figure = offset(&worst.offset);
     let whose = which(target, worst);
     match (target.status, target.reason) {
+        (_, Reason::ReferencesDisagree) => {
+            "the references contradict each other, so that no clock can be judged".to_owned()
+        }
         (_, Reason::CheckerFault) => {
-            format!("this machine cannot judge the clock: offset {figure}, limit ± {allowed}")
+            let fault = target.notes.iter().rev().find(|note| is_checkers_fault(note)).map(note);
+            match fault {
+                Some(fault) => format!("this machine cannot judge the clock: {fault}"),
+                None => format!("this machine cannot judge the clock: offset {figure}, limit ± {allowed}"),
+            }
         }
         (Status::Ok, _) => match target.backends.len() {
             1 => format!("in sync: {figure} (limit ± {allowed})"),
@@ -132,6 +150,19 @@ fn verdict_summary(target: &TargetOutcome, worst: &BackendOutcome, limits: &Limi
             signed(worst.offset.latest())
         ),
     }
+}
+
+fn is_checkers_fault(note: &Note) -> bool {
+    matches!(
+        note,
+        Note::Suspended
+            | Note::NoReference
+            | Note::ReferenceNotVouchedFor
+            | Note::TooFewReferences
+            | Note::LocalClockWrong { .. }
+            | Note::WallClockStepped { .. }
+            | Note::ReferenceTooWide { .. }
+    )
 }
 
 /// The backend that decides: the worst verdict, and among those the farthest off.
@@ -210,18 +241,139 @@ pub fn note(note: &Note) -> String {
         Note::WallClockStepped { step } => {
             format!("this machine's clock was stepped by {} during the round", signed(*step))
         }
+        Note::Suspended => {
+            "this machine was suspended during the round, and nothing that was measured before counts after".to_owned()
+        }
+        Note::BackendsMissing { met, expected, are_nameless: true } => format!(
+            "{expected} backends are expected and {met} named themselves; others answer without an `instance`, so they \
+             cannot be counted"
+        ),
+        Note::BackendsMissing { met, expected, are_nameless: false } => {
+            format!("{met} of the {expected} backends that are expected were met")
+        }
+        Note::ReferencesDisagree => {
+            "the references contradict each other and no majority agrees: nobody knows what time it is".to_owned()
+        }
+        Note::NoReference => "no time server could be asked, so there is nothing to compare with".to_owned(),
+        Note::TooFewReferences => {
+            "--strict: no more than half of the references could be used, and that is not enough".to_owned()
+        }
+        Note::LocalClockWrong { offset: local } => format!(
+            "this machine's clock, which was given as a reference, is wrong by the others: {}",
+            offset(local)
+        ),
+        Note::CertificateEndsSoon { left } if left.as_nanos() > 0 => {
+            format!("the certificate ends in {}: see whether it is being renewed", length(left.magnitude()))
+        }
+        Note::CertificateEndsSoon { left } => {
+            format!("the certificate ended {} ago by the reference's time", length(left.magnitude()))
+        }
         Note::ReferenceTooWide { max_error } => {
             format!(
-                "this machine's clock is only known to ± {} itself, so no answer could prove more",
+                "the reference is only known to ± {} itself, so no answer could prove more",
                 length(*max_error)
             )
         }
     }
 }
 
-/// What this machine's clock is worth as the reference.
+/// What the clocks were compared with, and what that is worth.
 #[must_use]
-pub fn reference(synchronisation: &Synchronisation) -> String {
+pub fn reference(reference: &ReferenceOutcome) -> String {
+    let named = |wanted: SourceStanding| {
+        let names = reference.sources.iter().filter(|source| source.standing == wanted);
+        names.map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let count = |wanted| reference.sources.iter().filter(|source| source.standing == wanted).count();
+    let asked = reference.sources.len();
+    match reference.standing {
+        _ if asked <= 1 && reference.sources.iter().all(is_system) => system(&reference.system),
+        Standing::Agreed => format!(
+            "{}, {} ± {}",
+            named(SourceStanding::Truechimer),
+            match (count(SourceStanding::Truechimer), count(SourceStanding::Falseticker)) {
+                (1, 0) => "which claims to be right to".to_owned(),
+                (all, 0) => format!("all {all} agree to"),
+                (most, few) => format!("{most} of {} agree to", most + few),
+            },
+            length(reference.max_error.unwrap_or_default())
+        ),
+        Standing::Disagreement => {
+            format!("none; these contradict each other: {}", named(SourceStanding::Undecided))
+        }
+        Standing::OnlyUnvouched => system(&reference.system),
+        Standing::Unreachable => "none; no time server could be used".to_owned(),
+    }
+}
+
+fn is_system(source: &SourceOutcome) -> bool {
+    source.name == "system"
+}
+
+/// What a reader should know of the references beside that, as sentences without a full stop.
+#[must_use]
+pub fn reference_notes(reference: &ReferenceOutcome, limits: &Limits) -> Vec<String> {
+    let mut notes = Vec::new();
+    for source in &reference.sources {
+        let from = source.offset.as_ref().map(offset).unwrap_or_default();
+        match (source.standing, &source.message) {
+            (SourceStanding::Falseticker, _) => {
+                notes.push(format!("{} is wrong by the others (a falseticker): {from}", source.name));
+            }
+            (SourceStanding::Undecided, _) => {
+                notes.push(format!("{} from this machine's clock: {from}", source.name));
+            }
+            (SourceStanding::Silent | SourceStanding::Unusable, Some(why)) => {
+                notes.push(format!("{} was not used: {why}", source.name));
+            }
+            (SourceStanding::NotVouchedFor, _) if reference.sources.len() > 1 => notes.push(format!(
+                "this machine's clock has no vote: {}",
+                match reference.system {
+                    Synchronisation::Unknown => "its kernel cannot be asked whether it is synchronised",
+                    _ => "it is not synchronised, by its kernel",
+                }
+            )),
+            _ => {}
+        }
+        match source.facts.as_ref().map(|facts| facts.leap) {
+            Some(Leap::InsertSecond) => {
+                notes.push(format!("{} announces a leap second at the end of the month", source.name));
+            }
+            Some(Leap::DeleteSecond) => {
+                notes.push(format!("{} announces that the month ends a second early", source.name));
+            }
+            Some(Leap::None) | None => {}
+        }
+    }
+    notes.extend(smear_note(reference));
+    let is_beyond = |local: &Interval<Offset>| judge(local, limits) == Verdict::Desynchronised;
+    let is_listed = reference.sources.iter().any(is_system);
+    if let Some(local) = reference.local_offset.filter(is_beyond)
+        && !is_listed
+    {
+        notes.push(format!(
+            "this machine's own clock is wrong: {} from the reference; no verdict rests on it",
+            offset(&local)
+        ));
+    }
+    notes
+}
+
+/// Who smears a leap second and who does not are up to a second apart around it.
+fn smear_note(reference: &ReferenceOutcome) -> Option<String> {
+    let has_facts = |smears: bool| {
+        let like_that =
+            move |source: &&SourceOutcome| source.facts.is_some_and(|facts| facts.smears == smears);
+        reference.sources.iter().find(like_that).map(|source| source.name.as_str())
+    };
+    let (smearing, other) = (has_facts(true)?, has_facts(false)?);
+    Some(format!(
+        "{smearing} smears leap seconds and {other} is not known to: around one they differ by up to a second"
+    ))
+}
+
+/// What this machine's clock is worth as the reference.
+fn system(synchronisation: &Synchronisation) -> String {
     match synchronisation {
         Synchronisation::Synchronized { max_error } => {
             format!("this machine's clock, synchronised to ± {} by its kernel", length(*max_error))
@@ -259,6 +411,15 @@ pub fn next_step(target: &TargetOutcome) -> Option<String> {
         Reason::Desynchronised => {
             "on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronisation running, \
              and can it reach its servers?"
+        }
+        Reason::BackendsMissing => {
+            "look at the balancer's list of targets: which are not healthy? If it is right, mend --expect-backends"
+        }
+        Reason::ReferencesDisagree => {
+            "find out which time server is wrong, or give three or more references: then the majority decides"
+        }
+        Reason::CheckerFault if has(|note| matches!(note, Note::NoReference | Note::TooFewReferences)) => {
+            "see whether this machine reaches its time servers (UDP port 123), or give it others with --reference"
         }
         Reason::CheckerFault => {
             "mend this machine's clock first (`chronyc tracking`, `timedatectl`), or check from another one"

@@ -1,24 +1,27 @@
 //! The sampling of one address: performs its plan, request by request, and judges what came.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, Conclusion, Connection, Drift, Evidence, JudgedBackend, Plan, Rules, Sample, Shown, Verdict,
+    Action, Conclusion, Drift, Evidence, JudgedBackend, Plan, Rules, Sample, Shown, Verdict,
     resembles_time_zone,
 };
-use http::Method;
 use http::header::{AGE, DATE, LOCATION};
 
-use crate::outcome::{BackendOutcome, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome};
-use crate::probe::culprit::likelier_culprit;
+use crate::outcome::{BackendOutcome, Discarded, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome};
+use crate::parallel::in_parallel;
+use crate::probe::certificate::Certificate;
 use crate::probe::failure::{Failure, Kind, Phase};
-use crate::probe::http::{Answer, HttpConnection, Reading, connect};
+use crate::probe::http::{Answer, HttpConnection};
 use crate::probe::server_time::{self, Field, ServerTime, StatedClock, printable};
+use crate::scheduling::is_heavy;
 use crate::target::Target;
 
-use super::{MISS_PROBABILITY, MOST_REDIRECTS, Round, status_of_backends, status_of_failure};
+use super::burst::{self, Burst};
+use super::{MOST_REDIRECTS, Round, status_of_backends, status_of_failure};
 
 /// Samples one address, and judges it.
 pub(super) async fn sample(
@@ -27,12 +30,14 @@ pub(super) async fn sample(
     address: SocketAddr,
     resolve_took: Option<Duration>,
 ) -> TargetOutcome {
+    let settings = &round.settings;
     let rules = Rules {
-        limits: round.settings.limits,
+        limits: settings.limits,
         drift: Drift::DISCIPLINED,
-        requests_per_connection: round.settings.requests_per_connection,
-        miss_probability: MISS_PROBABILITY,
-        max_requests: 32 + 48 * round.settings.requests_per_connection,
+        requests_per_connection: settings.requests_per_connection,
+        miss_probability: settings.miss_probability,
+        expected_backends: settings.expected_backends.unwrap_or_default(),
+        max_requests: 64 + 200 * settings.requests_per_connection,
         last_start: round.last_start,
     };
     let mut sampling = Sampling {
@@ -40,16 +45,21 @@ pub(super) async fn sample(
         target,
         address,
         plan: Plan::new(rules, round.reference),
-        connection: None,
+        kept: BTreeMap::new(),
         connections: 0,
         requests: 0,
         lost: 0,
+        discarded: Discarded::default(),
         phases: Phases { resolve: resolve_took, ..Phases::default() },
+        certificate: None,
         clocks: Vec::new(),
     };
     let ended = sampling.perform().await;
     sampling.judge(ended)
 }
+
+/// Answers that a busy machine delayed are replaced by others, but not for ever.
+const MOST_DISCARDED: u32 = 8;
 
 /// Why sampling ended before the plan was through.
 enum Interruption {
@@ -63,89 +73,98 @@ struct Sampling<'a> {
     target: &'a Target,
     address: SocketAddr,
     plan: Plan,
-    connection: Option<HttpConnection>,
+    /// Connections that are open, by their number.
+    kept: BTreeMap<u32, HttpConnection>,
     connections: u32,
     requests: u32,
     lost: u32,
+    discarded: Discarded,
     phases: Phases,
+    certificate: Option<Certificate>,
     /// What each sample's server said of its own clock.
     clocks: Vec<Option<StatedClock>>,
 }
 
 impl Sampling<'_> {
     async fn perform(&mut self) -> Result<(), Interruption> {
-        let clock = self.round.clock;
-        let reading = match self.round.settings.source.field {
-            Field::Header(_) => Reading::HeadOnly,
-            _ => Reading::Whole,
-        };
         loop {
-            let Action::Ask { over, at } = self.plan.next(clock.now()) else {
-                return Ok(());
-            };
-            let kept = match over {
-                Connection::Kept => self.connection.take(),
-                Connection::Fresh => None,
-            };
-            let was_kept = kept.is_some();
-            let mut connection = match kept {
-                Some(connection) => connection,
-                None => self.open().await?,
-            };
-            // Opening comes first: the request is what has to be on time.
-            if at > clock.now() {
-                tokio::time::sleep_until(clock.deadline(at)).await;
-            }
-            self.requests += 1;
-            let answer = match connection.ask(Method::GET, self.target, reading, self.round.deadline).await {
-                Ok(answer) => answer,
-                Err(lost) if was_kept && lost.closed_before_answer => {
-                    self.lost += 1;
-                    self.plan.kept_connection_was_lost();
-                    continue;
+            let bursts = match self.plan.next(self.round.clock.now()) {
+                Action::Stop(_) => return Ok(()),
+                Action::Open { connections, requests, at } => {
+                    let first = self.connections;
+                    self.connections += connections;
+                    let bursts = (first..self.connections).map(|id| {
+                        let (round, target) = (self.round.clone(), self.target.clone());
+                        burst::over_a_fresh_one(round, target, self.address, id, requests, at)
+                    });
+                    in_parallel(bursts).await
                 }
-                Err(no_answer) => return Err(Interruption::Failed(no_answer.failure)),
+                Action::Ask { connection: id, at } => {
+                    let Some(kept) = self.kept.remove(&id) else {
+                        // It was let go of, because another one leads to the same backend.
+                        self.plan.kept_connection_was_lost(id);
+                        continue;
+                    };
+                    vec![burst::over(self.round, self.target, kept, id, 1, at, true).await]
+                }
             };
-            if self.phases.wait.is_none() {
-                self.phases.wait = Some(answer.first_byte.since(answer.sent));
-                self.phases.transfer = Some(answer.received.since(answer.first_byte));
-            }
-            let time = self.read(&answer)?;
-            let sample = Sample {
-                sent: answer.sent,
-                received: answer.received,
-                reading: time.reading,
-                instance: time.instance,
-                connection: self.connections - 1,
-            };
-            self.clocks.push(time.clock);
-            self.plan.record(sample, answer.stays_open);
-            self.connection = answer.stays_open.then_some(connection);
+            self.take(bursts)?;
+            self.kept.retain(|&id, _| self.plan.may_ask_over(id));
         }
     }
 
-    async fn open(&mut self) -> Result<HttpConnection, Interruption> {
-        let Round { settings, clock, deadline, .. } = self.round;
-        let opened = connect(self.target, self.address, &settings.tls, *clock, *deadline).await;
-        self.connections += 1;
-        match opened {
-            Ok(connection) => {
-                if self.phases.connect.is_none() {
-                    self.phases.connect = Some(connection.connect);
-                    self.phases.tls = connection.tls;
-                }
-                Ok(connection)
+    /// Takes note of all that came side by side, in the order in which it came.
+    fn take(&mut self, bursts: Vec<Burst>) -> Result<(), Interruption> {
+        let mut failed = None;
+        let mut answers = Vec::new();
+        for burst in bursts {
+            self.requests += burst.requests;
+            if let Some(opened) = burst.opened
+                && self.phases.connect.is_none()
+            {
+                (self.phases.connect, self.phases.tls) = (Some(opened.connect), opened.tls);
+                self.certificate = opened.certificate;
             }
-            Err(refused) => {
-                let mut failure = refused.failure;
-                if let Some(breach) = refused.breach {
-                    let culprit =
-                        likelier_culprit(self.target, self.address, breach, *clock, *deadline).await;
-                    failure.message = format!("{}; {culprit}", failure.message);
-                }
-                Err(Interruption::Failed(failure))
+            if burst.was_lost {
+                self.lost += 1;
+                self.plan.kept_connection_was_lost(burst.id);
+            }
+            failed = failed.or(burst.failure);
+            answers.extend(burst.answers.into_iter().map(|answer| (burst.id, answer)));
+            if let Some(connection) = burst.connection {
+                self.kept.insert(burst.id, connection);
             }
         }
+        answers.sort_by_key(|(_, answer)| answer.received);
+        for (id, answer) in &answers {
+            if let Err(interruption) = self.take_answer(*id, answer) {
+                return Err(failed.map_or(interruption, Interruption::Failed));
+            }
+        }
+        failed.map_or(Ok(()), |failure| Err(Interruption::Failed(failure)))
+    }
+
+    fn take_answer(&mut self, connection: u32, answer: &Answer) -> Result<(), Interruption> {
+        if self.phases.wait.is_none() {
+            self.phases.wait = Some(answer.first_byte.since(answer.sent));
+            self.phases.transfer = Some(answer.received.since(answer.first_byte));
+        }
+        let time = self.read(answer)?;
+        let sample = Sample {
+            sent: answer.sent,
+            received: answer.received,
+            reading: time.reading,
+            instance: time.instance,
+            connection,
+        };
+        if is_heavy(answer.kept_waiting, sample.round_trip()) && self.discarded.scheduling < MOST_DISCARDED {
+            self.discarded.scheduling += 1;
+            self.plan.answer_was_discarded(connection, answer.stays_open);
+            return Ok(());
+        }
+        self.clocks.push(time.clock);
+        self.plan.record(sample, answer.stays_open);
+        Ok(())
     }
 
     /// What an answer says, if it is one that says the time.
@@ -217,7 +236,10 @@ impl Sampling<'_> {
             notes.push(Note::KeptConnectionsLost { count: self.lost });
         }
         let answered = !conclusion.backends.is_empty();
-        if answered && failure.is_none() && stale.is_none() && conclusion.miss_probability > MISS_PROBABILITY
+        if answered
+            && failure.is_none()
+            && stale.is_none()
+            && conclusion.miss_probability > self.round.settings.miss_probability
         {
             notes.push(Note::BackendsMayBeMissing);
         }
@@ -229,6 +251,12 @@ impl Sampling<'_> {
         if self.clocks.iter().flatten().any(|clock| clock.status == "unsynchronized") {
             notes.push(Note::ServerSaysUnsynchronised);
         }
+        let now = self.round.reference.at(self.round.clock.now()).shows.earliest();
+        if let Some(certificate) = self.certificate
+            && certificate.ends_soon(now)
+        {
+            notes.push(Note::CertificateEndsSoon { left: certificate.left(now) });
+        }
         TargetOutcome {
             url: self.target.to_string(),
             address: Some(self.address),
@@ -236,8 +264,10 @@ impl Sampling<'_> {
             reason,
             failure,
             phases: self.phases,
+            certificate: self.certificate,
             connections: self.connections,
             requests: self.requests,
+            discarded: self.discarded,
             miss_probability: answered.then_some(conclusion.miss_probability),
             // An old answer says nothing about a clock.
             backends: match stale {

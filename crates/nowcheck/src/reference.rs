@@ -1,0 +1,309 @@
+//! What the clocks are compared with: this machine's clock, time servers, or what most of them agree on.
+//!
+//! Each of them makes a claim, an interval that holds the true time, on the monotonic clock. With time servers the
+//! wall clock of this machine is only one more claim, or none at all: it may be an hour wrong, or be stepped in the
+//! middle of a round, and nothing changes.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, Reference, Vote, vote};
+use url::Host;
+
+use crate::clock::{Clock, WallReading};
+use crate::outcome::{ReferenceOutcome, SourceFacts, SourceOutcome, SourceStanding, Standing};
+use crate::parallel::in_parallel;
+use crate::probe::resolve::resolve;
+use crate::probe::sntp::{self, NtpAnswer, NtpFailure};
+use crate::settings::Settings;
+
+/// UDP port of NTP.
+const NTP_PORT: u16 = 123;
+
+/// Packets that one server is sent in a round, at most: against loss, and for a shorter round trip.
+const MOST_PACKETS: usize = 3;
+
+/// Addresses of one name that are tried, at most. They are taken for ways to one server, which has one vote.
+const MOST_ADDRESSES: usize = 4;
+
+/// One reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// This machine's clock.
+    System,
+    /// A time server.
+    Ntp {
+        /// Its name or address.
+        host: Host<String>,
+        /// Its UDP port.
+        port: u16,
+    },
+}
+
+impl Source {
+    /// Reads `system` or `ntp:HOST[:PORT]`; an IPv6 address stands in brackets.
+    ///
+    /// # Errors
+    /// Says how it is written.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        if text == "system" {
+            return Ok(Self::System);
+        }
+        let Some(rest) = text.strip_prefix("ntp:").filter(|rest| !rest.is_empty()) else {
+            bail!("--reference {text}: write `system` or `ntp:HOST[:PORT]`, such as ntp:time.example");
+        };
+        let (host, port) = match rest.rsplit_once(':') {
+            // The colons inside of brackets are those of an address.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (rest, None),
+        };
+        let port = match port.map(str::parse) {
+            None => NTP_PORT,
+            Some(Ok(port @ 1..)) => port,
+            Some(_) => bail!("--reference {text}: the port is a number from 1 to 65535"),
+        };
+        match Host::parse(host) {
+            Ok(host) => Ok(Self::Ntp { host, port }),
+            Err(_) => bail!(
+                "--reference {text}: `{host}` is no host; write ntp:HOST[:PORT], an IPv6 address in brackets"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => write!(f, "system"),
+            Self::Ntp { host, port: NTP_PORT } => write!(f, "ntp:{host}"),
+            Self::Ntp { host, port } => write!(f, "ntp:{host}:{port}"),
+        }
+    }
+}
+
+/// The reference of a round.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Anchor {
+    /// What the clocks are compared with. When nobody knows better, this machine's clock as it stands, so that the
+    /// rest of the round has its evidence; [`ReferenceOutcome::standing`] says whether it may be judged by.
+    pub reference: Reference,
+    /// What is told of it.
+    pub outcome: ReferenceOutcome,
+    /// This machine's clock at the begin.
+    pub wall: WallReading,
+    /// Whether this machine's clock had a part in it: then a step of that clock matters.
+    pub rests_on_wall_clock: bool,
+}
+
+/// What came of one source.
+struct Heard {
+    name: String,
+    address: Option<SocketAddr>,
+    claim: Option<BoundedTime>,
+    facts: Option<SourceFacts>,
+    /// Why there is no claim.
+    standing: SourceStanding,
+    message: Option<String>,
+}
+
+/// Asks all references side by side, and finds out what most of them agree on. Whoever is silent until then is
+/// left out.
+pub async fn anchor(settings: &Arc<Settings>, clock: Clock, until: MonotonicInstant) -> Anchor {
+    let wall = clock.read_wall();
+    let asked = settings.references.iter().cloned().map(|source| {
+        let settings = Arc::clone(settings);
+        async move { hear(source, &settings, wall, clock, until).await }
+    });
+    let mut heard = in_parallel(asked).await;
+    let at = clock.now();
+    let voters: Vec<usize> = (0..heard.len()).filter(|&index| heard[index].claim.is_some()).collect();
+    let claims: Vec<BoundedTime> = heard.iter().filter_map(|one| one.claim).collect();
+    let lists_system = settings.references.contains(&Source::System);
+    let has_servers = settings.references.iter().any(|source| *source != Source::System);
+    let as_it_stands = Reference { bounds: wall.shown, drift: Drift::from_ppm(0) };
+    let (standing, reference) = match vote(&claims, at, Drift::DISCIPLINED) {
+        Vote::Agreed(agreement) => {
+            for &index in &agreement.truechimers {
+                heard[voters[index]].standing = SourceStanding::Truechimer;
+            }
+            for &index in &agreement.falsetickers {
+                heard[voters[index]].standing = SourceStanding::Falseticker;
+            }
+            (Standing::Agreed, Reference { bounds: agreement.bounds, drift: Drift::DISCIPLINED })
+        }
+        Vote::Disagreement { .. } => (Standing::Disagreement, as_it_stands),
+        // Nobody vouches for this machine's clock, but there is nothing else.
+        Vote::Nobody if lists_system => (Standing::OnlyUnvouched, as_it_stands),
+        Vote::Nobody => (Standing::Unreachable, as_it_stands),
+    };
+    let is_agreed = standing == Standing::Agreed;
+    let sources = heard.into_iter().map(|one| SourceOutcome {
+        name: one.name,
+        address: one.address,
+        standing: one.standing,
+        offset: one.claim.map(|claim| claim.offset_from(&reference)),
+        facts: one.facts,
+        message: one.message,
+    });
+    Anchor {
+        rests_on_wall_clock: lists_system || !is_agreed,
+        outcome: ReferenceOutcome {
+            standing,
+            system: wall.synchronisation,
+            max_error: is_agreed.then(|| reference.bounds.shows.width() / 2),
+            local_offset: (has_servers && is_agreed).then(|| wall.shown.offset_from(&reference)),
+            sources: sources.collect(),
+        },
+        reference,
+        wall,
+    }
+}
+
+/// What one source says.
+async fn hear(
+    source: Source,
+    settings: &Settings,
+    wall: WallReading,
+    clock: Clock,
+    until: MonotonicInstant,
+) -> Heard {
+    let mut heard = Heard {
+        name: source.to_string(),
+        address: None,
+        claim: None,
+        facts: None,
+        standing: SourceStanding::Undecided,
+        message: None,
+    };
+    let Source::Ntp { host, port } = source else {
+        heard.claim = wall.claim();
+        // Whom nobody vouches for has no vote.
+        if heard.claim.is_none() {
+            heard.standing = SourceStanding::NotVouchedFor;
+        }
+        return heard;
+    };
+    let addresses = match settings.overrides.of(&host) {
+        Some(given) => Ok(given),
+        None => resolve(&host, &clock, until).await,
+    };
+    let addresses = match addresses {
+        Ok(addresses) => addresses.all.into_iter().map(|ip| SocketAddr::new(ip, port)),
+        Err(failure) => {
+            (heard.standing, heard.message) = (SourceStanding::Unusable, Some(failure.message));
+            return heard;
+        }
+    };
+    heard.ask(&addresses.collect::<Vec<_>>(), settings.limits.max_offset, clock, until).await;
+    if let Some(facts) = &mut heard.facts {
+        facts.smears |= sntp::known_to_smear(&host.to_string());
+    }
+    heard
+}
+
+impl Heard {
+    /// Asks a server at the first of its addresses that answers, a few times if that makes its claim narrow enough.
+    async fn ask(&mut self, all: &[SocketAddr], limit: Duration, clock: Clock, until: MonotonicInstant) {
+        let mut addresses = all.iter().copied().take(MOST_ADDRESSES).cycle();
+        let Some(mut address) = addresses.next() else { return };
+        let tries = MOST_PACKETS.max(all.len().min(MOST_ADDRESSES));
+        let patience = until.since(clock.now()) / u32::try_from(tries).unwrap_or(u32::MAX);
+        for _ in 0..tries {
+            let now = clock.now();
+            if now >= until {
+                break;
+            }
+            match sntp::ask(address, clock, (now + patience).min(until)).await {
+                Ok(answer) => {
+                    let claim = narrowed(self.claim, &answer);
+                    self.address = Some(address);
+                    self.facts = Some(facts(&answer));
+                    (self.claim, self.standing, self.message) =
+                        (Some(claim), SourceStanding::Undecided, None);
+                    if claim.shows.width() / 2 <= limit / 8 {
+                        break;
+                    }
+                }
+                // That a further packet was lost takes nothing from the claim.
+                Err(_) if self.claim.is_some() => break,
+                Err(failure) => {
+                    self.address = Some(address);
+                    self.standing = match failure {
+                        NtpFailure::Silent => SourceStanding::Silent,
+                        _ => SourceStanding::Unusable,
+                    };
+                    self.message = Some(failure.to_string());
+                    // Whoever refuses must not be asked again (RFC 5905 section 7.4).
+                    if matches!(failure, NtpFailure::KissOfDeath { .. }) && all.len() == 1 {
+                        break;
+                    }
+                    address = addresses.next().unwrap_or(address);
+                }
+            }
+        }
+    }
+}
+
+/// A claim and a further answer of the same server: what they have in common. When they contradict each other its
+/// clock jumped, and what it says last stands.
+fn narrowed(known: Option<BoundedTime>, answer: &NtpAnswer) -> BoundedTime {
+    let carried = known.map(|known| known.carried_to(answer.bounds.at, Drift::DISCIPLINED));
+    let together = carried.and_then(|known| known.shows.intersection(&answer.bounds.shows));
+    BoundedTime { shows: together.unwrap_or(answer.bounds.shows), ..answer.bounds }
+}
+
+fn facts(answer: &NtpAnswer) -> SourceFacts {
+    SourceFacts {
+        stratum: answer.stratum,
+        leap: answer.leap,
+        root_delay: answer.root_delay,
+        root_dispersion: answer.root_dispersion,
+        round_trip: answer.received.since(answer.sent),
+        smears: answer.smears,
+    }
+}
+
+impl Anchor {
+    /// By how much this machine's clock was stepped since, if that matters.
+    #[must_use]
+    pub fn step_until(&self, later: &WallReading) -> Option<Offset> {
+        if self.rests_on_wall_clock { self.wall.step_until(later) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_read_with_and_without_a_port() {
+        for (text, shown) in [
+            ("system", "system"),
+            ("ntp:time.example", "ntp:time.example"),
+            ("ntp:time.example:123", "ntp:time.example"),
+            ("ntp:192.0.2.1:1123", "ntp:192.0.2.1:1123"),
+            ("ntp:[2001:db8::1]", "ntp:[2001:db8::1]"),
+            ("ntp:[2001:db8::1]:1123", "ntp:[2001:db8::1]:1123"),
+        ] {
+            assert_eq!(Source::parse(text).unwrap().to_string(), shown);
+        }
+        for text in [
+            "",
+            "ntp",
+            "ntp:",
+            "gps",
+            "ntp:a:b",
+            "ntp:a:0",
+            "ntp:a:70000",
+            "ntp:[::1",
+            "ntp:a b",
+            "ntp:2001:db8::1",
+        ] {
+            let error = Source::parse(text).unwrap_err().to_string();
+            assert!(error.contains("--reference"), "{text}: {error}");
+        }
+    }
+}

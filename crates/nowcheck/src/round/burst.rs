@@ -1,0 +1,120 @@
+//! One connection: opened, and asked a few times in a row. Several of them run side by side.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clock_offset::MonotonicInstant;
+use http::Method;
+
+use crate::probe::certificate::Certificate;
+use crate::probe::culprit::likelier_culprit;
+use crate::probe::failure::Failure;
+use crate::probe::http::{Answer, HttpConnection, Reading, connect};
+use crate::probe::server_time::Field;
+use crate::target::Target;
+
+use super::Round;
+
+/// What came over one connection.
+#[derive(Debug, Default)]
+pub(super) struct Burst {
+    /// Which connection, counted from 0 in the order of their opening.
+    pub(super) id: u32,
+    /// How it opened, when it was opened for this.
+    pub(super) opened: Option<Opened>,
+    /// The answers, in order.
+    pub(super) answers: Vec<Answer>,
+    /// Requests that were begun.
+    pub(super) requests: u32,
+    /// The server had closed the connection, as it may, before one of them but the first.
+    pub(super) was_lost: bool,
+    /// What ended it.
+    pub(super) failure: Option<Failure>,
+    /// The connection, while the server keeps it open.
+    pub(super) connection: Option<HttpConnection>,
+}
+
+/// How a connection opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opened {
+    /// How long TCP took.
+    pub(super) connect: Duration,
+    /// How long TLS took.
+    pub(super) tls: Option<Duration>,
+    /// What the server proved its name with.
+    pub(super) certificate: Option<Certificate>,
+}
+
+/// Opens a connection and asks over it.
+pub(super) async fn over_a_fresh_one(
+    round: Round,
+    target: Target,
+    address: SocketAddr,
+    id: u32,
+    requests: u32,
+    at: MonotonicInstant,
+) -> Burst {
+    let Round { settings, clock, deadline, judge, .. } = &round;
+    match connect(&target, address, &settings.tls, *clock, *deadline).await {
+        Ok(connection) => {
+            let HttpConnection { connect, tls, certificate, .. } = connection;
+            let opened = Some(Opened { connect, tls, certificate });
+            Burst { opened, ..over(&round, &target, connection, id, requests, at, false).await }
+        }
+        Err(refused) => {
+            let mut failure = refused.failure;
+            if let Some(breach) = refused.breach {
+                let culprit = likelier_culprit(&target, address, breach, *judge, *clock, *deadline).await;
+                failure.message = format!("{}; {culprit}", failure.message);
+            }
+            Burst { id, failure: Some(failure), ..Burst::default() }
+        }
+    }
+}
+
+/// Asks over a connection that is open. Whether it `was_kept` decides what it means that the server closed it before
+/// the first answer: of a kept one that is its right (RFC 9112 section 9.5), of a fresh one it is a failure.
+pub(super) async fn over(
+    round: &Round,
+    target: &Target,
+    mut connection: HttpConnection,
+    id: u32,
+    requests: u32,
+    at: MonotonicInstant,
+    was_kept: bool,
+) -> Burst {
+    let mut burst = Burst { id, ..Burst::default() };
+    let reading = match round.settings.source.field {
+        Field::Header(_) => Reading::HeadOnly,
+        _ => Reading::Whole,
+    };
+    // Opening came first: the request is what has to be on time.
+    if at > round.clock.now() {
+        tokio::time::sleep_until(round.clock.deadline(at)).await;
+    }
+    for nth in 0..requests {
+        if nth > 0 && round.clock.now() > round.last_start {
+            break;
+        }
+        burst.requests += 1;
+        match connection.ask(Method::GET, target, reading, round.deadline).await {
+            Ok(answer) => {
+                let stays_open = answer.stays_open;
+                burst.answers.push(answer);
+                if !stays_open {
+                    return burst;
+                }
+            }
+            Err(lost) if (was_kept || nth > 0) && lost.closed_before_answer => {
+                burst.was_lost = true;
+                return burst;
+            }
+            Err(no_answer) => {
+                burst.failure = Some(no_answer.failure);
+                return burst;
+            }
+        }
+    }
+    burst.connection = Some(connection);
+    burst
+}
