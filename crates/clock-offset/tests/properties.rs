@@ -3,152 +3,12 @@
 //! A random world is drawn, whole rounds are held in it by the plan itself, and what it concludes is compared
 //! with what only the world knows.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use clock_offset::{
-    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, Offset, Plan, Reading,
-    Reference, Rules, Sample, Shown, TimeOfDay, UnixInstant, Verdict,
-};
+use clock_offset::{Drift, Offset, Verdict};
 use proptest::prelude::*;
 
-const SECOND: i128 = 1_000_000_000;
-const DAY: i128 = 86_400 * SECOND;
-const NOON: i128 = 1_795_521_600 * SECOND;
+mod world;
 
-/// A server clock: at the origin of the round it is off by `offset`, and it runs fast by `rate_ppm`.
-#[derive(Debug, Clone, Copy)]
-struct ServerClock {
-    offset: i128,
-    rate_ppm: i128,
-}
-
-impl ServerClock {
-    /// True offset at a monotonic instant.
-    fn offset_at(self, nanos: i128) -> i128 {
-        self.offset + nanos * self.rate_ppm / 1_000_000
-    }
-}
-
-#[derive(Debug, Clone)]
-struct World {
-    clocks: Vec<ServerClock>,
-    named: bool,
-    /// Which clock answers the nth request, modulo its length.
-    turns: Vec<usize>,
-    /// Delay to the server and back of the nth request, in nanoseconds, modulo its length.
-    delays: Vec<(u64, u64)>,
-    step: i128,
-    /// The longest time that a reading is kept, and how long the nth one was, in parts of 255.
-    may_lag: u64,
-    lags: Vec<u8>,
-    date_is_said: bool,
-    keeps_open: bool,
-    phase: i128,
-    /// How far the reference's bounds lie below and above the truth.
-    reference_slack: (i128, i128),
-    /// By how much it runs fast, in ppm.
-    reference_rate_ppm: i32,
-    limit: u64,
-    requests_per_connection: u32,
-}
-
-impl World {
-    fn reference(&self) -> Reference {
-        let truth = NOON + self.phase;
-        let shows = Interval::between(
-            UnixInstant::from_nanos(truth - self.reference_slack.0),
-            UnixInstant::from_nanos(truth + self.reference_slack.1),
-        );
-        let bounds = BoundedTime { at: MonotonicInstant::ORIGIN, shows };
-        Reference { bounds, drift: Drift::from_ppm(self.reference_rate_ppm.unsigned_abs()) }
-    }
-
-    /// The offset of a clock from the reference, which does not run as fast as the monotonic clock either.
-    fn truth(&self, which: usize, at: MonotonicInstant) -> i128 {
-        let reference = ServerClock { offset: 0, rate_ppm: self.reference_rate_ppm.into() };
-        self.clocks[which].offset_at(at.as_nanos()) - reference.offset_at(at.as_nanos())
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { max_offset: Duration::from_nanos(self.limit), warn_offset: None }
-    }
-
-    /// The nth request, sent at an instant; also which clock gave the answer.
-    fn answer(&self, nth: usize, sent: MonotonicInstant, connection: u32) -> (Sample, usize) {
-        let (out, back) = self.delays[nth % self.delays.len()];
-        let which = self.turns[nth % self.turns.len()] % self.clocks.len();
-        let read_at = sent.as_nanos() + i128::from(out);
-        let lag = self.may_lag / 255 * u64::from(self.lags[nth % self.lags.len()]);
-        let taken_at = read_at - i128::from(lag);
-        let shown = NOON + self.phase + taken_at + self.clocks[which].offset_at(taken_at);
-        let earliest = shown.div_euclid(self.step) * self.step;
-        let shown = if self.date_is_said {
-            let (from, to) =
-                (UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + self.step));
-            Shown::Instant(Interval::between(from, to))
-        } else {
-            let of_day = earliest.rem_euclid(DAY);
-            let (from, to) = (TimeOfDay::from_nanos(of_day), TimeOfDay::from_nanos(of_day + self.step));
-            Shown::TimeOfDay(Interval::between(from, to))
-        };
-        let step = Duration::from_nanos(u64::try_from(self.step).expect("steps are positive"));
-        let sample = Sample {
-            sent,
-            received: sent + Duration::from_nanos(out) + Duration::from_nanos(back),
-            reading: Reading { shown, step, may_lag: Duration::from_nanos(self.may_lag) },
-            instance: self.named.then(|| Arc::from(format!("instance-{which}"))),
-            connection,
-        };
-        (sample, which)
-    }
-
-    /// Holds a round; returns the plan and, for each sample, the clock that gave it.
-    fn round(&self) -> (Plan, Vec<usize>) {
-        let rules = Rules {
-            limits: self.limits(),
-            drift: Drift::DISCIPLINED,
-            requests_per_connection: self.requests_per_connection,
-            miss_probability: 0.01,
-            expected_backends: 0,
-            max_requests: 64,
-            last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
-        };
-        let mut plan = Plan::new(rules, self.reference());
-        let mut now = MonotonicInstant::ORIGIN;
-        let (mut opened, mut givers) = (0, Vec::new());
-        loop {
-            let (connections, requests, at) = match plan.next(now) {
-                Action::Stop(_) => return (plan, givers),
-                Action::Open { connections, requests, at } => {
-                    opened += connections;
-                    (opened - connections..opened, requests, at)
-                }
-                Action::Ask { connection, at } => (connection..connection + 1, 1, at),
-            };
-            assert!(at >= now && at <= rules.last_start && givers.len() < 64);
-            let mut answers = Vec::new();
-            for connection in connections {
-                let mut sent = at;
-                for _ in 0..if self.keeps_open { requests } else { 1 } {
-                    let answer = self.answer(givers.len() + answers.len(), sent, connection);
-                    sent = answer.0.received;
-                    answers.push(answer);
-                    // The performer begins no request later than that either.
-                    if sent > rules.last_start {
-                        break;
-                    }
-                }
-            }
-            answers.sort_by_key(|(sample, _)| sample.received);
-            for (sample, giver) in answers {
-                now = sample.received;
-                givers.push(giver);
-                plan.record(sample, self.keeps_open);
-            }
-        }
-    }
-}
+use world::{DAY, Random, SECOND, ServerClock, Turns, World, is_within, to_the_nearest_day};
 
 /// Delays from none to half a minute, most of them short, in each direction on its own.
 fn delay() -> impl Strategy<Value = u64> {
@@ -179,6 +39,8 @@ prop_compose! {
         clocks in prop::collection::vec((offset(limit), -500..=500_i128), clocks.clone()),
         named in any::<bool>(),
         turns in prop::collection::vec(0..4_usize, 1..9),
+        is_per_request in any::<bool>(),
+        connecting in delay(),
         delays in prop::collection::vec((delay(), delay()), 1..9),
         step in step(),
         may_lag in prop_oneof![3 => Just(0), 1 => 0..2_000_000_000_u64],
@@ -192,21 +54,12 @@ prop_compose! {
     ) -> World {
         let clocks = clocks.into_iter().map(|(offset, rate_ppm)| ServerClock { offset, rate_ppm }).collect();
         World {
-            clocks, named, turns, delays, step, may_lag, lags, date_is_said, keeps_open, phase, reference_slack,
+            clocks, named, turns: if is_per_request { Turns::OfRequests(turns) } else { Turns::OfConnections(turns) },
+            connecting, max_requests: 64, delays, step, may_lag, lags, date_is_said, keeps_open, phase, reference_slack,
             reference_rate_ppm, limit,
             requests_per_connection,
         }
     }
-}
-
-/// A time of day says nothing about whole days: the truth on the day that was taken.
-fn to_the_nearest_day(truth: i128, judged: &JudgedBackend) -> i128 {
-    let days = (judged.offset.midpoint().as_nanos() - truth + DAY / 2).div_euclid(DAY);
-    truth + days * DAY
-}
-
-fn is_within(offset: i128, limit: u64) -> bool {
-    offset.abs() <= i128::from(limit)
 }
 
 proptest! {
@@ -294,37 +147,36 @@ proptest! {
 /// the chance of never meeting it, which is at most 1 %.
 #[test]
 fn nameless_clocks_of_whole_seconds_are_not_called_in_sync_when_one_of_them_is_not() {
-    // A linear congruential generator (Knuth's MMIX): the rounds are the same each time.
-    let mut state = 20_261_123_u64;
-    let mut random = |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
+    let mut random = Random::from(20_261_123);
     let (mut wrong, mut ok, rounds) = (0, 0, 3_000);
     for _ in 0..rounds {
-        let right = i128::from(random(2_000)) - 1_000;
-        let beyond = 1_010 + i128::from(random(900));
+        let right = i128::from(random.below(2_000)) - 1_000;
+        let beyond = 1_010 + i128::from(random.below(900));
         let clock = |millis: i128| ServerClock { offset: millis * 1_000_000, rate_ppm: 0 };
         let world = World {
-            clocks: vec![clock(right), clock(if random(2) == 0 { beyond } else { -beyond })],
+            clocks: vec![clock(right), clock(if random.below(2) == 0 { beyond } else { -beyond })],
             named: false,
-            turns: (0..64).map(|_| usize::try_from(random(2)).unwrap_or_default()).collect(),
-            delays: vec![(100_000 + random(200_000), 100_000)],
+            turns: Turns::OfRequests(
+                (0..64).map(|_| usize::try_from(random.below(2)).unwrap_or_default()).collect(),
+            ),
+            connecting: 0,
+            delays: vec![(100_000 + random.below(200_000), 100_000)],
             step: SECOND,
             may_lag: 0,
             lags: vec![0],
-            date_is_said: random(2) == 0,
+            date_is_said: random.below(2) == 0,
             keeps_open: false,
-            phase: i128::from(random(1_000)) * 1_000_000,
+            phase: i128::from(random.below(1_000)) * 1_000_000,
             reference_slack: (0, 0),
             reference_rate_ppm: 0,
             limit: 1_000_000_000,
             requests_per_connection: 1,
+            max_requests: 64,
         };
         let (plan, _) = world.round();
         let in_sync = plan.conclusion().backends.iter().all(|judged| judged.verdict == Verdict::InSync);
         wrong += usize::from(in_sync);
-        let same = World { clocks: vec![clock(right)], turns: vec![0], ..world };
+        let same = World { clocks: vec![clock(right)], turns: Turns::OfRequests(vec![0]), ..world };
         let (plan, _) = same.round();
         ok += usize::from(plan.conclusion().backends.iter().all(|judged| judged.verdict == Verdict::InSync));
     }
