@@ -1,10 +1,10 @@
 # Each target is one script or one cargo command, so that everything also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tools audit bench image deploy destroy deploy-local destroy-local fmt clean
+.PHONY: help run test tools audit bench compare-accuracy image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and check it until Ctrl-C
 	@scripts/run
@@ -20,6 +20,9 @@ audit: tools ## look for known vulnerabilities in the dependencies (needs the ne
 
 bench: ## measure nowd beside an epoll loop and nginx, and its footprint
 	@scripts/bench
+
+compare-accuracy: ## ask nowcheck, htpdate, check_http and naive scripts about the same wrong clocks (ARGS=--quick, ARGS=--write)
+	@scripts/compare-accuracy $(ARGS)
 
 image: ## build the container image of nowd (needs a Docker engine, but no registry)
 	@scripts/image
