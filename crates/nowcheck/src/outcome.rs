@@ -7,7 +7,6 @@ use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use std::sync::Arc;
 
 use crate::clock::Synchronisation;
-use crate::probe::certificate::Certificate;
 use crate::probe::failure::Failure;
 use crate::probe::server_time::StatedClock;
 use crate::probe::sntp::Leap;
@@ -222,6 +221,15 @@ pub struct SourceFacts {
     pub smears: bool,
 }
 
+/// What a server proved its name with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CertificateOutcome {
+    /// The end of its validity.
+    pub expires_at: UnixInstant,
+    /// How far away that is by the reference; negative afterwards.
+    pub left: Offset,
+}
+
 /// Answers that were not used, because the measurement itself was disturbed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Discarded {
@@ -257,7 +265,7 @@ pub struct TargetOutcome {
     /// How long each phase of the first request took.
     pub phases: Phases,
     /// What the server proved its name with.
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<CertificateOutcome>,
     /// Connections that were opened.
     pub connections: u32,
     /// Requests that were begun.

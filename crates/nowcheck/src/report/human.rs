@@ -71,7 +71,7 @@ fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
         );
     }
     if target.failure.is_some() || !target.backends.is_empty() {
-        push(text, &format!("    {}", evidence(target, outcome)));
+        push(text, &format!("    {}", evidence(target)));
     }
     for note in &target.notes {
         // The reference has a line of its own.
@@ -103,7 +103,7 @@ fn backend_line(text: &mut String, target: &TargetOutcome, backend: &BackendOutc
 }
 
 /// How much was asked, and how long each phase of the first request took.
-fn evidence(target: &TargetOutcome, outcome: &Outcome) -> String {
+fn evidence(target: &TargetOutcome) -> String {
     let mut text =
         format!("{}, {}", counted(target.requests, "request"), counted(target.connections, "connection"));
     if let Some(missed) = target.miss_probability {
@@ -121,9 +121,12 @@ fn evidence(target: &TargetOutcome, outcome: &Outcome) -> String {
         }
     }
     if let Some(certificate) = target.certificate {
-        let left = certificate.left(outcome.checked_at);
         let day = figures::rfc3339(certificate.expires_at, 0);
-        let _ = write!(text, "; certificate valid until {day} ({})", figures::length(left.positive_part()));
+        let _ = write!(
+            text,
+            "; certificate valid until {day} ({})",
+            figures::length(certificate.left.positive_part())
+        );
     }
     let took: Vec<String> =
         target.phases.named().map(|(name, took)| format!("{name} {}", figures::length(took))).collect();

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use clock_offset::{Interval, Limits, Offset};
+use clock_offset::{Interval, Limits, Offset, Verdict};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::clock::Synchronisation;
 use crate::outcome::{
-    BackendOutcome, Outcome, ReferenceOutcome, SourceOutcome, SourceStanding, Standing, TargetOutcome,
+    BackendOutcome, CertificateOutcome, Outcome, Reason, ReferenceOutcome, SourceOutcome, SourceStanding,
+    Standing, Status, TargetOutcome,
 };
-use crate::probe::certificate::Certificate;
 use crate::probe::failure::{Failure, Kind};
 use crate::probe::server_time::printable;
 use crate::probe::sntp::Leap;
@@ -232,9 +232,9 @@ fn source(source: &SourceOutcome) -> serde_json::Result<SourceView<'_>> {
     })
 }
 
-fn certificate_view(certificate: Certificate, outcome: &Outcome) -> serde_json::Result<CertificateView> {
+fn certificate_view(certificate: CertificateOutcome) -> serde_json::Result<CertificateView> {
     const NANOS_PER_MILLIONTH_OF_A_DAY: i128 = 86_400_000;
-    let left = certificate.left(outcome.checked_at).as_nanos().div_euclid(NANOS_PER_MILLIONTH_OF_A_DAY);
+    let left = certificate.left.as_nanos().div_euclid(NANOS_PER_MILLIONTH_OF_A_DAY);
     let sign = if left < 0 { "-" } else { "" };
     let (whole, rest) = (left.unsigned_abs() / 1_000_000, left.unsigned_abs() % 1_000_000);
     Ok(CertificateView {
@@ -259,10 +259,7 @@ fn view<'a>(target: &'a TargetOutcome, outcome: &Outcome) -> serde_json::Result<
             wait: phases.wait.map(number).transpose()?,
             transfer: phases.transfer.map(number).transpose()?,
         },
-        certificate: target
-            .certificate
-            .map(|certificate| certificate_view(certificate, outcome))
-            .transpose()?,
+        certificate: target.certificate.map(certificate_view).transpose()?,
         connections: target.connections,
         requests: target.requests,
         discarded: DiscardedView {
@@ -271,7 +268,11 @@ fn view<'a>(target: &'a TargetOutcome, outcome: &Outcome) -> serde_json::Result<
             scheduling: target.discarded.scheduling,
         },
         miss_probability: target.miss_probability,
-        backends: target.backends.iter().map(backend).collect::<Result<_, _>>()?,
+        backends: target
+            .backends
+            .iter()
+            .map(|of_target| backend(of_target, target.reason))
+            .collect::<Result<_, _>>()?,
         notes: target.notes.iter().map(words::note).collect(),
     })
 }
@@ -296,8 +297,14 @@ fn failure(failure: &Failure) -> serde_json::Result<FailureView<'_>> {
     })
 }
 
-fn backend(backend: &BackendOutcome) -> serde_json::Result<BackendView<'_>> {
-    let (status, reason) = status_of_verdict(backend.verdict);
+fn backend(backend: &BackendOutcome, of_target: Reason) -> serde_json::Result<BackendView<'_>> {
+    let (status, reason) = match (backend.verdict, of_target) {
+        // It was not the interval that left it open.
+        (Verdict::Undetermined, Reason::CheckerFault | Reason::ReferencesDisagree) => {
+            (Status::Unknown, of_target)
+        }
+        (verdict, _) => status_of_verdict(verdict),
+    };
     Ok(BackendView {
         instance: backend.instance.as_deref(),
         status: status.name(),

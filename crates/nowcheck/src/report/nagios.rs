@@ -31,7 +31,7 @@ fn performance_data(outcome: &Outcome) -> String {
             let _ = write!(data, " {}={took}s;;;0;", label(name, &suffix));
         }
         if let Some(certificate) = target.certificate {
-            let days = certificate.left(outcome.checked_at).as_nanos().div_euclid(86_400_000_000_000);
+            let days = certificate.left.as_nanos().div_euclid(86_400_000_000_000);
             let _ = write!(data, " {}={days};;;;", label("certificate_days", &suffix));
         }
     }

@@ -8,10 +8,9 @@ use expect_test::expect;
 use super::*;
 use crate::clock::Synchronisation;
 use crate::outcome::{
-    BackendOutcome, Discarded, Note, Phases, Reason, ReferenceOutcome, SourceFacts, SourceOutcome,
-    SourceStanding, Spread, Stale, Standing, Status, TargetOutcome,
+    BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, ReferenceOutcome, SourceFacts,
+    SourceOutcome, SourceStanding, Spread, Stale, Standing, Status, TargetOutcome,
 };
-use crate::probe::certificate::Certificate;
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::server_time::StatedClock;
 use crate::probe::sntp::Leap;
@@ -132,9 +131,10 @@ fn by_time_servers() -> Outcome {
             },
         ],
     };
+    let ten_days = Offset::from_nanos(864_000_000_000_000);
     let target = &mut outcome.targets[0];
     target.certificate =
-        Some(Certificate { expires_at: outcome.checked_at + Offset::from_nanos(864_000_000_000_000) });
+        Some(CertificateOutcome { expires_at: outcome.checked_at + ten_days, left: ten_days });
     target.discarded = Discarded { suspended: 2, clock_step: 0, scheduling: 1 };
     outcome
 }

@@ -11,7 +11,9 @@ use clock_offset::{
 };
 use http::header::{AGE, DATE, LOCATION};
 
-use crate::outcome::{BackendOutcome, Discarded, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome};
+use crate::outcome::{
+    BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome,
+};
 use crate::parallel::in_parallel;
 use crate::probe::certificate::Certificate;
 use crate::probe::failure::{Failure, Kind, Phase};
@@ -257,6 +259,9 @@ impl Sampling<'_> {
         {
             notes.push(Note::CertificateEndsSoon { left: certificate.left(now) });
         }
+        let certificate = self
+            .certificate
+            .map(|Certificate { expires_at }| CertificateOutcome { expires_at, left: expires_at - now });
         TargetOutcome {
             url: self.target.to_string(),
             address: Some(self.address),
@@ -264,7 +269,7 @@ impl Sampling<'_> {
             reason,
             failure,
             phases: self.phases,
-            certificate: self.certificate,
+            certificate,
             connections: self.connections,
             requests: self.requests,
             discarded: self.discarded,
