@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes docs/costs.md: what the deployment costs a month. How many there are of what is counted in the templates.
 
-docs/costs.py            # rewrites docs/costs.md; a test fails when it is not what this writes
-docs/costs.py FILE       # writes it there
+.venv/bin/python docs/costs.py            # rewrites docs/costs.md; a test fails when it is not what this writes
+.venv/bin/python docs/costs.py FILE       # writes it there
 """
 
 import argparse

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Draws docs/deployment.svg from the templates: what there is, where it is, and who talks to whom.
 
-docs/diagram.py          # redraws docs/deployment.svg; a test fails when it is not what this draws
-docs/diagram.py FILE     # draws it there
+.venv/bin/python docs/diagram.py          # redraws docs/deployment.svg; a test fails when it is not what this draws
+.venv/bin/python docs/diagram.py FILE     # draws it there
 """
 
 import argparse

@@ -166,7 +166,7 @@ def test_a_host_is_given_up_only_after_it_has_given_up_itself():
     most = int(re.search(r"--max-time (\d+)", USER_DATA)[1])
     assert len(loops) == len(pauses) == 2, "one waits for the agent, one for the capacity provider"
     group = CLUSTER.resources["Hosts"]
-    [hook] = group["Properties"]["LifecycleHookSpecificationList"]
+    hook = CLUSTER.only("AWS::AutoScaling::LifecycleHook")
     assert sum(times * (pause + most) for times, pause in zip(loops, pauses, strict=True)) < hook["HeartbeatTimeout"]
     assert f"--lifecycle-hook-name {hook['LifecycleHookName']}" in USER_DATA
     assert f"--auto-scaling-group-name {group['Properties']['AutoScalingGroupName']}" in USER_DATA
@@ -178,6 +178,27 @@ def test_one_more_host_is_launched_while_one_is_replaced():
     preferences = CLUSTER.resources["Hosts"]["UpdatePolicy"]["AutoScalingInstanceRefresh"]["Preferences"]
     hosts = CLUSTER.parameters["DesiredHosts"]
     assert hosts * preferences["MaxHealthyPercentage"] / 100 >= hosts + 1
+
+
+# The first deployment.
+
+
+def window(name: str) -> int:
+    """How many seconds back an alarm looks."""
+    alarm = SERVICE.of_type("AWS::CloudWatch::Alarm")[name]
+    return alarm["Period"] * alarm["EvaluationPeriods"]
+
+
+def test_the_first_deployment_is_over_before_an_alarm_misses_the_other_tasks():
+    # ECS works out for how long it watches a deployment that has come to rest from the alarms that it watches, and does
+    # not say how: supposed is twice as long as the slowest looks back.
+    names = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["Alarms"]["AlarmNames"]
+    watched = 2 * max(window(re.sub(r"\W", "", name)) for name in names)
+    started = 2 * 60  # twice: the first task, and the others when MinTasks are asked for
+    assert watched + 2 * started < window("TooFewHealthyAlarm")
+    # And what is alarmed by silence looks no further back than the first task has been there.
+    for name in ("NoneHealthyAlarm", "ClockUnsynchronizedAlarm"):
+        assert window(name) <= max(window(re.sub(r"\W", "", n)) for n in names)
 
 
 # Metrics.

@@ -214,15 +214,18 @@ def test_hosts_are_replaced_only_once_another_is_ready():
     for policy in (preferences, group["Properties"]["InstanceMaintenancePolicy"]):
         assert policy["MinHealthyPercentage"] == 100
         assert policy["MaxHealthyPercentage"] > 100
-    [hook] = group["Properties"]["LifecycleHookSpecificationList"]
+    hook = CLUSTER.only("AWS::AutoScaling::LifecycleHook")
+    assert hook["AutoScalingGroupName"] == "${Hosts}"
     assert hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_LAUNCHING"
     assert hook["DefaultResult"] == "ABANDON"
     assert "MixedInstancesPolicy" not in group["Properties"]
 
 
 def test_no_host_registers_before_the_capacity_provider_is_there():
-    """The group must not be waited for before the provider is made, and the agent starts after this script."""
+    """CloudFormation waits until the first hosts are in service before it makes the provider, and they, in this script,
+    wait for the provider before the agent starts: so neither signal nor hook may keep the first ones out of service."""
     assert "CreationPolicy" not in CLUSTER.resources["Hosts"]
+    assert "LifecycleHookSpecificationList" not in CLUSTER.resources["Hosts"]["Properties"]
     script = str(CLUSTER.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"])
     assert "describe-clusters" in script
     assert "ecs:DescribeClusters" in str(CLUSTER.only("AWS::IAM::Role"))
@@ -247,6 +250,18 @@ def test_the_agent_uses_the_role_of_the_task_for_its_log():
     assert "logs:" not in json.dumps(CLUSTER.only("AWS::IAM::Role"))
 
 
+def test_a_host_and_what_it_is_made_of_say_whose_they_are():
+    specifications = {s["ResourceType"]: s["Tags"] for s in launch()["TagSpecifications"]}
+    assert set(specifications) == {"instance", "volume", "network-interface"}
+    for tags in specifications.values():
+        assert {tag["Key"]: tag["Value"] for tag in tags} == {"Name": "nowd-host", "Environment": "nowd"}
+
+
+def test_tasks_have_the_tags_of_their_service():
+    service = SERVICE.only("AWS::ECS::Service")
+    assert (service["PropagateTags"], service["EnableECSManagedTags"]) == ("SERVICE", True)
+
+
 def test_user_data_does_not_wait_for_the_agent_which_waits_for_it():
     boot = re.sub(r"cat > \S+ <<'EOF'\n.*?\nEOF\n", "", launch()["UserData"], flags=re.DOTALL)
     assert "51678" not in boot
@@ -261,8 +276,14 @@ def test_a_deployment_that_fails_is_rolled_back_and_takes_no_task_first():
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (100, 200)
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert deployment["Alarms"]["Enable"] is deployment["Alarms"]["Rollback"] is True
-    for alarm in deployment["Alarms"]["AlarmNames"]:
-        assert SERVICE.resources[re.sub(r"\W", "", alarm)]["Type"] == "AWS::CloudWatch::Alarm"
+
+
+def test_no_deployment_is_rolled_back_for_what_it_does_itself():
+    """The first one runs one task, and each one starts and ends some: only what requests meet may tell against it."""
+    names = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["Alarms"]["AlarmNames"]
+    alarms = [SERVICE.of_type("AWS::CloudWatch::Alarm")[re.sub(r"\W", "", name)] for name in names]
+    assert {alarm["MetricName"] for alarm in alarms} == {"HTTPCode_Target_5XX_Count", "TargetResponseTime"}
+    assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
 
 
 def test_tasks_are_spread_over_zones_first_and_then_over_hosts():
@@ -301,6 +322,20 @@ def test_without_nat_there_is_an_endpoint_for_every_service_that_a_host_talks_to
     services = {action.split(":")[0] for action in actions}
     needed = {endpoint for service in services for endpoint in of_actions.get(service, {service})}
     assert there == needed
+
+
+@pytest.mark.parametrize("variant", ["per-zone", "single", "none"])
+def test_s3_of_this_region_is_for_reading_layers_and_packages(variant):
+    vpc = stack("vpc", NatGateways=variant)
+    [endpoint] = [e for e in vpc.of_type("AWS::EC2::VPCEndpoint").values() if e["VpcEndpointType"] == "Gateway"]
+    assert endpoint["ServiceName"].endswith(".s3")
+    assert endpoint["RouteTableIds"] == ["${PrivateRouteTable1}", "${PrivateRouteTable2}"], "all that hosts have"
+    [statement] = endpoint["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "s3:GetObject")
+    assert [resource.split(":::")[1] for resource in statement["Resource"]] == [
+        "prod-${AWS::Region}-starport-layer-bucket/*",
+        "al2023-repos-${AWS::Region}-de612dc2/*",
+    ]
 
 
 def test_a_zone_is_not_routed_through_another():
@@ -445,6 +480,20 @@ def test_silence_is_an_alarm_where_there_should_never_be_silence():
     alarms = SERVICE.of_type("AWS::CloudWatch::Alarm").values()
     silent = {alarm["MetricName"] for alarm in alarms if alarm["TreatMissingData"] == "breaching"}
     assert silent == {"HealthyHostCount", "ClockSynchronized"}
+
+
+def test_a_new_stack_raises_no_false_alarm():
+    """A new alarm looks back, to where there was nothing yet, or one task (how far: test_arithmetic.py)."""
+    alarms = {name: r for name, r in SERVICE.resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+    counting = {n for n, a in alarms.items() if a["Properties"]["Threshold"] == SERVICE.parameters["MinTasks"]}
+    assert counting == {"TooFewHealthyAlarm"}
+    silent = {n for n, a in alarms.items() if a["Properties"]["TreatMissingData"] == "breaching"}
+    for name, made_after in [*((name, "Service") for name in silent), ("TooFewHealthyAlarm", "ScalableTarget")]:
+        alarm = alarms[name]
+        assert alarm["DependsOn"] == made_after
+        # One good minute, and it does not go off.
+        assert alarm["Properties"]["DatapointsToAlarm"] == alarm["Properties"]["EvaluationPeriods"]
+    assert not silent & counting
 
 
 def test_alarms_can_be_published_to_the_encrypted_topic():

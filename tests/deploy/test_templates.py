@@ -209,7 +209,7 @@ def program(name):
 
 @pytest.mark.parametrize(("name", "file"), [("diagram", "deployment.svg"), ("costs", "costs.md")])
 def test_the_document_is_what_its_program_makes_of_the_templates(name, file):
-    assert (ROOT / "docs" / file).read_text() == program(name).document(), f"run docs/{name}.py"
+    assert (ROOT / "docs" / file).read_text() == program(name).document(), f"run .venv/bin/python docs/{name}.py"
 
 
 @pytest.mark.parametrize("name", ["diagram", "costs"])
