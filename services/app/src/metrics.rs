@@ -16,6 +16,8 @@ pub(crate) enum Route {
     Now,
     WellKnownTime,
     Page,
+    /// Its style sheet, script or icon.
+    Asset,
     OpenApi,
     Health,
     Readiness,
@@ -24,10 +26,11 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Now,
         Self::WellKnownTime,
         Self::Page,
+        Self::Asset,
         Self::OpenApi,
         Self::Health,
         Self::Readiness,
@@ -39,6 +42,7 @@ impl Route {
             Self::Now => "/now",
             Self::WellKnownTime => "/.well-known/time",
             Self::Page => "/",
+            Self::Asset => "/assets",
             Self::OpenApi => "/openapi.json",
             Self::Health => "/healthz",
             Self::Readiness => "/readyz",

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    DATE, HOST, HeaderName, HeaderValue,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName,
+    HeaderValue,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 use crate::clock::{self, Status, UnixTime};
 use crate::metrics::{Counters, Route};
 use crate::now::{self, Document};
-use crate::page;
+use crate::page::{self, Visit, Wanted};
 use crate::problem::Problem;
 use crate::query;
 use crate::state::State;
@@ -29,9 +29,7 @@ const OPENAPI: &[u8] = include_bytes!("../../../contract/openapi.json");
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const GET_HEAD: HeaderValue = HeaderValue::from_static("GET, HEAD");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(page::SECURITY_POLICY);
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const HTTPSTIME: HeaderName = HeaderName::from_static("x-httpstime");
@@ -90,10 +88,15 @@ impl Handler {
                 response.headers_mut().insert(HTTPSTIME, value(now::unix_time(time)));
                 response
             }
-            Asked::Page { host } => {
-                let mut response = second.answer(page::page(time.seconds, &host).into_bytes());
-                response.headers_mut().insert(CONTENT_TYPE, HTML);
-                response.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+            Asked::Page(visit) => {
+                let mut response =
+                    second.answer(visit.page(time.seconds, second.clock, &self.state.instance));
+                visit.describe(&mut response);
+                response
+            }
+            Asked::Asset(wanted) => {
+                let mut response = second.answer(wanted.body());
+                wanted.describe(&mut response);
                 response
             }
             Asked::OpenApi => {
@@ -170,10 +173,9 @@ fn value(text: String) -> HeaderValue {
 enum Asked {
     Now(Option<TimeZone>),
     WellKnownTime,
-    Page {
-        /// As the client calls this service.
-        host: String,
-    },
+    // In boxes, because most requests are for `/now`, which would carry their size around.
+    Page(Box<Visit>),
+    Asset(Box<Wanted>),
     OpenApi,
     Health,
     Readiness,
@@ -187,6 +189,7 @@ fn route(path: &str) -> Route {
         "/openapi.json" => Route::OpenApi,
         "/healthz" => Route::Health,
         "/readyz" => Route::Readiness,
+        other if page::has_asset(other) => Route::Asset,
         _ => Route::Other,
     }
 }
@@ -210,8 +213,14 @@ fn asked<B>(route: Route, request: &Request<B>) -> Result<Asked, Problem> {
         }),
         Route::WellKnownTime => Asked::WellKnownTime,
         Route::Page => {
-            Asked::Page { host: host.and_then(|host| host.to_str().ok()).unwrap_or_default().into() }
+            let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+            let zone = request.uri().query().map_or(Ok(None), zone);
+            Asked::Page(Box::new(Visit::new(request.headers(), host, zone)))
         }
+        Route::Asset => match Wanted::of(request.uri().path(), request.headers()) {
+            Some(wanted) => Asked::Asset(Box::new(wanted)),
+            None => return Err(Problem::NotFound { path: request.uri().path().into() }),
+        },
         Route::OpenApi => Asked::OpenApi,
         Route::Health => Asked::Health,
         Route::Readiness | Route::Other => Asked::Readiness,

@@ -170,7 +170,7 @@ fn well_known_time_has_the_time_in_a_header_and_no_body() {
 }
 
 #[test]
-fn the_page_shows_the_time_of_its_date_header_and_runs_nothing() {
+fn the_page_shows_the_time_of_its_date_header() {
     let service = Service::start();
     let answer = service.get("/");
     assert_eq!(answer.status(), 200);

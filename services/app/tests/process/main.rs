@@ -5,4 +5,5 @@ mod command_line;
 mod endings;
 mod harness;
 mod limits;
+mod page;
 mod refusals;

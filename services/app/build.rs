@@ -1,0 +1,134 @@
+//! Makes what the page is sent from: the assets under names that change with their content, and all of it compressed
+//! beforehand. So nothing is compressed while somebody waits, and no compressor is in the program.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use flate2::{Compress, Compression, FlushCompress, GzBuilder, Status};
+
+/// An asset: the stem and the ending of its name, its media type, and the files that it is put together from.
+const ASSETS: [(&str, &str, &str, &[&str]); 3] = [
+    ("page", "css", "text/css; charset=utf-8", &["page.css"]),
+    (
+        "page",
+        "js",
+        "text/javascript; charset=utf-8",
+        &["bounds.js", "figures.js", "zones.js", "asking.js", "page.js"],
+    ),
+    ("icon", "svg", "image/svg+xml", &["icon.svg"]),
+];
+
+/// A piece of the page that is shorter than this is not compressed: its code table would be as long as itself.
+const SHORTEST: usize = 80;
+
+fn main() {
+    println!("cargo::rerun-if-changed=src/page");
+    let source = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/page");
+    let made = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+
+    let mut page = bare(&read(&source.join("index.html")));
+    let mut code = String::from("const ASSETS: [Asset; 3] = [\n");
+    for (stem, ending, media_type, files) in ASSETS {
+        let text: String = files.iter().map(|file| bare(&read(&source.join(file)))).collect();
+        let tag = hash(text.as_bytes());
+        let path = format!("/assets/{stem}-{tag}.{ending}");
+        page = page.replace(&format!("@{stem}.{ending}@"), &path);
+        let file = made.join(format!("{stem}.{ending}"));
+        fs::write(&file, &text).expect("a file can be written to OUT_DIR");
+        fs::write(file.with_extension(format!("{ending}.gz")), gzip(text.as_bytes())).expect("and another");
+        fs::write(file.with_extension(format!("{ending}.br")), brotli(text.as_bytes())).expect("and another");
+        let included =
+            |more: &str| format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{stem}.{ending}{more}\"))");
+        writeln!(
+            code,
+            "Asset {{ stem: {stem:?}, ending: {ending:?}, tag: {tag:?}, media_type: {media_type:?}, plain: {}, gzip: {}, \
+             brotli: {} }},",
+            included(""),
+            included(".gz"),
+            included(".br"),
+        )
+        .expect("a string can be written to");
+    }
+    code.push_str("];\n");
+    write_pieces(&page, &mut code);
+    fs::write(made.join("page.rs"), code).expect("a file can be written to OUT_DIR");
+}
+
+/// Takes the page apart at its places, such as `@TIME@`: the text between them is compressed once and for all.
+fn write_pieces(page: &str, code: &mut String) {
+    code.push_str("const PAGE: &[Piece] = &[\n");
+    for (number, piece) in page.split('@').enumerate() {
+        // Every second one is the name of a place; a lone @ would shift them, and no such place would be found.
+        if number % 2 == 1 {
+            let mut name = String::new();
+            for word in piece.split('_') {
+                name.push_str(&word[..1]);
+                name.push_str(&word[1..].to_lowercase());
+            }
+            writeln!(code, "Piece::Value(Place::{name}),").expect("a string can be written to");
+        } else {
+            let packed = if piece.len() < SHORTEST { Vec::new() } else { deflate(piece.as_bytes()) };
+            writeln!(code, "Piece::Text {{ plain: {piece:?}, packed: &{packed:?} }},")
+                .expect("a string can be written to");
+        }
+    }
+    code.push_str("];\n");
+}
+
+/// The text without what is there for its readers: indentation, empty lines, and lines that are a comment.
+///
+/// It knows no language, so a comment stands on lines of its own, in JavaScript behind `//`, in CSS from a `/*` that
+/// begins a line to a `*/` that ends one; and a text that begins a line with either is not to be written.
+fn bare(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut in_comment = false;
+    for line in text.split_inclusive('\n').map(str::trim_start) {
+        in_comment |= line.starts_with("/*");
+        if in_comment {
+            in_comment = !line.trim_end().ends_with("*/");
+        } else if !line.is_empty() && !line.starts_with("//") {
+            kept.push_str(line);
+        }
+    }
+    kept
+}
+
+/// Twelve hexadecimal digits that change with the content (FNV-1a). Whoever could choose the content had better
+/// things to do than to find two of the same name.
+fn hash(bytes: &[u8]) -> String {
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{:012x}", hash >> 16)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    // No time in it: two builds are the same to the byte.
+    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+    encoder.write_all(bytes).expect("a vector can be written to");
+    encoder.finish().expect("a vector can be written to")
+}
+
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    let mut encoder = brotli::CompressorWriter::new(&mut packed, 4096, 11, 22);
+    encoder.write_all(bytes).expect("a vector can be written to");
+    drop(encoder);
+    packed
+}
+
+/// Blocks of DEFLATE that end on a whole byte and refer to nothing before them, so that they can stand anywhere.
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(bytes.len() + 64);
+    let status = Compress::new(Compression::best(), false)
+        .compress_vec(bytes, &mut packed, FlushCompress::Sync)
+        .expect("the compressor takes any bytes");
+    assert!(status == Status::Ok && packed.ends_with(&[0, 0, 0xff, 0xff]), "it was given room for all of it");
+    packed
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
