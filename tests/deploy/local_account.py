@@ -84,7 +84,7 @@ class Account:
         )  # fmt: skip
         return Run(ended.returncode, ended.stdout)
 
-    def ask(self, service: str, operation: str, **parameters):
+    def ask(self, service: str, operation: str, /, **parameters):
         """One operation of AWS, with the library that the playbook uses."""
         program = (
             "import botocore.session, json, sys; service, operation, parameters = json.load(sys.stdin);"
@@ -100,6 +100,10 @@ class Account:
 
     def stacks(self) -> dict[str, str]:
         return {one["StackName"]: one["StackStatus"] for one in self.ask("cloudformation", "describe_stacks")["Stacks"]}
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        [found] = self.ask("cloudformation", "describe_stacks", StackName=stack)["Stacks"]
+        return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
 
     def containers(self) -> list[dict]:
         """The tasks of this emulator: their image is of its registry."""

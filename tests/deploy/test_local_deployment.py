@@ -5,10 +5,13 @@ pulled from a real registry, and the balancer really forwards to them. The tests
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
+from cloudformation import FILES
 from local_account import Account, Client, Run, need_an_engine
 from support.tools import ROOT, binary
 
@@ -123,6 +126,48 @@ def test_a_second_run_changes_nothing(account: Account, settings: list[str], ima
     assert "changed: [" not in run.text
 
 
+def settled(account: Account) -> set[str]:
+    """The containers, once there are no more than two: those that were told to end serve for a while."""
+    deadline = time.monotonic() + 60
+    while len(now := {container["Id"] for container in account.containers()}) != 2 and time.monotonic() < deadline:
+        time.sleep(1)
+    return now
+
+
+@pytest.fixture
+def alone(account: Account, tmp_path) -> Callable[..., Run]:
+    """Performs a file of tasks without the rest of the playbook: `alone("stack.yml", "narrow", stack="vpc", ...)`."""
+
+    def perform(file: str, environment: str, **variables) -> Run:
+        task = {"ansible.builtin.include_tasks": str(ROOT / "tasks" / file), "vars": variables}
+        play = {
+            "hosts": "localhost", "gather_facts": False, "module_defaults": {"group/aws": {"region": "eu-central-1"}},
+            "vars_files": [str(ROOT / "group_vars/all.yml")], "vars": {"outputs": {}}, "tasks": [task],
+        }  # fmt: skip
+        playbook = tmp_path / "alone.yml"
+        playbook.write_text(json.dumps([play]))
+        settings = ["-e", f"environment_name={environment}"]
+        return account.playbook(str(playbook), *settings, script="build/deploy/bin/ansible-playbook")
+
+    return perform
+
+
+def test_a_service_that_is_not_there_in_full_fails_in_words_before_its_url_is_asked(
+    account: Account, alone, deployed: Run
+) -> None:
+    outputs = {**account.outputs("nowd-ecs-cluster"), **account.outputs("nowd-web-service"), "Url": account.url()}
+    service = {"cluster": outputs["ClusterName"], "service": outputs["ServiceName"]}
+    account.ask("ecs", "update_service", **service, desiredCount=1)
+    run = alone("verify.yml", "nowd", outputs=outputs, verification_timeout=5)
+    account.ask("ecs", "update_service", **service, desiredCount=2)
+    settled(account)
+    assert run.code == 2
+    assert "after 5 s (verification_timeout) the service is not there in full." in run.words
+    assert "Of at least 2 tasks (tasks_min) 1 run; its deployment is completed." in run.words
+    assert "TASK [Ask the public URL with nowcheck]" not in run.text
+    assert run.recap("changed") == 0, run.text
+
+
 def test_check_mode_shows_the_change_set_and_changes_nothing(
     account: Account, settings: list[str], image: str, deployed: Run
 ) -> None:
@@ -168,7 +213,23 @@ def test_a_broken_image_fails_in_words_and_the_old_tasks_still_answer(
     assert client.failures == []
 
 
-def test_a_stack_that_never_came_to_be_is_cleared_away(account: Account, tmp_path) -> None:
+def test_an_image_that_never_becomes_ready_fails_in_words_and_the_old_tasks_still_answer(
+    account: Account, settings: list[str], variant, deployed: Run
+) -> None:
+    before = {container["Id"] for container in account.containers()}
+    # No kernel vouches for its clock to a microsecond: it serves, and says for ever that it is not ready.
+    unready = variant("unready", 'ENTRYPOINT ["/nowd", "--max-clock-error", "1us"]')
+    with Client(account) as client:
+        run = account.playbook(*settings, "-e", f"image={unready}")
+    assert run.code == 2
+    assert "it is UPDATE_ROLLBACK_COMPLETE." in run.words
+    assert "ECS Deployment Circuit Breaker was triggered" in run.words
+    assert "A task stopped: Task failed ELB health checks" in run.words
+    assert client.failures == []
+    assert settled(account) == before
+
+
+def test_a_stack_that_never_came_to_be_is_cleared_away_although_it_is_protected(account: Account, alone) -> None:
     template = {
         "Resources": {
             "Bad": {
@@ -177,44 +238,39 @@ def test_a_stack_that_never_came_to_be_is_cleared_away(account: Account, tmp_pat
             }
         }
     }
-    playbook = tmp_path / "one-stack.yml"
-    playbook.write_text(
-        json.dumps(
-            [
-                {
-                    "hosts": "localhost",
-                    "gather_facts": False,
-                    "vars": {"outputs": {}},
-                    "module_defaults": {"group/aws": {"region": "eu-central-1"}},
-                    "tasks": [
-                        {
-                            "ansible.builtin.include_tasks": str(ROOT / "tasks/stack.yml"),
-                            "vars": {
-                                "stack": "registry",
-                                "template": "{{ body }}",
-                                "parameters": {"EnvironmentName": "stuck"},
-                            },
-                        }
-                    ],
-                }
-            ]
-        )
-    )
-    account.ask("cloudformation", "create_stack", StackName="stuck-registry", TemplateBody=json.dumps(template))
+    stuck = {"StackName": "stuck-registry", "TemplateBody": json.dumps(template), "EnableTerminationProtection": True}
+    account.ask("cloudformation", "create_stack", **stuck)
     assert account.stacks()["stuck-registry"] in ("ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS")
-    command = ["build/deploy/bin/ansible-playbook", str(playbook), "-e", f"@{ROOT}/group_vars/all.yml"]
-    run = account.playbook(
-        *command[1:],
-        "-e",
-        "environment_name=stuck",
-        "-e",
-        f"body={ROOT}/infrastructure/registry.yaml",
-        script=command[0],
-    )
+    parameters = {"EnvironmentName": "stuck"}
+    run = alone("stack.yml", "stuck", stack="registry", template=str(FILES["registry"]), parameters=parameters)
     assert run.code == 0, run.text
+    assert "TASK [Lift the protection of what never came to be (registry)]" in run.text
     assert "TASK [Clear away what never came to be (registry)]" in run.text
     assert account.stacks()["stuck-registry"] == "CREATE_COMPLETE"
     account.ask("cloudformation", "delete_stack", StackName="stuck-registry")
+
+
+def test_the_network_has_as_many_nat_gateways_as_are_asked_for_or_endpoints(account: Account, alone) -> None:
+    def there_are() -> dict[str, int]:
+        ours = [{"Name": "tag:Environment", "Values": ["narrow"]}]
+        gateways = account.ask("ec2", "describe_nat_gateways", Filter=ours)["NatGateways"]
+        endpoints = account.ask("ec2", "describe_vpc_endpoints", Filters=ours)["VpcEndpoints"]
+        addresses = account.ask("ec2", "describe_addresses")["Addresses"]
+        return {
+            "gateways": len([one for one in gateways if one["State"] != "deleted"]),
+            "addresses": len([one for one in addresses if {"Key": "Environment", "Value": "narrow"} in one["Tags"]]),
+            "endpoints": len([one for one in endpoints if one["VpcEndpointType"] == "Interface"]),
+        }
+
+    for variant, wanted in {
+        "single": {"gateways": 1, "addresses": 1, "endpoints": 0},
+        "none": {"gateways": 0, "addresses": 0, "endpoints": 9},
+    }.items():
+        parameters = {"EnvironmentName": "narrow", "NatGateways": variant}
+        run = alone("stack.yml", "narrow", stack="vpc", template=str(FILES["vpc"]), parameters=parameters)
+        assert run.code == 0, run.text
+        assert there_are() == wanted
+    account.ask("cloudformation", "delete_stack", StackName="narrow-vpc")
 
 
 def test_destroy_asks_first_and_then_leaves_nothing(account: Account, settings: list[str], deployed: Run) -> None:
@@ -224,20 +280,53 @@ def test_destroy_asks_first_and_then_leaves_nothing(account: Account, settings: 
     assert len([name for name in account.stacks() if name.startswith("nowd-")]) == 6
 
     (bucket,) = [one["Name"] for one in account.ask("s3", "list_buckets")["Buckets"]]
-    account.ask("s3", "put_object", Bucket=bucket, Key="AWSLogs/a-line")
+    # One more, from before access_logs went from true to false.
+    orphan = "nowd-load-balancers-accesslogsbucket-orphan"
+    in_region = {"CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}}
+    account.ask("s3", "create_bucket", Bucket=orphan, **in_region)
+    for one in (bucket, orphan):
+        account.ask("s3", "put_object", Bucket=one, Key="AWSLogs/a-line")
+    # What is called much like it, and is not of it: of environments that are called like its stacks.
+    others = ["nowd-vpc-vpc-FlowLogGroup-1", "nowd-vpc-notes", "nowd-web-service-web-service-LogGroup-1"]
+    for group in others:
+        account.ask("logs", "create_log_group", logGroupName=group)
+    account.ask("s3", "create_bucket", Bucket="nowd-load-balancers-load-balancers-accesslogsbucket-1", **in_region)
+
+    # What no stack deletes, because none knows it.
+    tags = [{"Key": "Environment", "Value": "nowd"}]
+    resource = {"ResourceType": "elastic-ip", "Tags": tags}
+    address = account.ask("ec2", "allocate_address", TagSpecifications=[resource])["AllocationId"]
+    volume = {"AvailabilityZone": "eu-central-1a", "Size": 30, "TagSpecifications": [{"ResourceType": "volume", "Tags": tags}]}
+    disk = account.ask("ec2", "create_volume", **volume)["VolumeId"]
+    role = "nowd-vpc-FlowLogRole-LEFT"
+    account.ask("iam", "create_role", RoleName=role, AssumeRolePolicyDocument="{}")
+    topic = account.ask("sns", "create_topic", Name="nowd-web-service-AlarmTopic-LEFT")["TopicArn"]
+    run = account.playbook("destroy", "-e", "confirm=yes", "-e", "keep_logs=true")
+    assert run.code == 2
+    assert "This was to be deleted and is still there:" in run.words
+    for left in (f"elastic IP address {address}", f"volume {disk}", f"role {role}", "topic nowd-web-service-AlarmTopic-LEFT"):
+        assert f"- {left}" in run.text
+    assert not re.search(r"- (log group|bucket|stack) ", run.text)
+    account.ask("ec2", "release_address", AllocationId=address)
+    account.ask("ec2", "delete_volume", VolumeId=disk)
+    account.ask("iam", "delete_role", RoleName=role)
+    account.ask("sns", "delete_topic", TopicArn=topic)
 
     run = account.playbook("destroy", "-e", "confirm=yes", "-e", "keep_logs=true")
     assert run.code == 0, run.text
     assert "Its logs are kept (keep_logs)" in run.words
     assert "- log group nowd-web-service-" in run.words
+    assert f"- bucket {orphan}" in run.words
     run = account.playbook("destroy", "-e", "confirm=yes")
     assert run.code == 0, run.text
     assert "Nothing is left of nowd in eu-central-1." in run.words
-    assert account.ask("s3", "list_buckets")["Buckets"] == []
+    (another,) = [one["Name"] for one in account.ask("s3", "list_buckets")["Buckets"]]
+    assert another == "nowd-load-balancers-load-balancers-accesslogsbucket-1"
+    groups = account.ask("logs", "describe_log_groups", logGroupNamePrefix="nowd")["logGroups"]
+    assert sorted(one["logGroupName"] for one in groups) == sorted(others)
     assert not [name for name in account.stacks() if name.startswith("nowd-")]
     assert account.containers() == []
     assert account.ask("ecr", "describe_repositories")["repositories"] == []
-    assert account.ask("logs", "describe_log_groups")["logGroups"] == []
     assert account.ask("elbv2", "describe_load_balancers")["LoadBalancers"] == []
     again = account.playbook("destroy", "-e", "confirm=yes")
     assert (again.code, again.recap("changed")) == (0, 0), again.text

@@ -45,9 +45,6 @@ from ministack.services.cloudformation import provisioners, stacks  # noqa: E402
 
 RECORDED = {
     # type: (prefix of its id, attributes that templates ask for)
-    "AWS::EC2::EIP": ("eipalloc-", ("AllocationId", "PublicIp")),
-    "AWS::EC2::NatGateway": ("nat-", ("NatGatewayId",)),
-    "AWS::EC2::FlowLog": ("fl-", ("Id",)),
     "AWS::EC2::SecurityGroupIngress": ("sgr-", ("Id",)),
     "AWS::EC2::SecurityGroupEgress": ("sgr-", ("Id",)),
     "AWS::ApplicationAutoScaling::ScalingPolicy": ("policy-", ("Arn",)),
@@ -61,22 +58,60 @@ def recorder(kind: str, prefix: str, attributes: tuple[str, ...]) -> dict:
     def create(logical_id, properties, stack_name):
         identity = prefix + uuid.uuid4().hex[:17]
         recorded[identity] = kind
-        values = dict.fromkeys(attributes, identity)
-        if "PublicIp" in values:
-            values["PublicIp"] = "192.0.2.1"
-        return identity, values
+        return identity, dict.fromkeys(attributes, identity)
 
     def delete(identity, properties):
         recorded.pop(identity, None)
 
     def update(identity, before, after, stack_name):
-        return identity, {name: ("192.0.2.1" if name == "PublicIp" else identity) for name in attributes}
+        return identity, dict.fromkeys(attributes, identity)
 
     return {"create": create, "update": update, "delete": delete}
 
 
 for kind, (prefix, attributes) in RECORDED.items():
     provisioners._RESOURCE_HANDLERS.setdefault(kind, recorder(kind, prefix, attributes))
+
+
+# ---- addresses, NAT gateways and flow logs: EC2 of the emulator knows them, its CloudFormation does not
+
+
+def of_ec2(created: str, create, delete, attribute: str) -> dict:
+    """`created` is the element that holds the id in the answer of `create`."""
+
+    def begin(logical_id, properties, stack_name):
+        asked = {name: str(value) for name, value in properties.items() if name != "Tags"}
+        # Flow logs are asked for several resources at once.
+        asked["ResourceId.1"] = asked.pop("ResourceId", "")
+        identity = re.search(rf"<{created}>([^<]+)</{created}>", answered(create(asked)))[1]
+        provisioners._ec2_apply_tags(identity, properties)
+        return identity, {attribute: identity}
+
+    def change(identity, before, after, stack_name):
+        provisioners._ec2_apply_tags(identity, after, before)
+        return identity, {attribute: identity}
+
+    def end(identity, properties):
+        answered(delete({name: identity for name in ("AllocationId", "NatGatewayId", "FlowLogId.1")}))
+
+    return {"create": begin, "update": change, "delete": end}
+
+
+def answered(response: tuple) -> str:
+    status, _, body = response[:3]
+    text = body.decode() if isinstance(body, bytes) else body
+    if status >= 400:
+        raise ValueError(text)
+    return text
+
+
+for kind, handlers in {
+    "AWS::EC2::EIP": of_ec2("allocationId", ec2._allocate_address, ec2._release_address, "AllocationId"),
+    "AWS::EC2::NatGateway": of_ec2("natGatewayId", ec2._create_nat_gateway, ec2._delete_nat_gateway, "NatGatewayId"),
+    "AWS::EC2::FlowLog": of_ec2("item", ec2._create_flow_logs, ec2._delete_flow_logs, "Id"),
+}.items():
+    provisioners._RESOURCE_HANDLERS[kind] = handlers
+    provisioners._STACK_TAG_PROPERTY[kind] = ("Tags", "list")
 
 
 # ---- capacity providers: ECS of the emulator knows them, its CloudFormation does not
@@ -91,7 +126,7 @@ def succeeded(response: tuple) -> dict:
 
 
 def create_capacity_provider(logical_id, properties, stack_name):
-    name = properties.get("Name") or f"{stack_name}-{logical_id}"
+    name = properties.get("Name") or provisioners._physical_name(stack_name, logical_id)
     succeeded(ecs._create_capacity_provider({"name": name, **camel(properties)}))
     return name, {}
 
@@ -151,7 +186,23 @@ provisioners._RESOURCE_HANDLERS["AWS::ApplicationAutoScaling::ScalableTarget"] =
 }
 
 
-# ---- CloudWatch Logs: a group without a name of its own is named after its stack, as CloudFormation does it
+# ---- clusters and log groups: without a name of their own they are named after their stack, as CloudFormation does it
+
+cluster = dict(provisioners._RESOURCE_HANDLERS["AWS::ECS::Cluster"])
+
+
+def with_cluster_name(properties, stack_name, logical_id):
+    return {"ClusterName": provisioners._physical_name(stack_name, logical_id), **properties}
+
+
+provisioners._RESOURCE_HANDLERS["AWS::ECS::Cluster"].update(
+    create=lambda logical_id, properties, stack_name: cluster["create"](
+        logical_id, with_cluster_name(properties, stack_name, logical_id), stack_name
+    ),
+    update=lambda name, before, after, stack_name, logical_id=None: cluster["update"](
+        name, {"ClusterName": name, **before}, {"ClusterName": name, **after}, stack_name, logical_id
+    ),
+)
 
 create_log_group = provisioners._RESOURCE_HANDLERS["AWS::Logs::LogGroup"]["create"]
 
@@ -302,7 +353,13 @@ def mark_running_when_healthy(task_arn: str, task: dict) -> bool:
         path = (alb._tgs.get(balancer["targetGroupArn"]) or {}).get("HealthCheckPath") or "/"
         problem = wait_until_healthy(task, int(balancer["containerPort"]), path)
         if problem:
-            ecs._mark_task_stopped(task_arn, task, problem, "EssentialContainerExited", exit_codes.get(task_arn))
+            # One that has ended stopped by itself; one that is not ready is stopped by the service.
+            ended = task_arn in exit_codes
+            code = "EssentialContainerExited" if ended else "ServiceSchedulerInitiated"
+            stopped = ecs._mark_task_stopped(task_arn, task, problem, code, exit_codes.get(task_arn))
+            if stopped and not ended:
+                ecs._cleanup_task_resources(task, ecs._get_docker())
+                ecs._record_service_task_failure(task)
             return False
     return mark_running(task_arn, task)
 
@@ -370,6 +427,7 @@ def wait_for_deployment(arn: str) -> None:
         if ours is None or ours["rolloutState"] == "COMPLETED":
             break
         if ours["rolloutState"] == "FAILED":
+            wait_until_stopped()
             raise ValueError(
                 "Resource handler returned message: \"Error occurred during operation 'ECS Deployment Circuit Breaker was "
                 f"triggered'.\" (HandlerErrorCode: GeneralServiceException)"
