@@ -8,6 +8,7 @@ import datetime
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-for module in ("support.nowcheck", "support.servers", "support.process"):
-    pytest.register_assert_rewrite(module)
+for module in ("nowcheck", "servers", "process", "network", "balancer", "time_server"):
+    pytest.register_assert_rewrite(f"support.{module}")
 
 from support import nowcheck as program  # noqa: E402
-from support import servers  # noqa: E402
+from support import servers, time_server  # noqa: E402
+from support.scripted import Scripted  # noqa: E402
 from support.tools import lacking  # noqa: E402
 
 
@@ -57,6 +59,24 @@ def stopped_at_the_end(start: Callable) -> Iterator[Callable]:
     finally:
         for server in started:
             server.stop()
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., Scripted]]:
+    """Starts servers that do something before one of their answers: `scripted(before={3: action})`."""
+    yield from stopped_at_the_end(Scripted)
+
+
+@pytest.fixture
+def ntp() -> Iterator[Callable[..., time_server.ScriptedTimeServer]]:
+    """Starts time servers with a fault: `ntp("--offset", 5)`."""
+    yield from stopped_at_the_end(time_server.start_ntp)
+
+
+@pytest.fixture
+def chronyd(tmp_path) -> Iterator[Callable[..., time_server.TimeServer]]:
+    """Starts real time servers: `chronyd()`, `chronyd(+5)`."""
+    yield from stopped_at_the_end(partial(time_server.start_chronyd, tmp_path))
 
 
 @pytest.fixture

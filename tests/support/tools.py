@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def binary(name: str) -> str:
     pytest.fail(f"{name} is not built: run `cargo build --release --bin {name}`, or set ${variable}", pytrace=False)
 
 
+@cache
 def faketime(shift: str) -> dict[str, str]:
     """The environment that gives a program another wall clock, such as `+3s`. The monotonic clock stays: a wrong clock
     is wrong by the wall, not in how fast it goes.

@@ -74,6 +74,17 @@ impl Source {
     }
 }
 
+impl Source {
+    /// The host that is asked, if it is another one.
+    #[must_use]
+    pub fn host(&self) -> Option<&Host<String>> {
+        match self {
+            Self::System => None,
+            Self::Ntp { host, .. } => Some(host),
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

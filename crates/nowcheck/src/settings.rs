@@ -73,7 +73,12 @@ impl Settings {
             references.push(source);
         }
         let overrides = Overrides::parse(&cli.resolve)?;
-        overrides.must_concern(&targets)?;
+        // Where a redirect leads to, nobody knows yet.
+        if !cli.follow {
+            let servers = references.iter().filter_map(Source::host);
+            let hosts: Vec<_> = targets.iter().map(|target| &target.host).chain(servers).collect();
+            overrides.must_concern(&hosts)?;
+        }
         let certificate_time = Arc::new(CertificateTime::default());
         Ok(Self {
             targets,
@@ -159,6 +164,9 @@ mod tests {
             let error = settings(arguments).unwrap_err().to_string();
             assert!(error.contains(hint), "{arguments:?}: {error}");
         }
+        let of_a_reference = ["--reference", "ntp:a.example", "--resolve", "a.example:192.0.2.1"];
+        assert!(settings(&of_a_reference).is_ok());
+        assert!(settings(&["--follow", "--resolve", "other.example:192.0.2.1"]).is_ok());
         assert!(settings(&["--reference", "ntp:[2001:db8::1]:123", "--reference", "system"]).is_ok());
         assert!(
             settings(&["--resolve", "TIME.example:[::1]", "--resolve", "time.example:127.0.0.1"]).is_ok()

@@ -10,7 +10,6 @@ use url::Host;
 
 use crate::clock::Clock;
 use crate::probe::failure::{Failure, Kind, Phase};
-use crate::target::Target;
 
 /// The addresses of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +53,12 @@ impl Overrides {
     ///
     /// # Errors
     /// Names the first one.
-    pub fn must_concern(&self, targets: &[Target]) -> anyhow::Result<()> {
-        let is_asked = |name: &str| targets.iter().any(|target| concerns(name, &target.host));
+    pub fn must_concern(&self, hosts: &[&Host<String>]) -> anyhow::Result<()> {
+        let is_asked = |name: &str| hosts.iter().any(|host| concerns(name, host));
         match self.0.iter().find(|(name, _)| !is_asked(name)) {
-            Some((name, _)) => anyhow::bail!("--resolve {name}: there is no URL with that host"),
+            Some((name, _)) => {
+                anyhow::bail!("--resolve {name}: there is no URL and no reference with that host")
+            }
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::outcome::{Outcome, TargetOutcome};
+use crate::outcome::{Outcome, Status, TargetOutcome};
 use crate::report::{figures, words};
 
 /// The outcome as one line, without its line feed.
@@ -14,7 +14,13 @@ use crate::report::{figures, words};
 pub fn line(outcome: &Outcome) -> String {
     // A bar would begin the performance data.
     let sentence = words::summary(outcome).replace('|', "/");
-    format!("NOWCHECK {} - {sentence} | {}", outcome.status().name(), performance_data(outcome))
+    // Of several addresses the sentence names the one that it is about.
+    let address = match outcome.targets[..] {
+        [ref only] if only.status != Status::Ok => only.address.map(|address| format!("{address}: ")),
+        _ => None,
+    };
+    let address = address.unwrap_or_default();
+    format!("NOWCHECK {} - {address}{sentence} | {}", outcome.status().name(), performance_data(outcome))
 }
 
 /// One series for each address, of its farthest backend: instances are new at each start, and a series that

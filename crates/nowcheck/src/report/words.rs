@@ -144,6 +144,18 @@ fn verdict_summary(target: &TargetOutcome, worst: &BackendOutcome, limits: &Limi
                 zone.unwrap_or_default()
             )
         }
+        (Status::Unknown, _) if worst.offset.is_within(&within(limits.max_offset)) => {
+            let why = match worst.instance {
+                None => "they name no instance, and too few of them prove that by themselves",
+                Some(_) => "they contradict each other",
+            };
+            format!(
+                "{whose}cannot be decided: together the answers put the offset between {} and {}, within ± {allowed}, \
+                 but {why}",
+                signed(worst.offset.earliest()),
+                signed(worst.offset.latest())
+            )
+        }
         (Status::Unknown, _) => format!(
             "{whose}cannot be decided: the offset lies between {} and {}, the limit is ± {allowed}",
             signed(worst.offset.earliest()),
