@@ -374,7 +374,7 @@ def test_a_step_of_the_local_clock_in_the_middle_of_a_round_changes_nothing(faul
 def test_a_step_of_the_reference_itself_never_makes_a_verdict_wrong(faulty, stepping, sharp_reference):
     """The wall clock is the only reference, and is stepped. What was measured before is worth nothing after; the round
     is held again, by a clock that is now two hours ahead, which without another reference nobody can see."""
-    server = faulty("answers", "--delay", "0.2")
+    server = faulty("answers", "--delay", "0.5")
     run = stepped_in_the_middle(stepping, server, shift="+7200s")
     assert run.target["discarded"]["clock_step"] > 0, str(run)
     interval = run.backend["offset"]

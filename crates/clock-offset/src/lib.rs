@@ -34,7 +34,7 @@ pub mod verdict;
 
 pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
 pub use interval::{BoundedTime, Interval, Reference};
-pub use plan::{Action, Conclusion, JudgedBackend, Plan, Rules, StopReason};
+pub use plan::{Action, CERTAINTY, Conclusion, JudgedBackend, Plan, Rules, StopReason};
 pub use reference::{Agreement, Group, ServerStamps, Vote, exchange_bounds, vote};
 pub use sample::{Reading, Sample, Shown};
 pub use staleness::{Standstill, standstill};

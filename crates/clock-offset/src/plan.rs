@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use crate::backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
 use crate::interval::{BoundedTime, Interval, Reference};
 use crate::sample::Sample;
-use crate::staleness::{Standstill, longest_stay, standstill};
+use crate::staleness::{Standstill, least_standstill, standstill, suspected_standstill};
 use crate::time::{Drift, MonotonicInstant, Offset};
 use crate::verdict::{Limits, Verdict};
 
@@ -56,6 +56,9 @@ pub enum Action {
         requests: u32,
         /// When the first request is sent.
         at: MonotonicInstant,
+        /// Whether they stay open for further requests. Those that only explore must not: a server that serves one
+        /// connection at a time could not answer the next one.
+        keep: bool,
     },
     /// Send one more request over a connection that is open.
     Ask {
@@ -93,6 +96,10 @@ pub struct Conclusion {
     /// A nameless clock is called in sync although its answers are too vague to be more than the overlap of
     /// several: then that it is one clock is believed and not proven.
     pub one_clock_is_believed: bool,
+    /// Whether it is known how many backends there are: they name themselves, or it was said. Else those whose clocks
+    /// agree look like one, and [`miss_probability`](Self::miss_probability) is only what it would be if there were
+    /// one or two.
+    pub backends_are_counted: bool,
     /// A clock that stands still, if one was seen.
     pub standstill: Option<Standstill>,
     /// Connections that brought an answer.
@@ -118,9 +125,12 @@ const PATIENCE: usize = 8;
 /// Below this step, a reading is as sharp as any network path: timing a request to an edge gains nothing.
 const COARSE_STEP: Duration = Duration::from_millis(2);
 
-/// The most connections that are opened side by side: enough to spare a long path many round trips, and no more than
-/// a browser may open to one host.
+/// The most connections that are opened side by side: as many as one backend takes, at 1 %, so that it costs two round
+/// trips of opening and not eight.
 const MOST_AT_ONCE: u32 = 8;
+
+/// What is left of the usual doubt when backends are said to be missing.
+pub const CERTAINTY: f64 = 0.000_1;
 
 /// Requests that a connection to a clock of coarse steps begins with. The second one gets rid of the cold path; any
 /// further one has to be aimed, or it would repeat what is known.
@@ -149,21 +159,34 @@ pub struct Plan {
     reference: Reference,
     samples: Vec<Sample>,
     requests: u32,
-    /// Connections that the server keeps open.
+    /// Connections that are open.
     open: BTreeSet<u32>,
+    /// Whether the server kept the connection of its latest answer open.
+    server_keeps_open: bool,
+    /// Kept connections that it closed all the same.
+    lost: u32,
 }
 
 impl Plan {
     /// A round that has not begun. `reference` is what the server's clock is compared with.
     #[must_use]
     pub fn new(rules: Rules, reference: Reference) -> Self {
-        Self { rules, reference, samples: Vec::new(), requests: 0, open: BTreeSet::new() }
+        Self {
+            rules,
+            reference,
+            samples: Vec::new(),
+            requests: 0,
+            open: BTreeSet::new(),
+            server_keeps_open: false,
+            lost: 0,
+        }
     }
 
     /// Takes note of an answer, and of whether the server keeps its connection open. Answers that came side by side
     /// are recorded in the order in which they came.
     pub fn record(&mut self, sample: Sample, connection_stays_open: bool) {
         self.requests += 1;
+        self.server_keeps_open = connection_stays_open;
         if connection_stays_open {
             self.open.insert(sample.connection);
         } else {
@@ -176,6 +199,12 @@ impl Plan {
     /// right (RFC 9112 section 9.5) and no failure; the plan goes on over another one.
     pub fn kept_connection_was_lost(&mut self, connection: u32) {
         self.requests += 1;
+        self.lost += 1;
+        self.open.remove(&connection);
+    }
+
+    /// Takes note that a connection was closed on this side.
+    pub fn connection_was_closed(&mut self, connection: u32) {
         self.open.remove(&connection);
     }
 
@@ -197,10 +226,13 @@ impl Plan {
     #[must_use]
     pub fn next(&self, now: MonotonicInstant) -> Action {
         if self.samples.is_empty() {
-            // The first request is always made: without one nothing at all is known. And it is made alone, for
-            // whoever cannot answer one needs not be asked by eight.
+            // The first is made alone: whoever cannot answer one needs not be asked by eight.
             let requests = self.rules.requests_per_connection.min(REQUESTS_UNAIMED);
-            return Action::Open { connections: 1, requests, at: now };
+            return if now > self.rules.last_start {
+                Action::Stop(StopReason::OutOfTime)
+            } else {
+                Action::Open { connections: 1, requests, at: now, keep: false }
+            };
         }
         if standstill(&self.samples, self.rules.drift).is_some() {
             return Action::Stop(StopReason::Standstill);
@@ -208,12 +240,15 @@ impl Plan {
         if self.requests >= self.rules.max_requests {
             return Action::Stop(StopReason::RequestsSpent);
         }
+        if let Some(due) = suspected_standstill(&self.samples, self.rules.drift)
+            && due <= self.rules.last_start
+        {
+            return self.open_unless_out_of_time(1, 1, due, now, false);
+        }
         let backends = self.backends();
-        let seen = backends.len().max(self.rules.expected_backends.saturating_sub(1));
-        let needed = connections_needed(seen, self.rules.miss_probability);
-        let lacking = needed.saturating_sub(self.connections());
+        let lacking = self.connections_needed(&backends).saturating_sub(self.connections());
         if lacking > 0 {
-            return self.open_unless_out_of_time(lacking, self.requests_unaimed(), now, now);
+            return self.open_unless_out_of_time(lacking, self.requests_unaimed(), now, now, false);
         }
         self.decide(&backends, now)
     }
@@ -228,6 +263,8 @@ impl Plan {
                 let in_sync = matches!(self.verdict(backend), Verdict::InSync | Verdict::NotWithinWarning);
                 is_nameless && in_sync && !self.can_be_conclusive(backend)
             }),
+            backends_are_counted: self.rules.expected_backends > 0
+                || backends.iter().all(|backend| backend.instance.is_some()),
             standstill: standstill(&self.samples, self.rules.drift),
             connections: self.connections(),
             miss_probability: self.missed(&backends),
@@ -264,7 +301,7 @@ impl Plan {
 
     /// Bound on the chance that one more backend stands there and was not noticed.
     fn missed(&self, backends: &[Backend]) -> f64 {
-        let never_met = miss_probability(backends.len(), self.connections());
+        let never_met = miss_probability(self.seen(backends), self.connections());
         match backends {
             [only] if only.instance.is_none() && self.can_be_conclusive(only) => match self.verdict(only) {
                 Verdict::InSync | Verdict::NotWithinWarning => never_met.max(self.doubt(only)),
@@ -272,6 +309,23 @@ impl Plan {
             },
             _ => never_met,
         }
+    }
+
+    /// How many backends there are at the least, but for one that may be missing: those that were met, or as many as are
+    /// known to be there, but for one.
+    fn seen(&self, backends: &[Backend]) -> usize {
+        backends.len().max(self.rules.expected_backends.saturating_sub(1))
+    }
+
+    /// How many fresh connections make it unlikely that one more backend is missed.
+    ///
+    /// That some of those that are known to be there are missing is a verdict, which must not be a matter of luck; so it
+    /// is only said when a ten-thousandth of the usual doubt is left.
+    fn connections_needed(&self, backends: &[Backend]) -> u32 {
+        let are_named = backends.iter().all(|backend| backend.instance.is_some());
+        let some_are_missing = are_named && backends.len() < self.rules.expected_backends;
+        let doubt = self.rules.miss_probability * if some_are_missing { CERTAINTY } else { 1.0 };
+        connections_needed(self.seen(backends), doubt)
     }
 
     /// Connections that brought an answer.
@@ -292,6 +346,7 @@ impl Plan {
         requests: u32,
         at: MonotonicInstant,
         now: MonotonicInstant,
+        keep: bool,
     ) -> Action {
         let at = at.max(now);
         if at > self.rules.last_start {
@@ -300,7 +355,7 @@ impl Plan {
         let left = self.rules.max_requests.saturating_sub(self.requests).max(1);
         let requests = requests.min(left);
         let connections = connections.min(MOST_AT_ONCE).min(left / requests);
-        Action::Open { connections, requests, at }
+        Action::Open { connections, requests, at, keep }
     }
 
     /// Every backend is met often enough; now the open questions, the one that can be asked first.
@@ -318,7 +373,9 @@ impl Plan {
             return Action::Stop(gave_up.unwrap_or(StopReason::Decided));
         };
         match over {
-            Over::Fresh(connections) => self.open_unless_out_of_time(connections, 1, at, now),
+            // One that may lead to a backend that is being narrowed down is kept for the next request to it.
+            Over::Fresh(1) => self.open_unless_out_of_time(1, 1, at, now, true),
+            Over::Fresh(connections) => self.open_unless_out_of_time(connections, 1, at, now, false),
             Over::Kept(_) if at.max(now) > self.rules.last_start => Action::Stop(StopReason::OutOfTime),
             Over::Kept(connection) => Action::Ask { connection, at: at.max(now) },
         }
@@ -364,12 +421,6 @@ impl Plan {
         kept.next().map_or(Over::Fresh(1), Over::Kept)
     }
 
-    /// Whether a connection that is open may still be asked over: of those to one backend the first is enough.
-    #[must_use]
-    pub fn may_ask_over(&self, connection: u32) -> bool {
-        self.backends().iter().any(|backend| self.way_to(backend) == Over::Kept(connection))
-    }
-
     /// A cache that answers with an old time looks like a slow clock until it is seen not to move. When all
     /// readings so far are the same one, this is the instant from which a moving clock must show another.
     fn proof_of_motion(&self, backend: &Backend) -> Option<MonotonicInstant> {
@@ -379,7 +430,7 @@ impl Plan {
             return None;
         }
         // One nanosecond more: standstill() asks for more than the longest stay.
-        let due = first.received + longest_stay(first, self.rules.drift) + Duration::from_nanos(1);
+        let due = first.received + least_standstill(first, self.rules.drift) + Duration::from_nanos(1);
         (due <= self.rules.last_start).then_some(due)
     }
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::sample::Sample;
-use crate::time::Drift;
+use crate::time::{Drift, MonotonicInstant};
 
 /// Two answers that say the same although a moving clock cannot have said it twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +18,9 @@ pub struct Standstill {
 
 /// Looks for a clock that stands still.
 ///
-/// A moving clock leaves a reading of width w after at most w of its own time. So the same reading, longer
-/// than that apart, was not taken anew. Between samples that name no instance, two clocks with different
+/// A moving clock leaves a reading of width w after at most w of its own time, if it is as fine as it is printed; some
+/// tick every few milliseconds and print nine digits all the same. So the same reading, longer than both apart, was
+/// not taken anew. Between samples that name no instance, two clocks with different
 /// offsets may say the same one after the other; there all samples have to agree.
 #[must_use]
 pub fn standstill(samples: &[Sample], drift: Drift) -> Option<Standstill> {
@@ -34,15 +35,41 @@ pub fn standstill(samples: &[Sample], drift: Drift) -> Option<Standstill> {
             let elapsed = later.sent.since(earlier.received);
             let repeated = same_clock(&later)
                 && later.reading == earlier.reading
-                && elapsed > longest_stay(earlier, drift);
+                && elapsed > least_standstill(earlier, drift);
             repeated.then_some(Standstill { first, last, elapsed })
         })
     })
 }
 
+/// The coarsest tick of a clock that prints more digits than it has: 15.6 ms on older Windows, 10 ms of a kernel's
+/// coarse clock; with room for what is slow.
+const COARSEST_TICK: Duration = Duration::from_millis(100);
+
+/// When it should be asked again, because all answers so far of one clock are the same, for longer than they are wide,
+/// and it is not known yet whether it stands still or ticks coarsely.
+#[must_use]
+pub fn suspected_standstill(samples: &[Sample], drift: Drift) -> Option<MonotonicInstant> {
+    samples.iter().enumerate().find_map(|(first, earlier)| {
+        let of_it = || samples.iter().filter(|other| other.instance == earlier.instance);
+        if of_it().any(|other| other.reading != earlier.reading) {
+            return None;
+        }
+        let stays_too_long = samples[first + 1..].iter().any(|later| {
+            later.instance == earlier.instance
+                && later.sent.since(earlier.received) > longest_stay(earlier, drift)
+        });
+        stays_too_long.then(|| earlier.received + least_standstill(earlier, drift) + Duration::from_nanos(1))
+    })
+}
+
+/// Longer than this no moving clock shows one reading.
+pub(crate) fn least_standstill(sample: &Sample, drift: Drift) -> Duration {
+    longest_stay(sample, drift).max(COARSEST_TICK)
+}
+
 /// How long a moving clock can show one reading, on the checker's clock: w / (1 − drift), which for any
 /// drift below one half is less than w + 2 · drift · w.
-pub(crate) fn longest_stay(sample: &Sample, drift: Drift) -> Duration {
+fn longest_stay(sample: &Sample, drift: Drift) -> Duration {
     let width = sample.reading.width();
     width + drift.during(width * 2).positive_part()
 }
@@ -54,7 +81,7 @@ mod tests {
     use super::*;
     use crate::interval::Interval;
     use crate::sample::{Reading, Shown};
-    use crate::time::{MonotonicInstant, UnixInstant};
+    use crate::time::UnixInstant;
 
     fn sample(at_millis: u64, shown_millis: i128, width: Duration, instance: Option<&str>) -> Sample {
         let earliest = shown_millis * 1_000_000;
@@ -74,9 +101,30 @@ mod tests {
     const WHOLE: Duration = Duration::from_secs(1);
 
     #[test]
-    fn the_same_nanosecond_twice_is_a_standstill() {
-        let samples = [sample(0, 7, FINE, Some("a")), sample(1, 7, FINE, Some("a"))];
+    fn the_same_nanosecond_again_after_a_tenth_of_a_second_is_a_standstill() {
+        let samples = [sample(0, 7, FINE, Some("a")), sample(101, 7, FINE, Some("a"))];
         assert!(standstill(&samples, Drift::DISCIPLINED).is_some_and(|found| found.last == 1));
+    }
+
+    #[test]
+    fn a_clock_that_ticks_coarsely_and_prints_all_digits_is_asked_again_before_it_is_called_stopped() {
+        let mut samples = vec![sample(0, 7, FINE, Some("a")), sample(15, 7, FINE, Some("a"))];
+        assert_eq!(standstill(&samples, Drift::DISCIPLINED), None);
+        let due = suspected_standstill(&samples, Drift::DISCIPLINED).unwrap();
+        assert!(due.since(samples[0].received) > Duration::from_millis(100));
+        // It has gone on since.
+        samples.push(sample(101, 100, FINE, Some("a")));
+        assert_eq!(standstill(&samples, Drift::DISCIPLINED), None);
+        assert_eq!(suspected_standstill(&samples, Drift::DISCIPLINED), None);
+    }
+
+    #[test]
+    fn nothing_is_suspected_of_a_clock_that_was_seen_to_move_or_asked_once() {
+        let moving = [sample(0, 7, FINE, None), sample(1, 8, FINE, None)];
+        assert_eq!(suspected_standstill(&moving, Drift::DISCIPLINED), None);
+        assert_eq!(suspected_standstill(&moving[..1], Drift::DISCIPLINED), None);
+        let within_its_second = [sample(0, 7_000, WHOLE, None), sample(500, 7_000, WHOLE, None)];
+        assert_eq!(suspected_standstill(&within_its_second, Drift::DISCIPLINED), None);
     }
 
     #[test]
@@ -100,7 +148,7 @@ mod tests {
             sample(0, 0, FINE, Some("moving")),
             sample(1, 9, FINE, Some("frozen")),
             sample(2, 2, FINE, Some("moving")),
-            sample(3, 9, FINE, Some("frozen")),
+            sample(103, 9, FINE, Some("frozen")),
         ];
         assert_eq!(
             standstill(&samples, Drift::DISCIPLINED).map(|found| (found.first, found.last)),

@@ -79,7 +79,7 @@ pub struct Cli {
     pub strict: bool,
 
     /// Fewer different instances than this behind a URL are CRITICAL (for answers that name their `instance`).
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
     pub expect_backends: Option<u16>,
 
     /// The chance of having missed a backend that is small enough: fresh connections are opened until then.

@@ -200,6 +200,8 @@ pub enum SourceStanding {
     Silent,
     /// It answered, but not with a time.
     Unusable,
+    /// It is a server that has a vote already, under another name.
+    Duplicate,
     /// This machine's clock, for which nobody vouches: it makes no claim.
     NotVouchedFor,
 }
@@ -386,6 +388,15 @@ pub enum Note {
     },
     /// Answers too vague for the limit, which name no instance, are taken to come from one clock.
     OneClockIsBelieved,
+    /// Answers name no instance, so that backends whose clocks agree look like one.
+    BackendsUncounted,
+    /// The reference rests on half of those that were given as references, or fewer.
+    FewReferences {
+        /// How many made a claim.
+        answered: usize,
+        /// How many were asked.
+        asked: usize,
+    },
     /// Clocks that do not name themselves contradict each other.
     SeveralNamelessClocks,
     /// One process contradicts itself: its clock was stepped.

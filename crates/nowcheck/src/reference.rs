@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, Reference, Vote, vote};
+use tokio::task::JoinSet;
 use url::Host;
 
 use crate::clock::{Clock, WallReading};
@@ -129,6 +130,7 @@ pub async fn anchor(settings: &Arc<Settings>, clock: Clock, until: MonotonicInst
         async move { hear(source, &settings, wall, clock, until).await }
     });
     let mut heard = in_parallel(asked).await;
+    drop_duplicates(&mut heard);
     let at = clock.now();
     let voters: Vec<usize> = (0..heard.len()).filter(|&index| heard[index].claim.is_some()).collect();
     let claims: Vec<BoundedTime> = heard.iter().filter_map(|one| one.claim).collect();
@@ -160,7 +162,7 @@ pub async fn anchor(settings: &Arc<Settings>, clock: Clock, until: MonotonicInst
         message: one.message,
     });
     Anchor {
-        rests_on_wall_clock: lists_system || !is_agreed,
+        rests_on_wall_clock: !is_agreed || (lists_system && wall.claim().is_some()),
         outcome: ReferenceOutcome {
             standing,
             system: wall.synchronisation,
@@ -170,6 +172,22 @@ pub async fn anchor(settings: &Arc<Settings>, clock: Clock, until: MonotonicInst
         },
         reference,
         wall,
+    }
+}
+
+/// A server that was given under two names has one vote.
+fn drop_duplicates(heard: &mut [Heard]) {
+    for later in 1..heard.len() {
+        let (before, rest) = heard.split_at_mut(later);
+        let one = &mut rest[0];
+        let same = |other: &&Heard| other.claim.is_some() && other.address == one.address;
+        if one.claim.is_some()
+            && one.address.is_some()
+            && let Some(first) = before.iter().find(same)
+        {
+            one.message = Some(format!("it is the same server as {}, and has one vote", first.name));
+            (one.claim, one.standing) = (None, SourceStanding::Duplicate);
+        }
     }
 }
 
@@ -216,30 +234,30 @@ async fn hear(
 }
 
 impl Heard {
-    /// Asks a server at the first of its addresses that answers, a few times if that makes its claim narrow enough.
+    /// Asks a server, one packet after the other until it answers, each at the next of its addresses; further ones
+    /// if that makes its claim narrow enough. An answer that comes late counts too.
     async fn ask(&mut self, all: &[SocketAddr], limit: Duration, clock: Clock, until: MonotonicInstant) {
-        let mut addresses = all.iter().copied().take(MOST_ADDRESSES).cycle();
-        let Some(mut address) = addresses.next() else { return };
-        let tries = MOST_PACKETS.max(all.len().min(MOST_ADDRESSES));
-        let patience = until.since(clock.now()) / u32::try_from(tries).unwrap_or(u32::MAX);
-        for _ in 0..tries {
-            let now = clock.now();
-            if now >= until {
-                break;
-            }
-            match sntp::ask(address, clock, (now + patience).min(until)).await {
+        let addresses = &all[..all.len().min(MOST_ADDRESSES)];
+        if addresses.is_empty() {
+            return;
+        }
+        let tries = MOST_PACKETS.max(addresses.len());
+        let begin = clock.now();
+        let patience = until.since(begin) / u32::try_from(tries).unwrap_or(u32::MAX);
+        let mut attempts = JoinSet::new();
+        for (nth, &address) in (0_u32..).zip(addresses.iter().cycle().take(tries)) {
+            attempts.spawn(async move {
+                tokio::time::sleep_until(clock.deadline(begin + patience * nth)).await;
+                (address, sntp::ask(address, clock, until).await)
+            });
+        }
+        while let Some(Ok((address, said))) = attempts.join_next().await {
+            match said {
                 Ok(answer) => {
-                    let claim = narrowed(self.claim, &answer);
-                    self.address = Some(address);
-                    self.facts = Some(facts(&answer));
-                    (self.claim, self.standing, self.message) =
-                        (Some(claim), SourceStanding::Undecided, None);
-                    if claim.shows.width() / 2 <= limit / 8 {
-                        break;
-                    }
+                    attempts.abort_all();
+                    self.take(address, &answer);
+                    return self.ask_again(address, limit, clock, until).await;
                 }
-                // That a further packet was lost takes nothing from the claim.
-                Err(_) if self.claim.is_some() => break,
                 Err(failure) => {
                     self.address = Some(address);
                     self.standing = match failure {
@@ -248,13 +266,38 @@ impl Heard {
                     };
                     self.message = Some(failure.to_string());
                     // Whoever refuses must not be asked again (RFC 5905 section 7.4).
-                    if matches!(failure, NtpFailure::KissOfDeath { .. }) && all.len() == 1 {
-                        break;
+                    if matches!(failure, NtpFailure::KissOfDeath { .. }) {
+                        return;
                     }
-                    address = addresses.next().unwrap_or(address);
                 }
             }
         }
+    }
+
+    /// While its claim is wide, a server that answers is asked again: the next round trip may be shorter.
+    async fn ask_again(
+        &mut self,
+        address: SocketAddr,
+        limit: Duration,
+        clock: Clock,
+        until: MonotonicInstant,
+    ) {
+        for _ in 1..MOST_PACKETS {
+            let is_wide = self.claim.is_some_and(|claim| claim.shows.width() / 2 > limit / 8);
+            if !is_wide || clock.now() >= until {
+                return;
+            }
+            // That a further packet was lost takes nothing from the claim.
+            let Ok(answer) = sntp::ask(address, clock, until).await else { return };
+            self.take(address, &answer);
+        }
+    }
+
+    fn take(&mut self, address: SocketAddr, answer: &NtpAnswer) {
+        self.address = Some(address);
+        self.facts = Some(facts(answer));
+        self.claim = Some(narrowed(self.claim, answer));
+        (self.standing, self.message) = (SourceStanding::Undecided, None);
     }
 }
 

@@ -76,9 +76,10 @@ async fn hold_once(
     clock: Clock,
     begin: MonotonicInstant,
 ) -> (Anchor, Vec<TargetOutcome>) {
-    let now = clock.now();
+    // Every request has a quarter of the round to be answered, so silence until its end means something.
+    let last_start = begin + settings.timeout * 3 / 4;
     // Silence of a reference must leave most of the round to the targets.
-    let anchor = anchor(settings, clock, now + settings.timeout / 5).await;
+    let anchor = anchor(settings, clock, last_start.min(clock.now() + settings.timeout / 5)).await;
     let has_servers = anchor.outcome.local_offset.is_some();
     settings.certificate_time.set(clock, has_servers.then_some(anchor.reference.bounds));
     let round = Round {
@@ -89,10 +90,9 @@ async fn hold_once(
             is_vouched_for: anchor.outcome.standing == Standing::Agreed,
             is_this_machine: !has_servers,
         },
-        resolve_until: clock.now() + settings.timeout / 3,
+        resolve_until: last_start.min(clock.now() + settings.timeout / 3),
         deadline: begin + settings.timeout,
-        // Every request has a quarter of the round to be answered, so silence until its end means something.
-        last_start: begin + settings.timeout * 3 / 4,
+        last_start,
         settings: Arc::clone(settings),
     };
     let targets = settings.targets.iter().cloned().map(|target| {

@@ -8,7 +8,10 @@ use crate::sample::Sample;
 use crate::time::{MonotonicInstant, Offset, UnixInstant};
 use crate::verdict::{Limits, within};
 
-use super::{COARSE_STEP, Over, PATIENCE, Plan, Request, StopReason, is_coarse};
+use super::{COARSE_STEP, Over, PATIENCE, Plan, REQUESTS_UNAIMED, Request, StopReason, is_coarse};
+
+/// Kept connections that may be lost before a server is taken for one that lets nobody stay.
+const MOST_LOST: u32 = 2;
 
 impl Plan {
     pub(super) fn narrowing(
@@ -42,24 +45,30 @@ impl Plan {
         Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
     }
 
-    /// The next of the requests that every connection was promised ([`Rules::requests_per_connection`]), for a clock
-    /// of coarse steps: over one of its connections, aimed at the middle of what is known. Each halves the interval,
-    /// until the round trip is what makes it wide.
+    /// The next of the requests that a connection was promised ([`Rules::requests_per_connection`](super::Rules)), for a
+    /// clock of coarse steps: all of them over one connection, aimed at the middle of what is known. Each halves the
+    /// interval, until the round trip is what makes it wide.
     pub(super) fn sharpening(&self, backend: &Backend, now: MonotonicInstant) -> Option<Request> {
-        let Over::Kept(connection) = self.way_to(backend) else { return None };
-        let asked = self.samples.iter().filter(|sample| sample.connection == connection).count();
+        let promised = self.rules.requests_per_connection;
         let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
         let round_trip = samples().map(Sample::round_trip).min()?;
         let step = samples().map(|sample| sample.reading.step).min()?;
         let bounds = self.apparent_bounds(backend)?;
-        let is_promised = asked < self.rules.requests_per_connection as usize;
-        if !is_promised || !samples().any(is_coarse) || is_as_narrow_as(round_trip, &bounds) {
-            // Sharp clocks got theirs one after the other, but for the first connection.
-            let is_first_of_a_sharp_one = is_promised && connection == 0 && !samples().any(is_coarse);
-            return is_first_of_a_sharp_one.then_some(Request { over: Over::Kept(connection), at: now });
+        if promised <= REQUESTS_UNAIMED || !samples().any(is_coarse) || is_as_narrow_as(round_trip, &bounds) {
+            return None;
         }
+        let asked_over = |connection| samples().filter(|sample| sample.connection == connection).count();
+        let over = self.way_to(backend);
+        let may_be_asked = match over {
+            Over::Kept(connection) => asked_over(connection) < promised as usize,
+            // Once; and not of a server that lets nobody stay.
+            Over::Fresh(_) => {
+                let had_its_own = |sample: &Sample| asked_over(sample.connection) > REQUESTS_UNAIMED as usize;
+                self.server_keeps_open && self.lost < MOST_LOST && !samples().any(had_its_own)
+            }
+        };
         let at = edge_at(middle_of(&bounds.shows), bounds.at, step, round_trip / 2, now);
-        (at <= self.rules.last_start).then_some(Request { over: Over::Kept(connection), at })
+        (may_be_asked && at <= self.rules.last_start).then_some(Request { over, at })
     }
 
     /// The clock as it appears in the answers, which may lag; the clock itself when they agree on none.

@@ -31,14 +31,21 @@ impl Plan {
     /// Only connections count whose answer had to be within the limit by itself, given when it was asked for. A few
     /// of them may not be, because the path was slow at that moment; but an answer of the other clock never is.
     pub(super) fn doubt(&self, backend: &Backend) -> f64 {
-        self.votes(backend).map_or(1.0, |(asked, failed)| tail(asked, failed))
+        self.votes(backend).map_or(1.0, |(asked, failed)| tail(asked, failed, self.clocks()))
     }
 
     /// How many more connections would settle that doubt, if all of their answers are within the limit.
     pub(super) fn confirmations_lacking(&self, backend: &Backend) -> u32 {
         let (asked, failed) = self.votes(backend).unwrap_or_default();
-        let settles = |more: &u32| tail(asked + more, failed) <= self.rules.miss_probability;
+        let settles = |more: &u32| tail(asked + more, failed, self.clocks()) <= self.rules.miss_probability;
         (1..MOST_AT_ONCE).find(settles).unwrap_or(MOST_AT_ONCE)
+    }
+
+    /// How many clocks there are to be met: two, unless more are known to be there.
+    fn clocks(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a count of backends, far below 2^52")]
+        let clocks = self.rules.expected_backends.max(2) as f64;
+        clocks
     }
 
     /// How many connections were asked at a conclusive phase, and how many of their answers were not within the
@@ -124,12 +131,15 @@ impl Plan {
     }
 }
 
-/// The lower tail of a fair coin, for either clock: 2 · Σ C(n, i) / 2ⁿ, with i up to the failures among n.
-fn tail(asked: u32, failed: u32) -> f64 {
-    let (mut term, mut tail) = (0.5_f64.powf(f64::from(asked)), 0.0);
+/// Bound on the chance that one of so many clocks, which are drawn equally often, gave no more than the answers that
+/// failed among those that were asked for: the lower tail of the binomial distribution, for any of the clocks (union
+/// bound), N · Σ C(n, i) · (1/N)ⁱ · (1 − 1/N)ⁿ⁻ⁱ with i up to the failures.
+fn tail(asked: u32, failed: u32, clocks: f64) -> f64 {
+    let share = 1.0 / clocks;
+    let (mut term, mut tail) = ((1.0 - share).powf(f64::from(asked)), 0.0);
     for i in 0..=failed.min(asked) {
         tail += term;
-        term *= f64::from(asked - i) / f64::from(i + 1);
+        term *= f64::from(asked - i) / f64::from(i + 1) * share / (1.0 - share);
     }
-    (2.0 * tail).min(1.0)
+    (clocks * tail).min(1.0)
 }

@@ -157,7 +157,7 @@ impl World {
             let action = plan.next(now);
             let (connections, requests, at) = match action {
                 Action::Stop(_) => return (plan, givers),
-                Action::Open { connections, requests, at } => {
+                Action::Open { connections, requests, at, .. } => {
                     opened += connections;
                     (opened - connections..opened, requests, at)
                 }
@@ -187,6 +187,9 @@ impl World {
                 now = sample.received;
                 givers.push(giver);
                 plan.record(sample, self.keeps_open);
+            }
+            if let Action::Open { connections, keep: false, .. } = action {
+                (opened - connections..opened).for_each(|connection| plan.connection_was_closed(connection));
             }
         }
     }

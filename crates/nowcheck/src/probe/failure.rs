@@ -50,7 +50,10 @@ pub enum Kind {
     /// The other side closed or reset the connection.
     Closed,
     /// The certificate does not prove that this is the host that was asked for.
-    Certificate,
+    Certificate {
+        /// Because it is not valid at this time, by the clock that judges it.
+        is_out_of_time: bool,
+    },
     /// What came is not HTTP, or not TLS.
     Protocol,
     /// An HTTP status other than success.
@@ -96,7 +99,7 @@ impl Kind {
             Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",
             Self::Closed => "closed",
-            Self::Certificate => "certificate",
+            Self::Certificate { .. } => "certificate",
             Self::Protocol => "protocol",
             Self::Status { .. } => "status",
             Self::Redirect { .. } => "redirect",

@@ -107,13 +107,26 @@ pub struct NoAnswer {
 pub struct NoConnection {
     /// What is reported.
     pub failure: Failure,
-    /// The certificate is outside of its validity by this machine's clock.
+    /// The certificate is outside of its validity by the clock that judges it.
     pub breach: Option<ValidityBreach>,
+    /// How far it came.
+    pub opened: Option<Opened>,
+}
+
+/// How a connection opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// How long TCP took.
+    pub connect: Duration,
+    /// How long TLS took, if it came to be.
+    pub tls: Option<Duration>,
+    /// What the server proved its name with.
+    pub certificate: Option<Certificate>,
 }
 
 impl From<Failure> for NoConnection {
     fn from(failure: Failure) -> Self {
-        Self { failure, breach: None }
+        Self { failure, breach: None, opened: None }
     }
 }
 
@@ -148,7 +161,10 @@ pub async fn connect(
     let connect_took = connected.since(begin);
     let exchange = Exchange::default();
     let (stream, certificate, tls_took): (Box<dyn Stream>, _, _) = if target.tls {
-        let stream = handshake(target, tcp, tls, clock, deadline).await?;
+        let stream = handshake(target, tcp, tls, clock, deadline).await.map_err(|refused| {
+            let opened = Opened { connect: connect_took, tls: None, certificate: None };
+            NoConnection { opened: Some(opened), ..refused }
+        })?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let certificate = chain.first().and_then(certificate::read);
         (Box::new(stream), certificate, Some(clock.now().since(connected)))
@@ -200,7 +216,7 @@ async fn handshake(
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
             let (kind, message, breach) = explain_handshake(&target.host.to_string(), &error);
-            Err(NoConnection { failure: fail(kind, message), breach })
+            Err(NoConnection { breach, ..fail(kind, message).into() })
         }
         Err(_) => Err(fail(Kind::Timeout, "the TLS handshake is not answered".to_owned()).into()),
     }
@@ -233,7 +249,7 @@ fn explain_handshake(host: &str, error: &io::Error) -> (Kind, String, Option<Val
     match cause {
         Some(rustls::Error::InvalidCertificate(certificate)) => {
             let (message, breach) = tls::explain(host, certificate);
-            (Kind::Certificate, message, breach)
+            (Kind::Certificate { is_out_of_time: breach.is_some() }, message, breach)
         }
         Some(rustls::Error::InvalidMessage(_)) => {
             let message = "what came is not TLS; if the server speaks plain HTTP, write http://".to_owned();

@@ -66,8 +66,12 @@ impl Overrides {
     /// The addresses that were given for a host, if any were.
     #[must_use]
     pub fn of(&self, host: &Host<String>) -> Option<Addresses> {
-        let all: Vec<IpAddr> =
-            self.0.iter().filter(|(name, _)| concerns(name, host)).map(|(_, address)| *address).collect();
+        let mut all: Vec<IpAddr> = Vec::new();
+        for (_, address) in self.0.iter().filter(|(name, _)| concerns(name, host)) {
+            if !all.contains(address) {
+                all.push(*address);
+            }
+        }
         (!all.is_empty()).then_some(Addresses { all, are_one_machine: false, unknown: None })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clock_offset::{BoundedTime, Drift};
+use clock_offset::{BoundedTime, Drift, Offset};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -86,7 +86,8 @@ impl TimeProvider for CertificateTime {
         let Some((clock, reference)) = *self.0.lock().unwrap_or_else(PoisonError::into_inner) else {
             return DefaultTimeProvider.current_time();
         };
-        let now = reference.carried_to(clock.now(), Drift::from_ppm(0)).shows.earliest();
+        let shows = reference.carried_to(clock.now(), Drift::from_ppm(0)).shows;
+        let now = shows.earliest() + Offset::from(shows.width() / 2);
         let seconds = u64::try_from(now.as_nanos() / 1_000_000_000).ok()?;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }

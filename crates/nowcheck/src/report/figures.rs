@@ -70,6 +70,23 @@ fn unit_of(nanos: u128) -> (&'static str, u128) {
     }
 }
 
+/// A bound on a chance, rounded up to two significant digits: `0.79 %`, `0.00012 %`.
+#[must_use]
+pub fn percent(chance: f64) -> String {
+    let percent = chance * 100.0;
+    if percent <= 0.0 {
+        return "0 %".to_owned();
+    }
+    // The place of its second digit; a chance below 10⁻²⁰ is as good as none.
+    let digits = (1.0 - percent.log10().floor()).clamp(0.0, 20.0);
+    let scale = 10_f64.powf(digits);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 20")]
+    let digits = digits as usize;
+    // What is a few units in the last place of a float above a round figure is that figure.
+    let up = ((percent * scale) * (1.0 - 4.0 * f64::EPSILON)).ceil() / scale;
+    format!("{up:.digits$} %")
+}
+
 /// A limit as it was typed, more or less: `1 s`, `250 ms`, `1.5 s`, `1 h 30 min`.
 #[must_use]
 pub fn limit(duration: Duration) -> String {
@@ -218,6 +235,19 @@ mod tests {
             (90_000_000_000_000, "1 d 1 h"),
         ] {
             assert_eq!(length(Duration::from_nanos(nanos)), text);
+        }
+    }
+
+    #[test]
+    fn a_chance_is_rounded_up_and_never_to_nothing() {
+        for (chance, text) in [
+            (0.007_812_5, "0.79 %"),
+            (0.000_001_2, "0.00012 %"),
+            (0.01, "1.0 %"),
+            (0.5, "50 %"),
+            (0.0, "0 %"),
+        ] {
+            assert_eq!(percent(chance), text);
         }
     }
 

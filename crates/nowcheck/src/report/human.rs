@@ -18,7 +18,9 @@ pub fn lines(outcome: &Outcome) -> String {
     for target in &outcome.targets {
         target_lines(&mut text, target, outcome);
     }
-    if outcome.targets.iter().any(|target| !target.backends.is_empty()) {
+    let was_judged = outcome.targets.iter().any(|target| !target.backends.is_empty());
+    let asks_servers = outcome.reference.sources.iter().any(|source| source.name != "system");
+    if was_judged || asks_servers {
         push(&mut text, &format!("    reference: {}", words::reference(&outcome.reference)));
         for note in words::reference_notes(&outcome.reference, &outcome.limits) {
             push(&mut text, &format!("    note: {note}"));
@@ -32,7 +34,7 @@ pub fn lines(outcome: &Outcome) -> String {
 pub fn line(outcome: &Outcome) -> String {
     let place = outcome.worst().map(words::place).unwrap_or_default();
     let at = figures::rfc3339(outcome.checked_at, 0);
-    let summary = words::summary(outcome);
+    let summary = format!("{}{}", words::summary(outcome), words::caveats(outcome));
     // With several addresses the summary itself says which one it is about, or that it is about all.
     let urls: Vec<&str> = outcome.targets.iter().map(|target| target.url.as_str()).collect();
     let place = match urls[..] {
@@ -108,7 +110,7 @@ fn evidence(target: &TargetOutcome) -> String {
         format!("{}, {}", counted(target.requests, "request"), counted(target.connections, "connection"));
     if let Some(missed) = target.miss_probability {
         // Writing to a string cannot fail.
-        let _ = write!(text, "; chance that a backend was missed: at most {:.1} %", missed * 100.0);
+        let _ = write!(text, "; chance that a backend was missed: at most {}", figures::percent(missed));
     }
     let discarded = &target.discarded;
     for (count, why) in [

@@ -215,6 +215,7 @@ fn source(source: &SourceOutcome) -> serde_json::Result<SourceView<'_>> {
             SourceStanding::Undecided => "undecided",
             SourceStanding::Silent => "silent",
             SourceStanding::Unusable => "unusable",
+            SourceStanding::Duplicate => "duplicate",
             SourceStanding::NotVouchedFor => "not_vouched_for",
         },
         offset: source.offset.as_ref().map(interval).transpose()?,

@@ -6,14 +6,14 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::outcome::{Outcome, Status, TargetOutcome};
+use crate::outcome::{Outcome, Standing, Status, TargetOutcome};
 use crate::report::{figures, words};
 
 /// The outcome as one line, without its line feed.
 #[must_use]
 pub fn line(outcome: &Outcome) -> String {
     // A bar would begin the performance data.
-    let sentence = words::summary(outcome).replace('|', "/");
+    let sentence = format!("{}{}", words::summary(outcome), words::caveats(outcome)).replace('|', "/");
     // Of several addresses the sentence names the one that it is about.
     let address = match outcome.targets[..] {
         [ref only] if only.status != Status::Ok => only.address.map(|address| format!("{address}: ")),
@@ -30,8 +30,14 @@ fn performance_data(outcome: &Outcome) -> String {
     let mut data = format!("time={}s;;;0;", figures::decimal_duration(outcome.duration));
     for (index, target) in outcome.targets.iter().enumerate() {
         let suffix = if outcome.targets.len() == 1 { String::new() } else { suffix(index, outcome) };
+        // An offset from a clock that is no reference is no measurement.
+        if matches!(outcome.reference.standing, Standing::Agreed | Standing::OnlyUnvouched) {
+            offset_data(&mut data, target, outcome, &suffix);
+        }
         // Writing to a string cannot fail.
-        offset_data(&mut data, target, outcome, &suffix);
+        if let Some(missed) = target.miss_probability {
+            let _ = write!(data, " {}={missed:.9};;;0;1", label("miss_probability", &suffix));
+        }
         for (name, took) in target.phases.named() {
             let took = figures::decimal_duration(took);
             let _ = write!(data, " {}={took}s;;;0;", label(name, &suffix));

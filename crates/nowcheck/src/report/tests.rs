@@ -185,7 +185,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
     expect![[r#"
         <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)
             192.0.2.7:80  instance 3f9c2a7d  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
-            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             reference: this machine's clock, synchronised to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&in_sync())));
     expect![[r#"
@@ -194,7 +194,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
             <bold><green>OK      <plain>  192.0.2.7:80  instance 0b  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
             <bold><green>OK      <plain>  192.0.2.7:80  instance 0c  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
             <bold><red>CRITICAL<plain>  192.0.2.7:80  instance 0d  offset -3.000165 s ± 85 µs  round trip 150 µs (median 170 µs)
-            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             next: on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronisation running, and can it reach its servers?
             reference: this machine's clock, synchronised to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&one_of_four_behind())));
@@ -204,7 +204,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
             next: look at the logs of the service; is the path right?
         <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +5.0 µs ± 5 µs (limit ± 1 s)
             192.0.2.7:80  offset +5.0 µs ± 5 µs  round trip 150 µs (median 170 µs)
-            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             reference: this machine's clock, synchronised to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&down())));
     expect![[r#"
@@ -214,7 +214,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
     expect![[r#"
         <bold><magenta>UNKNOWN<plain>  http://time.example/now at 192.0.2.7:80  cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s
             192.0.2.7:80  offset between -200 ms and +1.30 s  round trip 150 µs (median 170 µs)
-            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             note: the answer is a time of day without a date: an error of whole days cannot be seen
             next: ask again with a longer --timeout or more --samples, or from a place that is nearer
             reference: this machine's clock, synchronised to ± 250 µs by its kernel
@@ -222,7 +222,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
     expect![[r#"
         <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)
             192.0.2.7:80  instance 3f9c2a7d  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
-            16 requests, 8 connections; chance that a backend was missed: at most 0.8 %; 2 answers discarded, because this machine was suspended; 1 answer discarded, because this machine was too busy; certificate valid until 2026-12-03T20:11:51Z (10 d 0 h); resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; 2 answers discarded, because this machine was suspended; 1 answer discarded, because this machine was too busy; certificate valid until 2026-12-03T20:11:51Z (10 d 0 h); resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             reference: ntp:a.example, ntp:b.example, 2 of 3 agree to ± 9.00 ms
             note: ntp:a.example announces a leap second at the end of the month
             note: ntp:liar.example is wrong by the others (a falseticker): +5.000 s ± 12 ms
@@ -253,12 +253,12 @@ fn a_monitoring_system_gets_one_line_with_performance_data() {
             .map(nagios::line)
             .collect();
     expect![[r#"
-        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
-        NOWCHECK CRITICAL - 192.0.2.7:80: 1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=-3.000165000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
-        NOWCHECK CRITICAL - 1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs | time=0.004321000s;;;0; 'resolve_192.0.2.7:80_1'=0.000900000s;;;0; 'connect_192.0.2.7:80_1'=0.000150000s;;;0; 'wait_192.0.2.7:80_1'=0.000300000s;;;0; 'transfer_192.0.2.7:80_1'=0.000000000s;;;0; 'offset_192.0.2.7:80_2'=0.000005000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_2'=0.000005000s;;;0; 'round_trip_192.0.2.7:80_2'=0.000170000s;;;0; 'resolve_192.0.2.7:80_2'=0.000900000s;;;0; 'connect_192.0.2.7:80_2'=0.000150000s;;;0; 'wait_192.0.2.7:80_2'=0.000300000s;;;0; 'transfer_192.0.2.7:80_2'=0.000000000s;;;0;
+        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK CRITICAL - 192.0.2.7:80: 1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=-3.000165000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK CRITICAL - 1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs | time=0.004321000s;;;0; 'resolve_192.0.2.7:80_1'=0.000900000s;;;0; 'connect_192.0.2.7:80_1'=0.000150000s;;;0; 'wait_192.0.2.7:80_1'=0.000300000s;;;0; 'transfer_192.0.2.7:80_1'=0.000000000s;;;0; 'offset_192.0.2.7:80_2'=0.000005000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_2'=0.000005000s;;;0; 'round_trip_192.0.2.7:80_2'=0.000170000s;;;0; 'miss_probability_192.0.2.7:80_2'=0.007812500;;;0;1 'resolve_192.0.2.7:80_2'=0.000900000s;;;0; 'connect_192.0.2.7:80_2'=0.000150000s;;;0; 'wait_192.0.2.7:80_2'=0.000300000s;;;0; 'transfer_192.0.2.7:80_2'=0.000000000s;;;0;
         NOWCHECK CRITICAL - 192.0.2.7:80: a cache answered instead of the service: its answer is 30 s old (header Age) | time=0.004321000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
-        NOWCHECK UNKNOWN - 192.0.2.7:80: cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s | time=0.004321000s;;;0; offset=0.550000000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.750000000s;;;0; round_trip=0.000170000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
-        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0; certificate_days=10;;;;"#]].assert_eq(&all.join("\n"));
+        NOWCHECK UNKNOWN - 192.0.2.7:80: cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s | time=0.004321000s;;;0; offset=0.550000000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.750000000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s); ntp:a.example announces a leap second; ntp:liar.example is a falseticker | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0; certificate_days=10;;;;"#]].assert_eq(&all.join("\n"));
 }
 
 #[test]

@@ -38,6 +38,26 @@ pub fn summary(outcome: &Outcome) -> String {
     }
 }
 
+/// What a reader of one line must know beside the verdict; begins with a semicolon, if there is anything.
+#[must_use]
+pub fn caveats(outcome: &Outcome) -> String {
+    let mut caveats = Vec::new();
+    let says_so = outcome.targets.iter().any(|target| target.reason == Reason::Desynchronised);
+    let was_judged = outcome.targets.iter().any(|target| !target.backends.is_empty());
+    if outcome.reference.standing == Standing::OnlyUnvouched && was_judged && !says_so {
+        caveats.push("; the reference, this machine's clock, is not synchronised".to_owned());
+    }
+    for source in &outcome.reference.sources {
+        if source.standing == SourceStanding::Falseticker {
+            caveats.push(format!("; {} is a falseticker", source.name));
+        }
+        if source.facts.is_some_and(|facts| facts.leap != Leap::None) {
+            caveats.push(format!("; {} announces a leap second", source.name));
+        }
+    }
+    caveats.concat()
+}
+
 /// Where a target is: its URL, and its address when that is more.
 #[must_use]
 pub fn place(target: &TargetOutcome) -> String {
@@ -81,9 +101,15 @@ pub fn target_summary(target: &TargetOutcome, limits: &Limits) -> String {
     // Who is woken by one line must see in it that the other clock may be the wrong one.
     let doubt =
         if target.notes.contains(&Note::ReferenceNotVouchedFor) && target.reason == Reason::Desynchronised {
-            "; but this machine's own clock is not synchronised either"
+            "; but this machine's own clock is not synchronised either".to_owned()
         } else {
-            ""
+            let few = target.notes.iter().find_map(|note| match note {
+                Note::FewReferences { answered, asked } => Some((answered, asked)),
+                _ => None,
+            });
+            few.map_or_else(String::new, |(answered, asked)| {
+                format!("; but only {answered} of {asked} references answered")
+            })
         };
     format!("{verdict}{doubt}")
 }
@@ -94,9 +120,10 @@ fn failure_summary(target: &TargetOutcome, failure: &Failure) -> String {
         (_, Phase::Content) => "down, no time",
         _ => "down",
     };
-    let counted = match target.requests {
-        0..=1 => String::new(),
-        requests => format!(" (at request {requests}; the ones before it were answered)"),
+    let good = target.backends.iter().map(|backend| backend.samples).sum::<usize>();
+    let counted = match good {
+        0 => String::new(),
+        good => format!(" ({good} of {} requests were answered well)", target.requests),
     };
     let after = length(failure.elapsed);
     format!("{whose}: {}, in phase {} after {after}{counted}", failure.message, failure.phase.name())
@@ -227,6 +254,12 @@ pub fn note(note: &Note) -> String {
         Note::OneClockIsBelieved => "the answers are vaguer than the limit and name no instance: that they all come from one \
                                      clock is taken for granted"
             .to_owned(),
+        Note::BackendsUncounted => "the answers name no instance: backends whose clocks agree look like one, so a rarer one \
+                                    that is wrong may have been missed; --expect-backends N says how many there are"
+            .to_owned(),
+        Note::FewReferences { answered, asked } => {
+            format!("only {answered} of {asked} references could be used, so no majority of them stands behind this")
+        }
         Note::SeveralNamelessClocks => {
             "the answers contradict each other, so several clocks answer here; they do \
                                         not name themselves, and are told apart by their times only"
@@ -243,9 +276,7 @@ pub fn note(note: &Note) -> String {
             "the server says that its own clock is not synchronised (NTP)".to_owned()
         }
         Note::KeptConnectionsLost { count } => {
-            format!(
-                "the server closed {count} kept connection(s) before a request; it was repeated on a new one"
-            )
+            format!("the server closed {count} kept connection(s) before a request over them was answered")
         }
         Note::AddressSkipped { address, why } => format!("{address} was left out: {why}"),
         Note::AddressesUnknown { why } => format!("there may be more addresses than were checked: {why}"),
@@ -335,7 +366,7 @@ pub fn reference_notes(reference: &ReferenceOutcome, limits: &Limits) -> Vec<Str
             (SourceStanding::Undecided, _) => {
                 notes.push(format!("{} from this machine's clock: {from}", source.name));
             }
-            (SourceStanding::Silent | SourceStanding::Unusable, Some(why)) => {
+            (SourceStanding::Silent | SourceStanding::Unusable | SourceStanding::Duplicate, Some(why)) => {
                 notes.push(format!("{} was not used: {why}", source.name));
             }
             (SourceStanding::NotVouchedFor, _) if reference.sources.len() > 1 => notes.push(format!(
@@ -455,10 +486,14 @@ fn step_after_failure(kind: &Kind) -> &'static str {
         Kind::Closed => {
             "look at the logs of the service and of the balancer before it; if it speaks TLS, write https://"
         }
-        Kind::Certificate => {
+        Kind::Certificate { .. } => {
             "mend what the line above names; --ca-file FILE trusts an authority that this machine does not know"
         }
         Kind::Protocol => "is this the right port and scheme?",
+        Kind::Status { status: 429 } => {
+            "the service limits how often it may be asked: allow this machine more, or ask less: --samples 1 and a \
+             greater --miss-probability"
+        }
         Kind::Status { .. } => "look at the logs of the service; is the path right?",
         Kind::Redirect { .. } => "check the URL that it points at",
         Kind::NotATime { .. } | Kind::TooLarge { .. } => {

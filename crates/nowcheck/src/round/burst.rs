@@ -1,15 +1,13 @@
 //! One connection: opened, and asked a few times in a row. Several of them run side by side.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use clock_offset::MonotonicInstant;
 use http::Method;
 
-use crate::probe::certificate::Certificate;
 use crate::probe::culprit::likelier_culprit;
 use crate::probe::failure::Failure;
-use crate::probe::http::{Answer, HttpConnection, Reading, connect};
+use crate::probe::http::{Answer, HttpConnection, Opened, Reading, connect};
 use crate::probe::server_time::Field;
 use crate::target::Target;
 
@@ -34,17 +32,6 @@ pub(super) struct Burst {
     pub(super) connection: Option<HttpConnection>,
 }
 
-/// How a connection opened.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Opened {
-    /// How long TCP took.
-    pub(super) connect: Duration,
-    /// How long TLS took.
-    pub(super) tls: Option<Duration>,
-    /// What the server proved its name with.
-    pub(super) certificate: Option<Certificate>,
-}
-
 /// Opens a connection and asks over it.
 pub(super) async fn over_a_fresh_one(
     round: Round,
@@ -53,13 +40,20 @@ pub(super) async fn over_a_fresh_one(
     id: u32,
     requests: u32,
     at: MonotonicInstant,
+    keep: bool,
 ) -> Burst {
     let Round { settings, clock, deadline, judge, .. } = &round;
     match connect(&target, address, &settings.tls, *clock, *deadline).await {
         Ok(connection) => {
             let HttpConnection { connect, tls, certificate, .. } = connection;
-            let opened = Some(Opened { connect, tls, certificate });
-            Burst { opened, ..over(&round, &target, connection, id, requests, at, false).await }
+            let opened = Opened { connect, tls, certificate };
+            let mut burst = over(&round, &target, connection, id, requests, at, false).await;
+            burst.opened = Some(opened);
+            if !keep {
+                // Here, and not when all that run side by side have ended: the server may be waiting for it.
+                burst.connection = None;
+            }
+            burst
         }
         Err(refused) => {
             let mut failure = refused.failure;
@@ -67,7 +61,7 @@ pub(super) async fn over_a_fresh_one(
                 let culprit = likelier_culprit(&target, address, breach, *judge, *clock, *deadline).await;
                 failure.message = format!("{}; {culprit}", failure.message);
             }
-            Burst { id, failure: Some(failure), ..Burst::default() }
+            Burst { id, opened: refused.opened, failure: Some(failure), ..Burst::default() }
         }
     }
 }

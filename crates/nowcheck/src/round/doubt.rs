@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clock_offset::{Offset, Verdict, judge};
+use clock_offset::{CERTAINTY, Offset, Verdict, judge};
 
 use crate::clock::Clock;
 use crate::outcome::{
     Discarded, Note, Reason, ReferenceOutcome, SourceStanding, Standing, Status, TargetOutcome,
 };
+use crate::probe::failure::{Failure, Kind};
 use crate::reference::Anchor;
 use crate::settings::Settings;
 
@@ -104,10 +105,19 @@ pub(super) fn miss_backends(targets: &mut [TargetOutcome], settings: &Settings) 
         if met >= expected || !has_answered {
             continue;
         }
-        // Answers without a name could be of any backend; and a round that ended too early has not looked enough.
+        // Answers without a name could be of any backend; a round that ended too early has not looked enough; and an
+        // address that this machine could not ask may be where the rest of them are.
+        let doubt = settings.miss_probability * CERTAINTY;
         let were_looked_for = of_url().all(|target| {
-            target.failure.is_some()
-                || target.miss_probability.is_some_and(|missed| missed <= settings.miss_probability)
+            let is_complete = !target
+                .notes
+                .iter()
+                .any(|note| matches!(note, Note::AddressSkipped { .. } | Note::AddressesUnknown { .. }));
+            let was_asked = match &target.failure {
+                Some(failure) => !matches!(failure.kind, Kind::Local | Kind::NoRoute),
+                None => target.miss_probability.is_some_and(|missed| missed <= doubt),
+            };
+            is_complete && was_asked
         });
         let is_proven = !are_nameless && were_looked_for;
         let note = Note::BackendsMissing { met, expected, are_nameless };
@@ -146,11 +156,24 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
     let reference = &anchor.outcome;
     let limits = &settings.limits;
     let answered = reference.sources.iter().filter(|source| has_claim(source.standing)).count();
-    let too_few = settings.strict && answered * 2 <= reference.sources.len();
+    let asked = reference.sources.len();
+    let are_few = asked > 1 && answered * 2 <= asked;
+    let too_few = settings.strict && answered * 2 <= asked;
     let wrong = reference.local_offset.filter(|offset| {
         lists_system(reference) && judge(offset, limits) == Verdict::Desynchronised
             || system_is_a_falseticker(reference)
     });
+    let is_agreed = reference.standing == Standing::Agreed;
+    let asks_servers = reference.sources.iter().any(|source| source.name != "system");
+    for target in targets.iter_mut() {
+        // A certificate was judged by this machine's clock after all, and that is the one that is not trusted.
+        let is_out_of_time =
+            |failure: &Failure| matches!(failure.kind, Kind::Certificate { is_out_of_time: true });
+        if asks_servers && !is_agreed && target.failure.as_ref().is_some_and(is_out_of_time) {
+            (target.status, target.reason) = (Status::Unknown, Reason::CheckerFault);
+            target.notes.push(Note::NoReference);
+        }
+    }
     for target in targets.iter_mut().filter(|target| !target.backends.is_empty()) {
         let doubt = match reference.standing {
             Standing::Disagreement => Some((Reason::ReferencesDisagree, Note::ReferencesDisagree)),
@@ -164,10 +187,15 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
             }
             Standing::Agreed => None,
         };
+        if are_few && doubt.is_none() && !too_few {
+            target.notes.push(Note::FewReferences { answered, asked });
+        }
         let doubt = doubt.or_else(|| too_few.then_some((Reason::CheckerFault, Note::TooFewReferences)));
         if let Some((reason, note)) = doubt {
             if is_judged_by_the_reference(target) {
                 take_verdict_back(target, reason);
+                // An offset from a clock that is no reference resembles nothing.
+                target.notes.retain(|note| !matches!(note, Note::ResemblesTimeZone { .. }));
             }
             target.notes.push(note);
         } else if let Some(offset) = wrong {
@@ -188,10 +216,10 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
 }
 
 fn has_claim(standing: SourceStanding) -> bool {
-    use SourceStanding::{Falseticker, NotVouchedFor, Silent, Truechimer, Undecided, Unusable};
+    use SourceStanding::{Duplicate, Falseticker, NotVouchedFor, Silent, Truechimer, Undecided, Unusable};
     match standing {
         Truechimer | Falseticker | Undecided => true,
-        Silent | Unusable | NotVouchedFor => false,
+        Silent | Unusable | NotVouchedFor | Duplicate => false,
     }
 }
 

@@ -162,8 +162,46 @@ fn fewer_named_backends_than_expected_are_critical_over_all_addresses_together()
         verdict(&targets[1])
     };
     assert_eq!(with([Some("a"), Some("b")], 0.001), (Status::Ok, Reason::InSync));
-    assert_eq!(with([Some("a"), Some("a")], 0.001), (Status::Critical, Reason::BackendsMissing));
+    assert_eq!(with([Some("a"), Some("a")], 0.000_000_9), (Status::Critical, Reason::BackendsMissing));
     // Not looked for long enough, or not to be counted: nobody knows.
-    assert_eq!(with([Some("a"), Some("a")], 0.5), (Status::Unknown, Reason::Undetermined));
-    assert_eq!(with([Some("a"), None], 0.001), (Status::Unknown, Reason::Undetermined));
+    assert_eq!(with([Some("a"), Some("a")], 0.001), (Status::Unknown, Reason::Undetermined));
+    assert_eq!(with([Some("a"), None], 0.000_000_9), (Status::Unknown, Reason::Undetermined));
+}
+
+#[test]
+fn backends_that_stand_where_this_machine_cannot_ask_are_not_said_to_be_missing() {
+    let settings = settings(&["--expect-backends", "2"]);
+    let mut targets = vec![outcome("192.0.2.1:80", None)];
+    targets[0].backends[0].instance = Some("a".into());
+    targets[0].miss_probability = Some(0.0);
+    let address = "[2001:db8::1]:80".parse().unwrap();
+    targets[0].notes.push(Note::AddressSkipped { address, why: "this machine has no route".to_owned() });
+    miss_backends(&mut targets, &settings);
+    assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::Undetermined));
+}
+
+#[test]
+fn a_certificate_that_only_this_machine_s_clock_finds_expired_is_no_outage_when_time_servers_were_to_judge() {
+    for (kind, expected) in [
+        (Kind::Certificate { is_out_of_time: true }, (Status::Unknown, Reason::CheckerFault)),
+        (Kind::Certificate { is_out_of_time: false }, (Status::Critical, Reason::Down)),
+    ] {
+        let mut targets = vec![outcome("192.0.2.1:443", Some(kind))];
+        let silent = [("ntp:a", SourceStanding::Silent)];
+        doubt_the_reference(&mut targets, &anchor(Standing::Unreachable, &silent), &settings(&[]));
+        assert_eq!(verdict(&targets[0]), expected);
+    }
+}
+
+#[test]
+fn what_rests_on_a_minority_of_the_references_says_so() {
+    let sources = [
+        ("ntp:a", SourceStanding::Silent),
+        ("ntp:b", SourceStanding::Silent),
+        ("ntp:c", SourceStanding::Truechimer),
+    ];
+    let mut targets = healthy_and_dead();
+    doubt_the_reference(&mut targets, &anchor(Standing::Agreed, &sources), &settings(&[]));
+    assert_eq!(verdict(&targets[0]), (Status::Ok, Reason::InSync));
+    assert!(targets[0].notes.contains(&Note::FewReferences { answered: 1, asked: 3 }));
 }

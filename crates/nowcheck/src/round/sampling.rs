@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, Conclusion, Drift, Evidence, JudgedBackend, Plan, Rules, Sample, Shown, Verdict,
-    resembles_time_zone,
+    Action, CERTAINTY, Conclusion, Drift, Evidence, JudgedBackend, Plan, Rules, Sample, Shown, Verdict,
+    connections_needed, resembles_time_zone,
 };
 use http::header::{AGE, DATE, LOCATION};
 
@@ -20,6 +20,7 @@ use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::http::{Answer, HttpConnection};
 use crate::probe::server_time::{self, Field, ServerTime, StatedClock, printable};
 use crate::scheduling::is_heavy;
+use crate::settings::Settings;
 use crate::target::Target;
 
 use super::burst::{self, Burst};
@@ -39,7 +40,7 @@ pub(super) async fn sample(
         requests_per_connection: settings.requests_per_connection,
         miss_probability: settings.miss_probability,
         expected_backends: settings.expected_backends.unwrap_or_default(),
-        max_requests: 64 + 200 * settings.requests_per_connection,
+        max_requests: most_requests(settings),
         last_start: round.last_start,
     };
     let mut sampling = Sampling {
@@ -58,6 +59,14 @@ pub(super) async fn sample(
     };
     let ended = sampling.perform().await;
     sampling.judge(ended)
+}
+
+/// Enough to meet thirty backends, or as many as are known to be there, and to narrow down what is open.
+fn most_requests(settings: &Settings) -> u32 {
+    let seen = settings.expected_backends.unwrap_or_default().max(30);
+    let certain = settings.expected_backends.map_or(1.0, |_| CERTAINTY);
+    let connections = connections_needed(seen, settings.miss_probability * certain);
+    64 + connections * settings.requests_per_connection
 }
 
 /// Answers that a busy machine delayed are replaced by others, but not for ever.
@@ -92,33 +101,35 @@ impl Sampling<'_> {
         loop {
             let bursts = match self.plan.next(self.round.clock.now()) {
                 Action::Stop(_) => return Ok(()),
-                Action::Open { connections, requests, at } => {
+                Action::Open { connections, requests, at, keep } => {
+                    // A server that serves few connections at a time could not answer beside those that are kept.
+                    for id in std::mem::take(&mut self.kept).into_keys() {
+                        self.plan.connection_was_closed(id);
+                    }
                     let first = self.connections;
                     self.connections += connections;
                     let bursts = (first..self.connections).map(|id| {
                         let (round, target) = (self.round.clone(), self.target.clone());
-                        burst::over_a_fresh_one(round, target, self.address, id, requests, at)
+                        burst::over_a_fresh_one(round, target, self.address, id, requests, at, keep)
                     });
                     in_parallel(bursts).await
                 }
                 Action::Ask { connection: id, at } => {
                     let Some(kept) = self.kept.remove(&id) else {
-                        // It was let go of, because another one leads to the same backend.
-                        self.plan.kept_connection_was_lost(id);
+                        self.plan.connection_was_closed(id);
                         continue;
                     };
                     vec![burst::over(self.round, self.target, kept, id, 1, at, true).await]
                 }
             };
             self.take(bursts)?;
-            self.kept.retain(|&id, _| self.plan.may_ask_over(id));
         }
     }
 
     /// Takes note of all that came side by side, in the order in which it came.
     fn take(&mut self, bursts: Vec<Burst>) -> Result<(), Interruption> {
         let mut failed = None;
-        let mut answers = Vec::new();
+        let (mut answers, mut closed, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for burst in bursts {
             self.requests += burst.requests;
             if let Some(opened) = burst.opened
@@ -127,21 +138,28 @@ impl Sampling<'_> {
                 (self.phases.connect, self.phases.tls) = (Some(opened.connect), opened.tls);
                 self.certificate = opened.certificate;
             }
-            if burst.was_lost {
-                self.lost += 1;
-                self.plan.kept_connection_was_lost(burst.id);
+            match burst.connection {
+                Some(connection) => {
+                    self.kept.insert(burst.id, connection);
+                }
+                None if burst.was_lost => lost.push(burst.id),
+                None => closed.push(burst.id),
             }
             failed = failed.or(burst.failure);
             answers.extend(burst.answers.into_iter().map(|answer| (burst.id, answer)));
-            if let Some(connection) = burst.connection {
-                self.kept.insert(burst.id, connection);
-            }
         }
         answers.sort_by_key(|(_, answer)| answer.received);
         for (id, answer) in &answers {
             if let Err(interruption) = self.take_answer(*id, answer) {
                 return Err(failed.map_or(interruption, Interruption::Failed));
             }
+        }
+        self.lost += u32::try_from(lost.len()).unwrap_or(u32::MAX);
+        for id in lost {
+            self.plan.kept_connection_was_lost(id);
+        }
+        for id in closed {
+            self.plan.connection_was_closed(id);
         }
         failed.map_or(Ok(()), |failure| Err(Interruption::Failed(failure)))
     }
@@ -229,6 +247,12 @@ impl Sampling<'_> {
             Ok(()) => (None, conclusion.standstill.map(|still| Stale::Standstill { elapsed: still.elapsed })),
         };
         let (status, reason) = match (&failure, stale) {
+            // It refuses to be asked so often, and has told the time before.
+            (Some(Failure { kind: Kind::Status { status: 429 }, .. }), _)
+                if !conclusion.backends.is_empty() =>
+            {
+                (Status::Unknown, Reason::Undetermined)
+            }
             (Some(failure), _) => status_of_failure(failure),
             (None, Some(_)) => (Status::Critical, Reason::StaleCache),
             (None, None) => status_of_backends(&conclusion.backends),
@@ -273,7 +297,8 @@ impl Sampling<'_> {
             connections: self.connections,
             requests: self.requests,
             discarded: self.discarded,
-            miss_probability: answered.then_some(conclusion.miss_probability),
+            miss_probability: (answered && conclusion.backends_are_counted)
+                .then_some(conclusion.miss_probability),
             // An old answer says nothing about a clock.
             backends: match stale {
                 Some(_) => Vec::new(),
@@ -311,6 +336,9 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
     let mut notes = Vec::new();
     if plan.samples().iter().any(|sample| matches!(sample.reading.shown, Shown::TimeOfDay(_))) {
         notes.push(Note::WholeDaysUnseen);
+    }
+    if !conclusion.backends_are_counted {
+        notes.push(Note::BackendsUncounted);
     }
     if conclusion.one_clock_is_believed {
         notes.push(Note::OneClockIsBelieved);
