@@ -21,7 +21,7 @@ import pytest
 
 from support import servers, time_server
 from support.nowcheck import Run, check, clean_environment, nowcheck, parse_outcome
-from support.process import WAIT, Child
+from support.process import WAIT, Child, poll
 from support.scripted import BREAK_OFF, Scripted
 from support.tools import ROOT, binary, need
 
@@ -404,3 +404,23 @@ def test_the_scripted_server_says_what_it_should(scripted):
     for moment, offset in zip(said, (5, 7), strict=True):
         shown = time.strptime(moment, "%Y-%m-%dT%H:%M:%S")
         assert abs(calendar.timegm(shown) - now - offset) < 2
+
+
+def test_a_checker_that_was_paused_beyond_its_time_says_so_and_does_not_call_the_server_down(scripted):
+    """A virtual machine that is moved, a process that is stopped: the answer lay there all the time."""
+    started: list[subprocess.Popen] = []
+
+    def pause(_: Scripted) -> None:
+        poll(lambda: started, "the process that asked")
+        started[0].send_signal(signal.SIGSTOP)
+
+    server = scripted(before={1: pause})
+    command = [binary("nowcheck"), server.url, "--timeout", "1s", "--output", "json"]
+    started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environment()))
+    state = Path(f"/proc/{started[0].pid}/stat")
+    poll(lambda: state.read_text().split()[2] == "T", "the pause")
+    time.sleep(1.5)  # The pause itself.
+    started[0].send_signal(signal.SIGCONT)
+    outcome = parse_outcome(started[0].communicate(timeout=WAIT)[0].strip())
+    assert (outcome["status"], outcome["reason"]) == ("UNKNOWN", "checker_fault"), outcome
+    assert "not let run" in outcome["summary"], outcome["summary"]

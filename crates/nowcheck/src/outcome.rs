@@ -466,6 +466,8 @@ pub enum Note {
     ReferenceTooWide {
         /// That bound.
         max_error: Duration,
+        /// Whether it is that of time servers, or of this machine's clock.
+        is_of_servers: bool,
     },
 }
 

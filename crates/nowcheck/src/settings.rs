@@ -72,6 +72,10 @@ impl Settings {
             }
             references.push(source);
         }
+        let asks_servers = references.iter().any(|source| *source != Source::System);
+        if asks_servers && cli.every.is_some_and(|every| every < Duration::from_secs(1)) {
+            bail!("--every must be 1s or more with time servers as references: they are asked in each round");
+        }
         let overrides = Overrides::parse(&cli.resolve)?;
         // Where a redirect leads to, nobody knows yet.
         if !cli.follow {

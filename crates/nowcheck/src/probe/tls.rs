@@ -165,11 +165,19 @@ pub fn explain(host: &str, error: &CertificateError) -> (String, Option<Validity
             None,
         ),
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => (
-            "the certificate is self-signed (an authority's own certificate is used as the server's)"
+            "the certificate is self-signed and marked as an authority's, which no server's may be: make it anew with \
+             -addext basicConstraints=critical,CA:FALSE, and name it with --ca-file"
                 .to_owned(),
             None,
         ),
-        other => (format!("the certificate is not accepted: {other}"), None),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
+            "the certificate is signed by another kind of key than that of the authority of this name which this \
+             machine trusts: was the authority renewed? (then name its certificate with --ca-file)"
+                .to_owned(),
+            None,
+        ),
+        other => (format!("the certificate is not accepted: {}", printable(other.to_string().as_bytes(), 200)), None),
     }
 }
 

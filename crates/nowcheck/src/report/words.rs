@@ -33,9 +33,29 @@ pub fn summary(outcome: &Outcome) -> String {
         }
         _ => {
             let as_bad = outcome.targets.iter().filter(|target| target.status == worst.status).count();
-            format!("{as_bad} of {total} addresses: {}: {sentence}", place(worst))
+            format!("{as_bad} of {total} addresses: {}: {sentence}{}", place(worst), others(outcome, worst))
         }
     }
+}
+
+/// More addresses than that are only counted.
+const MOST_OTHERS: usize = 3;
+
+/// What else is not OK, for a reader of one line.
+fn others(outcome: &Outcome, worst: &TargetOutcome) -> String {
+    let bad = |target: &&TargetOutcome| target.status != Status::Ok && !std::ptr::eq(*target, worst);
+    let others: Vec<String> = outcome
+        .targets
+        .iter()
+        .filter(bad)
+        .map(|target| {
+            let sentence = target_summary(target, &outcome.limits);
+            format!("; {} {}: {sentence}", target.status.name(), place(target))
+        })
+        .collect();
+    let more = others.len().saturating_sub(MOST_OTHERS);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{}{more}", others[..others.len().min(MOST_OTHERS)].concat())
 }
 
 /// What a reader of one line must know beside the verdict; begins with a semicolon, if there is anything.
@@ -48,6 +68,9 @@ pub fn caveats(outcome: &Outcome) -> String {
         caveats.push("; the reference, this machine's clock, is not synchronised".to_owned());
     }
     for source in &outcome.reference.sources {
+        if let (Standing::Unreachable, Some(why)) = (outcome.reference.standing, &source.message) {
+            caveats.push(format!("; {}: {why}", source.name));
+        }
         if source.standing == SourceStanding::Falseticker {
             caveats.push(format!("; {} is a falseticker", source.name));
         }
@@ -117,6 +140,7 @@ pub fn target_summary(target: &TargetOutcome, limits: &Limits) -> String {
 fn failure_summary(target: &TargetOutcome, failure: &Failure) -> String {
     let whose = match (target.reason, failure.phase) {
         (Reason::CheckerFault, _) => "this machine cannot check",
+        (Reason::Undetermined, _) => "cannot be decided, the service limits how often it may be asked",
         (_, Phase::Content) => "down, no time",
         _ => "down",
     };
@@ -247,7 +271,8 @@ pub fn note(note: &Note) -> String {
         ),
         Note::ResemblesTimeZone { zone } => {
             format!(
-                "the error is {}, which looks like a time zone and not like a wrong clock: the answer is read as UTC",
+                "the error is {}, which looks like a time zone: an answer in local time that is read as UTC, or a clock \
+                 that was set to local time",
                 signed(*zone)
             )
         }
@@ -255,7 +280,7 @@ pub fn note(note: &Note) -> String {
                                      clock is taken for granted"
             .to_owned(),
         Note::BackendsUncounted => "the answers name no instance: backends whose clocks agree look like one, so a rarer one \
-                                    that is wrong may have been missed; --expect-backends N says how many there are"
+                                    that is wrong may have been missed"
             .to_owned(),
         Note::FewReferences { answered, asked } => {
             format!("only {answered} of {asked} references could be used, so no majority of them stands behind this")
@@ -288,8 +313,8 @@ pub fn note(note: &Note) -> String {
             "this machine was suspended during the round, and nothing that was measured before counts after".to_owned()
         }
         Note::BackendsMissing { met, expected, are_nameless: true } => format!(
-            "{expected} backends are expected and {met} named themselves; others answer without an `instance`, so they \
-             cannot be counted"
+            "{expected} backends or more are expected, but of those that answer only {met} named themselves by an \
+             `instance`, so that they cannot be counted"
         ),
         Note::BackendsMissing { met, expected, are_nameless: false } => {
             format!("{met} of the {expected} backends that are expected were met")
@@ -297,7 +322,7 @@ pub fn note(note: &Note) -> String {
         Note::ReferencesDisagree => {
             "the references contradict each other and no majority agrees: nobody knows what time it is".to_owned()
         }
-        Note::NoReference => "no time server could be asked, so there is nothing to compare with".to_owned(),
+        Note::NoReference => "no time server gave a time that can be used, so there is nothing to compare with".to_owned(),
         Note::TooFewReferences => {
             "--strict: no more than half of the references could be used, and that is not enough".to_owned()
         }
@@ -311,7 +336,7 @@ pub fn note(note: &Note) -> String {
         Note::CertificateEndsSoon { left } => {
             format!("the certificate ended {} ago by the reference's time", length(left.magnitude()))
         }
-        Note::ReferenceTooWide { max_error } => {
+        Note::ReferenceTooWide { max_error, .. } => {
             format!(
                 "the reference is only known to ± {} itself, so no answer could prove more",
                 length(*max_error)
@@ -444,12 +469,15 @@ pub fn next_step(target: &TargetOutcome) -> Option<String> {
         Reason::StaleCache => {
             "make the cache in between pass this path (Cache-Control: no-store), or ask the service behind it"
         }
-        Reason::Desynchronised if has(|note| matches!(note, Note::ResemblesTimeZone { .. })) => {
+        Reason::Desynchronised
+            if has(|note| matches!(note, Note::ResemblesTimeZone { .. }))
+                && !has(|note| *note == Note::ReferenceNotVouchedFor) =>
+        {
             "make the service answer in UTC, or with its zone's offset (RFC 3339)"
         }
         Reason::Desynchronised if has(|note| *note == Note::ReferenceNotVouchedFor) => {
             "find out which clock is wrong: `chronyc tracking` or `timedatectl`, first on this machine, then on the \
-             host behind it"
+             host behind it; or compare with time servers: --reference ntp:HOST"
         }
         Reason::Desynchronised => {
             "on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronisation running, \
@@ -464,12 +492,26 @@ pub fn next_step(target: &TargetOutcome) -> Option<String> {
         Reason::CheckerFault if has(|note| matches!(note, Note::NoReference | Note::TooFewReferences)) => {
             "see whether this machine reaches its time servers (UDP port 123), or give it others with --reference"
         }
+        Reason::CheckerFault
+            if has(|note| matches!(note, Note::ReferenceTooWide { is_of_servers: true, .. })) =>
+        {
+            "name better time servers with --reference, or allow a greater --max-offset"
+        }
+        Reason::CheckerFault if has(|note| matches!(note, Note::LocalClockWrong { .. })) => {
+            "mend this machine's clock (`chronyc tracking`, `timedatectl`), or leave out --reference system"
+        }
         Reason::CheckerFault => {
             "mend this machine's clock first (`chronyc tracking`, `timedatectl`), or check from another one"
         }
+        _ if target.status == Status::Warning => {
+            "nothing is proven wrong: a greater --warn-offset, or more --samples over a shorter path"
+        }
+        _ if has(|note| matches!(note, Note::BackendsMissing { are_nameless: true, .. })) => {
+            "leave out --expect-backends: it counts answers that carry an `instance`"
+        }
         _ if has(|note| matches!(note, Note::DateMayBeCached { .. })) => {
             "a Date header that may be old proves little: --date-cache 0s if this server renews it in time, or a \
-             --max-offset of two seconds"
+             --max-offset that is greater than its age by a second"
         }
         _ => "ask again with a longer --timeout or more --samples, or from a place that is nearer",
     };
@@ -490,6 +532,9 @@ fn step_after_failure(kind: &Kind) -> &'static str {
             "mend what the line above names; --ca-file FILE trusts an authority that this machine does not know"
         }
         Kind::Protocol => "is this the right port and scheme?",
+        Kind::Status { status: 401 | 403 | 407 } => {
+            "it wants to know who asks, and nowcheck sends no credentials: open this path to the check"
+        }
         Kind::Status { status: 429 } => {
             "the service limits how often it may be asked: allow this machine more, or ask less: --samples 1 and a \
              greater --miss-probability"

@@ -1,14 +1,16 @@
 //! One connection: opened, and asked a few times in a row. Several of them run side by side.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clock_offset::MonotonicInstant;
 use http::Method;
 
 use crate::probe::culprit::likelier_culprit;
-use crate::probe::failure::Failure;
+use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::http::{Answer, HttpConnection, Opened, Reading, connect};
 use crate::probe::server_time::Field;
+use crate::report::figures::length;
 use crate::target::Target;
 
 use super::Round;
@@ -61,8 +63,37 @@ pub(super) async fn over_a_fresh_one(
                 let culprit = likelier_culprit(&target, address, breach, *judge, *clock, *deadline).await;
                 failure.message = format!("{}; {culprit}", failure.message);
             }
-            Burst { id, opened: refused.opened, failure: Some(failure), ..Burst::default() }
+            let failure = Some(round.judge_silence(failure));
+            Burst { id, opened: refused.opened, failure, ..Burst::default() }
         }
+    }
+}
+
+/// The deadline ends a wait within this, unless the machine does not let the program run.
+const PUNCTUAL: Duration = Duration::from_millis(100);
+
+impl Round {
+    /// Silence is the other side's fault only when it had a fair time to answer, and when this program was there to
+    /// listen: a machine that was paused finds the deadline long over when it goes on.
+    fn judge_silence(&self, mut failure: Failure) -> Failure {
+        if failure.kind != Kind::Timeout || failure.phase == Phase::Transfer {
+            return failure;
+        }
+        let late = self.clock.now().since(self.deadline);
+        if late > PUNCTUAL.max(self.settings.timeout / 10) {
+            failure.kind = Kind::Local;
+            failure.message = format!(
+                "the program was not let run until {} after its time was over (a pause, or far too much load)",
+                length(late)
+            );
+        } else if failure.elapsed < self.settings.timeout / 5 {
+            failure.kind = Kind::Local;
+            failure.message = format!(
+                "{}, but there was too little time left to tell; a longer --timeout tells",
+                failure.message
+            );
+        }
+        failure
     }
 }
 
@@ -104,7 +135,7 @@ pub(super) async fn over(
                 return burst;
             }
             Err(no_answer) => {
-                burst.failure = Some(no_answer.failure);
+                burst.failure = Some(round.judge_silence(no_answer.failure));
                 return burst;
             }
         }

@@ -210,7 +210,7 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
             && target.reason == Reason::Undetermined
         {
             target.reason = Reason::CheckerFault;
-            target.notes.push(Note::ReferenceTooWide { max_error });
+            target.notes.push(Note::ReferenceTooWide { max_error, is_of_servers: asks_servers });
         }
     }
 }

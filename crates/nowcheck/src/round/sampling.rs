@@ -210,7 +210,10 @@ impl Sampling<'_> {
             return Err(fail(Kind::Redirect { status: status.as_u16(), location }, message));
         }
         if !status.is_success() {
-            let message = format!("it answered {status}");
+            let message = match problem_detail(&answer.body) {
+                Some(detail) => format!("it answered {status}: {detail}"),
+                None => format!("it answered {status}"),
+            };
             return Err(fail(Kind::Status { status: status.as_u16() }, message));
         }
         // RFC 9111 section 5.1: a cache that answers from its store must say how old that is.
@@ -322,6 +325,13 @@ impl Sampling<'_> {
     }
 }
 
+/// What an error says of itself, when it is one of RFC 9457: its `detail`, made printable.
+fn problem_detail(body: &[u8]) -> Option<String> {
+    let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let detail = problem.get("detail")?.as_str()?.trim_end_matches('.');
+    Some(printable(detail.as_bytes(), 200))
+}
+
 /// The seconds in an `Age` header: the first of a list, and of a number beyond all numbers a very great one (RFC
 /// 9111 sections 5.1 and 1.2.2). What is no number says nothing.
 fn age(value: &[u8]) -> Option<u64> {
@@ -365,6 +375,16 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_error_says_of_itself_is_printed_and_cannot_write_to_a_terminal() {
+        let said = problem_detail(br#"{"status": 503, "detail": "the clock is not synchronized."}"#);
+        assert_eq!(said.as_deref(), Some("the clock is not synchronized"));
+        assert!(!problem_detail(br#"{"detail": "\u001b[31mred"}"#).unwrap().contains('\u{1b}'));
+        for other in [&b"<html>"[..], b"{}", br#"{"detail": 7}"#, b"[1]", b""] {
+            assert_eq!(problem_detail(other), None);
+        }
+    }
 
     #[test]
     fn an_age_is_read_as_the_standard_says() {
