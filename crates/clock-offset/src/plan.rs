@@ -226,13 +226,12 @@ impl Plan {
     #[must_use]
     pub fn next(&self, now: MonotonicInstant) -> Action {
         if self.samples.is_empty() {
+            if self.requests >= self.rules.max_requests {
+                return Action::Stop(StopReason::RequestsSpent);
+            }
             // The first is made alone: whoever cannot answer one needs not be asked by eight.
             let requests = self.rules.requests_per_connection.min(REQUESTS_UNAIMED);
-            return if now > self.rules.last_start {
-                Action::Stop(StopReason::OutOfTime)
-            } else {
-                Action::Open { connections: 1, requests, at: now, keep: false }
-            };
+            return self.open_unless_out_of_time(1, requests, now, now, false);
         }
         if standstill(&self.samples, self.rules.drift).is_some() {
             return Action::Stop(StopReason::Standstill);

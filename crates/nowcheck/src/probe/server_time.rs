@@ -116,6 +116,9 @@ fn document_time(document: &Value, format: Format) -> Result<ServerTime, NotATim
             && let (Some(of_datetime), Some(of_current)) = (datetime.get(11..19), current.get(..8))
             && of_datetime != of_current
         {
+            // They are the other side's words, and not yet known to be times.
+            let [of_datetime, of_current] =
+                [of_datetime, of_current].map(|text| printable(text.as_bytes(), 8));
             let words = format!(
                 "the answer contradicts itself: `datetime` says {of_datetime}, `current_time` says {of_current}"
             );
