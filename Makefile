@@ -1,7 +1,7 @@
 # Each target is one script or one cargo command, so that everything also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tools audit bench compare-accuracy image deploy destroy deploy-local destroy-local fmt clean
+.PHONY: help run test tools audit bench compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ bench: ## measure nowd beside an epoll loop and nginx, and its footprint
 
 compare-accuracy: ## ask nowcheck, htpdate, check_http and naive scripts about the same wrong clocks (ARGS=--quick, ARGS=--write)
 	@scripts/compare-accuracy $(ARGS)
+
+fuzz: ## search for inputs that break a parser, each for FUZZ_SECONDS=30 (ARGS=plan: only that one)
+	@scripts/fuzz $(ARGS)
 
 image: ## build the container image of nowd (needs a Docker engine, but no registry)
 	@scripts/image

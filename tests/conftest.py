@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-for module in ("nowcheck", "servers", "process", "network", "balancer", "time_server"):
+for module in ("nowcheck", "servers", "process", "network", "balancer", "time_server", "load", "nginx", "raw_http"):
     pytest.register_assert_rewrite(f"support.{module}")
 
 from support import nowcheck as program  # noqa: E402

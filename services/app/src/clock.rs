@@ -2,8 +2,15 @@
 //!
 //! Everything else is handed a [`UnixTime`] or a [`Status`], so that it can be tested with any time.
 
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
+
+use crate::clock_bound::{self, Useless};
+use crate::system;
 
 /// The last second that four digits can write: 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -30,12 +37,35 @@ pub(crate) fn now() -> UnixTime {
     UnixTime { seconds: since_epoch.as_secs(), nanos: since_epoch.subsec_nanos() }
 }
 
-/// What the kernel says of its own clock.
+/// An instant of the clock that nobody can set, for durations: nanoseconds since the machine started, or so.
+///
+/// The standard library's `Instant` is the same; but it checks what cannot happen, and here every request pays for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Monotonic(u64);
+
+impl Monotonic {
+    pub(crate) fn now() -> Self {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        // It begins at zero, and 64 bits of nanoseconds are five hundred years.
+        Self(now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned())
+    }
+
+    /// Nanoseconds since then.
+    pub(crate) fn elapsed_nanos(self) -> u64 {
+        Self::now().0.saturating_sub(self.0)
+    }
+
+    fn since_zero(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+}
+
+/// What the kernel, or ClockBound, says of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Something disciplines the clock, and the kernel bounds its error.
+    /// Something disciplines the clock, and bounds its error.
     Synchronized {
-        /// The kernel's bound in microseconds; it grows by 500 a second until the next correction.
+        /// The bound in microseconds; the kernel's grows by 500 a second until the next correction.
         max_error_micros: u32,
     },
     /// Nothing disciplines the clock.
@@ -45,26 +75,17 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    /// Asks the kernel, through `ntp_adjtime` in its mode that changes nothing. Needs no privilege.
+    /// What the kernel says.
     pub(crate) fn of_kernel() -> Self {
-        #[expect(unsafe_code, reason = "the standard library has no ntp_adjtime")]
-        // SAFETY: all-zero bytes are a valid `timex`, which is a struct of integers, and `modes` 0 makes the call
-        // read-only. The pointer is to a live, exclusively borrowed value.
-        let (state, timex) = unsafe {
-            let mut timex: libc::timex = std::mem::zeroed();
-            (libc::ntp_adjtime(&raw mut timex), timex)
-        };
-        if state == -1 {
-            return Self::Unknown;
+        match system::kernel_clock() {
+            None => Self::Unknown,
+            Some(clock) if !clock.is_synchronized => Self::Unsynchronized,
+            Some(clock) => u32::try_from(clock.max_error_micros)
+                .map_or(Self::Unknown, |max_error_micros| Self::Synchronized { max_error_micros }),
         }
-        if state == libc::TIME_ERROR || timex.status & libc::STA_UNSYNC != 0 {
-            return Self::Unsynchronized;
-        }
-        u32::try_from(timex.maxerror)
-            .map_or(Self::Unknown, |max_error_micros| Self::Synchronized { max_error_micros })
     }
 
-    /// Whether the kernel vouches for an error of at most `limit`.
+    /// Whether somebody vouches for an error of at most `limit`.
     pub(crate) fn is_within(self, limit: Duration) -> bool {
         match self {
             Self::Synchronized { max_error_micros } => {
@@ -73,6 +94,84 @@ impl Status {
             Self::Unsynchronized | Self::Unknown => false,
         }
     }
+}
+
+/// Where a [`Status`] comes from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    clock_bound: Option<PathBuf>,
+    /// Why ClockBound was of no use the last time.
+    trouble: Option<Trouble>,
+    is_first: bool,
+}
+
+/// Why the kernel is asked although there is a path to ClockBound.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    #[error("cannot be read: {0}")]
+    Unreadable(io::Error),
+    #[error(transparent)]
+    Useless(#[from] Useless),
+}
+
+/// A change of who is believed, to be logged.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Believed {
+    ClockBound,
+    Kernel {
+        /// What is wrong with the segment of ClockBound.
+        why: String,
+    },
+}
+
+impl Source {
+    /// The kernel, or what ClockBound shares at that path, as long as it shares something.
+    pub(crate) fn new(clock_bound: Option<PathBuf>) -> Self {
+        Self { clock_bound, trouble: None, is_first: true }
+    }
+
+    /// To be called once a second. Says whom it believes when that is new.
+    pub(crate) fn read(&mut self) -> (Status, Option<Believed>) {
+        let Some(path) = &self.clock_bound else { return (Status::of_kernel(), None) };
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        match of_clock_bound(path) {
+            Ok(status) => {
+                let is_new = self.trouble.take().is_some() || is_first;
+                (status, is_new.then_some(Believed::ClockBound))
+            }
+            Err(trouble) => {
+                let why = trouble.to_string();
+                let is_new = self.trouble.replace(trouble).is_none();
+                (Status::of_kernel(), is_new.then_some(Believed::Kernel { why }))
+            }
+        }
+    }
+}
+
+/// What ClockBound says of the clock now.
+fn of_clock_bound(path: &Path) -> Result<Status, Trouble> {
+    // A daemon writes some times a second, and takes well below a microsecond for it.
+    const TRIES: usize = 3;
+    for _ in 1..TRIES {
+        match read_clock_bound(path) {
+            Err(Trouble::Useless(Useless::Torn)) => {}
+            other => return other,
+        }
+    }
+    read_clock_bound(path)
+}
+
+fn read_clock_bound(path: &Path) -> Result<Status, Trouble> {
+    let read = || {
+        let mut bytes = Vec::with_capacity(clock_bound::LONGEST);
+        // Not to wait, should it be something that is waited for, such as a pipe.
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        file.take(clock_bound::LONGEST as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let (first, second) = (read().map_err(Trouble::Unreadable)?, read().map_err(Trouble::Unreadable)?);
+    let now = Monotonic::now().since_zero();
+    Ok(clock_bound::status(&first, &second, now)?)
 }
 
 /// A [`Status`] that one thread writes and all threads read, without a lock and without a system call.
@@ -112,6 +211,17 @@ impl SharedStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whom_it_believes_is_said_once_and_it_is_the_kernel_while_there_is_no_clock_bound() {
+        let mut source = Source::new(Some("/nowhere/clockbound/shm0".into()));
+        let (status, believed) = source.read();
+        assert_eq!(std::mem::discriminant(&status), std::mem::discriminant(&Status::of_kernel()));
+        let Some(Believed::Kernel { why }) = believed else { panic!("{believed:?}") };
+        assert!(why.starts_with("cannot be read: No such file"), "{why}");
+        assert_eq!(source.read().1, None);
+        assert_eq!(Source::new(None).read().1, None);
+    }
 
     #[test]
     fn every_status_survives_being_shared() {

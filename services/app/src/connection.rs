@@ -10,7 +10,9 @@ use std::future::{Ready, poll_fn, ready};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -20,20 +22,53 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::access_log::Journal;
+use crate::clock::Monotonic;
+use crate::metrics::{Counters, Event};
+use crate::problem::Problem;
 use crate::routes::{Body, Handler};
+use crate::seats::Seat;
+use crate::settings::Limits;
 
-/// Sweeps until an unfinished request head ends its connection, or an answered connection gives its buffers back.
-const HEAD_LIMIT: u16 = 10;
+/// Sweeps until an answered connection gives its buffers back.
+const REST_AFTER: u16 = 10;
 
-/// Sweeps until a connection without requests, or one that does not take its answer, is closed. Load balancers give up
-/// theirs after 60 seconds, and must be the first to, or they send a request into a connection that is being closed.
-const IDLE_LIMIT: u16 = 75;
+/// Sweeps that a connection in the reserve has for its one request.
+const EXTRA_LIMIT: u16 = 2;
 
 /// Sweeps that a client has to notice the end of a connection.
 const LINGER_LIMIT: u16 = 2;
 
-/// The longest request head in bytes; a longer one is answered 431.
-const LONGEST_HEAD: usize = 16 * 1024;
+/// What hyper reserves room for unless it is told otherwise, which costs it an allocation for each request.
+const USUAL_HEADERS: usize = 100;
+
+/// What every connection of HTTP/2 begins with.
+const HTTP_2: &[u8] = b"PRI * HTTP/2.0";
+
+/// What all connections of one thread share.
+pub(crate) struct Shared {
+    pub(crate) handler: Handler,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) limits: Limits,
+    protocol: http1::Builder,
+}
+
+impl Shared {
+    pub(crate) fn new(handler: Handler, counters: Arc<Counters>, limits: Limits) -> Self {
+        let mut protocol = http1::Builder::new();
+        protocol
+            // Its own is cached, and would stay wrong for a while when the clock is set.
+            .auto_date_header(false)
+            .half_close(false)
+            .max_header_size(limits.head_bytes)
+            .max_buf_size(limits.head_bytes);
+        if limits.headers != USUAL_HEADERS {
+            protocol.max_headers(limits.headers);
+        }
+        // `pipeline_flush` stays off: it holds an answer back while the head of the next request is unfinished or broken.
+        Self { handler, counters, limits, protocol }
+    }
+}
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +93,16 @@ enum Order {
     Close,
 }
 
+/// What the sweep of a connection came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Swept {
+    Lives,
+    /// Its buffers will be given back.
+    Rests,
+    /// It will end, and this was why.
+    Ends(Option<Event>),
+}
+
 /// What a connection shares with the sweep of its thread.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -66,38 +111,66 @@ pub(crate) struct Link {
     age: Cell<u16>,
     order: Cell<Option<Order>>,
     waker: RefCell<Option<Waker>>,
+    /// Answers that the kernel does not have yet.
+    unsent: Cell<u32>,
+    /// When bytes came last; with them came the end of the head that is being answered.
+    received: Cell<Monotonic>,
+    journal: Option<Box<Journal>>,
+    seat: Seat,
 }
 
 impl Link {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(seat: Seat, journal: Option<Box<Journal>>) -> Self {
         Self {
             phase: Cell::new(Phase::New),
             age: Cell::new(0),
             order: Cell::new(None),
             waker: RefCell::new(None),
+            unsent: Cell::new(0),
+            received: Cell::new(Monotonic::now()),
+            journal,
+            seat,
         }
     }
 
-    /// To be called once a second; says whether the connection will give its buffers back. `closing` says that no more
-    /// requests are wanted.
-    pub(crate) fn sweep(&self, closing: bool) -> bool {
+    /// To be called once a second. `closing` says that no more requests are wanted.
+    pub(crate) fn sweep(&self, closing: bool, limits: &Limits) -> Swept {
         let age = self.age.get().saturating_add(1);
         self.age.set(age);
-        let order = match self.phase.get() {
-            // One that has just come may have its request on the way.
-            Phase::New if closing && age > 1 => Order::Close,
-            Phase::Idle if closing => Order::Close,
-            Phase::New | Phase::Writing | Phase::Idle if age >= IDLE_LIMIT => Order::Close,
-            Phase::Idle if age == HEAD_LIMIT => Order::Rest,
-            Phase::Reading if age >= HEAD_LIMIT => Order::Close,
-            Phase::Lingering if age >= LINGER_LIMIT => Order::Close,
-            _ => return false,
+        let phase = self.phase.get();
+        let (head_limit, idle_limit) = if self.seat.is_extra {
+            (EXTRA_LIMIT, EXTRA_LIMIT)
+        } else {
+            (limits.head_seconds, limits.idle_seconds)
         };
-        self.order.set(Some(order));
+        let swept = match phase {
+            // One that has just come may have its request on the way.
+            Phase::New if closing && age > 1 => Swept::Ends(None),
+            Phase::Idle if closing => Swept::Ends(None),
+            Phase::New | Phase::Idle if age >= idle_limit => Swept::Ends(Some(Event::IdleTimeout)),
+            Phase::Writing if age >= idle_limit => Swept::Ends(Some(Event::WriteTimeout)),
+            Phase::Idle if age == REST_AFTER => Swept::Rests,
+            Phase::Reading if age >= head_limit => Swept::Ends(Some(Event::HeadTimeout)),
+            Phase::Lingering if age >= LINGER_LIMIT => Swept::Ends(None),
+            _ => return Swept::Lives,
+        };
+        self.order.set(Some(if swept == Swept::Rests { Order::Rest } else { Order::Close }));
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
-        order == Order::Rest
+        swept
+    }
+
+    /// The kernel has all answers that there were.
+    fn sent(&self, counters: &Counters) {
+        let answers = self.unsent.replace(0);
+        if answers > 0 {
+            let nanos = self.received.get().elapsed_nanos();
+            counters.latency.count(nanos, answers);
+            if let Some(journal) = &self.journal {
+                journal.sent(Duration::from_nanos(nanos));
+            }
+        }
     }
 
     fn enter(&self, phase: Phase) {
@@ -114,22 +187,45 @@ impl Link {
     }
 }
 
+/// How an exchange with hyper ended.
+enum End {
+    Over(Result<(), hyper::Error>),
+    /// It gives its buffers back.
+    Rests,
+    /// It stayed for too long.
+    Overstays,
+}
+
 /// Serves a connection to its end.
-pub(crate) async fn serve(stream: TcpStream, handler: Rc<Handler>, link: Rc<Link>) {
-    let mut io = Io { stream: TokioIo::new(stream), link: Rc::clone(&link) };
+pub(crate) async fn serve(stream: TcpStream, shared: Rc<Shared>, link: Rc<Link>) {
+    let mut io = Io {
+        stream: TokioIo::new(stream),
+        shared: Rc::clone(&shared),
+        link: Rc::clone(&link),
+        refusal: None,
+    };
     // Here it has neither buffers nor a parser: this is where connections without work spend their time.
     while wait_for_bytes(&io, &link).await {
-        let service = Service { handler: Rc::clone(&handler), link: Rc::clone(&link) };
-        let mut http = Box::new(protocol().serve_connection(io, service));
-        let rests = poll_fn(|cx| match link.order(cx) {
-            Some(Order::Close) => Poll::Ready(false),
-            Some(Order::Rest) => Poll::Ready(true),
-            // Errors are the client's: a broken head has been answered, a broken connection cannot be.
-            None => Pin::new(&mut *http).poll(cx).map(|_| false),
+        let service = Service { shared: Rc::clone(&shared), link: Rc::clone(&link) };
+        let mut http = Box::new(shared.protocol.serve_connection(io, service));
+        let end = poll_fn(|cx| match link.order(cx) {
+            Some(Order::Close) => Poll::Ready(End::Overstays),
+            Some(Order::Rest) => Poll::Ready(End::Rests),
+            None => Pin::new(&mut *http).poll(cx).map(End::Over),
         })
         .await;
-        if !rests {
-            return;
+        match end {
+            End::Rests => {}
+            // Errors are the client's: a broken head has been answered, a broken connection cannot be.
+            End::Over(Err(error)) if error.is_parse() => {
+                let parts = http.into_parts();
+                if parts.read_buf.starts_with(HTTP_2) {
+                    // The one head that is not answered by hyper.
+                    Box::pin(refuse(parts.io, &link, Problem::Version)).await;
+                }
+                return;
+            }
+            End::Over(_) | End::Overstays => return,
         }
         let parts = http.into_parts();
         if !parts.read_buf.is_empty() {
@@ -138,6 +234,24 @@ pub(crate) async fn serve(stream: TcpStream, handler: Rc<Handler>, link: Rc<Link
         }
         io = parts.io;
     }
+}
+
+/// Answers what hyper does not, and ends the connection.
+async fn refuse(mut io: Io, link: &Link, problem: Problem) {
+    let mut is_sent = false;
+    poll_fn(|cx| {
+        if link.order(cx).is_some() {
+            return Poll::Ready(());
+        }
+        if !is_sent {
+            if std::task::ready!(io.poll_refuse(cx, &problem)).is_err() {
+                return Poll::Ready(());
+            }
+            is_sent = true;
+        }
+        Pin::new(&mut io).poll_shutdown(cx).map(|_| ())
+    })
+    .await;
 }
 
 /// Waits until there is something to read, if only the client's end; false when the connection is to end instead.
@@ -152,21 +266,9 @@ async fn wait_for_bytes(io: &Io, link: &Link) -> bool {
     .await
 }
 
-fn protocol() -> http1::Builder {
-    let mut protocol = http1::Builder::new();
-    protocol
-        // Its own is cached, and would stay wrong for a while when the clock is set.
-        .auto_date_header(false)
-        .half_close(false)
-        .max_header_size(LONGEST_HEAD)
-        .max_buf_size(LONGEST_HEAD);
-    // `pipeline_flush` stays off: it holds an answer back while the head of the next request is unfinished or broken.
-    protocol
-}
-
 /// What hyper calls for each request.
 struct Service {
-    handler: Rc<Handler>,
+    shared: Rc<Shared>,
     link: Rc<Link>,
 }
 
@@ -176,15 +278,67 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.link.enter(Phase::Idle);
-        ready(Ok(self.handler.answer(&request)))
+        let link = &self.link;
+        link.enter(Phase::Idle);
+        link.unsent.set(link.unsent.get() + 1);
+        let response = self.shared.handler.answer(&request, link.seat.is_extra);
+        if let Some(journal) = &link.journal {
+            journal.begin(&request, &response);
+        }
+        ready(Ok(response))
     }
 }
 
 /// The bytes of a connection. Keeps [`Link::phase`] up to date on their way.
 struct Io {
     stream: TokioIo<TcpStream>,
+    shared: Rc<Shared>,
     link: Rc<Link>,
+    refusal: Option<Box<Refusal>>,
+}
+
+/// An answer of ours on its way, to a head that hyper could not read.
+struct Refusal {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Io {
+    /// Sends the answer to a head that cannot be read.
+    #[cold]
+    fn poll_refuse(&mut self, cx: &mut Context<'_>, problem: &Problem) -> Poll<io::Result<()>> {
+        let Self { stream, shared, link, refusal } = self;
+        let refusal = refusal.get_or_insert_with(|| {
+            let (bytes, body) = shared.handler.refuse(problem);
+            link.unsent.set(1);
+            if let Some(journal) = &link.journal {
+                journal.begin_refusal(problem.status().as_u16(), body as u64);
+            }
+            Box::new(Refusal { bytes, sent: 0 })
+        });
+        while refusal.sent < refusal.bytes.len() {
+            let rest = &refusal.bytes[refusal.sent..];
+            match std::task::ready!(Pin::new(&mut *stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => refusal.sent += written,
+            }
+        }
+        link.sent(&shared.counters);
+        Poll::Ready(Ok(()))
+    }
+
+    /// What is to be said instead of these bytes, if they are hyper's own answer to a head that it cannot read. That has
+    /// no body and no `Date`. It is known by that nobody was asked for it.
+    #[cold]
+    fn refused(bytes: &[u8]) -> Option<Problem> {
+        let status = bytes.strip_prefix(b"HTTP/1.1 ")?;
+        match status.get(..3)? {
+            b"400" => Some(Problem::Malformed),
+            b"414" => Some(Problem::TargetTooLong),
+            b"431" => Some(Problem::HeadTooLarge),
+            _ => None,
+        }
+    }
 }
 
 impl Read for Io {
@@ -194,8 +348,11 @@ impl Read for Io {
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if poll.is_ready() && matches!(self.link.phase.get(), Phase::New | Phase::Idle) {
-            self.link.enter(Phase::Reading);
+        if poll.is_ready() {
+            self.link.received.set(Monotonic::now());
+            if matches!(self.link.phase.get(), Phase::New | Phase::Idle) {
+                self.link.enter(Phase::Reading);
+            }
         }
         poll
     }
@@ -203,6 +360,10 @@ impl Read for Io {
 
 impl Write for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let is_asked_for = self.link.unsent.get() > 0 && self.refusal.is_none();
+        if !is_asked_for && let Some(problem) = Self::refused(buf) {
+            return self.poll_refuse(cx, &problem).map_ok(|()| buf.len());
+        }
         // Only a socket that is full has to be waited for, and that costs more than to try.
         let poll = match self.stream.inner().try_write(buf) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -214,6 +375,9 @@ impl Write for Io {
             (Poll::Pending, Phase::Idle) => self.link.enter(Phase::Writing),
             (Poll::Ready(_), Phase::Writing) => self.link.enter(Phase::Idle),
             _ => {}
+        }
+        if matches!(poll, Poll::Ready(Ok(written)) if written == buf.len()) {
+            self.link.sent(&self.shared.counters);
         }
         poll
     }

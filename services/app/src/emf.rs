@@ -6,7 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::clock::{Status, UnixTime};
-use crate::metrics::Totals;
+use crate::latency::{Latencies, upper_limit};
+use crate::metrics::{Event, Totals};
 
 /// Where the metrics are found.
 const NAMESPACE: &str = "nowd";
@@ -15,14 +16,33 @@ const NAMESPACE: &str = "nowd";
 #[derive(Debug)]
 pub(crate) struct Lines {
     environment: String,
+    before: Counts,
+}
+
+/// What is counted since the start.
+#[derive(Clone, Debug, Default)]
+struct Counts {
     requests: u64,
     server_errors: u64,
+    refused_connections: u64,
+    latencies: Latencies,
+}
+
+impl Counts {
+    fn of(totals: &Totals) -> Self {
+        Self {
+            requests: totals.requests(),
+            server_errors: totals.server_errors(),
+            refused_connections: totals.of_event(Event::TurnedAway) + totals.of_event(Event::ClosedAtOnce),
+            latencies: totals.latencies.clone(),
+        }
+    }
 }
 
 impl Lines {
     /// `environment` is the dimension that tells the metrics of one deployment from those of another.
     pub(crate) fn new(environment: String) -> Self {
-        Self { environment, requests: 0, server_errors: 0 }
+        Self { environment, before: Counts::default() }
     }
 
     /// The line for now, with its line feed.
@@ -30,8 +50,16 @@ impl Lines {
     /// `ClockMaxError` stands there only while the kernel vouches for its clock: a number that nobody vouches for
     /// would look like a good one in a graph. `ClockSynchronized` is always there, so that its absence means that
     /// the service is gone.
-    pub(crate) fn line(&mut self, time: UnixTime, clock: Status, totals: &Totals, instance: &str) -> String {
-        let (requests, server_errors) = (totals.requests(), totals.server_errors());
+    pub(crate) fn line(
+        &mut self,
+        time: UnixTime,
+        clock: Status,
+        totals: &Totals,
+        connections: usize,
+        instance: &str,
+    ) -> String {
+        let now = Counts::of(totals);
+        let before = std::mem::replace(&mut self.before, now.clone());
         let mut values = Map::new();
         let mut metrics = Vec::new();
         let mut add = |name: &str, unit: &str, value: Value| {
@@ -42,9 +70,14 @@ impl Lines {
         if let Status::Synchronized { max_error_micros } = clock {
             add("ClockMaxError", "Seconds", json!(f64::from(max_error_micros) / 1e6));
         }
-        add("Requests", "Count", json!(requests - self.requests));
-        add("ServerErrors", "Count", json!(server_errors - self.server_errors));
-        (self.requests, self.server_errors) = (requests, server_errors);
+        add("Requests", "Count", json!(now.requests - before.requests));
+        add("ServerErrors", "Count", json!(now.server_errors - before.server_errors));
+        add("Connections", "Count", json!(connections));
+        add("ConnectionsRefused", "Count", json!(now.refused_connections - before.refused_connections));
+        // A minute without requests has no durations, and a list without values is no metric.
+        if let Some(durations) = durations(&before.latencies, &now.latencies) {
+            add("RequestDuration", "Seconds", durations);
+        }
 
         let milliseconds = time.seconds * 1_000 + u64::from(time.nanos / 1_000_000);
         let directive = json!({
@@ -60,6 +93,19 @@ impl Lines {
         values.insert("instance".to_owned(), json!(instance));
         format!("{}\n", Value::Object(values))
     }
+}
+
+/// What took how long between two moments, as the format has it: values, and how often each. A value is the upper limit
+/// of its bucket, so that percentiles are never better than they were.
+fn durations(before: &Latencies, now: &Latencies) -> Option<Value> {
+    let (mut values, mut counts) = (Vec::new(), Vec::new());
+    for (bucket, (now, before)) in now.counts.iter().zip(before.counts).enumerate() {
+        if *now > before {
+            values.push(upper_limit(bucket));
+            counts.push(now - before);
+        }
+    }
+    (!values.is_empty()).then(|| json!({ "Values": values, "Counts": counts }))
 }
 
 #[cfg(test)]
@@ -85,18 +131,35 @@ mod tests {
         counters[0].count(Route::Now, StatusCode::OK);
         counters[0].count(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
         counters[0].count(Route::Page, StatusCode::INTERNAL_SERVER_ERROR);
+        counters[0].note(Event::ClosedAtOnce);
+        counters[0].latency.count(3_000, 2);
+        counters[0].latency.count(900_000, 1);
         let mut lines = Lines::new("staging".to_owned());
-        let line = parsed(&lines.line(NOON, GOOD, &Totals::of(&counters), "3f9c2a7d"));
+        let line = parsed(&lines.line(NOON, GOOD, &Totals::of(&counters), 5, "3f9c2a7d"));
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(line["_aws"]["Timestamp"], json!(1_795_521_600_123_u64));
         assert_eq!(directive["Namespace"], "nowd");
         assert_eq!(directive["Dimensions"], json!([["Environment"]]));
         assert_eq!(line["Environment"], "staging");
-        let named = directive["Metrics"].as_array().unwrap();
-        assert_eq!(named.len(), 4);
-        for metric in named {
-            assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric}");
+        let described = directive["Metrics"].as_array().unwrap();
+        let names: Vec<&str> = described.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "ClockSynchronized",
+                "ClockMaxError",
+                "Requests",
+                "ServerErrors",
+                "Connections",
+                "ConnectionsRefused",
+                "RequestDuration"
+            ]
+        );
+        for name in &names[..6] {
+            assert!(line[name].is_number(), "{name}");
         }
+        assert_eq!((&line["Connections"], &line["ConnectionsRefused"]), (&json!(5), &json!(1)));
+        assert_eq!(line["RequestDuration"], json!({"Values": [0.000_004, 0.001_024], "Counts": [2, 1]}));
         assert_eq!(line["ClockMaxError"], json!(0.000_312));
         assert_eq!((&line["Requests"], &line["ServerErrors"]), (&json!(3), &json!(1)));
     }
@@ -106,18 +169,19 @@ mod tests {
         let counters = [Arc::new(Counters::default())];
         let mut lines = Lines::new("nowd".to_owned());
         counters[0].count(Route::Now, StatusCode::OK);
-        lines.line(NOON, GOOD, &Totals::of(&counters), "3f9c2a7d");
+        lines.line(NOON, GOOD, &Totals::of(&counters), 5, "3f9c2a7d");
         counters[0].count(Route::Now, StatusCode::OK);
         counters[0].count(Route::Now, StatusCode::OK);
-        let second = parsed(&lines.line(NOON, GOOD, &Totals::of(&counters), "3f9c2a7d"));
+        let second = parsed(&lines.line(NOON, GOOD, &Totals::of(&counters), 5, "3f9c2a7d"));
         assert_eq!(second["Requests"], json!(2));
+        assert!(second.get("RequestDuration").is_none(), "{second}");
     }
 
     #[test]
     fn a_clock_that_nobody_vouches_for_has_no_error_bound() {
         for status in [Status::Unsynchronized, Status::Unknown] {
             let line =
-                parsed(&Lines::new("nowd".to_owned()).line(NOON, status, &Totals::of(&[]), "3f9c2a7d"));
+                parsed(&Lines::new("nowd".to_owned()).line(NOON, status, &Totals::of(&[]), 5, "3f9c2a7d"));
             assert_eq!(line["ClockSynchronized"], json!(0));
             assert!(line.get("ClockMaxError").is_none());
         }

@@ -17,31 +17,34 @@ pub(crate) struct Listeners {
     pub(crate) of_threads: Vec<Vec<TcpListener>>,
 }
 
+/// The flag that an address came from.
+type Flag = &'static str;
+
 /// Why an address cannot be listened on, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BindError {
-    #[error("cannot listen on {0}: the port is in use; stop what uses it, or choose another with --listen")]
-    InUse(SocketAddr),
+    #[error("cannot listen on {0}: the port is in use; stop what uses it, or choose another with {1}")]
+    InUse(SocketAddr, Flag),
     #[error(
         "cannot listen on {0}: ports below 1024 need a permission that this user lacks; choose a higher one with \
-         --listen, or grant the capability CAP_NET_BIND_SERVICE"
+         {1}, or grant the capability CAP_NET_BIND_SERVICE"
     )]
-    NotPermitted(SocketAddr),
+    NotPermitted(SocketAddr, Flag),
     #[error(
-        "cannot listen on {0}: this machine has no such address; choose one of its own, or 0.0.0.0, with --listen"
+        "cannot listen on {0}: this machine has no such address; choose one of its own, or 0.0.0.0, with {1}"
     )]
-    NoSuchAddress(SocketAddr),
-    #[error("cannot listen on {0}: {1}; choose another address with --listen")]
-    Other(SocketAddr, io::Error),
+    NoSuchAddress(SocketAddr, Flag),
+    #[error("cannot listen on {0}: {2}; choose another address with {1}")]
+    Other(SocketAddr, Flag, io::Error),
 }
 
 impl BindError {
-    fn new(address: SocketAddr, error: io::Error) -> Self {
+    fn new(address: SocketAddr, flag: Flag, error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse(address),
-            io::ErrorKind::PermissionDenied => Self::NotPermitted(address),
-            io::ErrorKind::AddrNotAvailable => Self::NoSuchAddress(address),
-            _ => Self::Other(address, error),
+            io::ErrorKind::AddrInUse => Self::InUse(address, flag),
+            io::ErrorKind::PermissionDenied => Self::NotPermitted(address, flag),
+            io::ErrorKind::AddrNotAvailable => Self::NoSuchAddress(address, flag),
+            _ => Self::Other(address, flag, error),
         }
     }
 }
@@ -52,13 +55,24 @@ pub(crate) fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Listeners
     let mut of_threads: Vec<Vec<TcpListener>> = (0..threads).map(|_| Vec::new()).collect();
     for &address in addresses {
         let (address, listeners) =
-            bind_shared(address, threads).map_err(|error| BindError::new(address, error))?;
+            bind_shared(address, threads).map_err(|error| BindError::new(address, "--listen", error))?;
         bound.push(address);
         for (own, listener) in of_threads.iter_mut().zip(listeners) {
             own.push(listener);
         }
     }
     Ok(Listeners { addresses: bound, of_threads })
+}
+
+/// Listens on the private address, for one thread.
+pub(crate) fn bind_admin(address: SocketAddr) -> Result<(SocketAddr, TcpListener), BindError> {
+    let bind = || {
+        let socket = socket(address)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok((socket.local_addr()?.as_socket().unwrap_or(address), socket.into()))
+    };
+    bind().map_err(|error| BindError::new(address, "--admin-listen", error))
 }
 
 /// The address as bound, and `count` listeners that share it.
@@ -119,7 +133,17 @@ mod tests {
     fn a_port_that_is_shared_among_threads_is_refused_to_a_second_process() {
         let listeners = bind(&[any_port()], 2).unwrap();
         let error = bind(&listeners.addresses, 2).unwrap_err();
-        assert!(matches!(error, BindError::InUse(address) if address == listeners.addresses[0]), "{error}");
+        assert!(
+            matches!(error, BindError::InUse(address, "--listen") if address == listeners.addresses[0]),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_private_address_cannot_be_the_public_one() {
+        let listeners = bind(&[any_port()], 1).unwrap();
+        let error = bind_admin(listeners.addresses[0]).unwrap_err();
+        assert!(error.to_string().ends_with("or choose another with --admin-listen"), "{error}");
     }
 
     #[test]

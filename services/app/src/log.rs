@@ -1,7 +1,7 @@
-//! Log lines, on standard error: one for each change of state, none for a request.
+//! Log lines, on standard error: one at the start with all settings, one for each change of state, none for a request.
 
 use std::fmt;
-use std::io;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
@@ -12,11 +12,12 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::clock;
 use crate::now::rfc3339;
+use crate::output::Pen;
 use crate::settings::LogFormat;
 
-/// Sends all later events to standard error.
-pub(crate) fn init(format: LogFormat) {
-    tracing_subscriber::fmt().with_writer(io::stderr).event_format(Lines(format)).init();
+/// Sends all later events out by this pen.
+pub(crate) fn init(format: LogFormat, pen: Pen) {
+    tracing_subscriber::fmt().with_writer(Arc::new(pen)).event_format(Lines(format)).init();
 }
 
 /// Writes one event as one line.
@@ -58,6 +59,10 @@ struct Fields {
 
 impl Visit for Fields {
     fn record_u64(&mut self, field: &Field, value: u64) {
+        self.others.insert(field.name().into(), json!(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
         self.others.insert(field.name().into(), json!(value));
     }
 

@@ -3,32 +3,42 @@
 //! This file is the table of contents. A start goes from the top of the list to the bottom, a request
 //! from [`server`] to [`connection`] to [`routes`].
 
+mod access_log;
+mod admin;
 mod clock;
+mod clock_bound;
 mod connection;
 mod emf;
 mod healthcheck;
+mod host;
+mod latency;
 mod listen;
 mod log;
-mod memory;
 mod metrics;
 mod now;
+mod open_files;
+mod output;
 mod page;
 mod problem;
+mod prometheus;
 mod query;
 mod routes;
+mod seats;
 mod server;
 mod settings;
+mod start;
 mod state;
+mod system;
+mod trust;
 
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use settings::Command;
 
 fn main() -> ExitCode {
     let outcome = match settings::read() {
-        Command::Serve(settings) => serve(&settings),
+        Command::Serve(settings) => start::serve(&settings),
         Command::Healthcheck(addresses) => return healthcheck::run(&addresses),
     };
     match outcome {
@@ -39,13 +49,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Binds first and logs second, so that a start that fails prints its one reason and nothing else.
-fn serve(settings: &settings::Settings) -> anyhow::Result<()> {
-    let listeners = listen::bind(&settings.listen, settings.threads)?;
-    log::init(settings.log);
-    let metrics = settings.metrics.clone().map(emf::Lines::new);
-    let state = Arc::new(state::State::new(settings.max_clock_error));
-    server::run(listeners, &state, settings.drain_delay, metrics)
 }

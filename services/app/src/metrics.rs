@@ -1,4 +1,4 @@
-//! Counters of answers, by route and class of status.
+//! What is counted: answers by route and class of status, how long they took, and what became of connections.
 //!
 //! Each thread counts in its own [`Counters`], on cache lines of its own, and is the only one that writes there; any
 //! thread may read them all and add them up.
@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::StatusCode;
+
+use crate::latency::{Latencies, Latency};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Now,
         Self::WellKnownTime,
         Self::Page,
@@ -37,7 +39,7 @@ impl Route {
         Self::Other,
     ];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Now => "/now",
             Self::WellKnownTime => "/.well-known/time",
@@ -52,47 +54,106 @@ impl Route {
 }
 
 /// The classes of status that this service answers with.
-const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
+pub(crate) const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 
-/// What one thread has answered. The alignment keeps the counters of two threads on different cache lines.
+/// What happens beside answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A connection was accepted.
+    Accepted,
+    /// A request was answered 503, because there were too many connections.
+    TurnedAway,
+    /// A connection was closed at once, because there were far too many.
+    ClosedAtOnce,
+    /// A connection ended, because a request's head took too long.
+    HeadTimeout,
+    /// A connection ended, because no request came.
+    IdleTimeout,
+    /// A connection ended, because the client did not take the answer.
+    WriteTimeout,
+    /// A head was refused, because it was not HTTP.
+    HeadMalformed,
+    /// A head was refused, because it was too large.
+    HeadTooLarge,
+    /// A body was refused.
+    BodyRefused,
+}
+
+impl Event {
+    const COUNT: usize = Self::BodyRefused as usize + 1;
+}
+
+/// A number that one thread writes, and all may read.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Only the thread that this belongs to may call it: with one writer, a load and a store are enough, and an atomic
+    /// addition is not needed.
+    pub(crate) fn add(&self, more: u64) {
+        self.0.store(self.get() + more, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one thread has counted. The alignment keeps the counters of two threads on different cache lines.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct Counters([[AtomicU64; CLASSES.len()]; Route::ALL.len()]);
+pub(crate) struct Counters {
+    answers: [[Counter; CLASSES.len()]; Route::ALL.len()],
+    events: [Counter; Event::COUNT],
+    pub(crate) latency: Latency,
+}
 
 impl Counters {
-    /// Counts one answer. Only the thread that these counters belong to may call this: with one writer, a load and a
-    /// store are enough, and an atomic addition is not needed.
+    /// Counts one answer.
     pub(crate) fn count(&self, route: Route, status: StatusCode) {
         let class = match status.as_u16() {
             ..400 => 0,
             400..500 => 1,
             500.. => 2,
         };
-        let counter = &self.0[route as usize][class];
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.answers[route as usize][class].add(1);
+    }
+
+    pub(crate) fn note(&self, event: Event) {
+        self.events[event as usize].add(1);
     }
 }
 
-/// What several threads have answered, added up.
+/// What several threads have counted, added up.
 #[derive(Debug)]
-pub(crate) struct Totals([[u64; CLASSES.len()]; Route::ALL.len()]);
+pub(crate) struct Totals {
+    pub(crate) answers: [[u64; CLASSES.len()]; Route::ALL.len()],
+    events: [u64; Event::COUNT],
+    pub(crate) latencies: Latencies,
+}
 
 impl Totals {
     pub(crate) fn of(threads: &[Arc<Counters>]) -> Self {
-        Self(array::from_fn(|route| {
-            array::from_fn(|class| {
-                threads.iter().map(|one| one.0[route][class].load(Ordering::Relaxed)).sum()
-            })
-        }))
+        Self {
+            answers: array::from_fn(|route| {
+                array::from_fn(|class| threads.iter().map(|one| one.answers[route][class].get()).sum())
+            }),
+            events: array::from_fn(|event| threads.iter().map(|one| one.events[event].get()).sum()),
+            latencies: Latencies::of(threads.iter().map(|one| &one.latency)),
+        }
+    }
+
+    pub(crate) fn of_event(&self, event: Event) -> u64 {
+        self.events[event as usize]
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.0.as_flattened().iter().sum()
+        self.answers.as_flattened().iter().sum()
     }
 
     /// Answers that say that the service could not do its work. A readiness of 503 is none: it says so in time.
     pub(crate) fn server_errors(&self) -> u64 {
-        let others = Route::ALL.iter().zip(&self.0).filter(|(route, _)| **route != Route::Readiness);
+        let others = Route::ALL.iter().zip(&self.answers).filter(|(route, _)| **route != Route::Readiness);
         others.map(|(_, counts)| counts[2]).sum()
     }
 }
@@ -101,7 +162,7 @@ impl Totals {
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = ": ";
-        for (route, counts) in Route::ALL.iter().zip(&self.0) {
+        for (route, counts) in Route::ALL.iter().zip(&self.answers) {
             if counts.iter().all(|&count| count == 0) {
                 continue;
             }

@@ -95,6 +95,12 @@ pub(crate) fn rfc3339(seconds: u64) -> String {
     timestamp(seconds).to_string()
 }
 
+/// The time as RFC 3339 has it, in UTC and to the millisecond.
+pub(crate) fn rfc3339_millis(time: UnixTime) -> String {
+    let seconds = rfc3339(time.seconds);
+    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), time.nanos / 1_000_000)
+}
+
 /// Decimal digits with zeros at the front; `nanos` is below 1 000 000 000.
 fn nine_digits(mut nanos: u32) -> [u8; 9] {
     let mut digits = [b'0'; 9];

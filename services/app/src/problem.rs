@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use crate::clock::Status;
+use crate::trust::GOOD_READINGS;
 
 /// Why a request is not answered as asked. Its text is the `detail`, and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,24 @@ pub(crate) enum Problem {
     MethodNotAllowed { method: String },
     #[error("a request of HTTP/1.1 has exactly one Host header (RFC 9112, section 3.2): send one")]
     Host,
+    #[error(
+        "the Host header is not a host and an optional port (RFC 9110, section 7.2): send the one of the URL"
+    )]
+    HostSyntax,
+    #[error("the request's target is not of a form that this server can serve: ask for a path, such as /now")]
+    Target,
+    #[error("a request to this server has no body: send it without one")]
+    Body,
+    #[error(
+        "the head of the request is malformed (RFC 9112): this is spoken by HTTP/1.1 clients over plain TCP, without TLS"
+    )]
+    Malformed,
+    #[error("the head of the request is too large: send fewer or shorter headers")]
+    HeadTooLarge,
+    #[error("the target of the request is too long: ask for a path, such as /now")]
+    TargetTooLong,
+    #[error("this server speaks HTTP/1.1 and HTTP/1.0: use one of them")]
+    Version,
     #[error("the query is not well-formed: percent-encode it as UTF-8, such as ?tz=Europe%2FMadrid")]
     QueryEncoding,
     #[error("tz is empty: name a zone of the IANA time zone database, such as ?tz=Europe/Madrid")]
@@ -29,6 +48,13 @@ pub(crate) enum Problem {
     ZoneUnknown { name: String },
     #[error("this process is about to stop: ask another instance")]
     Draining,
+    #[error("this process serves as many connections as it may (--max-connections): come back later")]
+    Full,
+    #[error(
+        "the clock of this host is within --max-clock-error {limit:?} again, and has to stay within three quarters of it \
+         for {GOOD_READINGS} s: ask again then"
+    )]
+    ClockRecovering { limit: Duration },
     #[error("the clock of this host {}, and --max-clock-error allows {limit:?}: see to its time service", Told(.clock))]
     ClockNotTrusted { clock: Status, limit: Duration },
 }
@@ -38,12 +64,21 @@ impl Problem {
         match self {
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Host
+            | Self::HostSyntax
+            | Self::Target
+            | Self::Malformed
             | Self::QueryEncoding
             | Self::ZoneEmpty
             | Self::ZoneTwice
             | Self::ZoneUnknown { .. } => StatusCode::BAD_REQUEST,
-            Self::Draining | Self::ClockNotTrusted { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::Draining | Self::ClockRecovering { .. } | Self::ClockNotTrusted { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -52,13 +87,23 @@ impl Problem {
         match self {
             Self::NotFound { .. } => ("urn:nowd:problem:not-found", "Not found"),
             Self::MethodNotAllowed { .. } => ("urn:nowd:problem:method-not-allowed", "Method not allowed"),
-            Self::Host => ("urn:nowd:problem:host", "Host header missing or repeated"),
+            Self::Host | Self::HostSyntax => {
+                ("urn:nowd:problem:host", "Host header missing, repeated or malformed")
+            }
+            Self::Target | Self::Malformed => ("urn:nowd:problem:malformed-request", "Malformed request"),
+            Self::Body => ("urn:nowd:problem:body", "Request with a body"),
+            Self::HeadTooLarge => ("urn:nowd:problem:head-too-large", "Request head too large"),
+            Self::TargetTooLong => ("urn:nowd:problem:target-too-long", "Request target too long"),
+            Self::Version => ("urn:nowd:problem:version", "HTTP version not supported"),
             Self::QueryEncoding | Self::ZoneEmpty | Self::ZoneTwice => {
                 ("urn:nowd:problem:malformed-query", "Malformed query")
             }
             Self::ZoneUnknown { .. } => ("urn:nowd:problem:unknown-time-zone", "Unknown time zone"),
             Self::Draining => ("urn:nowd:problem:draining", "About to stop"),
-            Self::ClockNotTrusted { .. } => ("urn:nowd:problem:clock-not-trusted", "Clock not trusted"),
+            Self::Full => ("urn:nowd:problem:full", "Too many connections"),
+            Self::ClockRecovering { .. } | Self::ClockNotTrusted { .. } => {
+                ("urn:nowd:problem:clock-not-trusted", "Clock not trusted")
+            }
         }
     }
 
@@ -116,6 +161,41 @@ mod tests {
         assert_eq!(body["type"], "urn:nowd:problem:unknown-time-zone");
         assert_eq!(body["title"], "Unknown time zone");
         assert!(body["detail"].as_str().unwrap().contains("IANA time zone database"));
+    }
+
+    #[test]
+    fn every_problem_is_in_the_description_with_its_type_and_its_status() {
+        let openapi = include_str!("../../../contract/openapi.json");
+        let openapi: serde_json::Value = serde_json::from_str(openapi).unwrap();
+        let described = &openapi["components"]["schemas"]["Problem"]["properties"];
+        let limit = Duration::ZERO;
+        let all = [
+            Problem::NotFound { path: String::new() },
+            Problem::MethodNotAllowed { method: String::new() },
+            Problem::Host,
+            Problem::HostSyntax,
+            Problem::Target,
+            Problem::Body,
+            Problem::Malformed,
+            Problem::HeadTooLarge,
+            Problem::TargetTooLong,
+            Problem::Version,
+            Problem::QueryEncoding,
+            Problem::ZoneEmpty,
+            Problem::ZoneTwice,
+            Problem::ZoneUnknown { name: String::new() },
+            Problem::Full,
+            Problem::Draining,
+            Problem::ClockRecovering { limit },
+            Problem::ClockNotTrusted { clock: Status::Unknown, limit },
+        ];
+        for problem in all {
+            let body: serde_json::Value = serde_json::from_str(&problem.body()).unwrap();
+            for member in ["type", "status"] {
+                let values = described[member]["enum"].as_array().unwrap();
+                assert!(values.contains(&body[member]), "{body}");
+            }
+        }
     }
 
     #[test]

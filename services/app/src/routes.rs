@@ -11,13 +11,14 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName,
-    HeaderValue,
+    HeaderValue, RETRY_AFTER,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
 
 use crate::clock::{self, Status, UnixTime};
-use crate::metrics::{Counters, Route};
+use crate::host::{self, KnownHost};
+use crate::metrics::{Counters, Event, Route};
 use crate::now::{self, Document};
 use crate::page::{self, Visit, Wanted};
 use crate::problem::Problem;
@@ -28,7 +29,9 @@ use crate::state::State;
 const OPENAPI: &[u8] = include_bytes!("../../../contract/openapi.json");
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
+const FIVE_SECONDS: HeaderValue = HeaderValue::from_static("5");
 const GET_HEAD: HeaderValue = HeaderValue::from_static("GET, HEAD");
+const GET_HEAD_OPTIONS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
@@ -44,18 +47,31 @@ pub(crate) struct Handler {
     state: Arc<State>,
     counters: Arc<Counters>,
     second: RefCell<Second>,
+    known_host: KnownHost,
 }
 
 impl Handler {
     pub(crate) fn new(state: Arc<State>, counters: Arc<Counters>) -> Self {
         let second = RefCell::new(Second::new(0, state.clock.load(), &state.instance));
-        Self { state, counters, second }
+        Self { state, counters, second, known_host: KnownHost::default() }
     }
 
-    /// The answer to a request; its body is not read.
-    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+    /// The answer to a request; its body is not read. `is_extra` says that its connection is one too many.
+    pub(crate) fn answer<B: hyper::body::Body>(
+        &self,
+        request: &Request<B>,
+        is_extra: bool,
+    ) -> Response<Body> {
         let route = route(request.uri().path());
-        let asked = asked(route, request);
+        let has_body = !request.body().is_end_stream();
+        let mut asked = asked(route, request, has_body, &self.known_host);
+        if is_extra && !matches!(asked, Ok(Asked::Health | Asked::Readiness)) {
+            self.counters.note(Event::TurnedAway);
+            asked = Err(Problem::Full);
+        }
+        if has_body {
+            self.counters.note(Event::BodyRefused);
+        }
         // Nothing but writing the answer comes after this.
         let time = clock::now();
         let mut second = self.second(time.seconds);
@@ -63,11 +79,31 @@ impl Handler {
             Ok(asked) => self.write(asked, time, &mut second),
             Err(problem) => refusal(&problem, &second),
         };
-        if self.state.is_draining() {
+        // After a body that is not read nobody can say where the next request begins.
+        if has_body || is_extra || self.state.is_draining() {
             response.headers_mut().insert(CONNECTION, CLOSE);
         }
         self.counters.count(route, response.status());
         response
+    }
+
+    /// The answer to a head that could not be read, as it goes over the wire, and the length of its body.
+    #[cold]
+    pub(crate) fn refuse(&self, problem: &Problem) -> (Vec<u8>, usize) {
+        let second = self.second(clock::now().seconds);
+        let response = refusal(problem, &second);
+        let (status, body) = (response.status(), problem.body());
+        let mut bytes = format!("HTTP/1.1 {status}\r\n").into_bytes();
+        for (name, value) in response.headers() {
+            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        bytes.extend(format!("connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()).bytes());
+        self.counters.note(match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => Event::HeadTooLarge,
+            _ => Event::HeadMalformed,
+        });
+        self.counters.count(Route::Other, status);
+        (bytes, body.len())
     }
 
     fn write(&self, asked: Asked, time: UnixTime, second: &mut Second) -> Response<Body> {
@@ -86,6 +122,13 @@ impl Handler {
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().remove(CONTENT_TYPE);
                 response.headers_mut().insert(HTTPSTIME, value(now::unix_time(time)));
+                response
+            }
+            Asked::Options => {
+                let mut response = second.answer([]);
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                response.headers_mut().remove(CONTENT_TYPE);
+                response.headers_mut().insert(ALLOW, GET_HEAD_OPTIONS);
                 response
             }
             Asked::Page(visit) => {
@@ -153,12 +196,19 @@ impl Second {
     }
 }
 
+#[cold]
 fn refusal(problem: &Problem, second: &Second) -> Response<Body> {
     let mut response = second.answer(problem.body().into_bytes());
     *response.status_mut() = problem.status();
     response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
-    if let Problem::MethodNotAllowed { .. } = problem {
-        response.headers_mut().insert(ALLOW, GET_HEAD);
+    match problem {
+        Problem::MethodNotAllowed { .. } => {
+            response.headers_mut().insert(ALLOW, GET_HEAD);
+        }
+        Problem::Full => {
+            response.headers_mut().insert(RETRY_AFTER, FIVE_SECONDS);
+        }
+        _ => {}
     }
     response
 }
@@ -173,6 +223,8 @@ fn value(text: String) -> HeaderValue {
 enum Asked {
     Now(Option<TimeZone>),
     WellKnownTime,
+    /// What is possible with the server as a whole.
+    Options,
     // In boxes, because most requests are for `/now`, which would carry their size around.
     Page(Box<Visit>),
     Asset(Box<Wanted>),
@@ -194,17 +246,30 @@ fn route(path: &str) -> Route {
     }
 }
 
-fn asked<B>(route: Route, request: &Request<B>) -> Result<Asked, Problem> {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let host = hosts.next();
-    if hosts.next().is_some() || (host.is_none() && request.version() == Version::HTTP_11) {
+fn asked<B>(route: Route, request: &Request<B>, has_body: bool, known: &KnownHost) -> Result<Asked, Problem> {
+    let headers = request.headers();
+    let host = headers.get(HOST);
+    // Where no header is repeated the host is not; to look for it a second time takes longer.
+    let is_repeated = headers.len() != headers.keys_len() && headers.get_all(HOST).iter().nth(1).is_some();
+    if is_repeated || (host.is_none() && request.version() == Version::HTTP_11) {
         return Err(Problem::Host);
     }
+    if host.is_some_and(|host| !known.is_valid(host.as_bytes())) {
+        return Err(Problem::HostSyntax);
+    }
+    // A target that names a host wins over the header (RFC 9112, section 3.2.2).
+    let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
+    if authority.is_some_and(|authority| !host::is_valid(authority.as_bytes())) {
+        return Err(Problem::HostSyntax);
+    }
     if route == Route::Other {
-        return Err(Problem::NotFound { path: request.uri().path().into() });
+        return elsewhere(request.method(), request.uri().path());
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Err(Problem::MethodNotAllowed { method: request.method().to_string() });
+    }
+    if has_body {
+        return Err(Problem::Body);
     }
     Ok(match route {
         Route::Now => Asked::Now(match request.uri().query() {
@@ -213,7 +278,7 @@ fn asked<B>(route: Route, request: &Request<B>) -> Result<Asked, Problem> {
         }),
         Route::WellKnownTime => Asked::WellKnownTime,
         Route::Page => {
-            let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+            let host = authority.or(host.and_then(|host| host.to_str().ok())).unwrap_or_default();
             let zone = request.uri().query().map_or(Ok(None), zone);
             Asked::Page(Box::new(Visit::new(request.headers(), host, zone)))
         }
@@ -225,6 +290,18 @@ fn asked<B>(route: Route, request: &Request<B>) -> Result<Asked, Problem> {
         Route::Health => Asked::Health,
         Route::Readiness | Route::Other => Asked::Readiness,
     })
+}
+
+/// What is asked of no route of ours.
+#[cold]
+fn elsewhere(method: &Method, path: &str) -> Result<Asked, Problem> {
+    match path {
+        "*" if method == Method::OPTIONS => Ok(Asked::Options),
+        // A tunnel; its target has no path.
+        _ if method == Method::CONNECT => Err(Problem::MethodNotAllowed { method: method.to_string() }),
+        "*" | "" => Err(Problem::Target),
+        other => Err(Problem::NotFound { path: other.into() }),
+    }
 }
 
 fn zone(query: &str) -> Result<Option<TimeZone>, Problem> {

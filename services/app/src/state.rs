@@ -2,29 +2,35 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::{SharedStatus, Status};
 use crate::problem::Problem;
+use crate::seats::Seats;
 
 /// What all threads share.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// What the kernel said of its clock, at most about a second ago.
+    /// What was said of the clock, at most about a second ago.
     pub(crate) clock: SharedStatus,
     /// Eight hexadecimal digits, new at each start.
     pub(crate) instance: String,
+    pub(crate) seats: Arc<Seats>,
     draining: AtomicBool,
+    trusts_clock: AtomicBool,
     max_clock_error: Option<Duration>,
 }
 
 impl State {
-    pub(crate) fn new(max_clock_error: Option<Duration>) -> Self {
+    pub(crate) fn new(clock: Status, max_clock_error: Option<Duration>, max_connections: usize) -> Self {
         Self {
-            clock: SharedStatus::new(Status::of_kernel()),
+            clock: SharedStatus::new(clock),
             instance: random_instance(),
+            seats: Arc::new(Seats::new(max_connections)),
             draining: AtomicBool::new(false),
+            trusts_clock: AtomicBool::new(max_clock_error.is_none_or(|limit| clock.is_within(limit))),
             max_clock_error,
         }
     }
@@ -38,20 +44,27 @@ impl State {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// [`crate::trust`] decides it.
+    pub(crate) fn set_trust(&self, trusts_clock: bool) {
+        self.trusts_clock.store(trusts_clock, Ordering::Relaxed);
+    }
+
     /// Whether a load balancer should send requests here; if not, why not.
     pub(crate) fn readiness(&self) -> Result<(), Problem> {
         if self.is_draining() {
             return Err(Problem::Draining);
         }
-        match (self.max_clock_error, self.clock.load()) {
-            (Some(limit), clock) if !clock.is_within(limit) => Err(Problem::ClockNotTrusted { clock, limit }),
+        match self.max_clock_error {
+            Some(limit) if !self.trusts_clock.load(Ordering::Relaxed) => {
+                let clock = self.clock.load();
+                Err(if clock.is_within(limit) {
+                    Problem::ClockRecovering { limit }
+                } else {
+                    Problem::ClockNotTrusted { clock, limit }
+                })
+            }
             _ => Ok(()),
         }
-    }
-
-    /// Whether the kernel vouches for its clock as far as it was asked to.
-    pub(crate) fn trusts_clock(&self) -> bool {
-        self.max_clock_error.is_none_or(|limit| self.clock.load().is_within(limit))
     }
 }
 
@@ -74,17 +87,20 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_worse_than_the_limit_makes_it_not_ready_and_no_limit_never_does() {
-        let strict = State::new(Some(Duration::from_millis(1)));
-        strict.clock.store(Status::Synchronized { max_error_micros: 1000 });
+    fn a_clock_worse_than_the_limit_makes_it_not_ready_from_the_start_and_no_limit_never_does() {
+        let new = |max_error_micros, limit| State::new(Status::Synchronized { max_error_micros }, limit, 1);
+        let limit = Some(Duration::from_millis(1));
+        assert!(new(1_000, limit).readiness().is_ok());
+        let strict = new(1_001, limit);
+        assert!(matches!(strict.readiness(), Err(Problem::ClockNotTrusted { .. })));
+        strict.clock.store(Status::Synchronized { max_error_micros: 1_000 });
+        assert!(matches!(strict.readiness(), Err(Problem::ClockRecovering { .. })));
+        strict.set_trust(true);
         assert!(strict.readiness().is_ok());
-        strict.clock.store(Status::Synchronized { max_error_micros: 1001 });
-        assert!(strict.readiness().is_err());
 
-        let easy = State::new(None);
-        easy.clock.store(Status::Unknown);
+        let easy = State::new(Status::Unknown, None, 1);
         assert!(easy.readiness().is_ok());
         easy.start_draining();
-        assert!(easy.readiness().is_err());
+        assert!(matches!(easy.readiness(), Err(Problem::Draining)));
     }
 }

@@ -1,8 +1,8 @@
 //! Flags, their twins in the environment, exit codes, and the health check.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use crate::harness::{Client, Service, nowd, output};
 
@@ -65,12 +65,39 @@ fn every_flag_has_a_twin_in_the_environment_and_the_flag_wins() {
         ("NOWD_MAX_CLOCK_ERROR", "--max-clock-error=1s"),
         ("NOWD_DRAIN_DELAY", "--drain-delay=1s"),
         ("NOWD_LOG", "--log=text"),
+        ("NOWD_ADMIN_LISTEN", "--admin-listen=127.0.0.1:0"),
+        ("NOWD_MAX_CONNECTIONS", "--max-connections=10"),
+        ("NOWD_MAX_HEAD_BYTES", "--max-head-bytes=10000"),
+        ("NOWD_MAX_HEADERS", "--max-headers=50"),
+        ("NOWD_HEAD_TIMEOUT", "--head-timeout=1s"),
+        ("NOWD_IDLE_TIMEOUT", "--idle-timeout=80s"),
+        ("NOWD_METRICS", "--metrics=emf"),
     ] {
         let refused = output(nowd().env(name, "nonsense"));
         assert_eq!(refused.status.code(), Some(2), "{name}");
         let (long, _) = flag.split_once('=').unwrap();
         assert!(stderr(&refused).contains(long), "{name}: {}", stderr(&refused));
         Service::of(nowd().env("NOWD_LISTEN", "127.0.0.1:0").env(name, "nonsense").arg(flag));
+    }
+    for (value, is_on) in [("true", true), ("1", true), ("false", false), ("0", false)] {
+        let mut process = nowd()
+            .env("NOWD_LISTEN", "127.0.0.1:0")
+            .env("NOWD_ACCESS_LOG", value)
+            .env("NOWD_CLOCK_BOUND", "/nowhere")
+            .arg("--log=json")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (&line["access_log"], &line["clock_bound"]),
+            (&is_on.into(), &"/nowhere".into()),
+            "{value}"
+        );
     }
     let service = Service::of(nowd().env("NOWD_LISTEN", "127.0.0.1:0,[::1]:0"));
     assert_eq!(service.addresses.len(), 2);
@@ -98,7 +125,20 @@ fn help_names_every_flag_with_its_variable_and_version_names_the_version() {
         "[default: 5s]",
         "--log <FORM>",
         "[env: NOWD_LOG=]",
+        "--admin-listen <ADDRESS>",
+        "--max-connections <N>",
+        "[default: 10000]",
+        "--max-head-bytes <BYTES>",
+        "--max-headers <N>",
+        "--head-timeout <DURATION>",
+        "--idle-timeout <DURATION>",
+        "[default: 75s]",
+        "--clock-bound <PATH>",
+        "--access-log",
+        "[env: NOWD_ACCESS_LOG=]",
         "healthcheck",
+        "Examples:",
+        "Environment:",
         "SIGTERM",
         "Exit codes",
     ] {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -80,6 +80,19 @@ impl Service {
         }
     }
 
+    /// Its standard output, once, if it was piped.
+    pub(crate) fn stdout(&mut self) -> ChildStdout {
+        self.process.stdout.take().expect("standard output is piped")
+    }
+
+    /// The memory that it takes.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(path).expect("the process lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1_024
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.addresses[0]
     }
@@ -141,6 +154,11 @@ impl Client {
         self.0.get_mut().write_all(text.as_ref()).expect("the service takes the request");
     }
 
+    /// Ends the client's side of the connection.
+    pub(crate) fn end(&mut self) {
+        self.0.get_mut().shutdown(std::net::Shutdown::Write).expect("the connection is open");
+    }
+
     /// Reads one answer, and not a byte more.
     pub(crate) fn answer(&mut self) -> Answer {
         self.answer_to("GET")
@@ -171,6 +189,17 @@ impl Client {
             answer.body = String::from_utf8(body).expect("text");
         }
         answer
+    }
+
+    /// What comes until the service ends the connection in whatever way.
+    pub(crate) fn rest_or_reset(&mut self) -> String {
+        let mut rest = String::new();
+        match self.0.read_to_string(&mut rest) {
+            Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => {
+                panic!("the service does not end the connection: {error}")
+            }
+            Ok(_) | Err(_) => rest,
+        }
     }
 
     /// What comes until the service closes the connection.

@@ -1,6 +1,17 @@
 //! What clients may not do for long, or in bulk.
 
-use crate::harness::Service;
+use std::io::{ErrorKind, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::harness::{Answer, Client, Service, nowd, output};
+
+const NOW: &str = "GET /now HTTP/1.1\r\nHost: test\r\n\r\n";
+
+fn ask(client: &mut Client, path: &str) -> Answer {
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+    client.answer()
+}
 
 #[test]
 fn a_head_of_more_than_16_kib_is_answered_431_and_closed() {
@@ -10,29 +21,179 @@ fn a_head_of_more_than_16_kib_is_answered_431_and_closed() {
     assert_eq!(client.answer().status(), 200);
     let mut client = service.connect();
     client.send(format!("GET /now HTTP/1.1\r\nHost: test\r\nX: {}\r\n\r\n", "x".repeat(200_000)));
-    let answer = client.rest();
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer:?}");
+    let answer = client.answer();
+    answer.problem(431, "head-too-large");
+    assert_eq!(answer.header("connection"), "close");
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
+fn the_size_of_a_head_and_the_number_of_headers_can_be_set() {
+    let service = Service::with(&["--max-head-bytes=65536", "--max-headers=200"]);
+    let mut client = service.connect();
+    client.send(format!("GET /now HTTP/1.1\r\nHost: test\r\nX: {}\r\n\r\n", "x".repeat(60_000)));
+    assert_eq!(client.answer().status(), 200);
+    for (service, headers, status) in [
+        (&service, 199, 200),
+        (&service, 200, 431),
+        (&Service::start(), 99, 200),
+        (&Service::start(), 100, 431),
+    ] {
+        let mut client = service.connect();
+        client.send(format!("GET /now HTTP/1.1\r\nHost: test\r\n{}\r\n", "X: x\r\n".repeat(headers)));
+        assert_eq!(client.answer().status(), status, "{headers}");
+    }
 }
 
 #[test]
 fn a_head_that_is_never_finished_ends_its_connection_and_an_idle_one_lives_on() {
-    let service = Service::start();
+    let service = Service::with(&["--head-timeout=2s"]);
     let mut unfinished = service.connect();
     unfinished.send("GET /now HTTP/1.1\r\nHost: te");
     let mut second_unfinished = service.connect();
     second_unfinished.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHo");
     assert_eq!(second_unfinished.answer().status(), 200);
     let mut idle = service.connect();
-    idle.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\n");
-    assert_eq!(idle.answer().status(), 200);
+    assert_eq!(ask(&mut idle, "/now").status(), 200);
     let mut unused = service.connect();
 
-    // These end when the ten seconds for a head are over.
     assert_eq!(unfinished.rest(), "");
     assert_eq!(second_unfinished.rest(), "");
-    // By now the idle connection has given its buffers back, and serves on.
     for client in [&mut idle, &mut unused] {
-        client.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\n");
-        assert_eq!(client.answer().status(), 200);
+        assert_eq!(ask(client, "/now").status(), 200);
+    }
+}
+
+#[test]
+fn an_idle_connection_serves_on_after_it_gave_its_buffers_back() {
+    let service = Service::start();
+    let mut idle = service.connect();
+    assert_eq!(ask(&mut idle, "/now").status(), 200);
+    // They are given back after ten seconds.
+    std::thread::sleep(Duration::from_millis(12_500));
+    assert_eq!(ask(&mut idle, "/now").status(), 200);
+}
+
+#[test]
+fn a_connection_without_requests_is_closed_when_its_time_is_over() {
+    let mut service = Service::with(&["--idle-timeout=2s"]);
+    let warning = service.line_with("WARN");
+    assert!(warning.contains("--idle-timeout 2 s does not outlast the 60 s"), "{warning}");
+    let (mut used, mut unused) = (service.connect(), service.connect());
+    assert_eq!(ask(&mut used, "/now").status(), 200);
+    assert_eq!(used.rest(), "");
+    assert_eq!(unused.rest(), "");
+}
+
+/// A client that nowd let in, for as long as it keeps its connection.
+fn occupy(service: &Service) -> Client {
+    let mut client = service.connect();
+    assert_eq!(ask(&mut client, "/now").status(), 200);
+    client
+}
+
+#[test]
+fn one_connection_too_many_is_answered_503_and_the_health_of_the_process_is_still_told() {
+    let mut service = Service::with(&["--max-connections=2"]);
+    let occupied = [occupy(&service), occupy(&service)];
+    for target in ["/now", "/", "/nothing"] {
+        let mut client = service.connect();
+        let answer = ask(&mut client, target);
+        let detail = answer.problem(503, "full");
+        assert!(detail.contains("--max-connections"), "{detail}");
+        assert_eq!(answer.header("retry-after"), "5");
+        assert_eq!(answer.header("connection"), "close");
+        assert_eq!(client.rest(), "");
+    }
+    for target in ["/healthz", "/readyz"] {
+        let mut client = service.connect();
+        let answer = ask(&mut client, target);
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.header("connection"), "close");
+        assert_eq!(client.rest(), "");
+    }
+    service.line_with("all 2 connections of --max-connections are taken");
+
+    drop(occupied);
+    service.line_with("further ones are served");
+    occupy(&service);
+}
+
+#[test]
+fn the_reserve_is_not_held_by_clients_that_say_nothing() {
+    let service = Service::with(&["--max-connections=1"]);
+    let _occupied = occupy(&service);
+    // One more than the reserve has places.
+    let silent: Vec<Client> = (0..65).map(|_| service.connect()).collect();
+    let mut ended = silent.into_iter().map(|mut client| client.rest_or_reset());
+    assert!(ended.all(|rest| rest.is_empty()));
+    let mut client = service.connect();
+    assert_eq!(ask(&mut client, "/healthz").status(), 200);
+}
+
+#[test]
+fn requests_that_nobody_takes_the_answers_of_take_no_memory() {
+    let service = Service::start();
+    let before = service.resident_bytes();
+    let mut stream = TcpStream::connect(service.address()).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let many = NOW.repeat(1_000);
+    let mut sent = 0_usize;
+    // Until the kernel takes no more on either side.
+    let error = loop {
+        match stream.write(many.as_bytes()) {
+            Ok(written) => sent += written,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    assert!(sent > 100_000, "{sent}");
+    let grown = service.resident_bytes().saturating_sub(before);
+    assert!(grown < 2_000_000, "{grown} bytes for {sent} bytes of requests");
+    // Nobody else notices.
+    assert_eq!(service.get("/now").status(), 200);
+}
+
+#[test]
+fn more_connections_than_files_are_no_promise() {
+    let mut command = std::process::Command::new("sh");
+    command.args([
+        "-c",
+        "ulimit -n 300; exec \"$0\" --listen=127.0.0.1:0 --threads=1",
+        nowd().get_program().to_str().unwrap(),
+    ]);
+    let mut service = Service::of(&mut command);
+    let warning = service.line_with("WARN");
+    assert!(warning.contains("the limit on open files is 300, which allows 179 connections"), "{warning}");
+    let occupied: Vec<Client> = (0..179).map(|_| occupy(&service)).collect();
+    assert_eq!(service.get("/now").status(), 503);
+    assert_eq!(service.get("/healthz").status(), 200);
+    drop(occupied);
+}
+
+#[test]
+fn a_soft_limit_on_files_is_raised_and_no_reason_to_warn() {
+    let script = "ulimit -S -n 100; exec \"$0\" --listen=127.0.0.1:0 --threads=1 --max-connections=500 --drain-delay=0s";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, nowd().get_program().to_str().unwrap()]);
+    let service = Service::of(&mut command);
+    let occupied: Vec<Client> = (0..200).map(|_| occupy(&service)).collect();
+    drop(occupied);
+    service.signal("TERM");
+    let (_, log) = service.end();
+    assert!(log.iter().all(|line| !line.contains("WARN")), "{log:#?}");
+}
+
+#[test]
+fn limits_that_make_no_sense_are_refused() {
+    for flag in [
+        "--max-connections=0",
+        "--max-head-bytes=1",
+        "--max-headers=0",
+        "--head-timeout=0s",
+        "--idle-timeout=1ms",
+    ] {
+        let refused = output(nowd().arg(flag));
+        assert_eq!(refused.status.code(), Some(2), "{flag}");
     }
 }

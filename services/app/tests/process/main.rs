@@ -5,5 +5,6 @@ mod command_line;
 mod endings;
 mod harness;
 mod limits;
+mod observed;
 mod page;
 mod refusals;

@@ -87,22 +87,108 @@ fn a_body_is_not_waited_for_and_does_not_cost_the_client_its_answer() {
     client.send(vec![b'x'; 100_000]);
     client.answer().problem(405, "method-not-allowed");
 
+    // A body that has come as well is not taken for a request.
+    for framing in [
+        "Content-Length: 29\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Expect: 100-continue\r\nContent-Length: 29\r\n",
+    ] {
+        let mut client = service.connect();
+        client.send(format!(
+            "GET /now HTTP/1.1\r\nHost: test\r\n{framing}\r\nGET /healthz HTTP/1.1\r\nHost: x"
+        ));
+        let answer = client.answer();
+        let detail = answer.problem(413, "body");
+        assert!(detail.contains("without one"), "{detail}");
+        assert_eq!(answer.header("connection"), "close");
+        assert_eq!(client.rest(), "", "{framing}");
+    }
     let mut client = service.connect();
-    client.send("GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello");
+    client.send("GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(client.answer().status(), 200);
 }
 
 #[test]
-fn what_is_no_http_is_answered_400_and_closed() {
+fn what_is_no_http_is_answered_400_with_the_reason_and_closed() {
     let service = Service::start();
-    for nonsense in
-        ["\u{16}\u{3}\u{1}nonsense\r\n\r\n", "GET /now\r\n\r\n", "GET /now HTTP/1.1\r\nHost test\r\n\r\n"]
-    {
+    for nonsense in [
+        "\u{16}\u{3}\u{1}nonsense\r\n\r\n",
+        "GET /now\r\n\r\n",
+        "GET /now HTTP/1.1\r\nHost test\r\n\r\n",
+        "GET /now HTTP/1.1\r\nHost: te\0st\r\n\r\n",
+        "GET /now HTTP/1.1\r\nHost : test\r\n\r\n",
+        "GET /now HTTP/1.1\r\nHost: test\r\nX: a\r\n b\r\n\r\n",
+        "GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: -1\r\n\r\n",
+        "GET /now HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: gzip\r\n\r\n",
+    ] {
         let mut client = service.connect();
         client.send(nonsense);
-        let answer = client.rest();
-        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{nonsense:?}: {answer:?}");
+        let answer = client.answer();
+        let detail = answer.problem(400, "malformed-request");
+        assert!(detail.contains("RFC 9112"), "{nonsense:?}: {detail}");
+        assert_eq!(answer.header("connection"), "close");
+        assert_eq!(client.rest(), "", "{nonsense:?}");
     }
+}
+
+#[test]
+fn a_broken_head_after_a_good_one_does_not_cost_the_client_its_answer() {
+    let service = Service::start();
+    let mut client = service.connect();
+    client.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\nnonsense\r\n\r\n");
+    assert_eq!(client.answer().status(), 200);
+    assert_eq!(client.answer().status(), 400);
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
+fn another_version_of_http_is_answered_505_and_closed() {
+    let service = Service::start();
+    let mut client = service.connect();
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0");
+    let answer = client.answer();
+    answer.problem(505, "version");
+    assert_eq!(answer.header("connection"), "close");
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
+fn a_host_that_is_none_is_refused_and_one_in_the_target_wins() {
+    let service = Service::start();
+    for host in ["a b", "a/b", "user@a", "a:b", "[::1", "\"a\""] {
+        let mut client = service.connect();
+        client.send(format!("GET /now HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        client.answer().problem(400, "host");
+    }
+    for target in ["http://user@elsewhere/now", "http://user:password@elsewhere/now"] {
+        service.get(target).problem(400, "host");
+    }
+    let page = service.get("http://elsewhere:81/").body;
+    assert!(page.contains("elsewhere:81") && !page.contains("http://test/"), "{page}");
+}
+
+#[test]
+fn a_target_that_is_no_path_is_answered_as_its_form_asks() {
+    let service = Service::start();
+    let answer = service.ask("OPTIONS", "*");
+    assert_eq!(answer.status(), 204);
+    assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS");
+    service.ask("GET", "*").problem(400, "malformed-request");
+    service.ask("GET", "elsewhere:80").problem(400, "malformed-request");
+    let tunnel = service.ask("CONNECT", "elsewhere:80");
+    assert_eq!(tunnel.header("allow"), "GET, HEAD");
+    tunnel.problem(405, "method-not-allowed");
+}
+
+#[test]
+fn a_client_that_ends_its_side_after_its_request_is_answered() {
+    let service = Service::start();
+    let mut client = service.connect();
+    client.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.end();
+    assert_eq!(client.answer().status(), 200);
+    assert_eq!(client.rest(), "");
 }
 
 #[test]

@@ -1,0 +1,198 @@
+//! clock-offset: plans that are given any answers, votes on any claims.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arbitrary::{Result, Unstructured};
+use clock_offset::{
+    Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, Reference, Rules, Sample,
+    Shown, TimeOfDay, UnixInstant, Verdict, Vote,
+};
+
+const NOW: i128 = 1_795_464_711_000_000_000;
+/// The check takes an answer as it is when so many were not.
+const MOST_DISCARDED: u32 = 8;
+const DAY: i128 = 86_400_000_000_000;
+
+/// A round in which everything may be answered.
+pub fn plan(data: &[u8]) {
+    let _ = held(&mut Unstructured::new(data));
+}
+
+fn held(from: &mut Unstructured<'_>) -> Result<()> {
+    let rules = rules(from)?;
+    let max_requests = rules.max_requests;
+    let drift = Drift::from_ppm(from.int_in_range(0..=1_000)?);
+    let mut plan = Plan::new(rules, Reference { bounds: claim(from)?, drift });
+    let mut now = MonotonicInstant::ORIGIN;
+    let (mut opened, mut asked) = (0, 0);
+    let mut discarded = 0;
+    // When nothing is left that says what happens, every answer is the same, and the plan has to come to an end.
+    loop {
+        match plan.next(now) {
+            Action::Stop(_) => break,
+            Action::Open { connections, requests, at, .. } => {
+                assert!(connections > 0 && requests > 0 && at >= now);
+                // Those that were kept are let go, as the check does it.
+                (0..opened).for_each(|connection| plan.connection_was_closed(connection));
+                for connection in opened..opened + connections {
+                    let mut begin = at;
+                    for _ in 0..requests {
+                        asked += 1;
+                        let (end, goes_on) = answer(from, &mut plan, &mut discarded, begin, connection)?;
+                        now = now.max(end);
+                        begin = end;
+                        if !goes_on {
+                            break;
+                        }
+                    }
+                }
+                opened += connections;
+            }
+            Action::Ask { connection, at } => {
+                assert!(connection < opened && at >= now);
+                asked += 1;
+                if from.ratio(1, 16)? {
+                    plan.kept_connection_was_lost(connection);
+                } else {
+                    (now, _) = answer(from, &mut plan, &mut discarded, at, connection)?;
+                }
+            }
+        }
+        // Until there is an answer that can be used, two are asked for again and again.
+        assert!(asked <= max_requests.max(2 * (discarded + 1)), "{asked} requests of {max_requests}");
+    }
+    judge(&plan, &rules);
+    Ok(())
+}
+
+fn rules(from: &mut Unstructured<'_>) -> Result<Rules> {
+    let max_offset = Duration::from_nanos(from.int_in_range(0..=3_000_000_000)?);
+    Ok(Rules {
+        limits: Limits { max_offset, warn_offset: from.arbitrary::<bool>()?.then_some(max_offset / 2) },
+        drift: Drift::from_ppm(from.int_in_range(0..=1_000)?),
+        requests_per_connection: from.int_in_range(1..=4)?,
+        miss_probability: f64::from(from.int_in_range(1..=9_999_u16)?) / 10_000.0,
+        expected_backends: from.int_in_range(0..=4)?,
+        max_requests: from.int_in_range(1..=48)?,
+        last_start: MonotonicInstant::after_origin(Duration::from_millis(from.int_in_range(0..=20_000)?)),
+    })
+}
+
+/// One request: when it ended, and whether the connection can be asked again.
+fn answer(
+    from: &mut Unstructured<'_>,
+    plan: &mut Plan,
+    discarded: &mut u32,
+    at: MonotonicInstant,
+    connection: u32,
+) -> Result<(MonotonicInstant, bool)> {
+    let sent = at + Duration::from_nanos(u64::from(from.arbitrary::<u16>()?) << from.int_in_range(0..=16)?);
+    let received =
+        sent + Duration::from_nanos(u64::from(from.arbitrary::<u16>()?) << from.int_in_range(0..=20)?);
+    let stays_open = from.arbitrary()?;
+    if *discarded < MOST_DISCARDED && from.ratio(1, 16)? {
+        *discarded += 1;
+        plan.answer_was_discarded(connection, stays_open);
+        return Ok((received, stays_open));
+    }
+    let instance = *from.choose(&[None, None, Some("one"), Some("two")])?;
+    let instance = instance.map(Arc::from);
+    plan.record(Sample { sent, received, reading: reading(from)?, instance, connection }, stays_open);
+    Ok((received, stays_open))
+}
+
+fn reading(from: &mut Unstructured<'_>) -> Result<Reading> {
+    let step: u64 = *from.choose(&[1, 1_000, 1_000_000, 1_000_000_000])?;
+    let shown = match from.int_in_range(0..=3)? {
+        0 => {
+            let begin = from.int_in_range(0..=DAY - 1)?;
+            Shown::TimeOfDay(Interval::between(
+                TimeOfDay::from_nanos(begin),
+                TimeOfDay::from_nanos(begin + i128::from(step)),
+            ))
+        }
+        // A million years away.
+        1 => instant(i128::from(from.arbitrary::<i64>()?) * 3_425, step),
+        _ => instant(NOW + i128::from(from.arbitrary::<i32>()?) * 4, step),
+    };
+    let may_lag = Duration::from_nanos(from.int_in_range(0..=2_000_000_000)?);
+    Ok(Reading { shown, step: Duration::from_nanos(step), may_lag })
+}
+
+fn instant(begin: i128, step: u64) -> Shown {
+    Shown::Instant(Interval::between(
+        UnixInstant::from_nanos(begin),
+        UnixInstant::from_nanos(begin + i128::from(step)),
+    ))
+}
+
+fn judge(plan: &Plan, rules: &Rules) {
+    let conclusion = plan.conclusion();
+    assert!((0.0..=1.0).contains(&conclusion.miss_probability), "{}", conclusion.miss_probability);
+    let mut grouped: Vec<usize> =
+        conclusion.backends.iter().flat_map(|judged| judged.backend.samples.iter().copied()).collect();
+    grouped.sort_unstable();
+    assert!(grouped.iter().copied().eq(0..plan.samples().len()), "each answer is of one clock: {grouped:?}");
+    for judged in &conclusion.backends {
+        assert!(judged.offset.earliest() <= judged.offset.latest());
+        let proven = clock_offset::judge(&judged.offset, &rules.limits);
+        // It may say less than the offset proves: of clocks without a name every answer has to prove it by itself.
+        let is_proven = match judged.verdict {
+            Verdict::Undetermined => true,
+            Verdict::NotWithinWarning => matches!(proven, Verdict::InSync | Verdict::NotWithinWarning),
+            Verdict::InSync | Verdict::Desynchronised => judged.verdict == proven,
+        };
+        assert!(is_proven, "{proven:?} {judged:?}");
+    }
+}
+
+/// What several time servers claim.
+pub fn vote(data: &[u8]) {
+    let _ = voted(&mut Unstructured::new(data));
+}
+
+fn voted(from: &mut Unstructured<'_>) -> Result<()> {
+    let at = MonotonicInstant::after_origin(Duration::from_nanos(from.arbitrary::<u32>()?.into()));
+    let drift = Drift::from_ppm(from.int_in_range(0..=1_000)?);
+    let mut claims = Vec::new();
+    for _ in 0..from.int_in_range(0..=9)? {
+        claims.push(claim(from)?);
+    }
+    let carried: Vec<Interval<UnixInstant>> =
+        claims.iter().map(|claim| claim.carried_to(at, drift).shows).collect();
+    let most = carried
+        .iter()
+        .map(|one| carried.iter().filter(|other| other.contains(one.earliest())).count())
+        .max()
+        .unwrap_or_default();
+    match clock_offset::vote(&claims, at, drift) {
+        Vote::Nobody => assert!(claims.is_empty()),
+        Vote::Agreed(agreement) => {
+            assert!(2 * most > claims.len());
+            let mut all = [&agreement.truechimers[..], &agreement.falsetickers[..]].concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..claims.len()));
+            assert!(2 * agreement.truechimers.len() > claims.len());
+            assert_eq!(agreement.bounds.at, at);
+            for &place in &agreement.truechimers {
+                assert!(carried[place].intersection(&agreement.bounds.shows).is_some());
+            }
+        }
+        Vote::Disagreement { largest } => {
+            assert!(2 * most <= claims.len());
+            for group in largest {
+                assert_eq!(group.members.len(), most);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn claim(from: &mut Unstructured<'_>) -> Result<BoundedTime> {
+    let at = MonotonicInstant::after_origin(Duration::from_nanos(from.arbitrary::<u32>()?.into()));
+    let begin = NOW + i128::from(from.arbitrary::<i32>()?);
+    let width = i128::from(from.arbitrary::<u16>()?) << from.int_in_range(0..=20)?;
+    let shows = Interval::between(UnixInstant::from_nanos(begin), UnixInstant::from_nanos(begin + width));
+    Ok(BoundedTime { at, shows })
+}

@@ -1,0 +1,198 @@
+//! nowd: the query, the zone, the host, whole requests, and what says how good the clock is.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use clock_offset::{Shown, UnixInstant};
+use http::HeaderMap;
+use hyper::body::Incoming;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use nowcheck::probe::server_time::{self, Field, TimeSource};
+use nowcheck::probe::time_text::Format;
+
+use crate::access_log::Journal;
+use crate::clock::Status;
+use crate::metrics::Counters;
+use crate::output::Pen;
+use crate::problem::Problem;
+use crate::routes::{Body, Handler};
+use crate::state::State;
+use crate::{clock_bound, host, now, query};
+
+/// The query of a URL.
+pub fn nowd_query(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    match query::zone_name(text) {
+        Ok(None) => {}
+        Ok(Some(name)) => {
+            assert!(!name.is_empty());
+            if now::zone(&name).is_none() {
+                assert_is_a_problem(&Problem::ZoneUnknown { name });
+            }
+        }
+        Err(problem) => assert_is_a_problem(&problem),
+    }
+    if !text.is_empty() {
+        // Whatever is percent-encoded comes out as it was.
+        let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        assert_eq!(query::zone_name(&format!("a=b&tz={encoded}")).ok().flatten().as_deref(), Some(text));
+    }
+}
+
+fn assert_is_a_problem(problem: &Problem) {
+    let body = problem.body();
+    let said: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(said["status"], problem.status().as_u16());
+    // What a client sent is cut off and escaped: in JSON every sign of it takes a few bytes.
+    crate::assert_is_printable(body.trim_end(), 2_000);
+    crate::assert_is_printable(said["detail"].as_str().expect("a text"), 1_000);
+}
+
+/// From 1973, when the last zone gave up an offset with seconds in it, which RFC 3339 cannot say.
+const FIRST: u64 = 100_000_000;
+/// A few days before the year 10000.
+const LAST: u64 = 253_402_000_000;
+
+/// A zone's name, at any time: what the service says of it is read by the check as that very time.
+pub fn nowd_zone(data: &[u8]) {
+    let Some((time, name)) = data.split_first_chunk::<12>() else { return };
+    let Ok(name) = str::from_utf8(name) else { return };
+    let Some(zone) = now::zone(name) else { return };
+    let [a, b, c, d, e, f, g, h, nanos @ ..] = *time;
+    let seconds = FIRST + u64::from_be_bytes([a, b, c, d, e, f, g, h]) % (LAST - FIRST);
+    let nanos = u32::from_be_bytes(nanos) % 1_000_000_000;
+    let document = now::Document::new(seconds, Some(&zone), Status::Unsynchronized, "01234567").at(nanos);
+    let source = TimeSource { field: Field::Auto, format: Format::Auto, date_cache: Duration::ZERO };
+    let read = server_time::read(&HeaderMap::new(), &document, &source).expect("a time");
+    let Shown::Instant(shown) = read.reading.shown else { panic!("{read:?}") };
+    let truth = UnixInstant::from_nanos(i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
+    assert!(shown.contains(truth), "{shown:?} {truth:?} {}", String::from_utf8_lossy(&document));
+}
+
+/// All that a client may send over one connection: through hyper, with nowd's settings, to nowd's answers and its access
+/// log. The first byte says in pieces of which size it comes.
+pub fn nowd_request(data: &[u8]) {
+    let Some((&size, input)) = data.split_first() else { return };
+    let state = Arc::new(State::new(Status::Unsynchronized, None, 10));
+    let handler = Rc::new(Handler::new(state, Arc::new(Counters::default())));
+    let pen = Pen::default();
+    let log = Rc::clone(&pen.0);
+    let journal = Journal::new(([127, 0, 0, 1], 1).into(), Rc::new(pen));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer: Response<Body> = handler.answer(&request, false);
+        journal.begin(&request, &answer);
+        journal.sent(Duration::from_micros(1));
+        ready(Ok::<_, Infallible>(answer))
+    });
+    let mut output = Vec::new();
+    let pipe = Pipe { input, size: usize::from(size).max(1), output: &mut output };
+    // As services/app/src/connection.rs has it.
+    let connection = http1::Builder::new()
+        .auto_date_header(false)
+        .half_close(false)
+        .max_header_size(16 * 1024)
+        .max_buf_size(16 * 1024)
+        .serve_connection(pipe, service);
+    let mut connection = pin!(connection);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut polls = 0;
+    while connection.as_mut().poll(&mut cx).is_pending() {
+        polls += 1;
+        // The pipe is always ready: hyper pauses only to let others run.
+        assert!(polls < 10_000 + input.len(), "it waits for something that never comes");
+    }
+    assert_is_a_log(&log.borrow());
+    if let Some(rest) = output.strip_prefix(b"HTTP/1.1 ").or_else(|| output.strip_prefix(b"HTTP/1.0 ")) {
+        let status = &rest[..rest.len().min(3)];
+        let known = [b"200", b"204", b"304", b"400", b"404", b"405", b"413", b"414", b"431"];
+        assert!(known.iter().any(|known| &known[..] == status), "{}", String::from_utf8_lossy(&output));
+    } else {
+        assert!(output.is_empty(), "{}", String::from_utf8_lossy(&output));
+    }
+}
+
+/// A line of the log is a line of JSON, whatever it tells of.
+fn assert_is_a_log(log: &[u8]) {
+    assert!(log.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')), "{}", String::from_utf8_lossy(log));
+    for line in log.split_inclusive(|&byte| byte == b'\n') {
+        assert_eq!(line.last(), Some(&b'\n'));
+        let said: serde_json::Value = serde_json::from_slice(line).expect("JSON");
+        assert!(
+            said["status"].is_u64() && said["method"].is_string() && said["target"].is_string(),
+            "{said}"
+        );
+    }
+}
+
+/// The `Host` header.
+pub fn nowd_host(data: &[u8]) {
+    if host::is_valid(data) {
+        // Nothing that would end the authority of a URL, or begin one with a user in it.
+        let is_harmless = |byte: &u8| byte.is_ascii_graphic() && !b"/?#@\\\"<>^`{|}".contains(byte);
+        assert!(data.iter().all(is_harmless), "{}", String::from_utf8_lossy(data));
+        assert!(host::is_valid(&data.to_ascii_uppercase()));
+    }
+}
+
+/// What ClockBound shares, after eight bytes that say what time it is.
+pub fn nowd_clock_bound(data: &[u8]) {
+    let Some((now, segment)) = data.split_first_chunk() else { return };
+    let now = Duration::from_nanos(u64::from_le_bytes(*now));
+    let told = clock_bound::status(segment, segment, now);
+    if let Ok(Status::Synchronized { .. }) = told {
+        // It holds no longer than it was written for, and it does not become better.
+        let (later, bound) = (now + Duration::from_secs(1), |status| match status {
+            Ok(Status::Synchronized { max_error_micros }) => max_error_micros,
+            _ => u32::MAX,
+        });
+        assert!(bound(clock_bound::status(segment, segment, later)) >= bound(told));
+    }
+    // While it is being written nothing is believed.
+    if let Some((last, rest)) = segment.split_last() {
+        let torn = [rest, &[last ^ 1]].concat();
+        assert!(!matches!(clock_bound::status(segment, &torn, now), Ok(Status::Synchronized { .. })));
+    }
+}
+
+struct Pipe<'a> {
+    input: &'a [u8],
+    size: usize,
+    output: &'a mut Vec<u8>,
+}
+
+impl Read for Pipe<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (piece, rest) = self.input.split_at(self.input.len().min(self.size).min(buf.remaining()));
+        buf.put_slice(piece);
+        self.input = rest;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Pipe<'_> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.output.extend_from_slice(buf);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

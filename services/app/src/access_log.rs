@@ -1,0 +1,210 @@
+//! The access log (`--access-log`): a line of JSON on standard output for each request.
+//!
+//! Whatever a client sent stands in it as a JSON string of plain ASCII, so it can end no line, begin no field and control
+//! no terminal.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::body::Body as _;
+use hyper::{HeaderMap, Method, Request, Response};
+
+use crate::clock::{self, UnixTime};
+use crate::now;
+use crate::output::Pen;
+use crate::routes::Body;
+
+/// More of a header or a target than this, in bytes, is cut off.
+const LONGEST: usize = 1_024;
+
+/// Headers that arrive in the line as they are, each under its name there.
+const HEADERS: [(&str, &str); 8] = [
+    ("forwarded_for", "x-forwarded-for"),
+    ("forwarded_proto", "x-forwarded-proto"),
+    ("forwarded_host", "x-forwarded-host"),
+    ("forwarded_port", "x-forwarded-port"),
+    ("user_agent", "user-agent"),
+    ("request_id", "x-request-id"),
+    ("amzn_trace_id", "x-amzn-trace-id"),
+    ("tracestate", "tracestate"),
+];
+
+/// What one connection has to log.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    client: SocketAddr,
+    pen: Rc<Pen>,
+    /// Lines of answers that are not sent yet; what is missing is how that went.
+    begun: RefCell<Vec<String>>,
+}
+
+impl Journal {
+    pub(crate) fn new(client: SocketAddr, pen: Rc<Pen>) -> Self {
+        Self { client, pen, begun: RefCell::default() }
+    }
+
+    /// Begins the line of a request that was answered.
+    #[cold]
+    pub(crate) fn begin<B>(&self, request: &Request<B>, response: &Response<Body>) {
+        let mut line = begin(clock::now(), self.client);
+        push_text(&mut line, "method", request.method().as_str().as_bytes());
+        push_text(&mut line, "target", request.uri().to_string().as_bytes());
+        let body = response.body().size_hint().exact().filter(|_| request.method() != Method::HEAD);
+        push_answer(&mut line, response.status().as_u16(), body.unwrap_or(0));
+        push_headers(&mut line, request.headers());
+        self.begun.borrow_mut().push(line);
+    }
+
+    /// Begins the line of a head that could not be understood, about which there is no more to say.
+    #[cold]
+    pub(crate) fn begin_refusal(&self, status: u16, body: u64) {
+        let mut line = begin(clock::now(), self.client);
+        push_answer(&mut line, status, body);
+        self.begun.borrow_mut().push(line);
+    }
+
+    /// Ends the lines of all answers that were begun: the kernel has them, so long after the requests came.
+    #[cold]
+    pub(crate) fn sent(&self, took: Duration) {
+        self.end(&format!(",\"duration\":{:.6}}}\n", took.as_secs_f64()));
+    }
+
+    fn end(&self, end: &str) {
+        for mut line in self.begun.borrow_mut().drain(..) {
+            line.push_str(end);
+            self.pen.write_line(line.as_bytes());
+        }
+    }
+}
+
+impl Drop for Journal {
+    /// What the client did not take is logged too.
+    fn drop(&mut self) {
+        self.end(",\"duration\":null}\n");
+    }
+}
+
+fn begin(time: UnixTime, client: SocketAddr) -> String {
+    let mut line = String::with_capacity(512);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        line,
+        r#"{{"time":"{}","level":"INFO","message":"request","client":"{client}""#,
+        now::rfc3339_millis(time)
+    );
+    line
+}
+
+fn push_answer(line: &mut String, status: u16, body: u64) {
+    let _ = write!(line, r#","status":{status},"bytes":{body}"#);
+}
+
+fn push_headers(line: &mut String, headers: &HeaderMap) {
+    for (field, name) in HEADERS {
+        let mut values = headers.get_all(name).iter();
+        if let Some(first) = values.next() {
+            // Several lines of one header mean the same as one with commas (RFC 9110, section 5.3).
+            let mut all = first.as_bytes().to_vec();
+            for next in values {
+                all.extend_from_slice(b", ");
+                all.extend_from_slice(next.as_bytes());
+            }
+            push_text(line, field, &all);
+        }
+    }
+    if let Some((trace, parent)) = headers.get("traceparent").and_then(|value| trace(value.as_bytes())) {
+        push_text(line, "trace_id", trace);
+        push_text(line, "parent_id", parent);
+    }
+}
+
+/// The ids of the trace and of the span that the request is part of, if it names them as the W3C recommends.
+fn trace(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let is_hex = |part: &[u8]| part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_zero = |part: &[u8]| part.iter().all(|&byte| byte == b'0');
+    let (head, further) = value.split_at_checked(55)?;
+    let parts: [&[u8]; 4] = head.split(|&byte| byte == b'-').collect::<Vec<_>>().try_into().ok()?;
+    let [version, trace, parent, flags] = parts;
+    let is_valid = [version.len(), trace.len(), parent.len(), flags.len()] == [2, 32, 16, 2]
+        && parts.into_iter().all(is_hex)
+        && version != b"ff"
+        && !is_zero(trace)
+        && !is_zero(parent)
+        // Later versions may say more, after another hyphen.
+        && (further.is_empty() || (version != b"00" && further[0] == b'-'));
+    is_valid.then_some((trace, parent))
+}
+
+/// `,"name":"value"`, in plain ASCII. `name` is ours.
+fn push_text(line: &mut String, name: &str, value: &[u8]) {
+    let cut = &value[..value.len().min(LONGEST)];
+    let _ = write!(line, r#","{name}":""#);
+    for character in String::from_utf8_lossy(cut).chars() {
+        match character {
+            '"' | '\\' => line.extend(['\\', character]),
+            ' '..='~' => line.push(character),
+            other => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(line, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    if cut.len() < value.len() {
+        line.push_str("\\u2026");
+    }
+    line.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_client_sends_becomes_one_string_of_plain_ascii() {
+        for text in [
+            "",
+            "plain",
+            "a\"b\\c",
+            "\",\"status\":200}\n{\"",
+            "\u{0}\r\n\u{1b}[2J\u{7f}",
+            "é\u{9b}\u{202e}🕰",
+        ] {
+            let mut line = "{\"a\":0".to_owned();
+            push_text(&mut line, "b", text.as_bytes());
+            line.push('}');
+            assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line:?}");
+            let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(read["b"], text);
+        }
+        let mut line = "{\"a\":0".to_owned();
+        push_text(&mut line, "b", &[0xff; 5_000]);
+        line.push('}');
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["b"].as_str().unwrap().chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn a_traceparent_is_taken_apart_only_when_it_is_valid() {
+        let (id, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        let good = format!("00-{id}-{parent}-01");
+        assert_eq!(trace(good.as_bytes()), Some((id.as_bytes(), parent.as_bytes())));
+        assert!(trace(format!("cc-{id}-{parent}-01-what-the-future-brings").as_bytes()).is_some());
+        for bad in [
+            String::new(),
+            format!("ff-{id}-{parent}-01"),
+            format!("00-{id}-{parent}-01-more"),
+            format!("00-{id}-{parent}"),
+            format!("00-{}-{parent}-01", id.to_uppercase()),
+            format!("00-{}-{parent}-01", "0".repeat(32)),
+            format!("00-{id}-{}-01", "0".repeat(16)),
+            format!("00-{id}x{parent}-01"),
+            format!("00-{id}-{parent}-0é"),
+        ] {
+            assert_eq!(trace(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What ClockBound says of the clock: the daemon bounds the clock's error closer than the kernel does, and shares the
+//! bound through a file in memory (`docs/PROTOCOL.md` of aws/clock-bound, versions 1 and 2 of the segment).
+//!
+//! The file is read, not mapped: once a second there is nothing to win by a mapping, and a read needs no unsafe code.
+
+use std::time::Duration;
+
+use crate::clock::Status;
+
+/// The longest segment that is understood.
+pub(crate) const LONGEST: usize = 80;
+
+/// Two numbers in the byte order of the machine.
+const MAGIC: [u32; 2] = [0x414D_5A4E, 0x4342_0200];
+
+/// Why a segment says nothing about the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Useless {
+    #[error("is no segment of ClockBound")]
+    NoSegment,
+    #[error("is of version {0}; nowd understands 1 and 2")]
+    Version(u16),
+    #[error("was being written each time that it was read")]
+    Torn,
+    #[error("is out of date: is the daemon running?")]
+    Stale,
+    #[error("says that the daemon does not know the clock's status")]
+    Unknown,
+}
+
+/// The status of the clock, from two reads of the segment in a row, at `monotonic` of `CLOCK_MONOTONIC`.
+///
+/// The daemon writes while others read. It makes the generation odd before and even after, so two reads that are the
+/// same, and even, are of one state.
+pub(crate) fn status(first: &[u8], second: &[u8], monotonic: Duration) -> Result<Status, Useless> {
+    let segment = Segment(first);
+    if [segment.u32(0), segment.u32(4)] != MAGIC.map(Some) {
+        return Err(Useless::NoSegment);
+    }
+    let (version, generation) =
+        (segment.u16(12).ok_or(Useless::NoSegment)?, segment.u16(14).ok_or(Useless::NoSegment)?);
+    // Where the two versions differ: the offsets of the drift and of the status.
+    let (drift_at, status_at) = match version {
+        1 => (56, 64),
+        2 => (64, 68),
+        // It is so before the daemon has written for the first time.
+        0 => return Err(Useless::Stale),
+        other => return Err(Useless::Version(other)),
+    };
+    if first != second || generation % 2 == 1 {
+        return Err(Useless::Torn);
+    }
+    if generation == 0 {
+        return Err(Useless::Stale);
+    }
+    let fields = || {
+        Some((
+            segment.instant(16)?,
+            segment.instant(32)?,
+            u128::try_from(segment.i64(48)?).ok()?,
+            segment.u32(drift_at)?,
+            segment.u32(status_at)?,
+        ))
+    };
+    let (as_of, void_after, bound, drift, status) = fields().ok_or(Useless::NoSegment)?;
+    match status {
+        // Free running means that the daemon corrects the clock no more; the bound grows, and holds.
+        1 | 2 if monotonic < void_after => {
+            let age = monotonic.saturating_sub(as_of).as_nanos();
+            let nanos = bound + age * u128::from(drift) / 1_000_000_000;
+            u32::try_from(nanos.div_ceil(1_000))
+                .map(|max_error_micros| Status::Synchronized { max_error_micros })
+                .map_err(|_| Useless::Unknown)
+        }
+        1 | 2 => Err(Useless::Stale),
+        // Disrupted, as by the migration of a virtual machine: whatever the kernel believes is wrong now.
+        3 => Ok(Status::Unsynchronized),
+        _ => Err(Useless::Unknown),
+    }
+}
+
+/// Numbers at their offsets, in the byte order of the machine.
+struct Segment<'a>(&'a [u8]);
+
+impl Segment<'_> {
+    fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.0.get(at..at + N)?.try_into().ok()
+    }
+
+    fn u16(&self, at: usize) -> Option<u16> {
+        self.bytes(at).map(u16::from_ne_bytes)
+    }
+
+    fn u32(&self, at: usize) -> Option<u32> {
+        self.bytes(at).map(u32::from_ne_bytes)
+    }
+
+    fn i64(&self, at: usize) -> Option<i64> {
+        self.bytes(at).map(i64::from_ne_bytes)
+    }
+
+    /// A `timespec` of a clock that begins at zero.
+    fn instant(&self, at: usize) -> Option<Duration> {
+        let (seconds, nanos) = (self.i64(at)?, self.i64(at + 8)?);
+        let nanos = u32::try_from(nanos).ok().filter(|&nanos| nanos < 1_000_000_000)?;
+        Some(Duration::new(u64::try_from(seconds).ok()?, nanos))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the daemon writes it: valid from 100 s to 1100 s, 10 µs and 1 ppm.
+    fn segment(version: u16, generation: u16, status: i32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for number in [MAGIC[0], MAGIC[1], if version == 1 { 72 } else { 80 }] {
+            bytes.extend(number.to_ne_bytes());
+        }
+        bytes.extend(version.to_ne_bytes());
+        bytes.extend(generation.to_ne_bytes());
+        for number in [100_i64, 0, 1_100, 0, 10_000] {
+            bytes.extend(number.to_ne_bytes());
+        }
+        if version == 1 {
+            bytes.extend(1_000_u32.to_ne_bytes());
+            bytes.extend(0_u32.to_ne_bytes());
+            bytes.extend(status.to_ne_bytes());
+            bytes.extend([0; 4]);
+        } else {
+            bytes.extend(0_u64.to_ne_bytes());
+            bytes.extend(1_000_u32.to_ne_bytes());
+            bytes.extend(status.to_ne_bytes());
+            bytes.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        }
+        bytes
+    }
+
+    fn at(seconds: u64, segment: &[u8]) -> Result<Status, Useless> {
+        status(segment, segment, Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_bound_grows_by_the_drift_until_it_is_void_in_both_versions() {
+        for (version, length) in [(1, 72), (2, 80)] {
+            for state in [1, 2] {
+                let segment = segment(version, 4, state);
+                assert_eq!(segment.len(), length);
+                assert_eq!(at(100, &segment), Ok(Status::Synchronized { max_error_micros: 10 }));
+                assert_eq!(at(102, &segment), Ok(Status::Synchronized { max_error_micros: 12 }));
+                // The daemon reads a coarser clock, which may be a little behind.
+                assert_eq!(at(99, &segment), Ok(Status::Synchronized { max_error_micros: 10 }));
+                assert_eq!(at(1_100, &segment), Err(Useless::Stale));
+            }
+            assert_eq!(at(102, &segment(version, 4, 3)), Ok(Status::Unsynchronized));
+            for state in [0, 4, -1] {
+                assert_eq!(at(102, &segment(version, 4, state)), Err(Useless::Unknown));
+            }
+        }
+    }
+
+    #[test]
+    fn a_segment_that_is_being_written_is_never_taken_for_one_that_is_not() {
+        assert_eq!(at(102, &segment(2, 5, 1)), Err(Useless::Torn));
+        let torn = status(&segment(2, 4, 1), &segment(2, 6, 1), Duration::from_secs(102));
+        assert_eq!(torn, Err(Useless::Torn));
+        assert_eq!(at(102, &segment(2, 0, 1)), Err(Useless::Stale));
+    }
+
+    #[test]
+    fn whatever_else_is_in_the_file_is_refused_and_never_taken_for_a_bound() {
+        let good = segment(2, 4, 1);
+        for length in 0..good.len() - 8 {
+            assert!(at(102, &good[..length]).is_err(), "{length}");
+        }
+        assert_eq!(
+            at(102, b"something else that is long enough to be a segment of any version of it"),
+            Err(Useless::NoSegment)
+        );
+        assert_eq!(at(102, &segment(3, 4, 1)), Err(Useless::Version(3)));
+        for (place, value) in [(48, -1_i64), (16, -1), (24, 1_000_000_000), (40, -5)] {
+            let mut bad = good.clone();
+            bad[place..place + 8].copy_from_slice(&value.to_ne_bytes());
+            assert_eq!(at(102, &bad), Err(Useless::NoSegment), "{place}");
+        }
+        let mut huge = good;
+        huge[48..56].copy_from_slice(&i64::MAX.to_ne_bytes());
+        assert_eq!(at(102, &huge), Err(Useless::Unknown));
+    }
+}

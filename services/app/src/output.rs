@@ -1,0 +1,207 @@
+//! Lines on their way to standard output and standard error.
+//!
+//! Whoever has a line leaves it in a buffer of its own, which takes no system call; a thread carries the buffers away and
+//! is the only one that waits when the reader is slow. What does not fit into a buffer then is dropped and counted.
+
+use std::io::{self, Write};
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// The most that waits in one buffer, in bytes.
+const CAPACITY: usize = 1 << 20;
+
+/// How long lines that are in no hurry wait to be carried away together.
+const ROUND: Duration = Duration::from_millis(50);
+
+/// One way out, such as standard output, and the thread that serves it.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    shared: Arc<Shared>,
+    writer: Thread,
+    /// Ends when the last line is out.
+    done: Mutex<Receiver<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    buffers: Mutex<Vec<Arc<Mutex<Vec<u8>>>>>,
+    dropped: AtomicU64,
+    is_closing: AtomicBool,
+    /// Whether there are buffers whose lines wait for the next round.
+    has_rounds: AtomicBool,
+}
+
+impl Outlet {
+    pub(crate) fn new(name: &str, sink: impl Write + Send + 'static) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let (end, done) = channel();
+        let work = {
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.carry(sink);
+                drop(end);
+            }
+        };
+        let writer = thread::Builder::new().name(name.into()).spawn(work)?.thread().clone();
+        Ok(Self { shared, writer, done: Mutex::new(done) })
+    }
+
+    /// A pen whose lines are carried away at once.
+    pub(crate) fn pen(&self) -> Pen {
+        self.new_pen(true)
+    }
+
+    /// A pen whose lines are in no hurry, and so cost no system call.
+    pub(crate) fn patient_pen(&self) -> Pen {
+        self.shared.has_rounds.store(true, Ordering::Relaxed);
+        self.writer.unpark();
+        self.new_pen(false)
+    }
+
+    fn new_pen(&self, hurries: bool) -> Pen {
+        let buffer = Arc::new(Mutex::new(Vec::new()));
+        lock(&self.shared.buffers).push(Arc::clone(&buffer));
+        Pen { buffer, shared: Arc::clone(&self.shared), writer: self.writer.clone(), hurries }
+    }
+
+    /// Lines that did not fit.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until everything is out, but not for ever: the reader may have stopped to read.
+    pub(crate) fn finish(&self, patience: Duration) {
+        self.shared.is_closing.store(true, Ordering::Release);
+        self.writer.unpark();
+        // It is told by an error: nothing is ever sent.
+        let _ = lock(&self.done).recv_timeout(patience);
+    }
+}
+
+impl Shared {
+    /// Carries lines until the outlet is closed, and then what is left.
+    fn carry(&self, mut sink: impl Write) {
+        let mut load = Vec::new();
+        loop {
+            // Before the buffers are looked at, so that the last look comes after the last line.
+            let is_closing = self.is_closing.load(Ordering::Acquire);
+            let buffers = lock(&self.buffers).clone();
+            let mut was_idle = true;
+            for buffer in &buffers {
+                mem::swap(&mut *lock(buffer), &mut load);
+                if !load.is_empty() {
+                    was_idle = false;
+                    // A reader that is gone is no reason to stop telling the time.
+                    let _ = sink.write_all(&load).and_then(|()| sink.flush());
+                    load.clear();
+                }
+            }
+            if is_closing {
+                return;
+            }
+            if self.has_rounds.load(Ordering::Relaxed) {
+                thread::park_timeout(ROUND);
+            } else if was_idle {
+                thread::park();
+            }
+        }
+    }
+}
+
+/// Leaves lines in a buffer.
+#[derive(Debug)]
+pub(crate) struct Pen {
+    buffer: Arc<Mutex<Vec<u8>>>,
+    shared: Arc<Shared>,
+    writer: Thread,
+    hurries: bool,
+}
+
+impl Pen {
+    /// Leaves a line, with its line feed, or drops it when too many wait already.
+    pub(crate) fn write_line(&self, line: &[u8]) {
+        let mut buffer = lock(&self.buffer);
+        let before = buffer.len();
+        let after = before + line.len();
+        if after > CAPACITY {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        buffer.extend_from_slice(line);
+        drop(buffer);
+        if self.hurries || (before < CAPACITY / 4 && after >= CAPACITY / 4) {
+            self.writer.unpark();
+        }
+    }
+}
+
+impl Write for &Pen {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.write_line(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A panic ends the process, so nobody can have left a lock in disorder.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Takes a line only when the test lets it.
+    struct Slow(Receiver<()>, Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv_timeout(PATIENCE);
+            lock(&self.1).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_holds_nobody_up_and_what_is_lost_is_counted() {
+        let (go, wait) = channel();
+        let read = Arc::new(Mutex::new(Vec::new()));
+        let outlet = Outlet::new("slow", Slow(wait, Arc::clone(&read))).unwrap();
+        let pen = outlet.patient_pen();
+        let line = [[b'x'; 1023].as_slice(), b"\n"].concat();
+        for _ in 0..4_000 {
+            pen.write_line(&line);
+        }
+        let dropped = outlet.dropped();
+        assert!((1_900..=2_976).contains(&dropped), "{dropped}");
+        drop(go);
+        outlet.finish(PATIENCE);
+        assert_eq!(lock(&read).len() as u64, (4_000 - dropped) * 1_024);
+    }
+
+    #[test]
+    fn the_last_line_is_out_when_it_has_finished() {
+        let read = Arc::new(Mutex::new(Vec::new()));
+        let (go, wait) = channel();
+        drop(go);
+        let outlet = Outlet::new("last", Slow(wait, Arc::clone(&read))).unwrap();
+        outlet.pen().write_line(b"first\n");
+        outlet.patient_pen().write_line(b"last\n");
+        outlet.finish(PATIENCE);
+        assert_eq!(lock(&read).as_slice(), b"first\nlast\n");
+    }
+}

@@ -1,0 +1,229 @@
+//! What Prometheus reads at `/metrics`, in the text format of `OpenMetrics`.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::clock::Status;
+use crate::latency::{BUCKETS, upper_limit};
+use crate::metrics::{CLASSES, Event, Route, Totals};
+
+/// The media type of [`Snapshot::text`].
+pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything at one moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) totals: Totals,
+    pub(crate) clock: Status,
+    pub(crate) is_ready: bool,
+    pub(crate) connections: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) dropped_lines: u64,
+    pub(crate) instance: String,
+}
+
+impl Snapshot {
+    pub(crate) fn text(self) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self));
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &registry);
+        text
+    }
+}
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut family = encoder.encode_descriptor(
+            "nowd_http_requests",
+            "Answers, by route and class of status",
+            None,
+            MetricType::Counter,
+        )?;
+        for (route, counts) in Route::ALL.iter().zip(&self.totals.answers) {
+            for (class, count) in CLASSES.iter().zip(counts) {
+                let labels = [("route", route.name()), ("class", *class)];
+                ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+
+        let latencies = &self.totals.latencies;
+        let mut buckets: Vec<(f64, u64)> =
+            latencies.counts.iter().enumerate().map(|(place, &count)| (upper_limit(place), count)).collect();
+        buckets[BUCKETS - 1].0 = f64::INFINITY;
+        encoder
+            .encode_descriptor(
+                "nowd_http_request_duration",
+                "From the last byte of a request's head to the last byte of its answer, which the kernel has then",
+                Some(&Unit::Seconds),
+                MetricType::Histogram,
+            )?
+            .encode_histogram::<NoLabelSet>(
+                latencies.seconds,
+                latencies.counts.iter().sum(),
+                &buckets,
+                None,
+            )?;
+
+        let event = |event| self.totals.of_event(event);
+        counters(
+            &mut encoder,
+            "nowd_connections_accepted",
+            "Connections that were accepted",
+            &[(None, event(Event::Accepted))],
+        )?;
+        counters(
+            &mut encoder,
+            "nowd_connections_refused",
+            "Refused by --max-connections: answered 503, or closed at once when even the reserve was full",
+            &[
+                (Some(("how", "answered")), event(Event::TurnedAway)),
+                (Some(("how", "closed")), event(Event::ClosedAtOnce)),
+            ],
+        )?;
+        counters(
+            &mut encoder,
+            "nowd_connections_timed_out",
+            "Ended by --head-timeout, by --idle-timeout, or because the client did not take its answer",
+            &[
+                (Some(("limit", "head")), event(Event::HeadTimeout)),
+                (Some(("limit", "idle")), event(Event::IdleTimeout)),
+                (Some(("limit", "write")), event(Event::WriteTimeout)),
+            ],
+        )?;
+        counters(
+            &mut encoder,
+            "nowd_heads_refused",
+            "Request heads that were not HTTP, or beyond --max-head-bytes or --max-headers",
+            &[
+                (Some(("why", "malformed")), event(Event::HeadMalformed)),
+                (Some(("why", "too_large")), event(Event::HeadTooLarge)),
+            ],
+        )?;
+        counters(
+            &mut encoder,
+            "nowd_bodies_refused",
+            "Requests that had a body, which was not read",
+            &[(None, event(Event::BodyRefused))],
+        )?;
+        counters(
+            &mut encoder,
+            "nowd_lines_dropped",
+            "Lines of log, access log and metrics that a slow reader made nowd drop",
+            &[(None, self.dropped_lines)],
+        )?;
+
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let synchronized = matches!(self.clock, Status::Synchronized { .. });
+        for (name, help, value) in [
+            ("nowd_connections", "Connections that are open", count(self.connections)),
+            ("nowd_connections_limit", "What --max-connections allows", count(self.max_connections)),
+            ("nowd_ready", "1 while /readyz answers 200", i64::from(self.is_ready)),
+            ("nowd_clock_synchronized", "1 while something vouches for the clock", i64::from(synchronized)),
+        ] {
+            let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(value).encode(gauge)?;
+        }
+        // A number that nobody vouches for would look like a good one in a graph.
+        if let Status::Synchronized { max_error_micros } = self.clock {
+            let gauge = encoder.encode_descriptor(
+                "nowd_clock_max_error",
+                "Bound on the error of the clock; absent while there is none",
+                Some(&Unit::Seconds),
+                MetricType::Gauge,
+            )?;
+            ConstGauge::new(f64::from(max_error_micros) / 1e6).encode(gauge)?;
+        }
+        let mut build = encoder.encode_descriptor("nowd_build", "This process", None, MetricType::Info)?;
+        build.encode_info(&[("version", env!("CARGO_PKG_VERSION")), ("instance", &self.instance)])
+    }
+}
+
+/// A counter for each label, or one without.
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: &[(Option<(&'static str, &'static str)>, u64)],
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for &(label, value) in values {
+        match label {
+            Some(label) => ConstCounter::new(value).encode(family.encode_family(&[label])?)?,
+            None => return ConstCounter::new(value).encode(family),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hyper::StatusCode;
+
+    use super::*;
+    use crate::metrics::Counters;
+
+    fn snapshot(clock: Status) -> String {
+        let counters = Arc::new(Counters::default());
+        counters.count(Route::Now, StatusCode::OK);
+        counters.latency.count(3_000, 1);
+        counters.latency.count(60_000_000_000, 1);
+        counters.note(Event::TurnedAway);
+        let snapshot = Snapshot {
+            totals: Totals::of(&[counters]),
+            clock,
+            is_ready: true,
+            connections: 7,
+            max_connections: 10,
+            dropped_lines: 0,
+            instance: "3f9c2a7d".to_owned(),
+        };
+        snapshot.text()
+    }
+
+    #[test]
+    fn every_metric_has_its_help_its_type_and_its_value() {
+        let text = snapshot(Status::Synchronized { max_error_micros: 312 });
+        for line in [
+            "# TYPE nowd_http_requests counter",
+            "nowd_http_requests_total{route=\"/now\",class=\"2xx\"} 1",
+            "nowd_http_requests_total{route=\"/now\",class=\"5xx\"} 0",
+            "# TYPE nowd_http_request_duration_seconds histogram",
+            "nowd_http_request_duration_seconds_count 2",
+            "nowd_http_request_duration_seconds_bucket{le=\"0.000002\"} 0",
+            "nowd_http_request_duration_seconds_bucket{le=\"0.000004\"} 1",
+            "nowd_http_request_duration_seconds_bucket{le=\"8.388608\"} 1",
+            "nowd_http_request_duration_seconds_bucket{le=\"+Inf\"} 2",
+            "nowd_connections_refused_total{how=\"answered\"} 1",
+            "nowd_connections 7",
+            "nowd_connections_limit 10",
+            "nowd_ready 1",
+            "nowd_clock_synchronized 1",
+            "nowd_clock_max_error_seconds 0.000312",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
+        }
+        assert!(text.contains("instance=\"3f9c2a7d\""), "{text}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        for line in text.lines().filter(|line| line.starts_with("# TYPE ")) {
+            let name = line.split(' ').nth(2).unwrap();
+            assert!(text.contains(&format!("# HELP {name} ")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_nobody_vouches_for_has_no_error_bound() {
+        let text = snapshot(Status::Unsynchronized);
+        assert!(text.contains("nowd_clock_synchronized 0\n") && !text.contains("max_error"), "{text}");
+    }
+}

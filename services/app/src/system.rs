@@ -1,0 +1,59 @@
+//! The only file with unsafe code: two functions of the C library that nothing safe offers.
+
+/// What the kernel says of its own clock.
+#[derive(Debug)]
+pub(crate) struct KernelClock {
+    pub(crate) is_synchronized: bool,
+    /// The kernel's bound on the error, in microseconds.
+    pub(crate) max_error_micros: i64,
+}
+
+/// Asks through `ntp_adjtime` in its mode that changes nothing, which needs no privilege. None when it cannot be asked.
+#[expect(unsafe_code, reason = "neither the standard library nor rustix has ntp_adjtime")]
+pub(crate) fn kernel_clock() -> Option<KernelClock> {
+    // SAFETY: all-zero bytes are a valid `timex`, which is a struct of integers, and `modes` 0 makes the call
+    // read-only. The pointer is to a live, exclusively borrowed value.
+    let (state, timex) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        (libc::ntp_adjtime(&raw mut timex), timex)
+    };
+    (state != -1).then_some(KernelClock {
+        is_synchronized: state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0,
+        max_error_micros: timex.maxerror,
+    })
+}
+
+/// Gives memory that was freed back to the system.
+///
+/// To be called after much was freed, such as the buffers of connections that rest now. The allocator keeps freed
+/// memory for the program, and gives back only what lies at the end of it; this gives back every whole page.
+#[cfg_attr(
+    target_env = "gnu",
+    expect(unsafe_code, reason = "neither the standard library nor rustix has malloc_trim")
+)]
+pub(crate) fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the function has no preconditions, and does not touch memory that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn no_other_file_has_unsafe_code() {
+        // The lint is at `deny`, so whoever wants an exception has to name it.
+        let exception = ["unsafe", "code"].join("_");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for entry in std::fs::read_dir(source).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("system.rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(!text.contains(&exception), "{}", path.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+"""nginx as a balancer, in front of servers on any addresses."""
+
+import getpass
+import http.client
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from support.balancer import bound
+from support.process import Child, poll
+from support.tools import need
+
+CONFIGURATION = """\
+daemon off;
+master_process off;
+worker_processes 1;
+user {user};
+pid {directory}/pid;
+error_log stderr warn;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    keepalive_timeout 75s;
+    keepalive_requests 1000000;
+    upstream clocks {{
+{servers}
+        keepalive 64;
+        keepalive_requests 1000000;
+        keepalive_timeout {upstream_idle};
+    }}
+    server {{
+        listen {host}:{port};
+        location / {{
+            proxy_pass http://clocks;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_connect_timeout 2s;
+            proxy_read_timeout 10s;
+            proxy_next_upstream {next_upstream};
+        }}
+    }}
+}}
+"""
+
+
+_numbers = itertools.count()
+
+
+def own_address() -> str:
+    """An address of the loopback that nobody else binds: a port there is still free when its owner is replaced, and
+    stays so, although all the other tests ask for free ports meanwhile."""
+    process = os.getpid()
+    return f"127.{64 + process // 250 % 128}.{1 + process % 250}.{1 + next(_numbers) % 250}"
+
+
+class Nginx:
+    """One nginx on a free port. `upstream_idle` is how long it keeps a connection to a server without a request; it
+    asks another server after what `next_upstream` lists."""
+
+    def __init__(
+        self,
+        directory: Path,
+        servers: Sequence[tuple[str, int]],
+        upstream_idle: str = "60s",
+        next_upstream: str = "error timeout",
+    ):
+        self.host = own_address()
+        # Closed before nginx binds it: it cannot be handed over.
+        (taken,) = bound([self.host])
+        self.port: int = taken.getsockname()[1]
+        place = directory / f"nginx-{self.port}"
+        place.mkdir()
+        file = place / "nginx.conf"
+        lines = [f"        server {host}:{port} max_fails=1 fail_timeout=1s;" for host, port in servers]
+        file.write_text(
+            CONFIGURATION.format(
+                user=getpass.getuser(),
+                directory=place,
+                servers="\n".join(lines),
+                host=self.host,
+                port=self.port,
+                upstream_idle=upstream_idle,
+                next_upstream=next_upstream,
+            )
+        )
+        taken.close()
+        self._child = Child([need("nginx"), "-e", "stderr", "-p", str(place), "-c", str(file)])
+        try:
+            poll(self._answers, "an answer through nginx")
+        except AssertionError:
+            self.stop()
+            raise AssertionError(f"nginx did not start:\n{self._child.stderr.text}") from None
+
+    def _answers(self) -> bool:
+        assert self._child.process.poll() is None, f"nginx ended:\n{self._child.stderr.text}"
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    @property
+    def log(self) -> str:
+        return self._child.stderr.text
+
+    def stop(self) -> None:
+        self._child.end()
