@@ -3,9 +3,11 @@
 
 .venv/bin/python docs/costs.py            # rewrites docs/costs.md; a test fails when it is not what this writes
 .venv/bin/python docs/costs.py FILE       # writes it there
+.venv/bin/python docs/costs.py --summary   # prints the table that is in the README
 """
 
 import argparse
+import re
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -44,10 +46,18 @@ DATA = Decimal(2)
 LOGS = Decimal(1)
 INSIGHTS = {"disabled": 0, "enabled": 28, "enhanced": 110}
 """Metrics that Container Insights makes of one cluster with one service, two hosts and two tasks: an estimate."""
-OWN_METRICS = 4
-"""What nowd publishes: ClockMaxError, ClockSynchronized, Requests, ServerErrors."""
 SCALING_ALARMS = 2 + 2 * 2
 """Made by AWS: two for the capacity provider, two for each policy of the service."""
+
+
+def own_metrics() -> list[str]:
+    """What nowd publishes: the names that are given together with a unit, without those of its tests."""
+    program, _, _ = (ROOT / "services/app/src/emf.rs").read_text().partition("#[cfg(test)]")
+    units = "Count|Seconds|Milliseconds|Microseconds|Bytes|Percent|None"
+    names = sorted(set(re.findall(rf'"([A-Z][A-Za-z]+)",\s*"(?:{units})"', program)))
+    if "ClockSynchronized" not in names:
+        raise SystemExit("services/app/src/emf.rs does not name its metrics as it did: see own_metrics()")
+    return names
 
 
 def price(name: str) -> Decimal:
@@ -72,7 +82,7 @@ def costs(nat: str, insights: str) -> dict[str, Decimal]:
         "Endpoints": in_zones * price("endpoint") + (DATA * price("endpoint data") if in_zones else 0),
         "Logs": LOGS * price("log"),
         "Container Insights": INSIGHTS[insights] * price("metric"),
-        "Metrics of nowd, alarms, dashboard, key": OWN_METRICS * price("metric")
+        "Metrics of nowd, alarms, dashboard, key": len(own_metrics()) * price("metric")
         + alarms * price("alarm")
         + price("dashboard")
         + price("key"),
@@ -82,13 +92,36 @@ def costs(nat: str, insights: str) -> dict[str, Decimal]:
 VARIANTS = [("per-zone", "enabled"), ("single", "enabled"), ("none", "enabled"), ("single", "disabled")]
 
 
+CENTS = Decimal("0.01")
+
+
+def sums() -> list[Decimal]:
+    """Of each variant. What is shown adds up: the sum is of what is shown."""
+    return [sum(amount.quantize(CENTS) for amount in costs(*variant).values()) for variant in VARIANTS]
+
+
+MEANT_FOR = {
+    ("per-zone", "enabled"): "as it is set: a zone may fail",
+    ("single", "enabled"): "one NAT gateway for both zones",
+    ("none", "enabled"): "closed: endpoints, and no way out to the internet",
+    ("single", "disabled"): "the cheapest",
+}
+
+
+def summary() -> str:
+    """The table of the README, which a test holds to this."""
+    lines = ["| `nat_gateways` | `container_insights` | | US dollars a month |", "|---|---|---|---:|"]
+    lines += [
+        f"| {nat} | {insights} | {MEANT_FOR[nat, insights]} | {amount:.0f} |"
+        for (nat, insights), amount in zip(VARIANTS, sums(), strict=True)
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def document() -> str:
     columns = [costs(*variant) for variant in VARIANTS]
-    cents = Decimal("0.01")
-    rows = [[item, *(f"{column[item].quantize(cents):.2f}" for column in columns)] for item in columns[0]]
-    # What is shown adds up: the sum is of what is shown.
-    sums = [sum(Decimal(row[n]) for row in rows) for n in range(1, len(columns) + 1)]
-    rows.append(["**A month**", *(f"**{amount:.2f}**" for amount in sums)])
+    rows = [[item, *(f"{column[item].quantize(CENTS):.2f}" for column in columns)] for item in columns[0]]
+    rows.append(["**A month**", *(f"**{amount:.2f}**" for amount in sums())])
     head = [f"`nat_gateways: {nat}`" + ("" if insights == "enabled" else ", no Insights") for nat, insights in VARIANTS]
     more = (INSIGHTS["enhanced"] - INSIGHTS["enabled"]) * price("metric")
     endpoints = stack("vpc", NatGateways="none").of_type("AWS::EC2::VPCEndpoint").values()
@@ -106,7 +139,7 @@ def document() -> str:
         *("| " + " | ".join(row) + " |" for row in rows),
         "",
         f"* Supposed are {LCU} LCU on average (25 new connections a second, or 1 GB an hour), {DATA} GB a month",
-        f"  between hosts and AWS, and {LOGS} GB of logs, the flow logs among them. What goes to the internet costs ",
+        f"  between hosts and AWS, and {LOGS} GB of logs, the flow logs among them. What goes to the internet costs",
         "  extra beyond 100 GB a month.",
         f"* `none` is the closed variant, not the cheap one: {interfaces} endpoints in two zones cost more than a NAT",
         "  gateway in each. The cheap one is `single`.",
@@ -122,6 +155,8 @@ def document() -> str:
         "|---|---:|---|",
         *(f"| {what} | {amount} | {unit} |" for what, amount, unit in PRICES.values()),
         "",
+        f"The metrics of nowd are {len(own_metrics())}: {', '.join(own_metrics())}.",
+        "",
         "This page is written by [`docs/costs.py`](costs.py): change prices there.",
     ]
     return "\n".join(lines) + "\n"
@@ -130,4 +165,9 @@ def document() -> str:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("file", nargs="?", type=Path, default=ROOT / "docs/costs.md")
-    arguments.parse_args().file.write_text(document())
+    arguments.add_argument("--summary", action="store_true", help="print the table of the README instead")
+    given = arguments.parse_args()
+    if given.summary:
+        print(summary(), end="")
+    else:
+        given.file.write_text(document())

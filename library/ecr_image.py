@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import tempfile
 import urllib.request
@@ -117,10 +118,23 @@ def contradiction(image: str, ours: dict, theirs: dict) -> str | None:
     )
 
 
-def docker(configuration: str, *arguments: str, given: str | None = None) -> None:
+def engine() -> dict[str, str]:
+    """An environment in which Docker talks to the engine that it talks to now. Which one that is may be said by a context,
+    and contexts are part of the configuration that is put aside below.
+    """
     asked = subprocess.run(
-        ["docker", "--config", configuration, *arguments], input=given, capture_output=True, text=True, check=False
+        ["docker", "context", "inspect", "--format", "{{ .Endpoints.docker.Host }}"], capture_output=True, text=True, check=False
     )
+    if asked.returncode:
+        raise Refused(f"docker context inspect: {asked.stderr.strip()}")
+    return {**os.environ, "DOCKER_HOST": asked.stdout.strip()}
+
+
+def docker(configuration: str, environment: dict[str, str], *arguments: str, given: str | None = None) -> None:
+    asked = subprocess.run(
+        ["docker", "--config", configuration, *arguments],
+        env=environment, input=given, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if asked.returncode:
         raise Refused(f"docker {arguments[0]}: {(asked.stderr or asked.stdout).strip()}")
 
@@ -128,16 +142,17 @@ def docker(configuration: str, *arguments: str, given: str | None = None) -> Non
 def push(ecr, image: str, remote: str) -> None:
     authorization = ecr.get_authorization_token()["authorizationData"][0]
     user, password = base64.b64decode(authorization["authorizationToken"]).decode().split(":", 1)
+    environment = engine()
     # The password lasts twelve hours and is nobody's business: it is kept out of ~/.docker, and gone in a minute.
     with tempfile.TemporaryDirectory() as configuration:
         registry = remote.split("/")[0]
-        docker(configuration, "login", "--username", user, "--password-stdin", registry, given=password)
-        docker(configuration, "tag", image, remote)
+        docker(configuration, environment, "login", "--username", user, "--password-stdin", registry, given=password)
+        docker(configuration, environment, "tag", image, remote)
         try:
-            docker(configuration, "push", remote)
+            docker(configuration, environment, "push", remote)
         finally:
             # Only the name goes; the image keeps the one that it was built under.
-            docker(configuration, "rmi", "--no-prune", remote)
+            docker(configuration, environment, "rmi", "--no-prune", remote)
 
 
 def main() -> None:
@@ -172,6 +187,9 @@ def main() -> None:
         module.fail_json(msg=f"{image} did not get into the registry. {error}")
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError) as error:
         module.fail_json(msg=f"the registry cannot be asked: {error}")
+    except (ValueError, KeyError) as error:
+        # A manifest of some other kind, such as one that names no platform.
+        module.fail_json(msg=f"what the registry says of {image} cannot be understood: {error!r}")
     module.exit_json(changed=missing, by_digest=f"{module.params['repository_uri']}@{digest}", digest=digest, tag=tag)
 
 

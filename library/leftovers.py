@@ -51,10 +51,18 @@ class Environment:
         self.insights = re.compile(rf"/aws/ecs/containerinsights/{cluster}/performance")
 
     def tagged(self, one: dict) -> bool:
-        return {"Key": "Environment", "Value": self.name} in (one.get("Tags") or [])
+        return self.has_tag(one.get("Tags") or [])
+
+    def has_tag(self, tags: list[dict]) -> bool:
+        """KMS has words of its own for it."""
+        return any(
+            (tag.get("Key", tag.get("TagKey")), tag.get("Value", tag.get("TagValue"))) == ("Environment", self.name)
+            for tag in tags
+        )
 
     def of_its_stacks(self, tags: list[dict]) -> bool | None:
-        """By the tag that CloudFormation sets. Nothing when there is none: not every kind is given one."""
+        """By the tag that CloudFormation sets. Nothing when there is none: not every kind is given one. Roles and keys, for
+        example, get the stack's own tags alone."""
         for tag in tags:
             # arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
             if tag.get("Key", tag.get("TagKey")) == "aws:cloudformation:stack-id":
@@ -174,7 +182,11 @@ def buckets(client, ours: Environment) -> Iterator[str]:
                 continue
             tags = client.get_bucket_tagging(Bucket=name)["TagSet"]
         except botocore.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] not in ("NoSuchTagSet", "NoSuchBucket"):
+            code = error.response["Error"]["Code"]
+            # Somebody else's may be closed to us, and is no matter; one that must be ours, and is closed, is.
+            if code in ("AccessDenied", "AllAccessDisabled") and not ours.bucket.fullmatch(name):
+                continue
+            if code not in ("NoSuchTagSet", "NoSuchBucket"):
                 raise
             tags = []
         of_its_stacks = ours.of_its_stacks(tags)
@@ -183,11 +195,12 @@ def buckets(client, ours: Environment) -> Iterator[str]:
 
 
 def roles(client, ours: Environment) -> Iterator[str]:
-    """Those of the account, as for buckets."""
+    """Those of the account, as for buckets. They know no region, so the tag of the environment counts only with its name."""
     for name in (one["RoleName"] for one in answers(client, "list_roles", "Roles")):
         if ours.may_be_cut(name):
-            of_its_stacks = ours.of_its_stacks(client.list_role_tags(RoleName=name)["Tags"])
-            if of_its_stacks or (of_its_stacks is None and ours.made.fullmatch(name)):
+            tags = client.list_role_tags(RoleName=name)["Tags"]
+            of_its_stacks = ours.of_its_stacks(tags)
+            if of_its_stacks or (of_its_stacks is None and (ours.has_tag(tags) or ours.made.fullmatch(name))):
                 yield name
 
 
@@ -218,7 +231,9 @@ def dashboards(client, ours: Environment) -> Iterator[str]:
 def keys(client, ours: Environment) -> Iterator[str]:
     for key in (one["KeyId"] for one in answers(client, "list_keys", "Keys")):
         try:
-            if not ours.of_its_stacks(client.list_resource_tags(KeyId=key)["Tags"]):
+            tags = client.list_resource_tags(KeyId=key)["Tags"]
+            of_its_stacks = ours.of_its_stacks(tags)
+            if not (ours.has_tag(tags) if of_its_stacks is None else of_its_stacks):
                 continue
             state = client.describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
         except botocore.exceptions.ClientError as error:

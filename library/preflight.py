@@ -34,6 +34,8 @@ options:
   stacks: {type: list, elements: dict, required: true, description: 'stacks, each with its template and parameters'}
   networks: {type: dict, required: true, description: 'setting to addresses, of the VPC (vpc_cidr) and of its subnets'}
   in_order: {type: list, elements: dict, required: true, description: 'settings, none of which may be more than the next'}
+  room: {type: dict, required: true, description: 'instance_type, hosts_max and tasks_max'}
+  image: {type: str, default: '', description: 'name of the image, if none is to be built'}
   yes_or_no: {type: dict, required: true, description: setting to its value}
   seconds: {type: dict, required: true, description: setting to its value}
   resource_tags: {type: raw, required: true, description: tags of every stack}
@@ -117,12 +119,6 @@ def wrong_with_parameters(playbook: str, stacks: list[dict]) -> dict[str, str]:
 # ---- settings by rules that no template can say
 
 
-def wrong_with_name(name: str) -> list[str]:
-    if "--" in name:
-        return [f'environment_name is "{name}", and no repository may have two hyphens in a row in its name']
-    return []
-
-
 def wrong_with_networks(cidrs: dict[str, str]) -> list[str]:
     problems, networks = [], {}
     for setting, cidr in cidrs.items():
@@ -152,6 +148,31 @@ def wrong_with_order(in_order: list[dict]) -> list[str]:
         for (one, less), (other, more) in itertools.pairwise(settings.items())
         if str(less).isdecimal() and str(more).isdecimal() and int(less) > int(more)
     ]
+
+
+# How many tasks the scheduler places on one host: worked out in tests/deploy/test_arithmetic.py, which holds this to it.
+TASKS_ON = {"t3.micro": 8}
+WHILE_DEPLOYING = 2
+"""So many times as many tasks as are wanted, the old and the new ones."""
+
+
+def wrong_with_room(room: dict) -> list[str]:
+    """Of other types of instances it is not known. What is no number is told by its template."""
+    on_one, tasks, hosts = TASKS_ON.get(room["instance_type"]), str(room["tasks_max"]), str(room["hosts_max"])
+    if not on_one or not tasks.isdecimal() or not hosts.isdecimal() or WHILE_DEPLOYING * int(tasks) <= on_one * int(hosts):
+        return []
+    return [
+        f"tasks_max is {tasks}, and while a deployment goes on there are {WHILE_DEPLOYING} times as many; {hosts} hosts (hosts_max) of "
+        f"{room['instance_type']} hold {on_one * int(hosts)}: tasks_max may be {on_one * int(hosts) // WHILE_DEPLOYING}, or "
+        f"hosts_max has to be {-(-WHILE_DEPLOYING * int(tasks) // on_one)}"
+    ]
+
+
+def wrong_with_image(image: str) -> list[str]:
+    """The tag is what the registry will know it by."""
+    if image and not re.fullmatch(r"[a-z0-9][a-zA-Z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", image):
+        return [f'image is "{image}" and has to be the name of an image with its tag, NAME:TAG, such as nowd:0.1.0-1a2b3c4']
+    return []
 
 
 def wrong_with_yes_or_no(values: dict) -> list[str]:
@@ -325,6 +346,8 @@ def main() -> None:
             "stacks": {"type": "list", "elements": "dict", "required": True},
             "networks": {"type": "dict", "required": True},
             "in_order": {"type": "list", "elements": "dict", "required": True},
+            "room": {"type": "dict", "required": True},
+            "image": {"type": "str", "default": ""},
             "yes_or_no": {"type": "dict", "required": True},
             "seconds": {"type": "dict", "required": True},
             "resource_tags": {"type": "raw", "required": True},
@@ -341,7 +364,6 @@ def main() -> None:
     by_template = wrong_with_parameters(given["playbook"], given["stacks"])
     problems = [
         *by_template.values(),
-        *wrong_with_name(given["environment_name"]),
         *wrong_with_yes_or_no(given["yes_or_no"]),
         *wrong_with_seconds(given["seconds"]),
     ]
@@ -350,6 +372,8 @@ def main() -> None:
         problems += [
             *wrong_with_networks({setting: cidr for setting, cidr in given["networks"].items() if setting not in by_template}),
             *wrong_with_order(given["in_order"]),
+            *wrong_with_room(given["room"]),
+            *wrong_with_image(given["image"]),
             *wrong_with_tags(given["resource_tags"]),
             *wrong_with_certificate(given["certificate_arn"], given["region"]),
             *wrong_with_public_name(given["certificate_arn"], given["public_name"]),

@@ -1,7 +1,8 @@
 #!/usr/bin/python
-"""Ansible module: why tasks of a cluster stopped by themselves in the last half hour. CloudFormation does not tell.
+"""Ansible module: why tasks of a cluster stopped by themselves in the last half hour, and what its services had to say.
+CloudFormation does not tell.
 
-Returns `reasons`, each once. It changes nothing, and knows nothing when it may not ask.
+Returns `reasons`, each once, and the last `events`, in order. It changes nothing, and knows nothing when it may not ask.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = """
 module: stopped_tasks
-short_description: Says why tasks stopped by themselves
+short_description: Says why tasks stopped by themselves, and what services say
 description: Asks ECS, which remembers a stopped task for an hour. Changes nothing.
 author: the nowd project
 options:
   region: {type: str, required: true, description: the region}
   cluster: {type: str, required: true, description: the cluster}
 """
+
+EVENTS = 5
 
 RECENT = datetime.timedelta(minutes=30)
 
@@ -34,12 +37,22 @@ def reason_of(task: dict) -> str:
     return "; ".join(["A task stopped: " + task.get("stoppedReason", "no reason was given"), *containers])
 
 
+def events_of(ecs, cluster: str, since: datetime.datetime) -> list[str]:
+    """The last ones, without those of which nobody learns anything."""
+    names = ecs.list_services(cluster=cluster)["serviceArns"]
+    services = ecs.describe_services(cluster=cluster, services=names[:10])["services"] if names else []
+    events = sorted((one for service in services for one in service.get("events", [])), key=lambda one: one["createdAt"])
+    told = [one["message"] for one in events if one["createdAt"] >= since and "steady state" not in one["message"]]
+    # Each once, where it was said last.
+    return list(dict.fromkeys(reversed(told)))[:EVENTS][::-1]
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={"region": {"type": "str", "required": True}, "cluster": {"type": "str", "required": True}},
         supports_check_mode=True,
     )
-    cluster, reasons = module.params["cluster"], []
+    cluster, reasons, events = module.params["cluster"], [], []
     try:
         ecs = botocore.session.Session().create_client("ecs", module.params["region"])
         names = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
@@ -49,9 +62,10 @@ def main() -> None:
             by_itself = task.get("stopCode") in ("EssentialContainerExited", "TaskFailedToStart", "ServiceSchedulerInitiated")
             if by_itself and task.get("stoppedAt", since) >= since and "scaling" not in task.get("stoppedReason", "").lower():
                 reasons.append(reason_of(task))
+        events = events_of(ecs, cluster, since)
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
         pass  # it only adds to what is known
-    module.exit_json(changed=False, reasons=sorted(set(reasons)))
+    module.exit_json(changed=False, reasons=sorted(set(reasons)), events=events)
 
 
 if __name__ == "__main__":

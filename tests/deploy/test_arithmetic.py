@@ -44,7 +44,8 @@ def test_nowd_serves_until_the_balancer_has_let_go():
 def test_the_balancer_closes_idle_connections_before_nowd_does():
     [balancer] = stack("load-balancers").of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").values()
     idle = next(a["Value"] for a in balancer["LoadBalancerAttributes"] if a["Key"] == "idle_timeout.timeout_seconds")
-    nowd = re.search(r"const IDLE_LIMIT: u16 = (\d+);", source("connection.rs"))
+    nowd = re.search(r'NOWD_IDLE_TIMEOUT"[^\]]*default_value = "(\d+)s"', source("settings.rs"))
+    assert "NOWD_IDLE_TIMEOUT" not in ENVIRONMENT
     assert int(idle) < int(nowd[1])
 
 
@@ -98,6 +99,15 @@ def slots(hosts: int) -> int:
 def test_the_default_host_is_the_one_that_is_reckoned_with():
     assert CLUSTER.parameters["InstanceType"] == "t3.micro"
     assert slots(2) == 16, "WebService.yaml says so in a comment"
+
+
+def test_the_preflight_knows_what_fits():
+    said = (ROOT / "library/preflight.py").read_text()
+    known = re.search(r'^TASKS_ON = \{"t3.micro": (\d+)\}$', said, re.MULTILINE)
+    assert int(known[1]) == slots(1)
+    percent = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["MaximumPercent"]
+    assert int(re.search(r"^WHILE_DEPLOYING = (\d+)$", said, re.MULTILINE)[1]) * 100 == percent
+    assert f"{slots(1)} on each t3.micro" in (ROOT / "group_vars/all.yml").read_text()
 
 
 def test_a_deployment_at_full_scale_fits():
@@ -163,15 +173,26 @@ def test_the_ports_that_are_opened_are_those_that_tasks_are_given():
 def test_a_host_is_given_up_only_after_it_has_given_up_itself():
     loops = [int(times) for times in re.findall(r"\{1\.\.(\d+)\}", USER_DATA)]
     pauses = [int(pause) for pause in re.findall(r"sleep (\d+)", USER_DATA)]
-    most = int(re.search(r"--max-time (\d+)", USER_DATA)[1])
-    assert len(loops) == len(pauses) == 2, "one waits for the agent, one for the capacity provider"
+    request = int(re.search(r"--max-time (\d+)", USER_DATA)[1])
+    package = int(re.search(r"timeout (\d+) dnf install", USER_DATA)[1])
+    tries = [request, package, request]
+    assert len(loops) == len(pauses) == 3, "for the agent, for the package, and for the capacity provider"
     group = CLUSTER.resources["Hosts"]
     hook = CLUSTER.only("AWS::AutoScaling::LifecycleHook")
-    assert sum(times * (pause + most) for times, pause in zip(loops, pauses, strict=True)) < hook["HeartbeatTimeout"]
+    assert sum(times * (pause + one) for times, pause, one in zip(loops, pauses, tries, strict=True)) < hook["HeartbeatTimeout"]
     assert f"--lifecycle-hook-name {hook['LifecycleHookName']}" in USER_DATA
     assert f"--auto-scaling-group-name {group['Properties']['AutoScalingGroupName']}" in USER_DATA
     role = str(CLUSTER.only("AWS::IAM::Role"))
     assert f"autoScalingGroupName/{group['Properties']['AutoScalingGroupName']}'" in role
+
+
+def test_who_speaks_for_a_host_is_started_before_anything_that_may_fail():
+    started = USER_DATA.index("systemctl start --no-block say-that-it-is-ready.service")
+    before = USER_DATA[:started]
+    # What stands between the marks is written to files, and only run later.
+    run_before = re.sub(r"<<'EOF'\n.*?\nEOF\n", "\n", before, flags=re.DOTALL)
+    assert set(re.findall(r"^([a-z]\S*)", run_before, re.MULTILINE)) == {"set", "cat", "chmod", "systemctl"}
+    assert started < USER_DATA.index("dnf install")
 
 
 def test_one_more_host_is_launched_while_one_is_replaced():

@@ -94,6 +94,8 @@ def test_a_deployment_ends_with_the_address_and_an_ok(account: Account, deployed
     assert account.url() in deployed.text
     assert f"OK {account.url()}/now" in deployed.words
     assert set(account.stacks().values()) == {"CREATE_COMPLETE"}
+    assert "region eu-central-1, the stacks nowd-* will be made or changed." in deployed.words
+    assert "TASK [Enough hosts have joined the cluster]" in deployed.text
 
 
 def test_tasks_run_with_nothing_that_they_do_not_need(account: Account, deployed: Run) -> None:
@@ -231,6 +233,7 @@ def test_an_image_that_never_becomes_ready_fails_in_words_and_the_old_tasks_stil
 
 def test_a_stack_that_never_came_to_be_is_cleared_away_although_it_is_protected(account: Account, alone) -> None:
     template = {
+        "Description": "nowd: a stack that cannot come to be.",
         "Resources": {
             "Bad": {
                 "Type": "AWS::SSM::Parameter",

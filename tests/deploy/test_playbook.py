@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import re
 import shutil
 import subprocess
 import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -45,7 +50,7 @@ def test_without_credentials_one_sentence_says_how_to_configure_them() -> None:
 
 # For every setting that a template has a rule for: what it does not take, and what is said of that.
 AGAINST_THE_TEMPLATES = {
-    "environment_name": ("Nowd_1", "must be 1 to 32 lower-case letters, digits and hyphens, and not start with aws"),
+    "environment_name": ("Nowd_1", "must be 2 to 32 lower-case letters, digits and hyphens, and not start with aws"),
     "retained_images": ("1", "has to be a number from 2 to 1000"),
     "vpc_cidr": ("10.0.0.0/8", "must be a block of IPv4 addresses from /16 to /28"),
     "public_subnet_1_cidr": ("10.180.8.0/28", "must be a block of IPv4 addresses from /16 to /27"),
@@ -94,14 +99,19 @@ def test_what_the_preflight_reads_is_what_the_stacks_are_given() -> None:
     ("setting", "sentence"),
     [
         ("aws_region=eu-central-9", 'there is no region "eu-central-9" (aws_region); there are: eu-central-1'),
-        ("environment_name=a-name-that-is-too-long-for-a-load-balancer", "must be 1 to 32 lower-case letters"),
-        ("environment_name=now--1", "no repository may have two hyphens in a row"),
+        ("environment_name=a-name-that-is-too-long-for-a-load-balancer", "must be 2 to 32 lower-case letters"),
+        ("environment_name=n", "must be 2 to 32 lower-case letters"),
         ("environment_name=internal-time", "and not start with aws, ecs, fargate or internal"),
         ("public_subnet_2_cidr=10.180.12.0/21", "10.180.12.0/21 has host bits set"),
         ("public_subnet_2_cidr=10.180.8.0/22", "public_subnet_1_cidr 10.180.8.0/21 and public_subnet_2_cidr 10.180.8.0/22 overlap"),
         ("private_subnet_1_cidr=10.181.0.0/21", "private_subnet_1_cidr 10.181.0.0/21 is not inside of vpc_cidr 10.180.0.0/16"),
         ("hosts_desired=3", "hosts_desired is 3 and hosts_max is 2: it may not be more than that"),
         ("tasks_min=7", "tasks_min is 7 and tasks_max is 6"),
+        ("tasks_max=9", "2 hosts (hosts_max) of t3.micro hold 16: tasks_max may be 8, or hosts_max has to be 3"),
+        ("image=nowd", 'image is "nowd" and has to be the name of an image with its tag, NAME:TAG'),
+        ("image=localhost:5000/nowd", "NAME:TAG"),
+        ("image=nowd@sha256:" + 64 * "0", "NAME:TAG"),
+        ("hosts_timeout=0", 'hosts_timeout is "0" and has to be a number of seconds'),
         ("certificate_arn=arn:aws:acm:eu-central-1:123456789012:certificate/0a", "certificate_arn needs public_name"),
         ("certificate_arn=arn:aws:acm:us-east-1:123456789012:certificate/0a", "certificate_arn is in us-east-1"),
         ("public_name=https://time.example.org/", "has to be a name alone, such as time.example.org"),
@@ -234,6 +244,324 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     words = deploy("-e", "vpc_cidr=nonsense", "-e", "hosts_min=0", DOCKER_HOST="unix:///nonexistent")
     for sentence in ('vpc_cidr is "nonsense"', 'hosts_min is "0"', "no Docker engine", "no credentials"):
         assert sentence in words
+
+
+# Parts of the playbooks, before an AWS that answers as is needed.
+
+
+class Scripted(http.server.BaseHTTPRequestHandler):
+    """Gives an operation its answer, or the one that fits how often a stack was to be deleted; notes what was asked for."""
+
+    answers: dict[str, list[str]]
+    asked: list[str]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        target = self.headers.get("X-Amz-Target")
+        action = target.split(".")[-1] if target else urllib.parse.parse_qs(body)["Action"][0]
+        self.asked.append(action)
+        told = self.answers[action][min(self.asked.count("DeleteStack"), len(self.answers[action]) - 1)]
+        gone = told == GONE
+        body = told
+        if not target:
+            body = told if gone else f"<{action}Response><{action}Result>{told}</{action}Result></{action}Response>"
+        self.send_response(400 if gone else 200)
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_) -> None: ...
+
+
+GONE = (
+    "<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id prod-vpc does not exist</Message></Error>"
+    "</ErrorResponse>"
+)
+
+
+def described(status: str, description: str = "nowd: a stack.") -> str:
+    """The answer to DescribeStacks."""
+    fields = {"StackName": "prod-vpc", "StackId": "arn:aws:cloudformation:eu-central-1:111122223333:stack/prod-vpc/1",
+              "StackStatus": status, "Description": description, "CreationTime": "2026-11-23T00:00:00Z",
+              "EnableTerminationProtection": "true"}  # fmt: skip
+    return f"<Stacks><member>{''.join(f'<{name}>{value}</{name}>' for name, value in fields.items())}</member></Stacks>"
+
+
+NOTHING = {"ListStackResources": ["<StackResourceSummaries/>"], "DescribeStackEvents": ["<StackEvents/>"]}
+
+
+@dataclass
+class Part:
+    code: int
+    words: str
+    asked: list[str]
+
+
+@pytest.fixture
+def part(tmp_path) -> Callable[..., Part]:
+    """Performs a file of tasks of the environment `prod`: `part("stack.yml", {operation: [answers]}, variable=value)`, the
+    first answer before any deletion, the next one after one, and so on."""
+
+    def perform(file: str, answers: dict[str, list[str]], *arguments: str, **variables) -> Part:
+        made = subprocess.run(
+            ["scripts/python-packages", "build/deploy", "requirements.txt"], cwd=ROOT, capture_output=True, text=True, check=False
+        )  # fmt: skip
+        if made.returncode:
+            lacking(f"the packages of requirements.txt cannot be installed: {made.stderr}")
+        handler = type("Handler", (Scripted,), {"answers": {**NOTHING, **answers}, "asked": []})
+        play = {
+            "hosts": "localhost", "gather_facts": False, "module_defaults": {"group/aws": {"region": "eu-central-1"}},
+            "vars_files": [str(ROOT / "group_vars/all.yml")], "vars": {"outputs": {}},
+            "tasks": [{"ansible.builtin.include_tasks": str(ROOT / "tasks" / file), "vars": variables}],
+        }  # fmt: skip
+        (tmp_path / "part.yml").write_text(json.dumps([play]))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_"))}
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            environment = {**kept, **NO_ACCOUNT, **CREDENTIALS, "ANSIBLE_COLLECTIONS_PATH": "/nonexistent",
+                           "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}  # fmt: skip
+            ended = subprocess.run(
+                ["build/deploy/bin/ansible-playbook", str(tmp_path / "part.yml"), "-e", "environment_name=prod", *arguments],
+                env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            server.shutdown()
+        text = ended.stdout + ended.stderr
+        assert "Traceback" not in text, text
+        return Part(ended.returncode, " ".join(text.split()), handler.asked)
+
+    return perform
+
+
+VPC = {"stack": "vpc", "template": str(ROOT / "infrastructure/vpc.yaml"), "parameters": {"EnvironmentName": "prod"}}
+READS = {"DescribeStacks", "DescribeStackEvents", "DescribeStackResources", "ListStackResources", "GetTemplate", "GetStackPolicy"}
+
+
+def test_every_template_begins_its_description_as_the_playbooks_expect() -> None:
+    assert all(stack.template["Description"].startswith("nowd: ") for stack in ALL)
+
+
+@pytest.mark.parametrize("check", [[], ["--check"]])
+@pytest.mark.parametrize("description", ["The network of the shop.", ""])
+@pytest.mark.parametrize("file", ["stack.yml", "remove.yml"])
+def test_a_stack_of_somebody_else_is_neither_changed_nor_deleted(part, file, description, check) -> None:
+    # In a state, too, in which one of ours would be cleared away.
+    for status in ("UPDATE_COMPLETE", "ROLLBACK_COMPLETE"):
+        ended = part(file, {"DescribeStacks": [described(status, description)]}, *check, **VPC)
+        assert ended.code == 2, ended.words
+        assert (
+            f'There is a stack prod-vpc in eu-central-1, and it is not one of nowd\'s: its description is "{description}"'
+        ) in ended.words.replace('\\"', '"').replace("''", "'")
+        assert set(ended.asked) <= READS
+
+
+def test_what_does_not_go_at_once_is_deleted_again_later(part) -> None:
+    ours, failed = described("UPDATE_COMPLETE"), described("DELETE_FAILED")
+    answers = {"DeleteStack": [""], "UpdateTerminationProtection": [""]}
+    stands = {"DescribeStacks": [ours, failed, GONE]}
+    quickly = ["-e", "deletion_retry_delay=1"]
+    ended = part("remove.yml", answers | stands, *quickly, **VPC)
+    assert ended.code == 0, ended.words
+    assert ended.asked.count("DeleteStack") == 2
+
+    stands = {"DescribeStacks": [ours, failed]}
+    ended = part("remove.yml", answers | stands, *quickly, "-e", "deletion_retries=2", **VPC)
+    assert ended.code == 2, ended.words
+    assert "it is DELETE_FAILED." in ended.words
+    assert ended.asked.count("DeleteStack") == 3
+
+
+def test_a_stuck_stack_that_cannot_be_cleared_away_says_why(part) -> None:
+    stuck = described("ROLLBACK_FAILED")
+    event = "<ResourceType>AWS::EC2::VPC</ResourceType><LogicalResourceId>Vpc</LogicalResourceId>" + (
+        "<ResourceStatus>DELETE_FAILED</ResourceStatus><ResourceStatusReason>it is in use</ResourceStatusReason>"
+        "<StackId>1</StackId><EventId>1</EventId><StackName>prod-vpc</StackName><Timestamp>2026-11-23T00:00:00Z</Timestamp>"
+    )
+    answers = {
+        "DescribeStacks": [stuck, described("DELETE_FAILED")], "DeleteStack": [""],
+        "UpdateTerminationProtection": [""], "DescribeStackEvents": [f"<StackEvents><member>{event}</member></StackEvents>"],
+    }  # fmt: skip
+    ended = part("stack.yml", answers, **VPC)
+    assert ended.code == 2, ended.words
+    assert "it is DELETE_FAILED." in ended.words
+    assert "AWS::EC2::VPC Vpc DELETE_FAILED: it is in use" in ended.words
+    assert "CreateStack" not in ended.asked
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [("Template error: no such zone", 2), ("The submitted information didn't contain changes. Submit different ...", 0)],
+)
+def test_check_mode_fails_when_the_change_set_did(part, reason, code) -> None:
+    answers = {
+        "DescribeStacks": [described("UPDATE_COMPLETE")], "CreateChangeSet": ["<Id>arn:1</Id>"], "DeleteChangeSet": [""],
+        "DescribeChangeSet": [f"<Status>FAILED</Status><StatusReason>{reason}</StatusReason><Changes/>"],
+    }  # fmt: skip
+    ended = part("stack.yml", answers, "--check", **VPC)
+    assert ended.code == code, ended.words
+    assert (reason in ended.words) == (code == 2)
+    assert ("prod-vpc would not change" in ended.words) == (code == 0)
+
+
+HOSTS = {"outputs": {"ClusterName": "prod-ecs-cluster-Cluster-1", "AutoScalingGroupName": "prod-hosts"}}
+
+
+def clusters(registered: int) -> str:
+    return json.dumps({"clusters": [{"clusterName": "prod", "registeredContainerInstancesCount": registered}]})
+
+
+ACTIVITIES = "<Activities><member>{}</member></Activities>".format(
+    "<ActivityId>1</ActivityId><AutoScalingGroupName>prod-hosts</AutoScalingGroupName><Cause>c</Cause>"
+    "<StartTime>2026-11-23T00:00:00Z</StartTime><StatusCode>Failed</StatusCode>"
+    "<StatusMessage>You have requested more vCPU capacity than your limit allows.</StatusMessage>"
+)
+
+
+def test_hosts_that_do_not_join_are_told_by_the_name_of_their_group(part) -> None:
+    answers = {"DescribeClusters": [clusters(1)], "DescribeScalingActivities": [ACTIVITIES]}
+    ended = part("hosts.yml", answers, "-e", "hosts_timeout=1", **HOSTS)
+    assert ended.code == 2, ended.words
+    for sentence in (
+        "After 1 s (hosts_timeout) 1 hosts have joined the cluster, of at least 2 (hosts_min).",
+        "Auto Scaling says: You have requested more vCPU capacity",
+        "Look at the Auto Scaling group prod-hosts",
+    ):
+        assert sentence in ended.words
+
+
+def test_hosts_that_have_joined_are_no_change(part) -> None:
+    answers = {"DescribeClusters": [clusters(2)], "DescribeScalingActivities": [ACTIVITIES]}
+    ended = part("hosts.yml", answers, **HOSTS)
+    assert ended.code == 0, ended.words
+    assert "changed=0" in ended.words
+    ended = part("hosts.yml", {}, "--check", **HOSTS)
+    assert (ended.code, ended.asked) == (0, [])
+
+
+def test_what_the_service_says_is_told_when_time_is_up(part) -> None:
+    now = time.time()
+    events = [{"id": "1", "createdAt": now - 9, "message": "(service web) was unable to place a task: no container instance"},
+              {"id": "2", "createdAt": now - 8, "message": "(service web) has reached a steady state."},
+              {"id": "3", "createdAt": now - 7200, "message": "long ago"}]  # fmt: skip
+    answers = {
+        "DescribeStacks": [described("UPDATE_IN_PROGRESS").replace("prod-vpc", "prod-web-service")],
+        "ListTasks": ['{"taskArns": []}'], "ListServices": ['{"serviceArns": ["arn:aws:ecs:eu-central-1:1:service/a/b"]}'],
+        "DescribeServices": [json.dumps({"services": [{"serviceName": "web", "events": events}]})],
+    }  # fmt: skip
+    service = {"stack": "web-service", "stack_name": "prod-web-service", "template": "a template", "stack_after": {"msg": "late"}}
+    ended = part("why.yml", answers, **service, **HOSTS)
+    assert ended.code == 2, ended.words
+    assert "ECS says: (service web) was unable to place a task: no container instance" in ended.words
+    assert "It is still at it after 1800 s (stack_timeout)." in ended.words
+    assert "steady state" not in ended.words
+    assert "long ago" not in ended.words
+
+
+# What is still there of an environment. The module runs with the libraries of the playbooks, and with a client that answers
+# from tables: `python -c PROGRAM KIND ENVIRONMENT`, the tables on standard input.
+
+FINDS = """
+import json, sys
+sys.path.insert(0, "library")
+import botocore.exceptions, leftovers
+kind, name = sys.argv[1:]
+tables = json.load(sys.stdin)
+class Client:
+    def can_paginate(self, operation): return False
+    def __getattr__(self, operation):
+        def answer(**asked):
+            told = tables[operation]
+            told = told.get(next(iter(asked.values()), ""), told)
+            if "refused" in told:
+                raise botocore.exceptions.ClientError({"Error": {"Code": told["refused"]}}, operation)
+            return told
+        return answer
+stacks = ["web-service", "ecs-cluster", "load-balancers", "security-groups", "vpc", "registry"]
+ours = leftovers.Environment(name, "eu-central-1", [f"{name}-{stack}" for stack in stacks])
+[find] = [find for one, _, find in leftovers.KINDS if one == kind]
+print(json.dumps(sorted(find(Client(), ours))))
+"""
+
+
+def left(kind: str, tables: dict, name: str = "prod") -> list[str] | str:
+    """The names, or the error."""
+    ended = subprocess.run(
+        ["build/deploy/bin/python", "-c", FINDS, kind, name], input=json.dumps(tables), cwd=ROOT, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return json.loads(ended.stdout) if ended.returncode == 0 else ended.stderr
+
+
+def of_stack(name: str, region: str = "eu-central-1") -> dict:
+    return {"Key": "aws:cloudformation:stack-id", "Value": f"arn:aws:cloudformation:{region}:111122223333:stack/{name}/1"}
+
+
+def test_keys_and_roles_are_known_by_the_tag_of_the_environment(part) -> None:
+    tags = {
+        "ours": [{"TagKey": "Environment", "TagValue": "prod"}],
+        "theirs": [{"TagKey": "Environment", "TagValue": "prod-2"}],
+        "nobodys": [],
+    }
+    answers = {name: {"Tags": told} for name, told in tags.items()} | {"closed": {"refused": "AccessDeniedException"}}
+    keys = {"list_keys": {"Keys": [{"KeyId": name} for name in answers]}, "list_resource_tags": answers,
+            "describe_key": {"KeyMetadata": {"KeyState": "Enabled"}}}  # fmt: skip
+    assert left("key", keys) == ["ours"]
+
+    environment = [{"Key": "Environment", "Value": "prod"}]
+    roles = {
+        # Cut, so that the name alone does not tell.
+        "prod-load-balancers-Some-very-long-": environment,
+        "prod-vpc-FlowLogRole-1": [],
+        "prod-notes": [],
+        "prod-in-another-region": [of_stack("prod-vpc", "us-east-1"), *environment],
+        "somebody": environment,
+    }
+    tables = {"list_roles": {"Roles": [{"RoleName": name} for name in roles]},
+              "list_role_tags": {name: {"Tags": told} for name, told in roles.items()}}  # fmt: skip
+    assert left("role", tables) == ["prod-load-balancers-Some-very-long-", "prod-vpc-FlowLogRole-1"]
+
+
+def test_a_bucket_of_somebody_else_that_is_closed_to_us_does_not_end_the_search(part) -> None:
+    here, closed = {"LocationConstraint": "eu-central-1"}, {"refused": "AccessDenied"}
+    ours, theirs, old = "prod-load-balancers-accesslogsbucket-1", "prod-secrets", "prod-load-balancers-accesslogsbucket-2"
+    tables = {
+        "list_buckets": {"Buckets": [{"Name": name} for name in (ours, theirs, old)]},
+        "get_bucket_location": {ours: here, theirs: closed, old: here},
+        "get_bucket_tagging": {ours: {"TagSet": [of_stack("prod-load-balancers")]}, old: {"refused": "NoSuchTagSet"}},
+    }
+    assert left("bucket", tables) == [ours, old]
+    tables["get_bucket_location"][old] = closed
+    assert "AccessDenied" in left("bucket", tables), "it is ours, and not to know is not the same as to have found nothing"
+
+
+PUSHES = """
+import base64, sys
+sys.path.insert(0, "library")
+import ecr_image
+class Ecr:
+    def get_authorization_token(self):
+        return {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:a-password").decode()}]}
+ecr_image.push(Ecr(), "nowd:1", "registry.example/nowd:1")
+"""
+
+
+def test_the_image_is_pushed_by_the_engine_that_has_it_whichever_context_says_so(part, tmp_path) -> None:
+    noted = tmp_path / "noted"
+    fake = tmp_path / "docker"
+    fake.write_text(f'#!/bin/sh\necho "$DOCKER_HOST $*" >>{noted}\n[ "$1" != context ] || echo unix:///of/the/context\n')
+    fake.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+    subprocess.run(
+        ["build/deploy/bin/python", "-c", PUSHES], cwd=ROOT, env={**environment, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        timeout=60, check=True,
+    )  # fmt: skip
+    first, *others = noted.read_text().splitlines()
+    assert first.split() == ["context", "inspect", "--format", "{{", ".Endpoints.docker.Host", "}}"]
+    assert [line.split()[3] for line in others] == ["login", "tag", "push", "rmi"]
+    assert all(line.startswith("unix:///of/the/context --config ") for line in others)
+
+
+def test_what_a_builder_attests_of_an_image_is_not_put_around_it() -> None:
+    assert "BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build" in (ROOT / "scripts/image").read_text()
 
 
 @pytest.mark.parametrize("playbook", ["main.yml", "destroy.yml"])

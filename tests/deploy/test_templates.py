@@ -66,13 +66,15 @@ def test_the_environment_is_named_by_the_same_rule_everywhere():
     ("name", "fits"),
     [
         ("nowd", True),
-        ("n", True),
+        ("no", True),
         ("now-2", True),
+        ("now--2", True),
         ("n" * 32, True),
         ("n" * 33, False),
         ("Nowd", False),
         ("2nowd", False),
         ("nowd-", False),
+        ("n", False),  # too short for a repository
         ("", False),
         ("internal-nowd", False),  # no load balancer may be called so
         ("ecs-nowd", False),  # no capacity provider may begin so
@@ -210,6 +212,18 @@ def program(name):
 @pytest.mark.parametrize(("name", "file"), [("diagram", "deployment.svg"), ("costs", "costs.md")])
 def test_the_document_is_what_its_program_makes_of_the_templates(name, file):
     assert (ROOT / "docs" / file).read_text() == program(name).document(), f"run .venv/bin/python docs/{name}.py"
+
+
+def test_the_table_of_costs_in_the_readme_is_that_of_the_program():
+    told = program("costs").summary()
+    assert told in (ROOT / "README.md").read_text(), f"run .venv/bin/python docs/costs.py --summary:\n{told}"
+
+
+def test_the_metrics_that_are_counted_are_those_that_the_program_publishes():
+    names = program("costs").own_metrics()
+    assert {"ClockSynchronized", "ClockMaxError", "Requests", "ServerErrors"} <= set(names)
+    shown = (ROOT / "services/app/src/emf.rs").read_text()
+    assert all(f'"{name}"' in shown for name in names)
 
 
 @pytest.mark.parametrize("name", ["diagram", "costs"])

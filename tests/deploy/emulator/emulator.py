@@ -37,7 +37,7 @@ os.environ.update(
 
 from ministack import app  # noqa: E402
 from ministack.core.responses import get_account_id, get_region, json_response, now_iso  # noqa: E402
-from ministack.services import alb, ec2, ecr, ecs, ssm  # noqa: E402
+from ministack.services import alb, autoscaling, ec2, ecr, ecs, ssm  # noqa: E402
 from ministack.services.cloudformation import provisioners, stacks  # noqa: E402
 
 
@@ -152,6 +152,24 @@ provisioners._RESOURCE_HANDLERS["AWS::ECS::ClusterCapacityProviderAssociations"]
     "update": lambda name, before, after, stack_name: associate("", after, stack_name),
     "delete": lambda name, properties: None,
 }
+
+
+# ---- hosts: those that the groups of the capacity providers are to have are in the cluster
+
+recount = ecs._recount_cluster
+
+
+def recount_with_hosts(name: str) -> None:
+    recount(name)
+    wanted = 0
+    for provider in (ecs._clusters.get(name) or {}).get("capacityProviders") or []:
+        group = (ecs._capacity_providers.get(provider) or {}).get("autoScalingGroupProvider", {}).get("autoScalingGroupArn", "")
+        wanted += (autoscaling._asgs.get(group.split("/")[-1]) or {}).get("DesiredCapacity", 0)
+    if name in ecs._clusters:
+        ecs._clusters[name]["registeredContainerInstancesCount"] = int(wanted)
+
+
+ecs._recount_cluster = recount_with_hosts
 
 
 # ---- Application Auto Scaling: no figures are followed, but the lower limit is kept
