@@ -40,7 +40,7 @@ pub(crate) fn now() -> UnixTime {
 /// An instant of the clock that nobody can set, for durations: nanoseconds since the machine started, or so.
 ///
 /// The standard library's `Instant` is the same; but it checks what cannot happen, and here every request pays for it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Monotonic(u64);
 
 impl Monotonic {

@@ -110,6 +110,8 @@ pub(crate) struct Link {
     /// Sweeps since the phase began.
     age: Cell<u16>,
     order: Cell<Option<Order>>,
+    /// It will be closed at the next sweep, if nothing comes.
+    is_warned: Cell<bool>,
     waker: RefCell<Option<Waker>>,
     /// Answers that the kernel does not have yet.
     unsent: Cell<u32>,
@@ -125,6 +127,7 @@ impl Link {
             phase: Cell::new(Phase::New),
             age: Cell::new(0),
             order: Cell::new(None),
+            is_warned: Cell::new(false),
             waker: RefCell::new(None),
             unsent: Cell::new(0),
             received: Cell::new(Monotonic::now()),
@@ -143,6 +146,10 @@ impl Link {
         } else {
             (limits.head_seconds, limits.idle_seconds)
         };
+        // A second is left to whatever lies in the kernel already: it was sent while the connection was open.
+        if closing && phase == Phase::Idle && !self.is_warned.replace(true) {
+            return Swept::Lives;
+        }
         let swept = match phase {
             // One that has just come may have its request on the way.
             Phase::New if closing && age > 1 => Swept::Ends(None),
@@ -176,6 +183,7 @@ impl Link {
     fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.age.set(0);
+        self.is_warned.set(false);
     }
 
     /// The order of the sweep, which wakes the task of `cx` from now on.
@@ -209,7 +217,16 @@ pub(crate) async fn serve(stream: TcpStream, shared: Rc<Shared>, link: Rc<Link>)
         let service = Service { shared: Rc::clone(&shared), link: Rc::clone(&link) };
         let mut http = Box::new(shared.protocol.serve_connection(io, service));
         let end = poll_fn(|cx| match link.order(cx) {
-            Some(Order::Close) => Poll::Ready(End::Overstays),
+            Some(Order::Close) => {
+                // What lies in the kernel was sent while the connection was open, and is still answered.
+                let was_waiting = matches!(link.phase.get(), Phase::New | Phase::Idle);
+                let before = link.received.get();
+                match Pin::new(&mut *http).poll(cx) {
+                    Poll::Ready(over) => Poll::Ready(End::Over(over)),
+                    Poll::Pending if was_waiting && link.received.get() != before => Poll::Pending,
+                    Poll::Pending => Poll::Ready(End::Overstays),
+                }
+            }
             Some(Order::Rest) => Poll::Ready(End::Rests),
             None => Pin::new(&mut *http).poll(cx).map(End::Over),
         })
@@ -256,11 +273,15 @@ async fn refuse(mut io: Io, link: &Link, problem: Problem) {
 
 /// Waits until there is something to read, if only the client's end; false when the connection is to end instead.
 async fn wait_for_bytes(io: &Io, link: &Link) -> bool {
-    poll_fn(|cx| match link.order(cx) {
-        Some(Order::Close) => Poll::Ready(false),
+    poll_fn(|cx| {
+        let order = link.order(cx);
         // Only looking tells: the runtime takes a new socket for readable until a read has shown that it is not.
-        Some(Order::Rest) | None => {
-            io.stream.inner().poll_peek(cx, &mut ReadBuf::new(&mut [0])).map(|peeked| peeked.is_ok())
+        let peeked = io.stream.inner().poll_peek(cx, &mut ReadBuf::new(&mut [0]));
+        match (order, peeked) {
+            // What lies in the kernel was sent while the connection was open, and is still answered.
+            (Some(Order::Close), Poll::Ready(Ok(1..))) => Poll::Ready(true),
+            (Some(Order::Close), _) => Poll::Ready(false),
+            (_, peeked) => peeked.map(|peeked| peeked.is_ok()),
         }
     })
     .await

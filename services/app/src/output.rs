@@ -82,7 +82,30 @@ impl Outlet {
     }
 }
 
+/// A reader that shares its end of a pipe without blocking is asked again after this.
+const UNTIL_READABLE: Duration = Duration::from_millis(10);
+
 impl Shared {
+    /// Writes lines, however slowly they are read. A reader that is gone is no reason to stop telling the time: what
+    /// it can no longer be told is counted.
+    fn deliver(&self, sink: &mut impl Write, mut lines: &[u8]) {
+        while !lines.is_empty() {
+            match sink.write(lines) {
+                Ok(written @ 1..) => lines = &lines[written..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Somebody else made the pipe so; the lines wait, as in one that blocks.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(UNTIL_READABLE),
+                Ok(0) | Err(_) => {
+                    let lost = lines.split_inclusive(|&byte| byte == b'\n').count();
+                    self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+        // What is written unbuffered needs none; an outlet that buffers tells its fault at the next line.
+        let _ = sink.flush();
+    }
+
     /// Carries lines until the outlet is closed, and then what is left.
     fn carry(&self, mut sink: impl Write) {
         let mut load = Vec::new();
@@ -95,8 +118,7 @@ impl Shared {
                 mem::swap(&mut *lock(buffer), &mut load);
                 if !load.is_empty() {
                     was_idle = false;
-                    // A reader that is gone is no reason to stop telling the time.
-                    let _ = sink.write_all(&load).and_then(|()| sink.flush());
+                    self.deliver(&mut sink, &load);
                     load.clear();
                 }
             }

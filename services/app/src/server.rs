@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, LocalOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
 use crate::access_log::Journal;
@@ -108,7 +108,7 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
 
     let pulse = Pulse {
         source,
-        trust: Trust::new(settings.max_clock_error),
+        trust: Trust::new(settings.max_clock_error, state.clock.load()),
         is_full: false,
         state: Arc::clone(&state),
         counters: counters.clone(),
@@ -214,10 +214,19 @@ struct Pulse {
     metrics: Option<(emf::Lines, Pen)>,
 }
 
+fn not_trusted(status: clock::Status) {
+    warn!("the clock is not trusted ({status:?}, see --max-clock-error): /readyz answers 503");
+}
+
 impl Pulse {
     /// Keeps [`State::clock`] fresh, wakes the threads and writes the metric lines, for ever.
     async fn beat(mut self, life: &watch::Sender<Life>) {
         let mut beat = interval(PULSE);
+        // A machine that was paused must not catch up: beats in a row are no seconds in a row.
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        if !self.trust.is_given() {
+            not_trusted(self.state.clock.load());
+        }
         for beats in 0_u64.. {
             beat.tick().await;
             self.see_to_clock();
@@ -245,7 +254,7 @@ impl Pulse {
         match self.trust.observe(now) {
             Some(Change::Lost) => {
                 self.state.set_trust(false);
-                warn!("the clock is not trusted ({now:?}, see --max-clock-error): /readyz answers 503");
+                not_trusted(now);
             }
             Some(Change::Regained) => {
                 self.state.set_trust(true);

@@ -19,9 +19,15 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// Given at first: it is what everybody expects, so that only its loss is a change.
-    pub(crate) fn new(limit: Option<Duration>) -> Self {
-        Self { limit, is_given: true, good_readings: 0 }
+    /// What the first reading gives. It has to be the one that the rest of the process began with: who is told of
+    /// changes alone must know what they are changes of.
+    pub(crate) fn new(limit: Option<Duration>, first: Status) -> Self {
+        Self { limit, is_given: limit.is_none_or(|limit| first.is_within(limit)), good_readings: 0 }
+    }
+
+    /// Whether the clock is trusted.
+    pub(crate) fn is_given(&self) -> bool {
+        self.is_given
     }
 
     /// To be called once a second; says what changed, if anything.
@@ -58,7 +64,7 @@ mod tests {
 
     #[test]
     fn it_is_lost_with_the_first_bad_reading_and_regained_after_several_good_ones() {
-        let mut trust = Trust::new(LIMIT);
+        let mut trust = Trust::new(LIMIT, within(0));
         assert_eq!(trust.observe(within(1_000)), None);
         assert_eq!(trust.observe(within(1_001)), Some(Change::Lost));
         assert_eq!(trust.observe(Status::Unknown), None);
@@ -71,8 +77,16 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_begins_with_a_bad_clock_becomes_ready_when_the_clock_is_good() {
+        let mut trust = Trust::new(LIMIT, Status::Unsynchronized);
+        assert!(!trust.is_given());
+        let changes: Vec<Change> = (0..GOOD_READINGS).filter_map(|_| trust.observe(within(1))).collect();
+        assert_eq!(changes, [Change::Regained]);
+    }
+
+    #[test]
     fn a_bound_that_saws_at_the_limit_changes_nothing_after_the_first_loss() {
-        let mut trust = Trust::new(LIMIT);
+        let mut trust = Trust::new(LIMIT, within(0));
         let saw = (0..1_000).map(|second| within(700 + second % 4 * 150));
         let changes: Vec<Change> = saw.filter_map(|status| trust.observe(status)).collect();
         assert_eq!(changes, [Change::Lost]);
@@ -80,6 +94,6 @@ mod tests {
 
     #[test]
     fn without_a_limit_every_clock_is_trusted() {
-        assert_eq!(Trust::new(None).observe(Status::Unknown), None);
+        assert_eq!(Trust::new(None, Status::Unknown).observe(Status::Unknown), None);
     }
 }

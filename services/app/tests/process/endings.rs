@@ -1,5 +1,7 @@
 //! How it comes to an end.
 
+use std::time::Duration;
+
 use crate::harness::{Client, Service, nowd};
 
 const NOW: &str = "GET /now HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -66,6 +68,40 @@ fn connections_in_the_queue_are_served_before_the_listeners_close() {
     service.line_with("closing");
     let (status, _) = service.end();
     assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn requests_that_lie_in_the_kernel_on_kept_connections_are_answered_before_those_close() {
+    // Without a delay, and with one whose end is met while it is stopped.
+    for (delay, pause) in [("0s", None), ("1s", Some(Duration::from_millis(1_500)))] {
+        let mut service = Service::with(&[&format!("--drain-delay={delay}")]);
+        let mut clients: Vec<Client> = (0..200).map(|_| service.connect()).collect();
+        for client in &mut clients {
+            client.send(NOW);
+            assert_eq!(client.answer().status(), 200);
+        }
+        if pause.is_some() {
+            service.signal("TERM");
+            service.line_with("draining");
+        }
+        service.signal("STOP");
+        for client in &mut clients {
+            client.send(NOW);
+        }
+        if let Some(pause) = pause {
+            std::thread::sleep(pause);
+        } else {
+            service.signal("TERM");
+        }
+        service.signal("CONT");
+        for mut client in clients {
+            let answer = client.answer();
+            assert_eq!(answer.status(), 200);
+            assert_eq!(client.rest(), "");
+        }
+        let (status, _) = service.end();
+        assert_eq!(status.code(), Some(0));
+    }
 }
 
 #[test]
