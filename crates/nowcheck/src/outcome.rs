@@ -1,15 +1,19 @@
 //! What a round found, without words and without a format: reports turn it into bytes.
 
+mod note;
+mod reference;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use std::sync::Arc;
 
-use crate::clock::Synchronisation;
 use crate::probe::failure::Failure;
 use crate::probe::server_time::StatedClock;
-use crate::probe::sntp::Leap;
+
+pub use note::Note;
+pub use reference::{ReferenceOutcome, SYSTEM, SourceFacts, SourceOutcome, SourceStanding, Standing};
 
 /// The verdict, in the words and exit codes of the monitoring plugins' guidelines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,87 +146,6 @@ impl Outcome {
     }
 }
 
-/// What the clocks were compared with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReferenceOutcome {
-    /// Whether it may be judged by.
-    pub standing: Standing,
-    /// What the kernel says of this machine's clock.
-    pub system: Synchronisation,
-    /// The reference's own error, at most; none when nobody vouches for it.
-    pub max_error: Option<Duration>,
-    /// How far this machine's clock is from it, when it is time servers that agree.
-    pub local_offset: Option<Interval<Offset>>,
-    /// Everybody who was asked.
-    pub sources: Vec<SourceOutcome>,
-}
-
-/// How far a reference is good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Most of the sources that made a claim agree (with one source: it made a claim).
-    Agreed,
-    /// No more than half of them do.
-    Disagreement,
-    /// This machine's clock is all there is, and nobody vouches for it.
-    OnlyUnvouched,
-    /// No time server could be used.
-    Unreachable,
-}
-
-/// One source of the reference.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SourceOutcome {
-    /// As it was given: `system`, `ntp:HOST`.
-    pub name: String,
-    /// Which address of a time server was asked.
-    pub address: Option<SocketAddr>,
-    /// What became of its claim.
-    pub standing: SourceStanding,
-    /// How far its claim is from what was agreed; if nothing was, from this machine's clock.
-    pub offset: Option<Interval<Offset>>,
-    /// What a time server says of itself.
-    pub facts: Option<SourceFacts>,
-    /// Why it made no claim.
-    pub message: Option<String>,
-}
-
-/// What became of the claim of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceStanding {
-    /// It takes part in the agreement (the word is that of RFC 5905 section 11.2.1, as are the next two).
-    Truechimer,
-    /// It contradicts the agreement.
-    Falseticker,
-    /// Nothing was agreed.
-    Undecided,
-    /// It did not answer.
-    Silent,
-    /// It answered, but not with a time.
-    Unusable,
-    /// It is a server that has a vote already, under another name.
-    Duplicate,
-    /// This machine's clock, for which nobody vouches: it makes no claim.
-    NotVouchedFor,
-}
-
-/// What a time server says of itself (RFC 5905 section 7.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SourceFacts {
-    /// How many servers it is away from a clock that is right by itself.
-    pub stratum: u8,
-    /// Whether a leap second is announced.
-    pub leap: Leap,
-    /// The round trip to that clock.
-    pub root_delay: Duration,
-    /// The error gathered on the way.
-    pub root_dispersion: Duration,
-    /// The round trip of the answer that was taken.
-    pub round_trip: Duration,
-    /// Whether it spreads leap seconds over hours, as far as it tells or its operator has published.
-    pub smears: bool,
-}
-
 /// What a server proved its name with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CertificateOutcome {
@@ -241,14 +164,6 @@ pub struct Discarded {
     pub clock_step: u32,
     /// This machine was too busy to let the program run.
     pub scheduling: u32,
-}
-
-impl Discarded {
-    /// All of them.
-    #[must_use]
-    pub fn total(&self) -> u32 {
-        self.suspended + self.clock_step + self.scheduling
-    }
 }
 
 /// One address of one URL.
@@ -367,108 +282,6 @@ impl Spread {
         };
         Self { min, median: sorted[(sorted.len() - 1) / 2], max }
     }
-}
-
-/// What a reader should know beside the verdict.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Note {
-    /// Nobody vouches for this machine's clock.
-    ReferenceNotVouchedFor,
-    /// A time of day was read: whole days cannot be seen.
-    WholeDaysUnseen,
-    /// A `Date` header was read, and taken to be as old as the server may keep it.
-    DateMayBeCached {
-        /// How old.
-        cache: Duration,
-    },
-    /// The offset is near a whole multiple of 15 minutes.
-    ResemblesTimeZone {
-        /// That multiple.
-        zone: Offset,
-    },
-    /// Answers too vague for the limit, which name no instance, are taken to come from one clock.
-    OneClockIsBelieved,
-    /// Answers name no instance, so that backends whose clocks agree look like one.
-    BackendsUncounted,
-    /// The reference rests on half of those that were given as references, or fewer.
-    FewReferences {
-        /// How many made a claim.
-        answered: usize,
-        /// How many were asked.
-        asked: usize,
-    },
-    /// Clocks that do not name themselves contradict each other.
-    SeveralNamelessClocks,
-    /// One process contradicts itself: its clock was stepped.
-    ClockWasStepped {
-        /// Its name.
-        instance: Arc<str>,
-    },
-    /// The round ended before every backend was likely seen.
-    BackendsMayBeMissing,
-    /// A server that says of its own clock that nothing disciplines it.
-    ServerSaysUnsynchronised,
-    /// Kept connections that the server closed; the requests were repeated.
-    KeptConnectionsLost {
-        /// How many.
-        count: u32,
-    },
-    /// An address that was left out, and why.
-    AddressSkipped {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        why: String,
-    },
-    /// The DNS did not answer for one family of addresses.
-    AddressesUnknown {
-        /// What it did instead.
-        why: String,
-    },
-    /// The target was reached by a redirect.
-    RedirectedFrom {
-        /// The URL that redirected.
-        url: String,
-    },
-    /// This machine's wall clock was stepped during the round.
-    WallClockStepped {
-        /// By how much.
-        step: Offset,
-    },
-    /// This machine was suspended during the round.
-    Suspended,
-    /// Too few backends.
-    BackendsMissing {
-        /// How many different ones were met, behind all addresses of the URL.
-        met: usize,
-        /// How many should have been.
-        expected: usize,
-        /// Whether some answers name no instance, so that they cannot be counted.
-        are_nameless: bool,
-    },
-    /// The references contradict each other.
-    ReferencesDisagree,
-    /// No time server could be used.
-    NoReference,
-    /// Most of the references that were asked for did not answer, and that is not enough for `--strict`.
-    TooFewReferences,
-    /// This machine's clock, which was given as a reference, is proven to be wrong by the others.
-    LocalClockWrong {
-        /// How far it is from the agreed time.
-        offset: Interval<Offset>,
-    },
-    /// The certificate ends soon.
-    CertificateEndsSoon {
-        /// How much is left of it.
-        left: Offset,
-    },
-    /// The reference's own bound is wider than the limit.
-    ReferenceTooWide {
-        /// That bound.
-        max_error: Duration,
-        /// Whether it is that of time servers, or of this machine's clock.
-        is_of_servers: bool,
-    },
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use url::Host;
 
 use crate::clock::{Clock, WallReading};
-use crate::outcome::{ReferenceOutcome, SourceFacts, SourceOutcome, SourceStanding, Standing};
+use crate::outcome::{ReferenceOutcome, SYSTEM, SourceFacts, SourceOutcome, SourceStanding, Standing};
 use crate::parallel::in_parallel;
 use crate::probe::resolve::resolve;
 use crate::probe::sntp::{self, NtpAnswer, NtpFailure};
@@ -50,7 +50,7 @@ impl Source {
     /// # Errors
     /// Says how it is written.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        if text == "system" {
+        if text == SYSTEM {
             return Ok(Self::System);
         }
         let Some(rest) = text.strip_prefix("ntp:").filter(|rest| !rest.is_empty()) else {
@@ -89,7 +89,7 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System => write!(f, "system"),
+            Self::System => f.write_str(SYSTEM),
             Self::Ntp { host, port: NTP_PORT } => write!(f, "ntp:{host}"),
             Self::Ntp { host, port } => write!(f, "ntp:{host}:{port}"),
         }

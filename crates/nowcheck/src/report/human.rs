@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use crate::outcome::{BackendOutcome, Outcome, Status, TargetOutcome};
-use crate::report::{figures, words};
+use crate::report::{advice, figures, references, words};
 
 /// More backends than that of one address are only counted.
 const MOST_BACKENDS: usize = 16;
@@ -19,10 +19,10 @@ pub fn lines(outcome: &Outcome) -> String {
         target_lines(&mut text, target, outcome);
     }
     let was_judged = outcome.targets.iter().any(|target| !target.backends.is_empty());
-    let asks_servers = outcome.reference.sources.iter().any(|source| source.name != "system");
+    let asks_servers = outcome.reference.asks_servers();
     if was_judged || asks_servers {
-        push(&mut text, &format!("    reference: {}", words::reference(&outcome.reference)));
-        for note in words::reference_notes(&outcome.reference, &outcome.limits) {
+        push(&mut text, &format!("    reference: {}", references::line(&outcome.reference)));
+        for note in references::notes(&outcome.reference, &outcome.limits) {
             push(&mut text, &format!("    note: {note}"));
         }
     }
@@ -81,7 +81,7 @@ fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
             push(text, &format!("    note: {}", words::note(note)));
         }
     }
-    if let Some(step) = words::next_step(target) {
+    if let Some(step) = advice::next_step(target) {
         push(text, &format!("    next: {step}"));
     }
 }

@@ -8,13 +8,13 @@ use serde_json::value::RawValue;
 
 use crate::clock::Synchronisation;
 use crate::outcome::{
-    BackendOutcome, CertificateOutcome, Outcome, Reason, ReferenceOutcome, SourceOutcome, SourceStanding,
-    Standing, Status, TargetOutcome,
+    BackendOutcome, CertificateOutcome, Outcome, Reason, ReferenceOutcome, SYSTEM, SourceOutcome,
+    SourceStanding, Standing, Status, TargetOutcome,
 };
 use crate::probe::failure::{Failure, Kind};
 use crate::probe::server_time::printable;
 use crate::probe::sntp::Leap;
-use crate::report::{figures, words};
+use crate::report::{figures, references, words};
 use crate::round::status_of_verdict;
 
 /// A number that is written with all of its digits and without an exponent.
@@ -183,10 +183,9 @@ fn interval(interval: &Interval<Offset>) -> serde_json::Result<OffsetView> {
 }
 
 fn reference<'a>(reference: &'a ReferenceOutcome, limits: &Limits) -> serde_json::Result<ReferenceView<'a>> {
-    let has = |system: bool| reference.sources.iter().any(|source| (source.name == "system") == system);
     Ok(ReferenceView {
-        source: match (has(true), has(false)) {
-            (_, false) => "system",
+        source: match (reference.lists_system(), reference.asks_servers()) {
+            (_, false) => SYSTEM,
             (false, true) => "ntp",
             (true, true) => "system+ntp",
         },
@@ -200,7 +199,7 @@ fn reference<'a>(reference: &'a ReferenceOutcome, limits: &Limits) -> serde_json
         max_error: reference.max_error.map(number).transpose()?,
         local_offset: reference.local_offset.as_ref().map(interval).transpose()?,
         sources: reference.sources.iter().map(source).collect::<Result<_, _>>()?,
-        notes: words::reference_notes(reference, limits),
+        notes: references::notes(reference, limits),
     })
 }
 

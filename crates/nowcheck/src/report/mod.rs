@@ -1,9 +1,11 @@
 //! An outcome to bytes, a file for each format. Nothing here reads or writes anything.
 
+pub mod advice;
 pub mod figures;
 pub mod human;
 pub mod json;
 pub mod nagios;
+pub mod references;
 pub mod words;
 
 use crate::cli::Output;

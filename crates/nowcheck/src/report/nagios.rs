@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::outcome::{Outcome, Standing, Status, TargetOutcome};
+use crate::outcome::{Outcome, Status, TargetOutcome};
 use crate::report::{figures, words};
 
 /// The outcome as one line, without its line feed.
@@ -31,7 +31,7 @@ fn performance_data(outcome: &Outcome) -> String {
     for (index, target) in outcome.targets.iter().enumerate() {
         let suffix = if outcome.targets.len() == 1 { String::new() } else { suffix(index, outcome) };
         // An offset from a clock that is no reference is no measurement.
-        if matches!(outcome.reference.standing, Standing::Agreed | Standing::OnlyUnvouched) {
+        if outcome.reference.measures() {
             offset_data(&mut data, target, outcome, &suffix);
         }
         // Writing to a string cannot fail.

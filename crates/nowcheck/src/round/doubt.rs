@@ -160,11 +160,11 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
     let are_few = asked > 1 && answered * 2 <= asked;
     let too_few = settings.strict && answered * 2 <= asked;
     let wrong = reference.local_offset.filter(|offset| {
-        lists_system(reference) && judge(offset, limits) == Verdict::Desynchronised
+        reference.lists_system() && judge(offset, limits) == Verdict::Desynchronised
             || system_is_a_falseticker(reference)
     });
     let is_agreed = reference.standing == Standing::Agreed;
-    let asks_servers = reference.sources.iter().any(|source| source.name != "system");
+    let asks_servers = reference.asks_servers();
     for target in targets.iter_mut() {
         // A certificate was judged by this machine's clock after all, and that is the one that is not trusted.
         let is_out_of_time =
@@ -223,15 +223,11 @@ fn has_claim(standing: SourceStanding) -> bool {
     }
 }
 
-fn lists_system(reference: &ReferenceOutcome) -> bool {
-    reference.sources.iter().any(|source| source.name == "system")
-}
-
 fn system_is_a_falseticker(reference: &ReferenceOutcome) -> bool {
-    let is_it = |source: &crate::outcome::SourceOutcome| {
-        source.name == "system" && source.standing == SourceStanding::Falseticker
-    };
-    reference.sources.iter().any(is_it)
+    reference
+        .sources
+        .iter()
+        .any(|source| source.is_system() && source.standing == SourceStanding::Falseticker)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use clock_offset::{Interval, Offset};
 use std::time::Duration;
 
-use crate::outcome::{Outcome, Standing, Status};
+use crate::outcome::{Outcome, Status};
 use crate::report::figures;
 
 /// Counts of rounds, and the extremes that they proved.
@@ -25,8 +25,11 @@ impl Tally {
         self.counts[usize::from(status.exit_code())] += 1;
         self.worst = Some(self.worst.map_or(status, |worst| worst.worse(status)));
         // The offsets of different services have no common range.
-        let has_reference = matches!(outcome.reference.standing, Standing::Agreed | Standing::OnlyUnvouched);
-        let only = if outcome.targets.len() == 1 && has_reference { &outcome.targets[..] } else { &[] };
+        let only = if outcome.targets.len() == 1 && outcome.reference.measures() {
+            &outcome.targets[..]
+        } else {
+            &[]
+        };
         for backend in only.iter().flat_map(|target| &target.backends) {
             let middle = Interval::point(backend.offset.midpoint());
             self.offsets = Some(self.offsets.map_or(middle, |all| all.hull(&middle)));

@@ -1,0 +1,124 @@
+//! What the clocks were compared with.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clock_offset::{Interval, Offset};
+
+use crate::clock::Synchronisation;
+use crate::probe::sntp::Leap;
+
+/// The name of this machine's clock, on the command line and in every output.
+pub const SYSTEM: &str = "system";
+
+/// What the clocks were compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReferenceOutcome {
+    /// Whether it may be judged by.
+    pub standing: Standing,
+    /// What the kernel says of this machine's clock.
+    pub system: Synchronisation,
+    /// The reference's own error, at most; none when nobody vouches for it.
+    pub max_error: Option<Duration>,
+    /// How far this machine's clock is from it, when it is time servers that agree.
+    pub local_offset: Option<Interval<Offset>>,
+    /// Everybody who was asked.
+    pub sources: Vec<SourceOutcome>,
+}
+
+impl ReferenceOutcome {
+    /// Whether this machine's clock was given as a reference.
+    #[must_use]
+    pub fn lists_system(&self) -> bool {
+        self.sources.iter().any(SourceOutcome::is_system)
+    }
+
+    /// Whether time servers were given.
+    #[must_use]
+    pub fn asks_servers(&self) -> bool {
+        !self.sources.iter().all(SourceOutcome::is_system)
+    }
+
+    /// Whether an offset from it is a measurement. From a clock that nobody trusts it is none.
+    #[must_use]
+    pub fn measures(&self) -> bool {
+        match self.standing {
+            Standing::Agreed | Standing::OnlyUnvouched => true,
+            Standing::Disagreement | Standing::Unreachable => false,
+        }
+    }
+}
+
+/// How far a reference is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Most of the sources that made a claim agree (with one source: it made a claim).
+    Agreed,
+    /// No more than half of them do.
+    Disagreement,
+    /// This machine's clock is all there is, and nobody vouches for it.
+    OnlyUnvouched,
+    /// No time server could be used.
+    Unreachable,
+}
+
+/// One source of the reference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceOutcome {
+    /// As it was given: `system`, `ntp:HOST`.
+    pub name: String,
+    /// Which address of a time server was asked.
+    pub address: Option<SocketAddr>,
+    /// What became of its claim.
+    pub standing: SourceStanding,
+    /// How far its claim is from what was agreed; if nothing was, from this machine's clock.
+    pub offset: Option<Interval<Offset>>,
+    /// What a time server says of itself.
+    pub facts: Option<SourceFacts>,
+    /// Why it made no claim.
+    pub message: Option<String>,
+}
+
+impl SourceOutcome {
+    /// Whether it is this machine's clock.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.name == SYSTEM
+    }
+}
+
+/// What became of the claim of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceStanding {
+    /// It takes part in the agreement (the word is that of RFC 5905 section 11.2.1, as are the next two).
+    Truechimer,
+    /// It contradicts the agreement.
+    Falseticker,
+    /// Nothing was agreed.
+    Undecided,
+    /// It did not answer.
+    Silent,
+    /// It answered, but not with a time.
+    Unusable,
+    /// It is a server that has a vote already, under another name.
+    Duplicate,
+    /// This machine's clock, for which nobody vouches: it makes no claim.
+    NotVouchedFor,
+}
+
+/// What a time server says of itself (RFC 5905 section 7.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// How many servers it is away from a clock that is right by itself.
+    pub stratum: u8,
+    /// Whether a leap second is announced.
+    pub leap: Leap,
+    /// The round trip to that clock.
+    pub root_delay: Duration,
+    /// The error gathered on the way.
+    pub root_dispersion: Duration,
+    /// The round trip of the answer that was taken.
+    pub round_trip: Duration,
+    /// Whether it spreads leap seconds over hours, as far as it tells or its operator has published.
+    pub smears: bool,
+}
