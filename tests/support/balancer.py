@@ -107,11 +107,46 @@ backend clocks
 """
 
 
-class CheckedBalancer:
+class Proxy:
+    """A balancer that runs as a process: how it starts, and how it ends."""
+
+    name: str
+    host: str
+    port: int
+    _child: Child
+
+    def wait_until_it_answers(self) -> None:
+        try:
+            poll(self._answers, f"an answer through {self.name}")
+        except AssertionError:
+            self.stop()
+            raise AssertionError(f"{self.name} did not start:\n{self._child.stderr.text}") from None
+
+    def _answers(self) -> bool:
+        assert self._child.process.poll() is None, f"{self.name} ended:\n{self._child.stderr.text}"
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    @property
+    def log(self) -> str:
+        return self._child.stderr.text
+
+    def stop(self) -> None:
+        self._child.end()
+
+
+class CheckedBalancer(Proxy):
     """HAProxy as one runs it in earnest: it asks `/readyz`, and what fails is tried again elsewhere.
 
     `retries` 0 takes the second away, `check` False the first. `idle` is how long it keeps connections to servers."""
 
+    name = "haproxy"
     host = "127.0.0.1"
 
     def __init__(
@@ -136,26 +171,4 @@ class CheckedBalancer:
         file.write_text(text)
         self._child = Child([need("haproxy"), "-db", "-f", str(file)], pass_fds=[listener.fileno()])
         listener.close()
-        try:
-            poll(self._answers, "an answer through the balancer")
-        except AssertionError:
-            self.stop()
-            raise AssertionError(f"haproxy did not start:\n{self._child.stderr.text}") from None
-
-    def _answers(self) -> bool:
-        assert self._child.process.poll() is None, f"haproxy ended:\n{self._child.stderr.text}"
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    @property
-    def log(self) -> str:
-        return self._child.stderr.text
-
-    def stop(self) -> None:
-        self._child.end()
+        self.wait_until_it_answers()

@@ -1,14 +1,13 @@
 """nginx as a balancer, in front of servers on any addresses."""
 
 import getpass
-import http.client
 import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from support.balancer import bound
-from support.process import Child, poll
+from support.balancer import Proxy, bound
+from support.process import Child
 from support.tools import need
 
 CONFIGURATION = """\
@@ -62,9 +61,11 @@ def own_address() -> str:
     return f"127.{64 + process // 250 % 128}.{1 + process % 250}.{1 + next(_numbers) % 250}"
 
 
-class Nginx:
+class Nginx(Proxy):
     """One nginx on a free port. `upstream_idle` is how long it keeps a connection to a server without a request; it
     asks another server after what `next_upstream` lists."""
+
+    name = "nginx"
 
     def __init__(
         self,
@@ -94,26 +95,4 @@ class Nginx:
         )
         taken.close()
         self._child = Child([need("nginx"), "-e", "stderr", "-p", str(place), "-c", str(file)])
-        try:
-            poll(self._answers, "an answer through nginx")
-        except AssertionError:
-            self.stop()
-            raise AssertionError(f"nginx did not start:\n{self._child.stderr.text}") from None
-
-    def _answers(self) -> bool:
-        assert self._child.process.poll() is None, f"nginx ended:\n{self._child.stderr.text}"
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    @property
-    def log(self) -> str:
-        return self._child.stderr.text
-
-    def stop(self) -> None:
-        self._child.end()
+        self.wait_until_it_answers()
