@@ -20,6 +20,12 @@ mod access_log;
 mod clock;
 #[path = "../../services/app/src/clock_bound.rs"]
 mod clock_bound;
+#[path = "../../services/app/src/coding.rs"]
+mod coding;
+#[path = "../../services/app/src/files.rs"]
+mod files;
+#[path = "../../services/app/src/gzip.rs"]
+mod gzip;
 #[path = "../../services/app/src/host.rs"]
 mod host;
 #[path = "../../services/app/src/latency.rs"]

@@ -1,5 +1,6 @@
-//! Makes what the page is sent from: the assets under names that change with their content, and all of it compressed
-//! beforehand. So nothing is compressed while somebody waits, and no compressor is in the program.
+//! Makes what the page is sent from: the assets under names that change with their content, and all of it, and the
+//! description of the service, compressed beforehand. So nothing is compressed while somebody waits, and no compressor is
+//! in the program.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -20,45 +21,57 @@ const ASSETS: [(&str, &str, &str, &[&str]); 3] = [
     ("icon", "svg", "image/svg+xml", &["icon.svg"]),
 ];
 
+/// The description of the service, seen from the folder of the page.
+const OPENAPI: &str = "../../../../contract/openapi.json";
+
 /// A piece of the page that is shorter than this is not compressed: its code table would be as long as itself.
 const SHORTEST: usize = 80;
 
 fn main() {
-    println!("cargo::rerun-if-changed=src/page");
-    let source = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("src/page");
+    let crate_root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    // For the fuzz targets it is a link.
+    let source = fs::canonicalize(crate_root.join("src/page")).expect("the folder of the page is there");
+    let openapi = source.join(OPENAPI);
+    for input in [&source, &openapi] {
+        println!("cargo::rerun-if-changed={}", input.display());
+    }
     let made = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
 
     let mut page = bare(&read(&source.join("index.html")));
-    let mut code = String::from("const ASSETS: [Asset; 3] = [\n");
+    let mut code = String::from("static ASSETS: [Asset; 3] = [\n");
     for (stem, ending, media_type, files) in ASSETS {
         let text: String = files.iter().map(|file| bare(&read(&source.join(file)))).collect();
-        let tag = hash(text.as_bytes());
-        let path = format!("/assets/{stem}-{tag}.{ending}");
+        let path = format!("/assets/{stem}-{}.{ending}", hash(text.as_bytes()));
         page = page.replace(&format!("@{stem}.{ending}@"), &path);
-        let file = made.join(format!("{stem}.{ending}"));
-        fs::write(&file, &text).expect("a file can be written to OUT_DIR");
-        fs::write(file.with_extension(format!("{ending}.gz")), gzip(text.as_bytes())).expect("and another");
-        fs::write(file.with_extension(format!("{ending}.br")), brotli(text.as_bytes())).expect("and another");
-        let included =
-            |more: &str| format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{stem}.{ending}{more}\"))");
-        writeln!(
-            code,
-            "Asset {{ stem: {stem:?}, ending: {ending:?}, tag: {tag:?}, media_type: {media_type:?}, plain: {}, gzip: {}, \
-             brotli: {} }},",
-            included(""),
-            included(".gz"),
-            included(".br"),
-        )
-        .expect("a string can be written to");
+        let file = write_file(&made, &format!("{stem}.{ending}"), media_type, &text);
+        writeln!(code, "Asset {{ stem: {stem:?}, ending: {ending:?}, file: {file} }},")
+            .expect("a string can be written to");
     }
-    code.push_str("];\n");
-    write_pieces(&page, &mut code);
-    fs::write(made.join("page.rs"), code).expect("a file can be written to OUT_DIR");
+    let openapi = write_file(&made, "openapi.json", "application/json", &read(&openapi));
+    writeln!(code, "];\nstatic OPENAPI: File = {openapi};").expect("a string can be written to");
+    fs::write(made.join("files.rs"), code).expect("a file can be written to OUT_DIR");
+    fs::write(made.join("page.rs"), pieces(&page)).expect("a file can be written to OUT_DIR");
+}
+
+/// Leaves a file there in all its codings, and says it in Rust.
+fn write_file(made: &Path, name: &str, media_type: &str, text: &str) -> String {
+    let write = |more: &str, bytes: &[u8]| {
+        fs::write(made.join(format!("{name}{more}")), bytes).expect("a file can be written to OUT_DIR");
+        format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}{more}\"))")
+    };
+    let bytes = text.as_bytes();
+    format!(
+        "File {{ tag: {:?}, media_type: {media_type:?}, plain: {}, gzip: {}, brotli: {} }}",
+        hash(bytes),
+        write("", bytes),
+        write(".gz", &gzip(bytes)),
+        write(".br", &brotli(bytes)),
+    )
 }
 
 /// Takes the page apart at its places, such as `@TIME@`: the text between them is compressed once and for all.
-fn write_pieces(page: &str, code: &mut String) {
-    code.push_str("const PAGE: &[Piece] = &[\n");
+fn pieces(page: &str) -> String {
+    let mut code = String::from("const PAGE: &[Piece] = &[\n");
     for (number, piece) in page.split('@').enumerate() {
         // Every second one is the name of a place; a lone @ would shift them, and no such place would be found.
         if number % 2 == 1 {
@@ -75,6 +88,7 @@ fn write_pieces(page: &str, code: &mut String) {
         }
     }
     code.push_str("];\n");
+    code
 }
 
 /// The text without what is there for its readers: indentation, empty lines, and lines that are a comment.

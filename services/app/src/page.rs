@@ -1,20 +1,22 @@
-//! The page at `/`, for people, and its assets.
+//! The page at `/`, for people.
 //!
-//! The page holds a time, so it is written anew for each request and never stored; it says all that matters without a
-//! script. What is always the same in it has been compressed when the program was built (`build.rs`), and so have the
-//! assets, whose names change with their content, so that they can be kept for ever.
+//! It holds a time, so it is written anew for each request and never stored; it says all that matters without a script.
+//! What is always the same in it has been compressed when the program was built (`build.rs`).
 //!
 //! What is called from outside is `#[cold]`: it stays out of the code that answers `/now`.
 
 use hyper::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HeaderName, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
 use crate::clock::Status;
+use crate::coding::{self, GZIP};
+use crate::files::{NO_SNIFFING, ON_ENCODING};
+use crate::gzip;
 use crate::problem::Problem;
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
@@ -25,30 +27,12 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
 );
-const BROTLI: HeaderValue = HeaderValue::from_static("br");
-const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
-const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
-const ON_ENCODING: HeaderValue = HeaderValue::from_static("Accept-Encoding");
 const REQUIRE_CORP: HeaderValue = HeaderValue::from_static("require-corp");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
-
-/// What comes with the page, or for it.
-#[derive(Debug)]
-pub(crate) struct Asset {
-    stem: &'static str,
-    ending: &'static str,
-    /// Changes with the content; it is in the name and in the `ETag`.
-    tag: &'static str,
-    media_type: &'static str,
-    plain: &'static [u8],
-    gzip: &'static [u8],
-    brotli: &'static [u8],
-}
 
 /// A piece of the page.
 #[derive(Debug)]
@@ -108,7 +92,7 @@ impl Visit {
             ),
             zone,
             refusal,
-            takes_gzip: accepts(headers, "gzip"),
+            takes_gzip: coding::accepts(headers, "gzip"),
             isolates: is_https || is_this_machine(host),
         }
     }
@@ -181,134 +165,6 @@ impl Visit {
     }
 }
 
-/// The asset of that path, and whether it is of exactly that name.
-///
-/// While a new version is brought out, the page may come from one process and the assets be asked for at another: what
-/// that one has is better than none, but it must not be kept under the other's name.
-fn asset(path: &str) -> Option<(&'static Asset, bool)> {
-    let name = path.strip_prefix("/assets/")?;
-    ASSETS.iter().find_map(|asset| {
-        let tag = name.strip_prefix(asset.stem)?.strip_prefix('-')?;
-        let tag = tag.strip_suffix(asset.ending)?.strip_suffix('.')?;
-        let is_one =
-            tag.len() == asset.tag.len() && tag.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        is_one.then_some((asset, tag == asset.tag))
-    })
-}
-
-#[cold]
-pub(crate) fn has_asset(path: &str) -> bool {
-    asset(path).is_some()
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Encoding {
-    Plain,
-    Gzip,
-    Brotli,
-}
-
-/// An asset as it is asked for.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    asset: &'static Asset,
-    is_exact: bool,
-    encoding: Encoding,
-    etag: String,
-    /// The client has it already.
-    is_known: bool,
-}
-
-impl PartialEq for Wanted {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.etag, self.is_exact, self.is_known) == (&other.etag, other.is_exact, other.is_known)
-    }
-}
-
-impl Wanted {
-    #[cold]
-    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Option<Self> {
-        let (asset, is_exact) = asset(path)?;
-        let encoding = if accepts(headers, "br") {
-            Encoding::Brotli
-        } else if accepts(headers, "gzip") {
-            Encoding::Gzip
-        } else {
-            Encoding::Plain
-        };
-        // Other bytes, another tag, as a strong one has to be.
-        let etag = match encoding {
-            Encoding::Plain => format!("\"{}\"", asset.tag),
-            Encoding::Gzip => format!("\"{}-gzip\"", asset.tag),
-            Encoding::Brotli => format!("\"{}-br\"", asset.tag),
-        };
-        let is_known = list(headers, &IF_NONE_MATCH)
-            .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag);
-        Some(Self { asset, is_exact, encoding, etag, is_known })
-    }
-
-    pub(crate) fn body(&self) -> &'static [u8] {
-        match self.encoding {
-            _ if self.is_known => &[],
-            Encoding::Plain => self.asset.plain,
-            Encoding::Gzip => self.asset.gzip,
-            Encoding::Brotli => self.asset.brotli,
-        }
-    }
-
-    /// What is different about the answer that it is sent with.
-    #[cold]
-    pub(crate) fn describe<B>(&self, response: &mut Response<B>) {
-        let headers = response.headers_mut();
-        headers.insert(VARY, ON_ENCODING);
-        headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
-        if let Ok(etag) = HeaderValue::try_from(&self.etag) {
-            headers.insert(ETAG, etag);
-        }
-        if self.is_exact {
-            headers.insert(CACHE_CONTROL, FOREVER);
-        }
-        if self.is_known {
-            headers.remove(CONTENT_TYPE);
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            return;
-        }
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.asset.media_type));
-        match self.encoding {
-            Encoding::Plain => None,
-            Encoding::Gzip => headers.insert(CONTENT_ENCODING, GZIP),
-            Encoding::Brotli => headers.insert(CONTENT_ENCODING, BROTLI),
-        };
-    }
-}
-
-/// The members of a header that is a list.
-fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim)
-}
-
-/// Whether the client takes that content coding (RFC 9110, section 12.5.3).
-fn accepts(headers: &HeaderMap, coding: &str) -> bool {
-    let mut takes_any = false;
-    for member in list(headers, &ACCEPT_ENCODING) {
-        let mut parts = member.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        // `q=0` and `q=0.000` are how a client says that it does not.
-        let is_refused = parts.any(|part| {
-            let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
-            weight.is_some_and(|weight| weight.bytes().all(|b| matches!(b, b'0' | b'.')))
-        });
-        if name.eq_ignore_ascii_case(coding) {
-            return !is_refused;
-        }
-        if name == "*" {
-            takes_any = !is_refused;
-        }
-    }
-    takes_any
-}
-
 fn plain(pieces: &[Piece], value: impl Fn(Place) -> String) -> String {
     let mut text = String::with_capacity(8192);
     for piece in pieces {
@@ -320,84 +176,16 @@ fn plain(pieces: &[Piece], value: impl Fn(Place) -> String) -> String {
     text
 }
 
-/// The page as a file of gzip (RFC 1952). Nothing is compressed here: between the blocks that were made beforehand, the
-/// values stand as they are, in blocks that are only stored (RFC 1951, section 3.2.4).
 fn gzipped(pieces: &[Piece], value: impl Fn(Place) -> String) -> Vec<u8> {
-    const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-    /// The last block, with nothing in it.
-    const LAST: [u8; 2] = [3, 0];
-
-    fn store(file: &mut Vec<u8>, waiting: &mut String) {
-        for chunk in waiting.as_bytes().chunks(u16::MAX.into()) {
-            let length = u16::try_from(chunk.len()).unwrap_or(u16::MAX);
-            file.push(0);
-            file.extend(length.to_le_bytes());
-            file.extend((!length).to_le_bytes());
-            file.extend(chunk);
-        }
-        waiting.clear();
-    }
-
-    let mut file = Vec::with_capacity(4096);
-    file.extend(HEAD);
-    let mut sums = Sums::new();
-    // What is to be stored in one block.
-    let mut waiting = String::new();
+    let mut file = gzip::File::new();
     for piece in pieces {
-        let start = waiting.len();
         match piece {
-            Piece::Text { plain, packed } if !packed.is_empty() => {
-                store(&mut file, &mut waiting);
-                file.extend(*packed);
-                sums.add(plain.as_bytes());
-                continue;
-            }
-            Piece::Text { plain, .. } => waiting.push_str(plain),
-            Piece::Value(place) => waiting.push_str(&value(*place)),
-        }
-        sums.add(&waiting.as_bytes()[start..]);
-    }
-    store(&mut file, &mut waiting);
-    file.extend(LAST);
-    file.extend((!sums.crc).to_le_bytes());
-    file.extend(sums.length.to_le_bytes());
-    file
-}
-
-/// What ends a file of gzip: its checksum, inverted (RFC 1952, section 8), and its length.
-struct Sums {
-    crc: u32,
-    length: u32,
-}
-
-impl Sums {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0_u32;
-        while byte < 256 {
-            let mut rest = byte;
-            let mut bit = 0;
-            while bit < 8 {
-                rest = if rest & 1 == 1 { rest >> 1 ^ 0xedb8_8320 } else { rest >> 1 };
-                bit += 1;
-            }
-            table[byte as usize] = rest;
-            byte += 1;
-        }
-        table
-    };
-
-    fn new() -> Self {
-        Self { crc: !0, length: 0 }
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            let [low, ..] = self.crc.to_le_bytes();
-            self.crc = self.crc >> 8 ^ Self::TABLE[usize::from(low ^ byte)];
-            self.length = self.length.wrapping_add(1);
+            Piece::Text { plain, packed } if !packed.is_empty() => file.push_packed(plain, packed),
+            Piece::Text { plain, .. } => file.push(plain),
+            Piece::Value(place) => file.push(&value(*place)),
         }
     }
+    file.finish()
 }
 
 /// Whether a Host header can stand in HTML, and in a shell command, as it is.
@@ -448,7 +236,7 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
-    use crate::now;
+    use crate::{files, now};
 
     const NOON: u64 = 1_795_464_711;
     const WELL: Status = Status::Synchronized { max_error_micros: 312 };
@@ -529,29 +317,11 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_longer_than_a_block_is_stored_in_several() {
-        let long = "0123456789".repeat(20_000);
-        let packed = gzipped(&[Piece::Value(Place::Notice)], |_| long.clone());
-        let mut unpacked = String::new();
-        flate2::read::GzDecoder::new(&*packed).read_to_string(&mut unpacked).unwrap();
-        assert_eq!(unpacked, long);
-    }
-
-    #[test]
-    fn every_asset_is_in_the_page_by_its_name_and_the_same_in_every_coding() {
+    fn every_asset_is_in_the_page_by_its_name() {
         let page = page("test", None);
-        for asset in &ASSETS {
-            let path = format!("/assets/{}-{}.{}", asset.stem, asset.tag, asset.ending);
+        for (path, _) in files::assets() {
             assert!(page.contains(&format!("\"{path}\"")), "no {path} in {page}");
-            let mut unpacked = Vec::new();
-            flate2::read::GzDecoder::new(asset.gzip).read_to_end(&mut unpacked).unwrap();
-            assert_eq!(unpacked, asset.plain);
-            unpacked.clear();
-            brotli::Decompressor::new(asset.brotli, 4096).read_to_end(&mut unpacked).unwrap();
-            assert_eq!(unpacked, asset.plain);
         }
-        let sent: usize = ASSETS.iter().map(|asset| asset.gzip.len()).sum();
-        assert!(sent < 16_000, "{sent} bytes of assets, compressed");
     }
 
     #[test]
@@ -564,48 +334,11 @@ mod tests {
             page.matches("<script").count(),
             page.matches("<script type=\"module\" src=\"/assets/").count()
         );
-        for asset in &ASSETS {
-            let text = String::from_utf8_lossy(asset.plain).replace("http://www.w3.org/2000/svg", "");
+        for (path, text) in files::assets() {
+            let text = text.replace("http://www.w3.org/2000/svg", "");
             for elsewhere in ["http:", "https:", "@import", "url(", "eval(", "innerHTML"] {
-                assert!(!text.contains(elsewhere), "{elsewhere} in {}.{}", asset.stem, asset.ending);
+                assert!(!text.contains(elsewhere), "{elsewhere} in {path}");
             }
-        }
-    }
-
-    #[test]
-    fn a_coding_is_taken_when_it_is_named_and_not_refused() {
-        for (line, expected) in [
-            ("gzip", true),
-            ("deflate, GZIP;q=0.5, br", true),
-            ("br;q=1.0, *;q=0.1", true),
-            ("", false),
-            ("identity", false),
-            ("gzip;q=0", false),
-            ("*, gzip; q=0.000", false),
-            ("*;q=0", false),
-            ("gzipped", false),
-        ] {
-            assert_eq!(accepts(&headers(&[(ACCEPT_ENCODING, line)]), "gzip"), expected, "{line}");
-        }
-        assert!(!accepts(&HeaderMap::new(), "gzip"));
-    }
-
-    #[test]
-    fn an_asset_of_another_version_is_given_as_what_there_is_and_an_unknown_one_is_not() {
-        let tag = ASSETS[0].tag;
-        assert!(asset(&format!("/assets/page-{tag}.css")).unwrap().1);
-        assert!(!asset("/assets/page-000000000000.css").unwrap().1);
-        for path in [
-            "/assets/",
-            "/assets/page.css",
-            "/assets/page-.css",
-            "/assets/page-00000000000g.css",
-            "/assets/page-0000000000000.css",
-            "/assets/other-000000000000.css",
-            "/assets/page-000000000000.css/",
-            "/assets/../assets/page-000000000000.css",
-        ] {
-            assert!(!has_asset(path), "{path}");
         }
     }
 

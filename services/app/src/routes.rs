@@ -11,28 +11,25 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName,
-    HeaderValue, RETRY_AFTER,
+    HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
 
 use crate::clock::{self, Status, UnixTime};
+use crate::files::{self, NO_SNIFFING, Wanted};
 use crate::host::{self, KnownHost};
 use crate::metrics::{Counters, Event, Route};
 use crate::now::{self, Document};
-use crate::page::{self, Visit, Wanted};
+use crate::page::Visit;
 use crate::problem::Problem;
 use crate::query;
 use crate::state::State;
-
-/// The description of all that is served here.
-const OPENAPI: &[u8] = include_bytes!("../../../contract/openapi.json");
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const FIVE_SECONDS: HeaderValue = HeaderValue::from_static("5");
 const GET_HEAD: HeaderValue = HeaderValue::from_static("GET, HEAD");
 const GET_HEAD_OPTIONS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
-const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const HTTPSTIME: HeaderName = HeaderName::from_static("x-httpstime");
@@ -137,14 +134,9 @@ impl Handler {
                 visit.describe(&mut response);
                 response
             }
-            Asked::Asset(wanted) => {
+            Asked::File(wanted) => {
                 let mut response = second.answer(wanted.body());
                 wanted.describe(&mut response);
-                response
-            }
-            Asked::OpenApi => {
-                let mut response = second.answer(OPENAPI);
-                response.headers_mut().insert(CACHE_CONTROL, ONE_HOUR);
                 response
             }
             Asked::Health => second.answer(*b"{\"status\":\"alive\"}\n"),
@@ -201,6 +193,7 @@ fn refusal(problem: &Problem, second: &Second) -> Response<Body> {
     let mut response = second.answer(problem.body().into_bytes());
     *response.status_mut() = problem.status();
     response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
     match problem {
         Problem::MethodNotAllowed { .. } => {
             response.headers_mut().insert(ALLOW, GET_HEAD);
@@ -219,7 +212,7 @@ fn value(text: String) -> HeaderValue {
 }
 
 /// A request that can be answered.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Asked {
     Now(Option<TimeZone>),
     WellKnownTime,
@@ -227,8 +220,7 @@ enum Asked {
     Options,
     // In boxes, because most requests are for `/now`, which would carry their size around.
     Page(Box<Visit>),
-    Asset(Box<Wanted>),
-    OpenApi,
+    File(Box<Wanted>),
     Health,
     Readiness,
 }
@@ -241,7 +233,7 @@ fn route(path: &str) -> Route {
         "/openapi.json" => Route::OpenApi,
         "/healthz" => Route::Health,
         "/readyz" => Route::Readiness,
-        other if page::has_asset(other) => Route::Asset,
+        other if files::has_asset(other) => Route::Asset,
         _ => Route::Other,
     }
 }
@@ -280,13 +272,13 @@ fn asked<B>(route: Route, request: &Request<B>, has_body: bool, known: &KnownHos
         Route::Page => {
             let host = authority.or(host.and_then(|host| host.to_str().ok())).unwrap_or_default();
             let zone = request.uri().query().map_or(Ok(None), zone);
-            Asked::Page(Box::new(Visit::new(request.headers(), host, zone)))
+            Asked::Page(Box::new(Visit::new(headers, host, zone)))
         }
-        Route::Asset => match Wanted::of(request.uri().path(), request.headers()) {
-            Some(wanted) => Asked::Asset(Box::new(wanted)),
+        Route::Asset => match Wanted::asset(request.uri().path(), headers) {
+            Some(wanted) => Asked::File(Box::new(wanted)),
             None => return Err(Problem::NotFound { path: request.uri().path().into() }),
         },
-        Route::OpenApi => Asked::OpenApi,
+        Route::OpenApi => Asked::File(Box::new(Wanted::description(headers))),
         Route::Health => Asked::Health,
         Route::Readiness | Route::Other => Asked::Readiness,
     })

@@ -182,15 +182,6 @@ fn the_page_shows_the_time_of_its_date_header() {
 }
 
 #[test]
-fn the_description_is_the_contract_and_may_be_kept_for_a_while() {
-    let service = Service::start();
-    let answer = service.get("/openapi.json");
-    assert_eq!(answer.header("content-type"), "application/json");
-    assert_eq!(answer.header("cache-control"), "public, max-age=3600");
-    assert_eq!(answer.body, include_str!("../../../../contract/openapi.json"));
-}
-
-#[test]
 fn the_description_of_now_is_the_schema_of_the_contract_and_has_every_route() {
     let openapi: Value = serde_json::from_str(include_str!("../../../../contract/openapi.json")).unwrap();
     let schema: Value = serde_json::from_str(include_str!("../../../../contract/now.schema.json")).unwrap();

@@ -112,6 +112,23 @@ impl Service {
         client.answer_to(method)
     }
 
+    /// The head of the answer to a request with these header lines. A body in another coding than plain is no text.
+    pub(crate) fn head(&self, target: &str, lines: &str) -> Answer {
+        let mut client = self.connect();
+        client.send(format!("HEAD {target} HTTP/1.1\r\nHost: test\r\n{lines}\r\n"));
+        client.answer_to("HEAD")
+    }
+
+    /// The body of the answer, as the bytes that they are.
+    pub(crate) fn body(&self, target: &str, lines: &str) -> Vec<u8> {
+        let mut client = self.connect();
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{lines}\r\n"));
+        client.answer_to("HEAD");
+        let mut body = Vec::new();
+        client.0.read_to_end(&mut body).expect("the service closes the connection in good order");
+        body
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([format!("-{name}"), self.process.id().to_string()])
@@ -244,6 +261,7 @@ impl Answer {
         assert_eq!(self.status(), status, "{self:#?}");
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.header("x-content-type-options"), "nosniff");
         assert!(self.has("date"), "{self:#?}");
         let problem = self.json();
         assert_eq!(problem["type"], format!("urn:nowd:problem:{kind}"));

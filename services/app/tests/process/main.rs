@@ -3,6 +3,7 @@
 mod answers;
 mod command_line;
 mod endings;
+mod files;
 mod harness;
 mod limits;
 mod observed;
