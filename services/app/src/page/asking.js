@@ -1,9 +1,11 @@
 // Asks the service for the time: a few times in a row, then again and again while somebody looks.
 
+// Then one at a time, and so often that no slew stays unseen for long.
 const FIRST_ROUND = 8;
-const LATER_ROUND = 3;
+const LATER_ROUND = 1;
 const BETWEEN_REQUESTS = 60;
-const BETWEEN_ROUNDS = 10_000;
+const BETWEEN_ROUNDS = 3000;
+const WHILE_SLEWED = 1000;
 const PATIENCE = 10_000;
 const LONGEST_PAUSE = 30_000;
 

@@ -1,9 +1,18 @@
 // What is certain of a clock. The pieces of this script (build.rs has their order) are one module when they are sent.
 //
-// All instants and durations are milliseconds. Instants are those of performance.now(), which nobody sets.
+// All instants and durations are milliseconds. Instants are those of performance.now(), which nobody sets; but on Linux
+// and Android it is slewed with the visitor's clock, and then no difference between the two shows it.
 
-// How fast two clocks may drift apart: 500 ppm is the most that systems correct theirs by.
+// How fast two clocks may drift apart that nobody slews. Quartz is right to 100 ppm, and kernels tune the rate of a clock
+// by at most 500 ppm.
 const DRIFT = 500e-6;
+
+// And two that are slewed, one here and one there: Linux makes a clock quicker or slower by at most an eighth (by
+// ADJ_OFFSET; a tenth by its tick; chrony by 83,333 ppm unless it is told otherwise).
+const SLEW = 0.25;
+
+// How long a clock is taken for one that is slewed after an answer has shown it.
+const SETTLING = 20_000;
 
 // How far a clock is ahead of performance.now(): between `low` and `high`, as it was at the instant `at`.
 export class Bounds {
@@ -12,15 +21,18 @@ export class Bounds {
   }
 
   // The same at another instant: less certain, as the clocks may have drifted apart.
-  carried(at) {
-    const drift = DRIFT * Math.abs(at - this.at);
-    return new Bounds(this.low - drift, this.high + drift, at);
+  carried(at, rate = DRIFT) {
+    return this.widened(rate * Math.abs(at - this.at), at);
+  }
+
+  widened(by, at = this.at) {
+    return new Bounds(this.low - by, this.high + by, at);
   }
 
   // What both allow, at the later of their instants; null when they contradict each other.
-  and(other) {
+  and(other, rate) {
     const at = Math.max(this.at, other.at);
-    const [one, two] = [this.carried(at), other.carried(at)];
+    const [one, two] = [this.carried(at, rate), other.carried(at, rate)];
     const both = new Bounds(Math.max(one.low, two.low), Math.min(one.high, two.high), at);
     return both.low <= both.high ? both : null;
   }
@@ -62,27 +74,24 @@ export function measureGrains() {
 export class OwnClock {
   constructor(grains) {
     this.grains = grains;
-    this.restart();
-  }
-
-  restart() {
     this.bounds = this.read();
   }
 
   read() {
     const before = performance.now();
     const time = Date.now();
-    const seen = readBetween(before, performance.now(), time, this.grains.instant);
-    seen.low -= this.grains.time;
-    seen.high += this.grains.time;
-    return seen;
+    return readBetween(before, performance.now(), time, this.grains.instant).widened(this.grains.time);
   }
 
-  // Whether it was set, or the machine slept: then Date has moved on and performance.now() has not.
-  hasJumped() {
-    const both = this.bounds.and(this.read());
-    this.bounds = both ?? this.bounds;
-    return both === null;
+  // How far it has moved ahead of performance.now() at most since it was last looked at, more than drift explains; null
+  // if it has not. It was set, or is slewed; or, where it has moved forward, performance.now() stood still for so long,
+  // because the machine slept.
+  moved() {
+    const seen = this.read();
+    const was = this.bounds.carried(seen.at);
+    const both = this.bounds.and(seen);
+    this.bounds = both ?? seen;
+    return both ? null : seen.high - was.low;
   }
 
   // Its bounds, from some milliseconds of reading it over and over: where its value moves on, its time is known to a
@@ -91,6 +100,41 @@ export class OwnClock {
     let bounds = this.read();
     for (const end = performance.now() + duration; performance.now() < end; ) bounds = bounds.and(this.read()) ?? bounds;
     return bounds;
+  }
+}
+
+// The clock of one instance of the service, by its answers.
+//
+// While no answer contradicts another, none of the two clocks is taken to be slewed. That may be wrong for a moment: what
+// has not been contradicted yet is still within the journey of the last answer, but may be narrower than it should be.
+class Clock {
+  constructor(bounds) {
+    Object.assign(this, { count: 0, quickest: Infinity, bounds, steady: bounds, isSlewed: false, slewedUntil: -Infinity });
+  }
+
+  // Whether the answer fits what was known.
+  take(bounds, trip) {
+    const steady = this.steady.and(bounds);
+    if (!steady) Object.assign(this, { count: 0, quickest: Infinity, slewedUntil: bounds.at + SETTLING });
+    // What all answers allow since the last contradiction.
+    this.steady = steady ?? bounds;
+    this.isSlewed = bounds.at < this.slewedUntil;
+    // The clock may have been slewed during the journey too; and what has just been contradicted may have been untrue.
+    const sure = bounds.widened(SLEW * trip);
+    this.bounds = this.isSlewed ? ((steady && this.bounds.and(sure, SLEW)) ?? sure) : this.steady;
+    this.count++;
+    this.quickest = Math.min(this.quickest, trip);
+    return steady !== null;
+  }
+
+  carried(at) {
+    return this.bounds.carried(at, this.isSlewed ? SLEW : DRIFT);
+  }
+
+  // The machine may have slept for so long: by that the service's clock is ahead of performance.now() now.
+  slept(duration) {
+    this.bounds.high += duration;
+    if (this.steady !== this.bounds) this.steady.high += duration;
   }
 }
 
@@ -111,19 +155,20 @@ export class Answers {
     this.isStale = true;
   }
 
-  // Says what is not as it should be: "old" when a cache has answered, "set" when the clock of that instance was set since
-  // its last answer; then this is a new beginning.
-  take({ said: { instance, clock }, time, trip, bounds }) {
+  // Says what is not as it should be: "old" when a cache has answered, "set" when one of the two clocks was set or slewed
+  // since the last answer of that instance; then this is a new beginning.
+  take({ said: { instance, clock: status }, time, trip, bounds }) {
     if (this.isStale) this.restart();
-    const known = this.clocks.get(instance);
-    if (known?.time === time) return "old";
-    const both = known ? known.bounds.and(bounds) : bounds;
-    const { count, quickest } = both && known ? known : { count: 0, quickest: Infinity };
-    this.clocks.set(instance, {
-      instance, time, status: clock, bounds: both ?? bounds, count: count + 1, quickest: Math.min(quickest, trip),
-    });
+    const known = this.clocks.get(instance) ?? new Clock(bounds);
+    if (known.time === time) return "old";
+    Object.assign(known, { instance, time, status });
+    this.clocks.set(instance, known);
     this.current = instance;
-    return both ? null : "set";
+    return known.take(bounds, trip) ? null : "set";
+  }
+
+  slept(duration) {
+    for (const clock of this.clocks.values()) clock.slept(duration);
   }
 
   get clock() {

@@ -8,6 +8,12 @@ function write(id, text) {
   if (place && place.textContent !== text) place.textContent = text;
 }
 
+// What a screen reader reads out now. It notices what is put into an empty place, even if that was there before.
+function say(words) {
+  write("spoken", "");
+  setTimeout(() => write("spoken", words), 100);
+}
+
 const grains = measureGrains();
 const own = new OwnClock(grains);
 const answers = new Answers();
@@ -72,16 +78,19 @@ function setZone(name, isChosen) {
     write("notice", "");
   }
   draw();
-  if (isChosen) write("spoken", `The time in ${zone.replaceAll("_", " ")} is ${element("time").textContent}`);
+  if (isChosen) say(`The time in ${zone.replaceAll("_", " ")} is ${element("time").textContent}`);
 }
 
 // ------------------------------------------------------------------------------------------------ the clock
 
 let nextTick = null;
 
+// Milliseconds; while it is not known whether the machine slept for so long, the clock may be off by half of it.
+const LONGEST_NAP = 1000;
+
 function draw() {
   clearTimeout(nextTick);
-  if (own.hasJumped()) startAnew();
+  const moved = follow();
   const { clock } = answers;
   // Until there is an answer, the time is the one that came with the page: it stands, in whatever zone.
   const time = clock ? performance.now() + clock.bounds.middle : Date.parse(element("time").dateTime);
@@ -97,39 +106,61 @@ function draw() {
     // A little late is better than a little early: then it would show the old second once more.
     untilNext = 1001 - (time % 1000);
   }
-  if (trouble) tell();
+  if (trouble || moved !== null) tell();
   nextTick = setTimeout(draw, untilNext);
 }
 
-// After a jump nothing is known: how long the machine slept, or by how much its clock was set.
-function startAnew() {
-  own.restart();
-  if (answers.clock) {
-    answers.restart();
-    write("time", "––:––:––");
-    element("time").removeAttribute("datetime");
-    write("offset-value", "–");
-    write("offset-bound", "");
-    write("offset-basis", "");
-    write("offset-words", "Your device slept, or its clock was set: it is measured anew.");
-    element("ruler").hidden = true;
+// Looks whether the visitor's clock was set or is slewed, or the machine slept (see OwnClock), and by how much it moved
+// then; asks at once if what was known of the service's clock may not hold any more.
+function follow(answer) {
+  const moved = own.moved();
+  if (moved > 0) {
+    if (moved < LONGEST_NAP) {
+      answers.slept(moved);
+      if (answer) answer.bounds.high += moved;
+    } else if (answers.clock) {
+      startAnew();
+    }
     wake();
   }
+  return moved;
+}
+
+// After a jump that was longer nothing is known: how long the machine slept, or by how much its clock was set.
+function startAnew() {
+  answers.restart();
+  write("time", "--:--:--");
+  write("date", gap);
+  write("utc-offset", "");
+  element("time").removeAttribute("datetime");
+  document.title = "nowd";
+  write("offset-value", "–");
+  write("offset-bound", "");
+  write("offset-basis", "");
+  write("offset-words", "Your device slept, or its clock was set: it is measured anew.");
+  element("ruler").hidden = true;
 }
 
 // ------------------------------------------------------------------------------------------------ the figures
 
+// What was read out, and when: the ends of an interval.
+let spoken = null;
+const BETWEEN_WORDS = 10_000;
+
+// What is shown was true at that moment, which stands beside it. So it stays as it is until there is something new: an
+// answer, none although it is time for one, or that the visitor's clock has moved.
 function tell() {
   const { clock } = answers;
   if (clock) {
     const now = own.watch(4);
-    const service = clock.bounds.carried(now.at);
+    const service = clock.carried(now.at);
     // How far the visitor's clock is ahead of the service's.
-    tellOffset(now.low - service.high, now.high - service.low, clock);
+    tellOffset(now.low - service.high, now.high - service.low, clock, now.at);
     tellOwn(clock);
   }
   const since = lastAnswer === null ? "since this page was opened" : `since ${inZone(lastAnswer).clock}`;
-  const known = clock ? " The clock goes on from what was known, and its bound grows." : "";
+  const known = clock ? " The clock goes on from what was known, and its bound grows."
+    : element("time").dateTime ? " This was the time when the page was asked for." : "";
   write(
     "state",
     trouble ? `No answer ${since}. ${trouble}${known}`
@@ -138,7 +169,7 @@ function tell() {
   document.documentElement.dataset.state = trouble ? "trouble" : clock ? "live" : "asking";
 }
 
-function tellOffset(low, high, clock) {
+function tellOffset(low, high, clock, at) {
   const { offset, bound } = figure(low, high);
   const place = element("offset");
   Object.assign(place.dataset, { low, high, count: clock.count });
@@ -146,14 +177,16 @@ function tellOffset(low, high, clock) {
   write("offset-bound", bound);
   const middle = Math.abs(low + high) / 2;
   const quarters = Math.round(middle / 900_000);
-  const zoneWords = quarters && Math.abs(middle - quarters * 900_000) < 20_000
+  // No zone is further from another than 26 hours.
+  const zoneWords = quarters && quarters <= 104 && Math.abs(middle - quarters * 900_000) < 20_000
     ? " It is off by about a whole number of quarters of an hour: is the time zone of your device right?" : "";
   const verdict = low > 0 ? `Your clock is ahead of this service’s.${zoneWords}`
     : high < 0 ? `Your clock is behind this service’s.${zoneWords}`
       : "Your clock agrees with this service’s: no difference can be told from here.";
   const trip = `${clock.quickest < 10 ? clock.quickest.toFixed(1) : clock.quickest.toFixed(0)}\u00a0ms`;
-  write("offset-words", verdict);
-  write("offset-basis", `From ${count(clock.count, "answer")}, the quickest ${trip} after it was asked for.`);
+  write("offset-words", clock.isSlewed ? `${verdict} One of the two is being set right, or was just now.` : verdict);
+  const asOf = inZone(at + clock.bounds.middle).clock;
+  write("offset-basis", `At ${asOf}, from ${count(clock.count, "answer")}, the quickest ${trip} after it was asked for.`);
   const { end, text } = scale(low, high);
   write("scale-low", `${minus}${text}`);
   write("scale-high", `+${text}`);
@@ -161,11 +194,11 @@ function tellOffset(low, high, clock) {
   band.left = `${50 + (low / end) * 50}%`;
   band.width = `${((high - low) / end) * 50}%`;
   element("ruler").hidden = false;
-  // Read out once, and again only when it has become another thing.
-  const kind = low > 0 ? "ahead" : high < 0 ? "behind" : "";
-  if (clock.count >= FIRST_ROUND && place.dataset.kind !== kind) {
-    place.dataset.kind = kind;
-    write("spoken", `${verdict} ${offset} ${bound}`);
+  // Read out once, and again only when it is certainly another, and not every second while a clock is slewed.
+  const isOther = spoken === null || ((low > spoken.high || high < spoken.low) && at > spoken.at + BETWEEN_WORDS);
+  if (isOther && clock.count >= FIRST_ROUND) {
+    spoken = { low, high, at };
+    say(`${verdict} ${offset} ${bound}`);
   }
 }
 
@@ -196,10 +229,8 @@ function pauseOrWake(duration) {
 async function askAround(times) {
   for (let i = 0; i < times && !document.hidden; i++) {
     const answer = await ask(format ? "/now" : `/now${query()}`, grains.instant);
-    if (own.hasJumped()) {
-      startAnew();
-      continue;
-    }
+    // Null is less.
+    if (follow(answer) >= LONGEST_NAP) continue;
     if (answers.take(answer) === "old") throw new Failure("A cache on the way answers instead of it.");
     givenOffset = answer.said.utc_offset ?? null;
     trouble = null;
@@ -220,7 +251,7 @@ async function askForEver() {
     try {
       await askAround(answers.clock && !answers.isStale && !failures ? LATER_ROUND : FIRST_ROUND);
       failures = 0;
-      await pauseOrWake(BETWEEN_ROUNDS);
+      if (answers.clock) await pauseOrWake(answers.clock.isSlewed ? WHILE_SLEWED : BETWEEN_ROUNDS);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       trouble = error.message;
@@ -253,7 +284,7 @@ element("copy").addEventListener("click", async () => {
     isCopied = document.execCommand("copy");
   }
   write("copy", isCopied ? "Copied" : "Selected");
-  write("spoken", isCopied ? "Copied" : "The command is selected: copy it with your keyboard");
+  say(isCopied ? "Copied" : "The command is selected: copy it with your keyboard");
   setTimeout(() => write("copy", "Copy"), 2000);
 });
 
@@ -264,14 +295,13 @@ element("mine").addEventListener("click", () => {
   element("zone").focus();
 });
 element("mine").textContent = `Where you are: ${here.replaceAll("_", " ")}`;
-write("zone-hint", "Type a part of a name; the arrow keys choose.");
 element("show").hidden = true;
 element("copy").hidden = false;
 document.documentElement.dataset.state = "asking";
 
 comboBox({
   input: element("zone"), list: element("zones"), zones: allZones(), choose: (name) => setZone(name, true),
-  speak: (words) => write("spoken", words),
+  hint: (words) => write("zone-hint", words), say,
 });
 
 // A zone in the address is what somebody shared; the service has found it, and wrote its usual name into the field.

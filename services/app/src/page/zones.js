@@ -51,8 +51,11 @@ export function usualName(zone) {
   return spelled ?? zone;
 }
 
-// Makes the field one that shows what there is to choose from. `choose(zone)` is called with what was chosen.
-function comboBox({ input, list, zones, choose, speak }) {
+// Makes the field one that shows what there is to choose from. `choose(zone)` is called with what was chosen, `hint(words)`
+// with what is to stand below the field, `say(words)` with what is to be read out.
+function comboBox({ input, list, zones, choose, hint, say }) {
+  const help = "Type a part of a name and choose.";
+  const nothing = "No zone has that in its name.";
   let options = [];
   let active = -1;
   const isOpen = () => !list.hidden;
@@ -92,16 +95,24 @@ function comboBox({ input, list, zones, choose, speak }) {
     input.setAttribute("aria-expanded", String(isOpen()));
     activate(-1);
     list.scrollTop = 0;
+    tellMatch(found.length > 0);
     if (typed) {
       // What was typed is most likely meant by the first.
       activate(found.length ? 0 : -1);
-      speak(found.length ? `${count(found.length, "zone")}` : "no zone has that in its name");
+      say(found.length ? count(found.length, "zone") : nothing);
     } else {
       activate(found.indexOf(input.dataset.zone));
     }
   }
 
+  // Below the field too, for those who see it.
+  function tellMatch(isSome) {
+    hint(isSome ? help : nothing);
+    input.setAttribute("aria-invalid", String(!isSome));
+  }
+
   function close() {
+    tellMatch(true);
     list.hidden = true;
     input.setAttribute("aria-expanded", "false");
     activate(-1);
@@ -122,9 +133,10 @@ function comboBox({ input, list, zones, choose, speak }) {
     // A full name is a zone even if the list does not have it.
     const zone = options[active]?.dataset.zone ?? usualName(input.value.trim().replaceAll(" ", "_"));
     if (zone) take(zone);
-    else speak("no zone has that name");
+    else say(nothing);
   }
 
+  tellMatch(true);
   input.addEventListener("input", () => open(input.value));
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => isOpen() || open(""));
