@@ -49,6 +49,8 @@ mod seats;
 mod state;
 #[path = "../../services/app/src/system.rs"]
 mod system;
+#[path = "../../services/app/src/trace_context.rs"]
+mod trace_context;
 #[path = "../../services/app/src/trust.rs"]
 mod trust;
 

@@ -16,6 +16,7 @@ use crate::clock::{self, UnixTime};
 use crate::now;
 use crate::output::Pen;
 use crate::routes::Body;
+use crate::trace_context;
 
 /// More of a header or a target than this, in bytes, is cut off.
 const LONGEST: usize = 1_024;
@@ -115,27 +116,10 @@ fn push_headers(line: &mut String, headers: &HeaderMap) {
             push_text(line, field, &all);
         }
     }
-    if let Some((trace, parent)) = headers.get("traceparent").and_then(|value| trace(value.as_bytes())) {
+    if let Some(trace_context::Ids { trace, parent }) = trace_context::of(headers) {
         push_text(line, "trace_id", trace);
         push_text(line, "parent_id", parent);
     }
-}
-
-/// The ids of the trace and of the span that the request is part of, if it names them as the W3C recommends.
-fn trace(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let is_hex = |part: &[u8]| part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let is_zero = |part: &[u8]| part.iter().all(|&byte| byte == b'0');
-    let (head, further) = value.split_at_checked(55)?;
-    let parts: [&[u8]; 4] = head.split(|&byte| byte == b'-').collect::<Vec<_>>().try_into().ok()?;
-    let [version, trace, parent, flags] = parts;
-    let is_valid = [version.len(), trace.len(), parent.len(), flags.len()] == [2, 32, 16, 2]
-        && parts.into_iter().all(is_hex)
-        && version != b"ff"
-        && !is_zero(trace)
-        && !is_zero(parent)
-        // Later versions may say more, after another hyphen.
-        && (further.is_empty() || (version != b"00" && further[0] == b'-'));
-    is_valid.then_some((trace, parent))
 }
 
 /// `,"name":"value"`, in plain ASCII. `name` is ours.
@@ -185,26 +169,5 @@ mod tests {
         line.push('}');
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(read["b"].as_str().unwrap().chars().count(), LONGEST + 1);
-    }
-
-    #[test]
-    fn a_traceparent_is_taken_apart_only_when_it_is_valid() {
-        let (id, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
-        let good = format!("00-{id}-{parent}-01");
-        assert_eq!(trace(good.as_bytes()), Some((id.as_bytes(), parent.as_bytes())));
-        assert!(trace(format!("cc-{id}-{parent}-01-what-the-future-brings").as_bytes()).is_some());
-        for bad in [
-            String::new(),
-            format!("ff-{id}-{parent}-01"),
-            format!("00-{id}-{parent}-01-more"),
-            format!("00-{id}-{parent}"),
-            format!("00-{}-{parent}-01", id.to_uppercase()),
-            format!("00-{}-{parent}-01", "0".repeat(32)),
-            format!("00-{id}-{}-01", "0".repeat(16)),
-            format!("00-{id}x{parent}-01"),
-            format!("00-{id}-{parent}-0é"),
-        ] {
-            assert_eq!(trace(bad.as_bytes()), None, "{bad}");
-        }
     }
 }

@@ -14,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use crate::prometheus::{MEDIA_TYPE, Snapshot};
+use crate::instruments::{Instruments, Snapshot};
+use crate::prometheus::MEDIA_TYPE;
 
 /// Connections at a time; more of them wait.
 const CONNECTIONS: usize = 8;
@@ -25,13 +26,10 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 8_192;
 
-/// Serves for ever; `snapshot` takes the figures.
-pub(crate) async fn serve(
-    listener: std::net::TcpListener,
-    snapshot: impl Fn() -> Snapshot + Send + Sync + 'static,
-) -> io::Result<()> {
+/// Serves for ever.
+pub(crate) async fn serve(listener: std::net::TcpListener, instruments: Instruments) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let (places, snapshot) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(snapshot));
+    let (places, instruments) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(instruments));
     loop {
         // Nobody closes the semaphore, so this is no error.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
@@ -40,24 +38,24 @@ pub(crate) async fn serve(
             sleep(Duration::from_secs(1)).await;
             continue;
         };
-        let snapshot = Arc::clone(&snapshot);
+        let instruments = Arc::clone(&instruments);
         tokio::spawn(async move {
             // Who is slow is not answered, and a connection that breaks is its client's business.
-            let _ = timeout(TIME_LIMIT, serve_one(&stream, &*snapshot)).await;
+            let _ = timeout(TIME_LIMIT, serve_one(&stream, &instruments)).await;
             drop(place);
         });
     }
 }
 
 /// One request, one answer, and the end of the connection.
-async fn serve_one(stream: &TcpStream, snapshot: &impl Fn() -> Snapshot) -> io::Result<()> {
+async fn serve_one(stream: &TcpStream, instruments: &Instruments) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < LONGEST_HEAD {
         if read(stream, &mut head).await? == 0 {
             return Ok(());
         }
     }
-    let answer = answer(&head, snapshot);
+    let answer = answer(&head, || instruments.read());
     let mut rest = answer.as_bytes();
     while !rest.is_empty() {
         stream.writable().await?;

@@ -2,6 +2,7 @@
 //!
 //! Everything else is handed a [`UnixTime`] or a [`Status`], so that it can be tested with any time.
 
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -92,6 +93,19 @@ impl Status {
                 Duration::from_micros(u64::from(max_error_micros)) <= limit
             }
             Self::Unsynchronized | Self::Unknown => false,
+        }
+    }
+}
+
+/// In words, to follow "the clock".
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Synchronized { max_error_micros } => {
+                write!(f, "may be wrong by {:?}", Duration::from_micros(max_error_micros.into()))
+            }
+            Self::Unsynchronized => write!(f, "is not synchronized"),
+            Self::Unknown => write!(f, "cannot be asked for its error"),
         }
     }
 }

@@ -8,7 +8,7 @@ pub(crate) const BROTLI: HeaderValue = HeaderValue::from_static("br");
 pub(crate) const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// The members of a header that is a list.
-pub(crate) fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+pub(crate) fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> + use<'a> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }

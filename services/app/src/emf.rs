@@ -6,8 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::clock::{Status, UnixTime};
+use crate::instruments::Snapshot;
 use crate::latency::{Latencies, upper_limit};
-use crate::metrics::{Event, Totals};
+use crate::metrics::Event;
 
 /// Where the metrics are found.
 const NAMESPACE: &str = "nowd";
@@ -25,15 +26,17 @@ struct Counts {
     requests: u64,
     server_errors: u64,
     refused_connections: u64,
+    dropped_lines: u64,
     latencies: Latencies,
 }
 
 impl Counts {
-    fn of(totals: &Totals) -> Self {
+    fn of(Snapshot { totals, dropped_lines, .. }: &Snapshot) -> Self {
         Self {
             requests: totals.requests(),
             server_errors: totals.server_errors(),
-            refused_connections: totals.of_event(Event::TurnedAway) + totals.of_event(Event::ClosedAtOnce),
+            refused_connections: totals.of_event(Event::TurnedAway) + totals.of_event(Event::ClosedUnheard),
+            dropped_lines: *dropped_lines,
             latencies: totals.latencies.clone(),
         }
     }
@@ -50,15 +53,9 @@ impl Lines {
     /// `ClockMaxError` stands there only while the kernel vouches for its clock: a number that nobody vouches for
     /// would look like a good one in a graph. `ClockSynchronized` is always there, so that its absence means that
     /// the service is gone.
-    pub(crate) fn line(
-        &mut self,
-        time: UnixTime,
-        clock: Status,
-        totals: &Totals,
-        connections: usize,
-        instance: &str,
-    ) -> String {
-        let now = Counts::of(totals);
+    pub(crate) fn line(&mut self, time: UnixTime, read: &Snapshot) -> String {
+        let Snapshot { clock, connections, instance, .. } = read;
+        let now = Counts::of(read);
         let before = std::mem::replace(&mut self.before, now.clone());
         let mut values = Map::new();
         let mut metrics = Vec::new();
@@ -68,12 +65,13 @@ impl Lines {
         };
         add("ClockSynchronized", "Count", json!(u8::from(matches!(clock, Status::Synchronized { .. }))));
         if let Status::Synchronized { max_error_micros } = clock {
-            add("ClockMaxError", "Seconds", json!(f64::from(max_error_micros) / 1e6));
+            add("ClockMaxError", "Seconds", json!(f64::from(*max_error_micros) / 1e6));
         }
         add("Requests", "Count", json!(now.requests - before.requests));
         add("ServerErrors", "Count", json!(now.server_errors - before.server_errors));
         add("Connections", "Count", json!(connections));
         add("ConnectionsRefused", "Count", json!(now.refused_connections - before.refused_connections));
+        add("LinesDropped", "Count", json!(now.dropped_lines - before.dropped_lines));
         // A minute without requests has no durations, and a list without values is no metric.
         if let Some(durations) = durations(&before.latencies, &now.latencies) {
             add("RequestDuration", "Seconds", durations);
@@ -115,10 +113,22 @@ mod tests {
     use hyper::StatusCode;
 
     use super::*;
-    use crate::metrics::{Counters, Route};
+    use crate::metrics::{Counters, Route, Totals};
 
     const NOON: UnixTime = UnixTime { seconds: 1_795_521_600, nanos: 123_456_789 };
     const GOOD: Status = Status::Synchronized { max_error_micros: 312 };
+
+    fn read(counters: &[Arc<Counters>], clock: Status) -> Snapshot {
+        Snapshot {
+            totals: Totals::of(counters),
+            clock,
+            is_ready: true,
+            connections: 5,
+            max_connections: 10,
+            dropped_lines: 2,
+            instance: "3f9c2a7d".to_owned(),
+        }
+    }
 
     fn parsed(line: &str) -> Value {
         assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{line:?}");
@@ -131,11 +141,11 @@ mod tests {
         counters[0].count(Route::Now, StatusCode::OK);
         counters[0].count(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
         counters[0].count(Route::Page, StatusCode::INTERNAL_SERVER_ERROR);
-        counters[0].note(Event::ClosedAtOnce);
+        counters[0].note(Event::ClosedUnheard);
         counters[0].latency.count(3_000, 2);
         counters[0].latency.count(900_000, 1);
         let mut lines = Lines::new("staging".to_owned());
-        let line = parsed(&lines.line(NOON, GOOD, &Totals::of(&counters), 5, "3f9c2a7d"));
+        let line = parsed(&lines.line(NOON, &read(&counters, GOOD)));
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(line["_aws"]["Timestamp"], json!(1_795_521_600_123_u64));
         assert_eq!(directive["Namespace"], "nowd");
@@ -152,13 +162,15 @@ mod tests {
                 "ServerErrors",
                 "Connections",
                 "ConnectionsRefused",
+                "LinesDropped",
                 "RequestDuration"
             ]
         );
-        for name in &names[..6] {
+        for name in &names[..7] {
             assert!(line[name].is_number(), "{name}");
         }
         assert_eq!((&line["Connections"], &line["ConnectionsRefused"]), (&json!(5), &json!(1)));
+        assert_eq!(line["LinesDropped"], json!(2));
         assert_eq!(line["RequestDuration"], json!({"Values": [0.000_004, 0.001_024], "Counts": [2, 1]}));
         assert_eq!(line["ClockMaxError"], json!(0.000_312));
         assert_eq!((&line["Requests"], &line["ServerErrors"]), (&json!(3), &json!(1)));
@@ -169,19 +181,18 @@ mod tests {
         let counters = [Arc::new(Counters::default())];
         let mut lines = Lines::new("nowd".to_owned());
         counters[0].count(Route::Now, StatusCode::OK);
-        lines.line(NOON, GOOD, &Totals::of(&counters), 5, "3f9c2a7d");
+        lines.line(NOON, &read(&counters, GOOD));
         counters[0].count(Route::Now, StatusCode::OK);
         counters[0].count(Route::Now, StatusCode::OK);
-        let second = parsed(&lines.line(NOON, GOOD, &Totals::of(&counters), 5, "3f9c2a7d"));
-        assert_eq!(second["Requests"], json!(2));
+        let second = parsed(&lines.line(NOON, &read(&counters, GOOD)));
+        assert_eq!((&second["Requests"], &second["LinesDropped"]), (&json!(2), &json!(0)));
         assert!(second.get("RequestDuration").is_none(), "{second}");
     }
 
     #[test]
     fn a_clock_that_nobody_vouches_for_has_no_error_bound() {
         for status in [Status::Unsynchronized, Status::Unknown] {
-            let line =
-                parsed(&Lines::new("nowd".to_owned()).line(NOON, status, &Totals::of(&[]), 5, "3f9c2a7d"));
+            let line = parsed(&Lines::new("nowd".to_owned()).line(NOON, &read(&[], status)));
             assert_eq!(line["ClockSynchronized"], json!(0));
             assert!(line.get("ClockMaxError").is_none());
         }

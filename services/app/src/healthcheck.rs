@@ -1,4 +1,5 @@
-//! `nowd healthcheck`: asks the nowd of this machine whether it is ready, for containers that have no other program.
+//! `nowd healthcheck`: asks the nowd of this machine whether it is alive, or ready, for containers that have no other
+//! program.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -11,24 +12,34 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// In bytes; whatever else listens there must not keep the check busy.
 const LONGEST_STATUS_LINE: u64 = 1_024;
 
-/// Asks at each address; prints one line for each, and succeeds when all are ready.
-pub(crate) fn run(addresses: &[SocketAddr]) -> ExitCode {
-    let mut all_ready = true;
-    for &address in addresses {
+/// What to ask, and where.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Healthcheck {
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Whether it should serve clients now. If not, it is enough that it lives: whoever ends what is not ready ends a
+    /// process that drains, and when the time service of a whole site fails, all processes at once.
+    pub(crate) asks_readiness: bool,
+}
+
+/// Asks at each address; prints one line for each, and succeeds when all are well.
+pub(crate) fn run(check: &Healthcheck) -> ExitCode {
+    let (path, well) = if check.asks_readiness { ("/readyz", "ready") } else { ("/healthz", "alive") };
+    let mut all_well = true;
+    for &address in &check.addresses {
         let address = reachable(address);
-        let (is_ready, why) = match ask(address) {
+        let (is_well, why) = match ask(address, path) {
             Ok(status) => (status.starts_with("HTTP/1.1 200 "), format!("answered {status}")),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 (false, format!("did not answer within {TIMEOUT:?}"))
             }
             Err(error) => (false, format!("cannot be asked: {error}")),
         };
-        let word = if is_ready { "ready" } else { "not ready" };
+        let not = if is_well { "" } else { "not " };
         // A closed standard output does not change the exit code, which is what counts.
-        let _ = writeln!(io::stdout(), "{word}: http://{address}/readyz {why}");
-        all_ready &= is_ready;
+        let _ = writeln!(io::stdout(), "{not}{well}: http://{address}{path} {why}");
+        all_well &= is_well;
     }
-    if all_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A service that listens on all addresses is asked at the loopback address of that family.
@@ -42,7 +53,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// The status line of the answer.
-fn ask(address: SocketAddr) -> io::Result<String> {
+fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
     if address.port() == 0 {
         return Err(io::Error::other(
             "port 0 is chosen at start; give the port that the service logged to --listen",
@@ -51,7 +62,7 @@ fn ask(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut status = String::new();
     BufReader::new(stream.take(LONGEST_STATUS_LINE)).read_line(&mut status)?;
     Ok(status.trim_end().into())

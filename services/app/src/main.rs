@@ -1,7 +1,7 @@
 //! `nowd` says what time it is, and how far that can be trusted.
 //!
 //! This file is the table of contents. A start goes from the top of the list to the bottom, a request
-//! from [`server`] to [`connection`] to [`routes`].
+//! from [`worker`] to [`connection`] to [`routes`].
 
 mod access_log;
 mod admin;
@@ -14,7 +14,9 @@ mod files;
 mod gzip;
 mod healthcheck;
 mod host;
+mod instruments;
 mod latency;
+mod link;
 mod listen;
 mod log;
 mod metrics;
@@ -24,7 +26,10 @@ mod output;
 mod page;
 mod problem;
 mod prometheus;
+mod pulse;
 mod query;
+mod request_line;
+mod reserve;
 mod routes;
 mod seats;
 mod server;
@@ -32,7 +37,10 @@ mod settings;
 mod start;
 mod state;
 mod system;
+mod trace_context;
 mod trust;
+mod wire;
+mod worker;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -42,7 +50,7 @@ use settings::Command;
 fn main() -> ExitCode {
     let outcome = match settings::read() {
         Command::Serve(settings) => start::serve(&settings),
-        Command::Healthcheck(addresses) => return healthcheck::run(&addresses),
+        Command::Healthcheck(check) => return healthcheck::run(&check),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -63,8 +63,8 @@ pub(crate) enum Event {
     Accepted,
     /// A request was answered 503, because there were too many connections.
     TurnedAway,
-    /// A connection was closed at once, because there were far too many.
-    ClosedAtOnce,
+    /// A connection was closed before anything was heard from it, because there were far too many.
+    ClosedUnheard,
     /// A connection ended, because a request's head took too long.
     HeadTimeout,
     /// A connection ended, because no request came.
@@ -75,6 +75,8 @@ pub(crate) enum Event {
     HeadMalformed,
     /// A head was refused, because it was too large.
     HeadTooLarge,
+    /// A head was refused, because it was of another major version of HTTP.
+    VersionRefused,
     /// A body was refused.
     BodyRefused,
 }
@@ -151,10 +153,13 @@ impl Totals {
         self.answers.as_flattened().iter().sum()
     }
 
-    /// Answers that say that the service could not do its work. A readiness of 503 is none: it says so in time.
+    /// Answers that say that the service could not do its work. A readiness of 503 is none: it says so in time; and a
+    /// client that speaks another HTTP is to blame itself.
     pub(crate) fn server_errors(&self) -> u64 {
         let others = Route::ALL.iter().zip(&self.answers).filter(|(route, _)| **route != Route::Readiness);
-        others.map(|(_, counts)| counts[2]).sum()
+        let all: u64 = others.map(|(_, counts)| counts[2]).sum();
+        // Another thread counts the one a moment before the other.
+        all.saturating_sub(self.of_event(Event::VersionRefused))
     }
 }
 
@@ -191,6 +196,16 @@ mod tests {
         let totals = Totals::of(&threads);
         assert_eq!(totals.to_string(), ": /now 2xx=2 4xx=1, /.well-known/time 2xx=1, /readyz 5xx=1");
         assert_eq!(totals.requests(), 5);
+    }
+
+    #[test]
+    fn neither_a_process_that_drains_nor_a_client_of_http_2_is_an_error_of_the_server() {
+        let counters = Arc::new(Counters::default());
+        counters.count(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
+        counters.note(Event::VersionRefused);
+        counters.count(Route::Other, StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+        counters.count(Route::Now, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(Totals::of(&[counters]).server_errors(), 1);
     }
 
     #[test]

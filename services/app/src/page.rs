@@ -32,6 +32,7 @@ const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const REQUIRE_CORP: HeaderValue = HeaderValue::from_static("require-corp");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// A piece of the page.
@@ -77,7 +78,9 @@ impl Visit {
     #[cold]
     pub(crate) fn new(headers: &HeaderMap, host: &str, zone: Result<Option<TimeZone>, Problem>) -> Self {
         // What the load balancer says; nothing but the page's own words depends on it.
-        let is_https = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+        let mut schemes = coding::list(headers, &FORWARDED_PROTO);
+        // The first is what the client spoke; the next ones are of balancers between each other.
+        let is_https = schemes.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
         let (zone, refusal) = match zone {
             Ok(zone) => (zone, None),
             // A form that was sent without a name.
@@ -350,9 +353,17 @@ mod tests {
         for host in ["", "time.example", "localhost.example", "127.0.0.1.example", "[::1].example", "[::2]"] {
             assert!(!visit(host, None).isolates, "{host}");
         }
-        let https = headers(&[(HeaderName::from_static("x-forwarded-proto"), "https")]);
-        let visit = Visit::new(&https, "time.example", Ok(None));
-        assert!(visit.isolates);
-        assert_eq!(visit.origin, "https://time.example");
+        for (scheme, origin) in [
+            ("https", "https://time.example"),
+            ("HTTPS", "https://time.example"),
+            ("https, http", "https://time.example"),
+            ("http, https", "http://time.example"),
+            ("", "http://time.example"),
+        ] {
+            let headers = headers(&[(FORWARDED_PROTO, scheme)]);
+            let visit = Visit::new(&headers, "time.example", Ok(None));
+            assert_eq!(visit.origin, origin);
+            assert_eq!(visit.isolates, origin.starts_with("https"));
+        }
     }
 }

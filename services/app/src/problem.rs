@@ -55,7 +55,9 @@ pub(crate) enum Problem {
          for {GOOD_READINGS} s: ask again then"
     )]
     ClockRecovering { limit: Duration },
-    #[error("the clock of this host {}, and --max-clock-error allows {limit:?}: see to its time service", Told(.clock))]
+    #[error(
+        "the clock of this host {clock}, and --max-clock-error allows {limit:?}: see to its time service"
+    )]
     ClockNotTrusted { clock: Status, limit: Duration },
 }
 
@@ -123,21 +125,6 @@ impl std::fmt::Display for Shown<'_> {
         const LONGEST: usize = 64;
         let more = if self.0.chars().nth(LONGEST).is_some() { "…" } else { "" };
         write!(f, "“{}{more}”", self.0.chars().take(LONGEST).collect::<String>().escape_debug())
-    }
-}
-
-/// Says a clock's status in words.
-struct Told<'a>(&'a Status);
-
-impl std::fmt::Display for Told<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self.0 {
-            Status::Synchronized { max_error_micros } => {
-                write!(f, "may be wrong by {:?}", Duration::from_micros(max_error_micros.into()))
-            }
-            Status::Unsynchronized => write!(f, "is not synchronized"),
-            Status::Unknown => write!(f, "cannot be asked for its error"),
-        }
     }
 }
 

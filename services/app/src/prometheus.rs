@@ -11,23 +11,12 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::clock::Status;
+use crate::instruments::Snapshot;
 use crate::latency::{BUCKETS, upper_limit};
-use crate::metrics::{CLASSES, Event, Route, Totals};
+use crate::metrics::{CLASSES, Event, Route};
 
 /// The media type of [`Snapshot::text`].
 pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Everything at one moment.
-#[derive(Debug)]
-pub(crate) struct Snapshot {
-    pub(crate) totals: Totals,
-    pub(crate) clock: Status,
-    pub(crate) is_ready: bool,
-    pub(crate) connections: usize,
-    pub(crate) max_connections: usize,
-    pub(crate) dropped_lines: u64,
-    pub(crate) instance: String,
-}
 
 impl Snapshot {
     pub(crate) fn text(self) -> String {
@@ -83,10 +72,10 @@ impl Collector for Snapshot {
         counters(
             &mut encoder,
             "nowd_connections_refused",
-            "Refused by --max-connections: answered 503, or closed at once when even the reserve was full",
+            "Refused by --max-connections: answered 503, or closed unheard for the sake of newer ones",
             &[
                 (Some(("how", "answered")), event(Event::TurnedAway)),
-                (Some(("how", "closed")), event(Event::ClosedAtOnce)),
+                (Some(("how", "closed")), event(Event::ClosedUnheard)),
             ],
         )?;
         counters(
@@ -102,10 +91,11 @@ impl Collector for Snapshot {
         counters(
             &mut encoder,
             "nowd_heads_refused",
-            "Request heads that were not HTTP, or beyond --max-head-bytes or --max-headers",
+            "Request heads that were not HTTP, of another version than 1, or beyond --max-head-bytes or --max-headers",
             &[
                 (Some(("why", "malformed")), event(Event::HeadMalformed)),
                 (Some(("why", "too_large")), event(Event::HeadTooLarge)),
+                (Some(("why", "version")), event(Event::VersionRefused)),
             ],
         )?;
         counters(
@@ -171,7 +161,7 @@ mod tests {
     use hyper::StatusCode;
 
     use super::*;
-    use crate::metrics::Counters;
+    use crate::metrics::{Counters, Totals};
 
     fn snapshot(clock: Status) -> String {
         let counters = Arc::new(Counters::default());

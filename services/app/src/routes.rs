@@ -29,7 +29,6 @@ use crate::state::State;
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const FIVE_SECONDS: HeaderValue = HeaderValue::from_static("5");
 const GET_HEAD: HeaderValue = HeaderValue::from_static("GET, HEAD");
-const GET_HEAD_OPTIONS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const HTTPSTIME: HeaderName = HeaderName::from_static("x-httpstime");
@@ -97,6 +96,7 @@ impl Handler {
         bytes.extend(format!("connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()).bytes());
         self.counters.note(match status {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => Event::HeadTooLarge,
+            StatusCode::HTTP_VERSION_NOT_SUPPORTED => Event::VersionRefused,
             _ => Event::HeadMalformed,
         });
         self.counters.count(Route::Other, status);
@@ -125,7 +125,7 @@ impl Handler {
                 let mut response = second.answer([]);
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().remove(CONTENT_TYPE);
-                response.headers_mut().insert(ALLOW, GET_HEAD_OPTIONS);
+                response.headers_mut().insert(ALLOW, GET_HEAD);
                 response
             }
             Asked::Page(visit) => {
@@ -258,7 +258,7 @@ fn asked<B>(route: Route, request: &Request<B>, has_body: bool, known: &KnownHos
         return elsewhere(request.method(), request.uri().path());
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return Err(Problem::MethodNotAllowed { method: request.method().to_string() });
+        return Err(refused_method(request.method()));
     }
     if has_body {
         return Err(Problem::Body);
@@ -290,10 +290,17 @@ fn elsewhere(method: &Method, path: &str) -> Result<Asked, Problem> {
     match path {
         "*" if method == Method::OPTIONS => Ok(Asked::Options),
         // A tunnel; its target has no path.
-        _ if method == Method::CONNECT => Err(Problem::MethodNotAllowed { method: method.to_string() }),
+        _ if method == Method::CONNECT => Err(refused_method(method)),
         "*" | "" => Err(Problem::Target),
         other => Err(Problem::NotFound { path: other.into() }),
     }
+}
+
+/// Of a method that is neither GET nor HEAD. Of one that nobody knows too, for which 501 would be usual (RFC 9110, section
+/// 9.1): no stranger is to ring the alarm that balancers give on errors of the server.
+#[cold]
+fn refused_method(method: &Method) -> Problem {
+    Problem::MethodNotAllowed { method: method.to_string() }
 }
 
 fn zone(query: &str) -> Result<Option<TimeZone>, Problem> {

@@ -1,42 +1,49 @@
-//! How many connections there are, and whether there may be one more.
-//!
-//! Beside the seats that `--max-connections` allows there is a small reserve. Who gets one of its places is told that
-//! the service is full, or that it is alive and ready if that is what was asked: so a load balancer is not led to believe
-//! that the process is dead. Nobody keeps a place of the reserve for longer than one answer.
+//! How many connections there are, and whether a further one gets a seat or a place in the reserve.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Places beside the seats.
-pub(crate) const RESERVE: usize = 64;
 
 /// Shared by all threads, and written when a connection comes and when it goes, never for a request.
 #[derive(Debug)]
 pub(crate) struct Seats {
     taken: AtomicUsize,
+    /// Places of the reserve that are taken.
+    extra: AtomicUsize,
     limit: usize,
 }
 
 impl Seats {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { taken: AtomicUsize::new(0), limit }
+        Self { taken: AtomicUsize::new(0), extra: AtomicUsize::new(0), limit }
     }
 
     /// Connections that are open, those in the reserve among them.
+    pub(crate) fn open(&self) -> usize {
+        self.taken() + self.extra.load(Ordering::Relaxed)
+    }
+
+    /// Seats that are taken.
     pub(crate) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
+        self.taken.load(Ordering::Relaxed).min(self.limit)
     }
 
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// A seat, else a place in the reserve, else nothing.
-    pub(crate) fn take(self: &Arc<Self>) -> Option<Seat> {
-        let before = self.taken.fetch_add(1, Ordering::Relaxed);
-        // Dropped, it gives the place back that was just counted.
-        let seat = Seat { seats: Arc::clone(self), is_extra: before >= self.limit };
-        (before < self.limit + RESERVE).then_some(seat)
+    /// Whether fewer than a tenth of the seats are free.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.taken() > self.limit - self.limit.div_ceil(10)
+    }
+
+    /// A seat, or else a place in the reserve.
+    pub(crate) fn take(self: &Arc<Self>) -> Seat {
+        let is_extra = self.taken.fetch_add(1, Ordering::Relaxed) >= self.limit;
+        if is_extra {
+            self.taken.fetch_sub(1, Ordering::Relaxed);
+            self.extra.fetch_add(1, Ordering::Relaxed);
+        }
+        Seat { seats: Arc::clone(self), is_extra }
     }
 }
 
@@ -50,7 +57,8 @@ pub(crate) struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.seats.taken.fetch_sub(1, Ordering::Relaxed);
+        let count = if self.is_extra { &self.seats.extra } else { &self.seats.taken };
+        count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -61,14 +69,24 @@ mod tests {
     #[test]
     fn seats_go_first_then_the_reserve_and_a_seat_that_is_left_can_be_taken_again() {
         let seats = Arc::new(Seats::new(2));
-        let mut taken: Vec<Seat> = (0..2 + RESERVE).map(|_| seats.take().unwrap()).collect();
+        let mut taken: Vec<Seat> = (0..4).map(|_| seats.take()).collect();
         let extra: Vec<bool> = taken.iter().map(|seat| seat.is_extra).collect();
-        assert_eq!(extra[..3], [false, false, true]);
-        assert!(extra[2..].iter().all(|&is_extra| is_extra));
-        assert!(seats.take().is_none());
-        assert_eq!(seats.taken(), 2 + RESERVE);
+        assert_eq!(extra, [false, false, true, true]);
+        assert_eq!((seats.open(), seats.taken()), (4, 2));
+        // Those in the reserve keep no seat from anybody.
+        taken.drain(..1);
+        assert!(!seats.take().is_extra);
         taken.clear();
-        assert_eq!(seats.taken(), 0);
-        assert!(!seats.take().unwrap().is_extra);
+        assert_eq!((seats.open(), seats.taken()), (0, 0));
+    }
+
+    #[test]
+    fn it_is_crowded_when_nine_tenths_are_taken() {
+        let seats = Arc::new(Seats::new(20));
+        let taken: Vec<Seat> = (0..18).map(|_| seats.take()).collect();
+        assert!(!seats.is_crowded());
+        let last = seats.take();
+        assert!(seats.is_crowded());
+        drop((taken, last));
     }
 }

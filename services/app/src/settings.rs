@@ -8,12 +8,13 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::fmt::friendly::SpanParser;
 
+use crate::healthcheck::Healthcheck;
+
 /// What to do.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Serve(Settings),
-    /// Asks the service at these addresses whether it is ready.
-    Healthcheck(Vec<SocketAddr>),
+    Healthcheck(Healthcheck),
 }
 
 /// How to serve.
@@ -103,7 +104,7 @@ Signals:
 
 Exit codes:
   0  stopped as asked
-  1  cannot serve; the reason is on standard error (healthcheck: not ready)
+  1  cannot serve; the reason is on standard error (healthcheck: not alive, or not ready)
   2  wrong usage";
 
 /// Says what time it is, and how far that can be trusted.
@@ -159,7 +160,8 @@ struct Cli {
     head_timeout: u16,
     /// How long a connection is kept without a request, or while its client does not take an answer
     ///
-    /// Longer than a load balancer keeps it (60 s on AWS), which has to be the first to close it.
+    /// Longer than a load balancer keeps it (60 s on AWS), which has to be the first to close it. While nine tenths of
+    /// --max-connections are taken, one that has never asked anything has no longer than --head-timeout.
     #[arg(long, env = "NOWD_IDLE_TIMEOUT", value_name = "DURATION", value_parser = seconds, default_value = "75s")]
     idle_timeout: u16,
     /// Not ready (/readyz answers 503) while the bound on the clock's error is more than this, or there is none
@@ -175,7 +177,9 @@ struct Cli {
     clock_bound: Option<PathBuf>,
     /// How long to serve on after SIGTERM
     ///
-    /// It has to last until the load balancer has seen that /readyz answers 503 and sends no more.
+    /// It has to last until the load balancer has seen that /readyz answers 503 and sends no more. Requests that are in
+    /// flight then have 10 s more: whoever kills a process that does not end has to wait for longer than both (docker stop
+    /// waits for 10 s unless it is told --timeout).
     #[arg(long, env = "NOWD_DRAIN_DELAY", value_name = "DURATION", value_parser = duration, default_value = "5s")]
     drain_delay: Duration,
     /// The form of log lines, which go to standard error
@@ -211,16 +215,24 @@ struct Listen {
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
-    /// Ask the nowd of this machine whether it is ready; exits with 0 if so, with 1 if not
+    /// Ask the nowd of this machine whether it is alive; exits with 0 if so, with 1 if not
     ///
-    /// For containers without a shell: it asks /readyz at the addresses of --listen.
-    Healthcheck,
+    /// For containers without a shell: it asks /healthz at the addresses of --listen. With --ready it asks /readyz, which
+    /// also fails while the process drains and while the clock is worse than --max-clock-error. Whoever ends a container for
+    /// that ends all of them when the time service of a site fails.
+    Healthcheck {
+        /// Ask whether it is ready, not only alive
+        #[arg(long)]
+        ready: bool,
+    },
 }
 
 impl From<Cli> for Command {
     fn from(cli: Cli) -> Self {
         match cli.command {
-            Some(Subcommands::Healthcheck) => Self::Healthcheck(cli.listen.listen),
+            Some(Subcommands::Healthcheck { ready }) => {
+                Self::Healthcheck(Healthcheck { addresses: cli.listen.listen, asks_readiness: ready })
+            }
             None => Self::Serve(Settings {
                 listen: cli.listen.listen,
                 threads: cli.threads.map_or_else(cores, usize::from),
@@ -389,8 +401,13 @@ mod tests {
 
     #[test]
     fn the_health_check_takes_its_address_before_or_after_its_name() {
-        let expected = Command::Healthcheck(vec!["127.0.0.1:9".parse().unwrap()]);
-        assert_eq!(parse(&["healthcheck", "--listen", "127.0.0.1:9"]).unwrap(), expected);
-        assert_eq!(parse(&["--listen", "127.0.0.1:9", "healthcheck"]).unwrap(), expected);
+        let expected = |asks_readiness| {
+            Command::Healthcheck(Healthcheck {
+                addresses: vec!["127.0.0.1:9".parse().unwrap()],
+                asks_readiness,
+            })
+        };
+        assert_eq!(parse(&["healthcheck", "--listen", "127.0.0.1:9"]).unwrap(), expected(false));
+        assert_eq!(parse(&["--listen", "127.0.0.1:9", "healthcheck", "--ready"]).unwrap(), expected(true));
     }
 }

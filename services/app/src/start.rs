@@ -11,7 +11,7 @@ use crate::listen;
 use crate::log;
 use crate::open_files;
 use crate::output::Outlet;
-use crate::seats::RESERVE;
+use crate::reserve::MOST_EXTRA;
 use crate::server::{self, Equipment};
 use crate::settings::{IDLE_SECONDS_OF_BALANCERS, Limits, Settings};
 use crate::state::State;
@@ -33,11 +33,11 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
     let err = Arc::new(Outlet::new("nowd-err", io::stderr()).context("cannot start a thread")?);
     log::init(settings.log, err.pen());
 
-    let others = FILES + settings.threads * (FILES_OF_A_THREAD + settings.listen.len());
-    let needed = settings.limits.connections + RESERVE + others;
+    let others = FILES + settings.threads * (FILES_OF_A_THREAD + settings.listen.len() + MOST_EXTRA);
+    let needed = settings.limits.connections + others;
     let files = usize::try_from(open_files::allow(needed as u64)).unwrap_or(usize::MAX);
     let mut limits = settings.limits;
-    limits.connections = limits.connections.min(files.saturating_sub(RESERVE + others)).max(1);
+    limits.connections = limits.connections.min(files.saturating_sub(others)).max(1);
 
     let mut source = Source::new(settings.clock_bound.clone());
     let (status, believed) = source.read();
@@ -48,7 +48,7 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
         believed,
         state: Arc::new(State::new(status, settings.max_clock_error, limits.connections)),
         limits,
-        warnings: warnings(&settings.limits, &limits, files, needed),
+        warnings: warnings(settings, &limits, files, needed),
         out: Arc::clone(&out),
         err: Arc::clone(&err),
     };
@@ -58,9 +58,10 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
     outcome
 }
 
-/// What the operator should know about the limits that were asked for, and those that they became.
-fn warnings(asked: &Limits, given: &Limits, files: usize, needed: usize) -> Vec<String> {
+/// What the operator should know about what was asked for, and what it became.
+fn warnings(settings: &Settings, given: &Limits, files: usize, needed: usize) -> Vec<String> {
     let mut warnings = Vec::new();
+    let asked = &settings.limits;
     if given.connections < asked.connections {
         warnings.push(format!(
             "the limit on open files is {files}, which allows {} connections instead of {}: raise it to {needed} \
@@ -75,25 +76,48 @@ fn warnings(asked: &Limits, given: &Limits, files: usize, needed: usize) -> Vec<
             given.idle_seconds
         ));
     }
+    if let Some(everywhere) = settings.admin_listen.filter(|address| address.ip().is_unspecified()) {
+        warnings.push(format!(
+            "--admin-listen {everywhere} is every address of this machine: whoever reaches one of them reads /metrics; name \
+             a private address, such as 127.0.0.1:{}",
+            everywhere.port()
+        ));
+    }
     warnings
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::LogFormat;
 
     const USUAL: Limits =
         Limits { connections: 10_000, head_bytes: 16_384, headers: 100, head_seconds: 10, idle_seconds: 75 };
 
+    fn settings(limits: Limits, admin_listen: Option<&str>) -> Settings {
+        Settings {
+            listen: vec![],
+            threads: 1,
+            admin_listen: admin_listen.map(|address| address.parse().unwrap()),
+            limits,
+            max_clock_error: None,
+            clock_bound: None,
+            drain_delay: Duration::ZERO,
+            log: LogFormat::Text,
+            access_log: false,
+            metrics: None,
+        }
+    }
+
     #[test]
-    fn usual_limits_are_no_reason_to_warn() {
-        assert!(warnings(&USUAL, &USUAL, 20_000, 10_200).is_empty());
+    fn usual_settings_are_no_reason_to_warn() {
+        assert!(warnings(&settings(USUAL, Some("127.0.0.1:9090")), &USUAL, 20_000, 10_200).is_empty());
     }
 
     #[test]
     fn limits_that_cannot_be_kept_or_break_a_balancer_are_told_with_what_to_do() {
         let given = Limits { connections: 8_000, idle_seconds: 60, ..USUAL };
-        let asked = Limits { idle_seconds: 60, ..USUAL };
+        let asked = settings(Limits { idle_seconds: 60, ..USUAL }, None);
         let warnings = warnings(&asked, &given, 8_192, 10_200);
         assert_eq!(warnings.len(), 2);
         assert!(
@@ -101,5 +125,13 @@ mod tests {
             "{warnings:?}"
         );
         assert!(warnings[1].contains("--idle-timeout 60 s"), "{warnings:?}");
+    }
+
+    #[test]
+    fn metrics_for_everybody_are_told() {
+        for everywhere in ["0.0.0.0:9090", "[::]:9090"] {
+            let warnings = warnings(&settings(USUAL, Some(everywhere)), &USUAL, 20_000, 10_200);
+            assert!(warnings.len() == 1 && warnings[0].contains("such as 127.0.0.1:9090"), "{warnings:?}");
+        }
     }
 }

@@ -149,10 +149,12 @@ fn help_names_every_flag_with_its_variable_and_version_names_the_version() {
 }
 
 #[test]
-fn the_health_check_ends_with_0_when_ready_and_with_1_when_draining_or_gone() {
+fn the_health_check_tells_alive_from_ready_and_both_from_gone() {
     let mut service = Service::of(nowd().args(["--listen=0.0.0.0:0", "--threads=1", "--drain-delay=1h"]));
     let port = service.address().port();
-    let check = || output(nowd().arg("healthcheck").env("NOWD_LISTEN", format!("0.0.0.0:{port}")));
+    let listen = format!("0.0.0.0:{port}");
+    let check = || output(nowd().args(["healthcheck", "--ready"]).env("NOWD_LISTEN", &listen));
+    let lives = || output(nowd().arg("healthcheck").env("NOWD_LISTEN", &listen));
 
     let ready = check();
     assert_eq!(stdout(&ready), format!("ready: http://127.0.0.1:{port}/readyz answered HTTP/1.1 200 OK\n"));
@@ -166,6 +168,10 @@ fn the_health_check_ends_with_0_when_ready_and_with_1_when_draining_or_gone() {
         format!("not ready: http://127.0.0.1:{port}/readyz answered HTTP/1.1 503 Service Unavailable\n")
     );
     assert_eq!(draining.status.code(), Some(1));
+    // Whoever ends what is not healthy must not end what drains, nor all there are when a time service fails.
+    let alive = lives();
+    assert_eq!(stdout(&alive), format!("alive: http://127.0.0.1:{port}/healthz answered HTTP/1.1 200 OK\n"));
+    assert_eq!(alive.status.code(), Some(0));
 
     drop(service);
     let gone = check();
@@ -173,6 +179,11 @@ fn the_health_check_ends_with_0_when_ready_and_with_1_when_draining_or_gone() {
         stdout(&gone).starts_with(&format!("not ready: http://127.0.0.1:{port}/readyz cannot be asked: "))
     );
     assert_eq!(gone.status.code(), Some(1));
+    let dead = lives();
+    assert!(
+        stdout(&dead).starts_with(&format!("not alive: http://127.0.0.1:{port}/healthz cannot be asked: "))
+    );
+    assert_eq!(dead.status.code(), Some(1));
 }
 
 #[test]

@@ -208,17 +208,6 @@ impl Client {
         answer
     }
 
-    /// What comes until the service ends the connection in whatever way.
-    pub(crate) fn rest_or_reset(&mut self) -> String {
-        let mut rest = String::new();
-        match self.0.read_to_string(&mut rest) {
-            Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => {
-                panic!("the service does not end the connection: {error}")
-            }
-            Ok(_) | Err(_) => rest,
-        }
-    }
-
     /// What comes until the service closes the connection.
     pub(crate) fn rest(&mut self) -> String {
         let mut rest = String::new();

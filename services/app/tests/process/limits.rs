@@ -1,7 +1,9 @@
 //! What clients may not do for long, or in bulk.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::harness::{Answer, Client, Service, nowd, output};
@@ -120,15 +122,57 @@ fn one_connection_too_many_is_answered_503_and_the_health_of_the_process_is_stil
 }
 
 #[test]
-fn the_reserve_is_not_held_by_clients_that_say_nothing() {
+fn the_reserve_is_not_held_by_clients_that_say_nothing_however_often_they_come_back() {
     let service = Service::with(&["--max-connections=1"]);
     let _occupied = occupy(&service);
-    // One more than the reserve has places.
-    let silent: Vec<Client> = (0..65).map(|_| service.connect()).collect();
-    let mut ended = silent.into_iter().map(|mut client| client.rest_or_reset());
-    assert!(ended.all(|rest| rest.is_empty()));
-    let mut client = service.connect();
-    assert_eq!(ask(&mut client, "/healthz").status(), 200);
+    let address = service.address();
+    let is_over = AtomicBool::new(false);
+    let come_back = || {
+        let mut silent = VecDeque::new();
+        let mut count = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            silent.push_back(TcpStream::connect(address).unwrap());
+            count += 1;
+            // Far more than the reserve has places, so that those that were ended are there again at once.
+            if silent.len() > 300 {
+                silent.pop_front();
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        count
+    };
+    std::thread::scope(|scope| {
+        let crowd = scope.spawn(come_back);
+        std::thread::sleep(Duration::from_millis(300));
+        for _ in 0..50 {
+            assert_eq!(service.get("/healthz").status(), 200);
+            service.get("/now").problem(503, "full");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        let count = crowd.join().unwrap();
+        assert!(count > 300, "{count} silent connections are no crowd");
+    });
+}
+
+#[test]
+fn who_never_asks_anything_gives_his_seat_back_early_when_seats_are_rare() {
+    let service = Service::with(&["--max-connections=10", "--head-timeout=2s", "--idle-timeout=1h"]);
+    let mut asked = occupy(&service);
+    let _silent: Vec<Client> = (0..9).map(|_| service.connect()).collect();
+    for status in [503, 200] {
+        let is_there = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            service.get("/now").status() == status
+        });
+        assert!(is_there, "{status}");
+    }
+    assert_eq!(ask(&mut asked, "/now").status(), 200);
+
+    let easy = Service::with(&["--max-connections=100", "--head-timeout=1s", "--idle-timeout=1h"]);
+    let mut unused = easy.connect();
+    std::thread::sleep(Duration::from_millis(3_500));
+    assert_eq!(ask(&mut unused, "/now").status(), 200);
 }
 
 #[test]

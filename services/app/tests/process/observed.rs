@@ -82,26 +82,45 @@ fn whatever_a_limit_ends_is_counted() {
     for client in [&mut unfinished, &mut idle, &mut used] {
         assert_eq!(client.rest(), "");
     }
-    let mut client = service.connect();
-    client.send("nonsense\r\n\r\n");
-    assert_eq!(client.answer().status(), 400);
-    let mut client = service.connect();
-    client.send(format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000)));
-    assert_eq!(client.answer().status(), 431);
-    let mut client = service.connect();
-    client.send("POST /now HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx");
-    assert_eq!(client.answer().status(), 405);
+    for (head, status) in [
+        ("nonsense\r\n\r\n", 400),
+        ("GET /now HTTP/2.0\r\n\r\n", 505),
+        (&format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000)), 431),
+        ("POST /now HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx", 405),
+    ] {
+        let mut client = service.connect();
+        client.send(head);
+        assert_eq!(client.answer().status(), status, "{head}");
+    }
     for (name, value) in [
         ("nowd_connections_refused_total{how=\"answered\"}", 1.0),
         ("nowd_connections_timed_out_total{limit=\"head\"}", 1.0),
         ("nowd_connections_timed_out_total{limit=\"idle\"}", 2.0),
         ("nowd_heads_refused_total{why=\"malformed\"}", 1.0),
         ("nowd_heads_refused_total{why=\"too_large\"}", 1.0),
+        ("nowd_heads_refused_total{why=\"version\"}", 1.0),
         ("nowd_bodies_refused_total", 1.0),
         ("nowd_http_requests_total{route=\"other\",class=\"4xx\"}", 2.0),
     ] {
         until_it_is(admin, name, value);
     }
+}
+
+#[test]
+fn half_a_head_that_came_along_with_a_whole_one_has_its_time_and_is_counted() {
+    let (service, admin) = with_admin(&["--head-timeout=12s"]);
+    let mut patient = service.connect();
+    patient.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /nothing HTTP/1.1\r\nHo");
+    assert_eq!(patient.answer().status(), 200);
+    let mut silent = service.connect();
+    silent.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHo");
+    assert_eq!(silent.answer().status(), 200);
+    // After this, connections without work give their buffers back; what is in these is not lost.
+    std::thread::sleep(Duration::from_millis(11_500));
+    patient.send("st: test\r\n\r\n");
+    assert_eq!(patient.answer().status(), 404);
+    assert_eq!(silent.rest(), "");
+    until_it_is(admin, "nowd_connections_timed_out_total{limit=\"head\"}", 1.0);
 }
 
 #[test]
@@ -235,10 +254,33 @@ fn a_reader_of_the_access_log_that_stands_still_holds_nobody_up_and_what_is_lost
         }
     }
     assert!(dropped > 0.0);
+    let warning = service.line_with("lines of log, access log and metrics were dropped");
+    assert!(warning.contains("WARN"), "{warning}");
     // It ends all the same.
     service.signal("TERM");
-    let (status, _) = service.end();
+    let (status, log) = service.end();
     assert_eq!(status.code(), Some(0));
+    assert!(log.last().unwrap().ends_with("lines of log were dropped"), "{log:#?}");
+}
+
+#[test]
+fn the_last_line_of_metrics_has_what_happened_after_the_one_before() {
+    let mut command = nowd();
+    command.args(["--listen=127.0.0.1:0", "--threads=2", "--metrics=emf", "--drain-delay=0s"]);
+    let mut service = Service::of(command.stdout(Stdio::piped()));
+    let mut lines = BufReader::new(service.stdout());
+    // It is written in the first second, and the next one a minute later.
+    let first = line(&mut lines);
+    for _ in 0..5 {
+        assert_eq!(service.get("/now").status(), 200);
+    }
+    service.signal("TERM");
+    let last = line(&mut lines);
+    let requests = |line: &Value| line["Requests"].as_u64().unwrap();
+    assert_eq!(requests(&first) + requests(&last), 5, "{first} {last}");
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
 }
 
 #[test]
@@ -361,8 +403,9 @@ fn readiness_is_lost_with_the_clock_and_comes_back_only_when_it_has_been_good_fo
     std::thread::sleep(Duration::from_millis(2_500));
     let detail = service.get("/readyz").problem(503, "clock-not-trusted");
     assert!(detail.contains("again, and has to stay within three quarters of it for 5 s"), "{detail}");
-    service.line_with("the clock is trusted");
+    service.line_with("the clock is trusted again, it may be wrong by 7ms");
     assert_eq!(service.get("/readyz").status(), 200);
-    let said = service.log.iter().filter(|line| line.contains("trusted"));
+    // One line for each change.
+    let said = service.log.iter().filter(|line| line.contains("the clock "));
     assert_eq!(said.count(), 2, "{:#?}", service.log);
 }

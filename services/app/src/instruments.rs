@@ -1,0 +1,49 @@
+//! What is measured, read at one moment, for whoever publishes it.
+
+use std::sync::Arc;
+
+use crate::clock::Status;
+use crate::metrics::{Counters, Totals};
+use crate::output::Outlet;
+use crate::state::State;
+
+/// All that has a figure.
+#[derive(Clone, Debug)]
+pub(crate) struct Instruments {
+    pub(crate) state: Arc<State>,
+    /// Of each thread.
+    pub(crate) counters: Vec<Arc<Counters>>,
+    pub(crate) outlets: [Arc<Outlet>; 2],
+}
+
+/// Everything at one moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) totals: Totals,
+    pub(crate) clock: Status,
+    pub(crate) is_ready: bool,
+    pub(crate) connections: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) dropped_lines: u64,
+    pub(crate) instance: String,
+}
+
+impl Instruments {
+    pub(crate) fn read(&self) -> Snapshot {
+        let state = &self.state;
+        Snapshot {
+            totals: Totals::of(&self.counters),
+            clock: state.clock.load(),
+            is_ready: state.readiness().is_ok(),
+            connections: state.seats.open(),
+            max_connections: state.seats.limit(),
+            dropped_lines: self.dropped_lines(),
+            instance: state.instance.clone(),
+        }
+    }
+
+    /// Lines of log, access log and metrics that nobody read in time.
+    pub(crate) fn dropped_lines(&self) -> u64 {
+        self.outlets.iter().map(|outlet| outlet.dropped()).sum()
+    }
+}

@@ -1,0 +1,149 @@
+//! The bytes of a connection, between hyper and the kernel. Keeps the [`Link`] up to date on their way.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::Bytes;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWrite as _;
+use tokio::net::TcpStream;
+
+use crate::connection::Shared;
+use crate::link::Link;
+use crate::problem::Problem;
+
+pub(crate) struct Wire {
+    stream: TokioIo<TcpStream>,
+    shared: Rc<Shared>,
+    link: Rc<Link>,
+    /// What was read from the kernel, and is to be read again.
+    ahead: Bytes,
+    /// What is to be said about a head that hyper could not read.
+    refusal: Option<Problem>,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: TcpStream, shared: Rc<Shared>, link: Rc<Link>) -> Self {
+        Self { stream: TokioIo::new(stream), shared, link, ahead: Bytes::new(), refusal: None }
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        self.stream.inner()
+    }
+
+    /// Whoever reads next gets these bytes first.
+    pub(crate) fn read_again(&mut self, bytes: Bytes) {
+        self.ahead = bytes;
+    }
+
+    pub(crate) fn has_read_ahead(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    /// What hyper would have said about a head that it could not read, in our words. It was not sent.
+    pub(crate) fn take_refusal(&mut self) -> Option<Problem> {
+        self.refusal.take()
+    }
+
+    /// Sends all of it, past hyper.
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, rest: &mut &[u8]) -> Poll<io::Result<()>> {
+        while !rest.is_empty() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => *rest = &rest[written..],
+            }
+        }
+        self.link.sent(&self.shared.counters);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends our side, then reads the client's to its end. Closing with unread bytes would reset the connection, and the
+    /// client could lose the answer (RFC 9112, section 9.6).
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.link.lingers() {
+            ready!(Pin::new(self.stream.inner_mut()).poll_shutdown(cx))?;
+        }
+        let mut discarded = [0; 4096];
+        loop {
+            ready!(self.stream.inner().poll_read_ready(cx))?;
+            match self.stream.inner().try_read(&mut discarded) {
+                Ok(0) => return Poll::Ready(Ok(())),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// What is to be said instead of these bytes, if they are hyper's own answer to a head that it cannot read. That has
+    /// no body and no `Date`. It is known by that nobody was asked for it.
+    #[cold]
+    fn refused(bytes: &[u8]) -> Option<Problem> {
+        let status = bytes.strip_prefix(b"HTTP/1.1 ")?;
+        match status.get(..3)? {
+            b"400" => Some(Problem::Malformed),
+            b"414" => Some(Problem::TargetTooLong),
+            b"431" => Some(Problem::HeadTooLarge),
+            _ => None,
+        }
+    }
+
+    #[cold]
+    fn read_ahead(&mut self, mut buf: ReadBufCursor<'_>) {
+        let count = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead.split_to(count));
+        self.link.reads();
+    }
+}
+
+impl Read for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.has_read_ahead() {
+            self.read_ahead(buf);
+            return Poll::Ready(Ok(()));
+        }
+        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if poll.is_ready() {
+            self.link.received();
+        }
+        poll
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.link.has_unsent()
+            && let Some(problem) = Self::refused(buf)
+        {
+            self.refusal = Some(problem);
+            return Poll::Ready(Ok(buf.len()));
+        }
+        // Only a socket that is full has to be waited for, and that costs more than to try.
+        let poll = match self.stream.inner().try_write(buf) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Pin::new(&mut self.stream).poll_write(cx, buf)
+            }
+            written => Poll::Ready(written),
+        };
+        self.link.writes(poll.is_pending());
+        if matches!(poll, Poll::Ready(Ok(written)) if written == buf.len()) {
+            self.link.sent(&self.shared.counters);
+        }
+        poll
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Who has something else to say ends it afterwards.
+        if self.refusal.is_some() { Poll::Ready(Ok(())) } else { self.poll_end(cx) }
+    }
+}
