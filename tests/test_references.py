@@ -4,6 +4,7 @@ The targets are right or 3 s ahead by this machine's clock, which here is the tr
 clock" wrong, it is that of nowcheck alone, by faketime.
 """
 
+import itertools
 import re
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support import servers, time_server
-from support.nowcheck import Run, check, nowcheck
+from support.nowcheck import Run, check, nowcheck, parse_outcome
 from support.process import poll
 from support.time_server import TimeServer
 from support.tools import faketime
@@ -221,6 +222,66 @@ def test_a_time_server_that_refuses_is_no_reference_and_its_word_is_shown(one_no
     assert standing(run, rated) == ["unusable"]
     assert "RATE" in source(run, rated)["message"]
     assert len(rated.stop()["requests"]) == 1, "it was asked again although it had refused"
+
+
+def rounds(child, count: int) -> list[dict]:
+    child.stdout.wait_for_count(count, 60)
+    return [parse_outcome(line) for _, line in child.stdout.lines[:count]]
+
+
+def said_of(outcome: dict, wanted: TimeServer) -> tuple[str, str | None]:
+    (found,) = (one for one in outcome["reference"]["sources"] if one["name"] == wanted.reference)
+    return found["status"], found["message"]
+
+
+@pytest.mark.parametrize("code", ["DENY", "RSTR"])
+def test_a_time_server_that_denies_is_not_asked_again_in_later_rounds(one_nowd, ntp, endless, code):
+    denies, honest = ntp("--kod", code), ntp()
+    child = endless(one_nowd.url, *by(denies, honest), "--every", "1s", "--output", "json")
+    first, *later = rounds(child, 4)
+    assert said_of(first, denies)[0] == "unusable", first
+    assert code in said_of(first, denies)[1], first
+    for outcome in later:
+        status, message = said_of(outcome, denies)
+        assert status == "unusable", outcome
+        assert code in message and "not asked any more" in message, outcome
+        notes = [note for note in outcome["reference"]["notes"] if denies.reference in note]
+        assert notes == [f"{denies.reference} was not used: {message}"], outcome
+        assert outcome["status"] == "OK", outcome
+    assert len(denies.stop()["requests"]) == 1, "it was asked again although it had refused"
+    assert len(honest.stop()["requests"]) >= 4, "the other one has nothing to do with that"
+
+
+def test_a_time_server_that_is_asked_too_often_is_asked_half_as_often_from_then_on(one_nowd, ntp, endless):
+    rated = ntp("--kod", "RATE", "--kod-first", 1)
+    child = endless(one_nowd.url, *by(rated), "--every", "1s", "--output", "json")
+    said = [said_of(outcome, rated) for outcome in rounds(child, 7)]
+    was_asked = [status == "truechimer" for status, _ in said]
+    assert not was_asked[0], said
+    assert sum(was_asked) >= 2, said
+    assert not any(one and the_next for one, the_next in itertools.pairwise(was_asked)), said
+    assert all("RATE" in message for status, message in said if status != "truechimer"), said
+    assert "every 2 s" in said[1][1], said
+
+
+def test_a_time_server_that_goes_on_refusing_is_asked_less_and_less_often(one_nowd, ntp, endless):
+    rated = ntp("--kod", "RATE")
+    rounds(endless(one_nowd.url, *by(rated), "--every", "1s", "--output", "json"), 8)
+    # In the rounds 0, 2 and 6; the next time would be the 14th.
+    assert 2 <= len(rated.stop()["requests"]) <= 3
+
+
+def test_a_single_line_a_round_says_that_the_only_time_server_is_not_asked_any_more(one_nowd, ntp, endless):
+    denies = ntp("--kod", "DENY")
+    child = endless(one_nowd.url, *by(denies), "--every", "1s")
+    child.stdout.wait_for_count(2)
+    assert "not asked any more" in child.stdout.lines[1][1], child.stdout.text
+
+
+def test_a_time_server_of_others_is_not_asked_more_often_than_they_allow(one_nowd):
+    run = nowcheck(one_nowd.url, "--reference", "ntp:time.example", "--every", "15s")
+    assert run.exit == 3, str(run)
+    assert "--every must be 16s or more with ntp:time.example" in run.stderr, str(run)
 
 
 def test_a_name_that_does_not_exist_is_no_reference(one_nowd, real):

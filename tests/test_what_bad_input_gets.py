@@ -178,6 +178,18 @@ def test_a_redirect_is_followed_when_told_to(faulty, status):
     assert "GET /elsewhere HTTP/1.1" in good.stop()["requests"]
 
 
+def test_what_is_to_be_known_of_a_server_that_redirects_is_not_lost(faulty, authority):
+    good = faulty("answers")
+    certificate = authority.certificate("localhost", "127.0.0.1", ends_in_days=3)
+    where_to = ["--status", "302 Found", "--location", f"{good.url}/elsewhere"]
+    away = faulty("redirects", *where_to, tls=certificate, name="127.0.0.1")
+    run = check_in_time(away.url, "--follow", "--ca-file", str(authority.file), timeout=3)
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    (note,) = (note for note in run.target["notes"] if "certificate" in note)
+    assert re.search(rf"{re.escape(away.url)}/now: the certificate ends in", note), str(run)
+    assert f"reached by a redirect from {away.url}/now" in run.target["notes"], str(run)
+
+
 def test_a_redirect_to_a_path_of_the_same_server_is_followed_when_told_to(faulty):
     # The location is relative to the URL that was asked for (RFC 9110, 10.2.2); this one leads to itself.
     server = faulty("redirects", "--status", "302 Found", "--location", "elsewhere?x=1")
@@ -238,6 +250,30 @@ def test_what_is_not_a_time_is_down_and_shown(faulty, case, chunked):
 
 def test_the_status_of_an_answer_that_is_no_time_is_in_the_outcome(faulty):
     assert check_in_time(faulty("answers", "--says", "html").url).failure["http_status"] == 200
+
+
+UNITS = ["unix-s", "unix-ms", "unix-us", "unix-ns"]
+
+
+@pytest.mark.parametrize("meant", UNITS)
+def test_a_unit_that_is_not_that_of_the_answers_is_named_with_the_right_one(faulty, meant):
+    """As a clock that runs a thousand times too fast it would be taken for a backend more with each answer."""
+    server = faulty("answers", "--says", meant)
+    for said in UNITS:
+        run = check_in_time(server.url, "--field", "data.times.0.epoch", "--format", said)
+        if said == meant:
+            assert run.verdict == ("OK", "in_sync"), str(run)
+            continue
+        assert_down(run, "content", "not_a_time")
+        assert f"--format {said}" in run.failure["message"], str(run)
+        assert re.search(rf"\b{meant}\b.*leave the flag out", run.failure["message"]), str(run)
+        assert run.target["backends"] == [], str(run)
+
+
+def test_a_format_that_is_not_that_of_the_answers_is_named_with_the_right_one(faulty):
+    run = check_in_time(faulty("answers", "--says", "rfc3339").url, "--format", "hms")
+    assert_down(run, "content", "not_a_time")
+    assert "--format hms; it looks like rfc3339" in run.failure["message"], str(run)
 
 
 def test_only_the_first_80_bytes_of_what_came_are_shown(faulty):

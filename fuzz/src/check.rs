@@ -7,6 +7,7 @@ use clock_offset::{
     UnixInstant, exchange_bounds,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use nowcheck::probe::age;
 use nowcheck::probe::resolve::Overrides;
 use nowcheck::probe::server_time::{self, Field, TimeSource, printable};
 use nowcheck::probe::time_text::{self, Format};
@@ -110,6 +111,20 @@ pub fn server_time(data: &[u8]) {
         Err(_) => {}
     }
     crate::assert_is_printable(&printable(body, 64), 1_000);
+}
+
+/// The value of an `Age` header.
+pub fn age(data: &[u8]) {
+    let read = age::read(data);
+    // Whatever stands behind the first comma does not matter, nor does the space around a number.
+    let first = data.split(|&byte| byte == b',').next().expect("there is a first part");
+    assert_eq!(read, age::read(&[b" ", first, b"\t, 7"].concat()));
+    match read {
+        Some(seconds) if seconds < u64::MAX => assert_eq!(age::read(seconds.to_string().as_bytes()), read),
+        // At least as many digits as the greatest number has.
+        Some(_) => assert!(first.trim_ascii().len() >= 20),
+        None => assert!(first.is_empty() || !first.iter().all(u8::is_ascii_digit)),
+    }
 }
 
 /// A URL as it is typed, a line feed, and where an answer redirects to.

@@ -9,7 +9,7 @@ mod check;
 mod pure;
 mod service;
 
-pub use check::{certificate, overrides, schedule, server_time, sntp_packet, target, time_text};
+pub use check::{age, certificate, overrides, schedule, server_time, sntp_packet, target, time_text};
 pub use pure::{plan, vote};
 pub use service::{nowd_clock_bound, nowd_host, nowd_query, nowd_request, nowd_zone};
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 14] = [
+const TARGETS: [Target; 15] = [
+    ("age", fuzz::age),
     ("certificate", fuzz::certificate),
     ("nowd_clock_bound", fuzz::nowd_clock_bound),
     ("nowd_host", fuzz::nowd_host),

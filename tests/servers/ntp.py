@@ -67,10 +67,10 @@ class Server:
         """Nanoseconds since 1970 by the clock of this server."""
         return time.time_ns() + round(self.options.offset * NANOS)
 
-    def answer(self, request: bytes, received: int) -> bytes:
+    def answer(self, request: bytes, received: int, number: int) -> bytes:
         options = self.options
         version = request[0] >> 3 & 7
-        if options.kod:
+        if options.kod and number <= options.kod_first:
             # A refusal (RFC 5905, 7.4): not synchronised, stratum 0, and the code where the reference would stand.
             head = struct.pack("!BBbb", 3 << 6 | version << 3 | 4, 0, 0, options.precision)
             reference = options.kod
@@ -90,7 +90,7 @@ class Server:
             number = len(self.report.requests)
         is_request = len(request) >= 48 and request[0] & 7 == 3
         if is_request and not self.options.silent and number > self.options.lose:
-            packet = self.answer(request, received)
+            packet = self.answer(request, received, number)
             heapq.heappush(self.waiting, (time.monotonic() + self.options.delay, number, packet, client))
 
     def send_what_is_due(self) -> None:
@@ -124,7 +124,8 @@ def main() -> None:
     parser.add_argument("--leap", type=int, choices=range(4), default=0, help="3 is: not synchronised")
     parser.add_argument("--reference-id", type=reference_id, default=b"GPS\0", help="letters or an IPv4 address")
     parser.add_argument("--silent", action="store_true", help="never answer")
-    parser.add_argument("--kod", type=reference_id, metavar="CODE", help="refuse every request with this kiss code")
+    parser.add_argument("--kod", type=reference_id, metavar="CODE", help="refuse requests with this kiss code")
+    parser.add_argument("--kod-first", type=int, metavar="N", default=sys.maxsize, help="only the first N")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before an answer that is ready is sent")
     parser.add_argument("--lose", type=int, metavar="N", default=0, help="do not answer the first N requests")
     server = Server(parser.parse_args())

@@ -102,7 +102,8 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,
 
-    /// Repeat for ever, a round each DURATION; Ctrl-C ends with a summary and the worst status seen.
+    /// Repeat for ever, a round each DURATION; Ctrl-C ends with a summary and the worst status seen. 16s or more with time
+    /// servers that may be somebody else's.
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     pub every: Option<Duration>,
 }

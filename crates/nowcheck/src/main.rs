@@ -9,6 +9,7 @@ use nowcheck::cli::{Cli, in_one_line};
 use nowcheck::clock::Clock;
 use nowcheck::outcome::Status;
 use nowcheck::print::{Stdout, to_stderr};
+use nowcheck::reference::courtesy::Refusals;
 use nowcheck::settings::Settings;
 use nowcheck::{report, round, watch};
 
@@ -37,7 +38,7 @@ fn run(cli: &Cli, clock: Clock) -> anyhow::Result<Status> {
         if let Some(period) = settings.every {
             return watch::every(period, settings, clock).await;
         }
-        let outcome = round::hold(Arc::clone(&settings), clock).await;
+        let outcome = round::hold(Arc::clone(&settings), &mut Refusals::new(None), clock).await;
         Stdout::new().write(&report::single(&outcome, settings.output)?)?;
         Ok(outcome.status())
     });

@@ -4,6 +4,8 @@
 //! wall clock of this machine is only one more claim, or none at all: it may be an hour wrong, or be stepped in the
 //! middle of a round, and nothing changes.
 
+pub mod courtesy;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, Reference, Vote, vote};
+use courtesy::Refusals;
 use tokio::task::JoinSet;
 use url::Host;
 
@@ -119,17 +122,36 @@ struct Heard {
     /// Why there is no claim.
     standing: SourceStanding,
     message: Option<String>,
+    /// The addresses that were asked.
+    asked: Vec<SocketAddr>,
+    /// Which of them refused, and with which code.
+    refused: Option<(SocketAddr, String)>,
 }
 
 /// Asks all references side by side, and finds out what most of them agree on. Whoever is silent until then is
-/// left out.
-pub async fn anchor(settings: &Arc<Settings>, clock: Clock, until: MonotonicInstant) -> Anchor {
+/// left out, and so is whoever has refused in an earlier round.
+pub async fn anchor(
+    settings: &Arc<Settings>,
+    refusals: &mut Refusals,
+    clock: Clock,
+    until: MonotonicInstant,
+) -> Anchor {
     let wall = clock.read_wall();
+    let began = clock.now();
+    let known = Arc::new(refusals.clone());
     let asked = settings.references.iter().cloned().map(|source| {
-        let settings = Arc::clone(settings);
-        async move { hear(source, &settings, wall, clock, until).await }
+        let (settings, known) = (Arc::clone(settings), Arc::clone(&known));
+        async move { hear(source, &settings, &known, wall, clock, until).await }
     });
     let mut heard = in_parallel(asked).await;
+    for one in &heard {
+        for &server in &one.asked {
+            refusals.was_asked(server, began);
+        }
+        if let Some((server, code)) = &one.refused {
+            refusals.has_refused(*server, code, began);
+        }
+    }
     drop_duplicates(&mut heard);
     let at = clock.now();
     let voters: Vec<usize> = (0..heard.len()).filter(|&index| heard[index].claim.is_some()).collect();
@@ -195,6 +217,7 @@ fn drop_duplicates(heard: &mut [Heard]) {
 async fn hear(
     source: Source,
     settings: &Settings,
+    refusals: &Refusals,
     wall: WallReading,
     clock: Clock,
     until: MonotonicInstant,
@@ -206,6 +229,8 @@ async fn hear(
         facts: None,
         standing: SourceStanding::Undecided,
         message: None,
+        asked: Vec::new(),
+        refused: None,
     };
     let Source::Ntp { host, port } = source else {
         heard.claim = wall.claim();
@@ -226,7 +251,18 @@ async fn hear(
             return heard;
         }
     };
-    heard.ask(&addresses.collect::<Vec<_>>(), settings.limits.max_offset, clock, until).await;
+    let now = clock.now();
+    for address in addresses {
+        match refusals.restraint(address, now) {
+            None => heard.asked.push(address),
+            Some(restraint) => {
+                heard.address = Some(address);
+                (heard.standing, heard.message) = (SourceStanding::Unusable, Some(restraint.to_string()));
+            }
+        }
+    }
+    heard.asked.truncate(MOST_ADDRESSES);
+    heard.ask(settings.limits.max_offset, clock, until).await;
     if let Some(facts) = &mut heard.facts {
         facts.smears |= sntp::known_to_smear(&host.to_string());
     }
@@ -236,16 +272,15 @@ async fn hear(
 impl Heard {
     /// Asks a server, one packet after the other until it answers, each at the next of its addresses; further ones
     /// if that makes its claim narrow enough. An answer that comes late counts too.
-    async fn ask(&mut self, all: &[SocketAddr], limit: Duration, clock: Clock, until: MonotonicInstant) {
-        let addresses = &all[..all.len().min(MOST_ADDRESSES)];
-        if addresses.is_empty() {
+    async fn ask(&mut self, limit: Duration, clock: Clock, until: MonotonicInstant) {
+        if self.asked.is_empty() {
             return;
         }
-        let tries = MOST_PACKETS.max(addresses.len());
+        let tries = MOST_PACKETS.max(self.asked.len());
         let begin = clock.now();
         let patience = until.since(begin) / u32::try_from(tries).unwrap_or(u32::MAX);
         let mut attempts = JoinSet::new();
-        for (nth, &address) in (0_u32..).zip(addresses.iter().cycle().take(tries)) {
+        for (nth, &address) in (0_u32..).zip(self.asked.iter().cycle().take(tries)) {
             attempts.spawn(async move {
                 tokio::time::sleep_until(clock.deadline(begin + patience * nth)).await;
                 (address, sntp::ask(address, clock, until).await)
@@ -266,7 +301,8 @@ impl Heard {
                     };
                     self.message = Some(failure.to_string());
                     // Whoever refuses must not be asked again (RFC 5905 section 7.4).
-                    if matches!(failure, NtpFailure::KissOfDeath { .. }) {
+                    if let NtpFailure::KissOfDeath { code } = failure {
+                        self.refused = Some((address, code));
                         return;
                     }
                 }
@@ -287,9 +323,15 @@ impl Heard {
             if !is_wide || clock.now() >= until {
                 return;
             }
-            // That a further packet was lost takes nothing from the claim.
-            let Ok(answer) = sntp::ask(address, clock, until).await else { return };
-            self.take(address, &answer);
+            match sntp::ask(address, clock, until).await {
+                Ok(answer) => self.take(address, &answer),
+                Err(NtpFailure::KissOfDeath { code }) => {
+                    self.refused = Some((address, code));
+                    return;
+                }
+                // That a further packet was lost takes nothing from the claim.
+                Err(_) => return,
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use crate::parallel::in_parallel;
 use crate::probe::culprit::Judge;
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::resolve::{Addresses, resolve};
+use crate::reference::courtesy::Refusals;
 use crate::reference::{Anchor, anchor};
 use crate::settings::Settings;
 use crate::target::Target;
@@ -42,13 +43,14 @@ struct Round {
 /// Holds a round. It ends by itself within the timeout, whatever the other side does.
 ///
 /// When this machine is suspended in the middle of it, or its clock is stepped although that is the reference, what was
-/// measured before is worth nothing after: it is discarded, and the round is held again if there is time.
-pub async fn hold(settings: Arc<Settings>, clock: Clock) -> Outcome {
+/// measured before is worth nothing after: it is discarded, and the round is held again if there is time. What time
+/// servers refuse in it is added to the `refusals` of the rounds before.
+pub async fn hold(settings: Arc<Settings>, refusals: &mut Refusals, clock: Clock) -> Outcome {
     let begin = clock.now();
     let mut discarded = Tally::default();
     let (anchor, mut targets) = loop {
         let suspended = clock.suspended();
-        let (anchor, targets) = hold_once(&settings, clock, begin).await;
+        let (anchor, targets) = hold_once(&settings, refusals, clock, begin).await;
         let Some(disturbance) = Disturbance::since(suspended, &anchor, clock) else {
             break (anchor, targets);
         };
@@ -73,13 +75,15 @@ pub async fn hold(settings: Arc<Settings>, clock: Clock) -> Outcome {
 /// Asks the references, then every address of every target.
 async fn hold_once(
     settings: &Arc<Settings>,
+    refusals: &mut Refusals,
     clock: Clock,
     begin: MonotonicInstant,
 ) -> (Anchor, Vec<TargetOutcome>) {
     // Every request has a quarter of the round to be answered, so silence until its end means something.
     let last_start = begin + settings.timeout * 3 / 4;
     // Silence of a reference must leave most of the round to the targets.
-    let anchor = anchor(settings, clock, last_start.min(clock.now() + settings.timeout / 5)).await;
+    let until = last_start.min(clock.now() + settings.timeout / 5);
+    let anchor = anchor(settings, refusals, clock, until).await;
     let has_servers = anchor.outcome.local_offset.is_some();
     settings.certificate_time.set(clock, has_servers.then_some(anchor.reference.bounds));
     let round = Round {
@@ -132,24 +136,29 @@ impl Round {
         if !self.settings.follow {
             return outcomes;
         }
-        let mut followed = Vec::new();
-        let mut seen = Vec::new();
+        let mut followed: Vec<TargetOutcome> = Vec::new();
+        // With where the first outcome of each stands.
+        let mut seen: Vec<(Target, usize)> = Vec::new();
         for outcome in outcomes {
-            match destination(&outcome, &target, redirects) {
-                Some(next) if seen.contains(&next) => {}
-                Some(next) => {
-                    seen.push(next.clone());
-                    let from = outcome.url;
-                    // A boxed future, because it may come back here.
-                    let mut further = Box::pin(self.check(next, redirects + 1)).await;
-                    for outcome in &mut further {
-                        // Of a chain of redirects its begin is what the reader knows.
-                        outcome.notes.retain(|note| !matches!(note, Note::RedirectedFrom { .. }));
-                        outcome.notes.push(Note::RedirectedFrom { url: from.clone() });
-                    }
-                    followed.extend(further);
+            let Some(next) = destination(&outcome, &target, redirects) else {
+                followed.push(outcome);
+                continue;
+            };
+            let known = seen.iter().find(|(destination, _)| *destination == next);
+            let place = known.map_or(followed.len(), |&(_, place)| place);
+            if known.is_none() {
+                // A boxed future, because it may come back here.
+                let mut further = Box::pin(self.check(next.clone(), redirects + 1)).await;
+                for one in &mut further {
+                    // Of a chain of redirects its begin is what the reader knows.
+                    one.notes.retain(|note| !matches!(note, Note::RedirectedFrom { .. }));
+                    one.notes.push(Note::RedirectedFrom { url: outcome.url.clone() });
                 }
-                None => followed.push(outcome),
+                seen.push((next, place));
+                followed.extend(further);
+            }
+            if let Some(first) = followed.get_mut(place) {
+                first.notes.extend(notes_on_the_way(outcome));
             }
         }
         followed
@@ -239,6 +248,18 @@ fn destination(outcome: &TargetOutcome, target: &Target, redirects: u32) -> Opti
         Kind::Redirect { location: Some(location), .. } => target.redirected_to(location),
         _ => None,
     }
+}
+
+/// What a reader should know of an address that redirected: the rest of its notes is about a time, and it told none.
+fn notes_on_the_way(redirected: TargetOutcome) -> impl Iterator<Item = Note> {
+    let TargetOutcome { url, notes, .. } = redirected;
+    notes.into_iter().filter_map(move |note| match note {
+        Note::AddressSkipped { .. }
+        | Note::AddressesUnknown { .. }
+        | Note::CertificateEndsSoon { .. }
+        | Note::KeptConnectionsLost { .. } => Some(Note::OnTheWay { url: url.clone(), note: Box::new(note) }),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -90,3 +90,13 @@ fn redirects_are_followed_five_times_and_no_further() {
     assert_eq!(destination(&redirected, &target, 5), None);
     assert_eq!(destination(&outcome("192.0.2.1:80", None), &target, 0), None);
 }
+
+#[test]
+fn what_is_to_be_known_of_an_address_that_redirects_is_kept_but_for_what_is_said_of_its_time() {
+    let mut redirected = outcome("192.0.2.1:80", None);
+    let kept = Note::CertificateEndsSoon { left: Offset::from(Duration::from_secs(86_400)) };
+    redirected.notes = vec![Note::BackendsUncounted, kept.clone(), Note::WholeDaysUnseen];
+    let url = redirected.url.clone();
+    let notes: Vec<Note> = notes_on_the_way(redirected).collect();
+    assert_eq!(notes, [Note::OnTheWay { url, note: Box::new(kept) }]);
+}

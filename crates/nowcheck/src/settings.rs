@@ -12,7 +12,7 @@ use crate::cli::{Cli, Output};
 use crate::probe::resolve::Overrides;
 use crate::probe::server_time::{Field, TimeSource};
 use crate::probe::tls::{self, CertificateTime};
-use crate::reference::Source;
+use crate::reference::{Source, courtesy};
 use crate::target::Target;
 
 /// How a round is held.
@@ -72,11 +72,10 @@ impl Settings {
             }
             references.push(source);
         }
-        let asks_servers = references.iter().any(|source| *source != Source::System);
-        if asks_servers && cli.every.is_some_and(|every| every < Duration::from_secs(1)) {
-            bail!("--every must be 1s or more with time servers as references: they are asked in each round");
-        }
         let overrides = Overrides::parse(&cli.resolve)?;
+        if let Some(period) = cli.every {
+            courtesy::must_be_rare_enough(period, &references, &overrides)?;
+        }
         // Where a redirect leads to, nobody knows yet.
         if !cli.follow {
             let servers = references.iter().filter_map(Source::host);
@@ -161,6 +160,8 @@ mod tests {
             (&["--reference", "ntp:"], "ntp:HOST"),
             (&["--reference", "ntp:time.example:0"], "port"),
             (&["--reference", "ntp:a.example", "--reference", "ntp:a.example:123"], "twice"),
+            (&["--reference", "ntp:time.example", "--every", "15s"], "--every must be 16s or more"),
+            (&["--reference", "ntp:127.0.0.1", "--every", "999ms"], "--every must be 1s or more"),
             (&["--resolve", "time.example"], "HOST:ADDR"),
             (&["--resolve", "time.example:nonsense"], "HOST:ADDR"),
             (&["--resolve", "other.example:192.0.2.1"], "no URL"),

@@ -67,6 +67,13 @@ pub enum Note {
         /// The URL that redirected.
         url: String,
     },
+    /// A note on an address that redirected to the target.
+    OnTheWay {
+        /// The URL that redirected.
+        url: String,
+        /// The note.
+        note: Box<Note>,
+    },
     /// This machine's wall clock was stepped during the round.
     WallClockStepped {
         /// By how much.

@@ -1,6 +1,5 @@
 //! One connection to one address, and requests over it; every phase is timed and ends at the deadline.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +22,11 @@ use tokio_rustls::TlsConnector;
 use url::Host;
 
 use crate::clock::Clock;
+use crate::probe::cause;
 use crate::probe::certificate::{self, Certificate};
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::timed_io::{Exchange, TimedIo};
-use crate::probe::tls::{self, ValidityBreach};
+use crate::probe::tls::ValidityBreach;
 use crate::scheduling::Account;
 use crate::target::Target;
 
@@ -145,14 +145,14 @@ pub async fn connect(
     let tcp = match timeout_at(clock.deadline(deadline), TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => tcp,
         Ok(Err(error)) => {
-            let (kind, message) = explain_connect(address, &error);
+            let (kind, message) = cause::of_no_connection(address, &error);
             let elapsed = clock.now().since(begin);
             return Err(Failure { phase: Phase::Connect, kind, message, elapsed }.into());
         }
         Err(_) => {
-            let message = format!("{address} does not answer a connection attempt");
+            let (kind, message) = cause::of_a_silent_address(address);
             let elapsed = clock.now().since(begin);
-            return Err(Failure { phase: Phase::Connect, kind: Kind::Timeout, message, elapsed }.into());
+            return Err(Failure { phase: Phase::Connect, kind, message, elapsed }.into());
         }
     };
     // Best effort: without it a request could wait for the acknowledgement of the last one.
@@ -215,50 +215,10 @@ async fn handshake(
     match timeout_at(clock.deadline(deadline), TlsConnector::from(Arc::clone(tls)).connect(name, tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
-            let (kind, message, breach) = explain_handshake(&target.host.to_string(), &error);
+            let (kind, message, breach) = cause::of_no_handshake(&target.host.to_string(), &error);
             Err(NoConnection { breach, ..fail(kind, message).into() })
         }
         Err(_) => Err(fail(Kind::Timeout, "the TLS handshake is not answered".to_owned()).into()),
-    }
-}
-
-fn explain_connect(address: SocketAddr, error: &io::Error) -> (Kind, String) {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            (Kind::Refused, format!("nothing listens on {address} (connection refused)"))
-        }
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
-            (Kind::NoRoute, format!("this machine has no route to {address} ({error})"))
-        }
-        io::ErrorKind::HostUnreachable => {
-            (Kind::Unreachable, format!("the network cannot reach {address} ({error})"))
-        }
-        io::ErrorKind::TimedOut => (Kind::Timeout, format!("{address} does not answer a connection attempt")),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
-            (Kind::Closed, format!("{address} ended the connection at once ({error})"))
-        }
-        io::ErrorKind::PermissionDenied => {
-            (Kind::Local, format!("this machine forbids a connection to {address} ({error})"))
-        }
-        _ => (Kind::Local, format!("this machine cannot open a connection to {address} ({error})")),
-    }
-}
-
-fn explain_handshake(host: &str, error: &io::Error) -> (Kind, String, Option<ValidityBreach>) {
-    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::InvalidCertificate(certificate)) => {
-            let (message, breach) = tls::explain(host, certificate);
-            (Kind::Certificate { is_out_of_time: breach.is_some() }, message, breach)
-        }
-        Some(rustls::Error::InvalidMessage(_)) => {
-            let message = "what came is not TLS; if the server speaks plain HTTP, write http://".to_owned();
-            (Kind::Protocol, message, None)
-        }
-        Some(other) => (Kind::Protocol, format!("the TLS handshake failed: {other}"), None),
-        None => {
-            (Kind::Closed, format!("the server ended the connection in the TLS handshake ({error})"), None)
-        }
     }
 }
 
@@ -297,15 +257,12 @@ impl HttpConnection {
                 })
             }
             Ok(Err(error)) => {
-                let (kind, message) = explain_exchange(instants.first_byte.is_some(), &error);
+                let (kind, message) = cause::of_no_answer(instants.first_byte.is_some(), &error);
                 Err(self.no_answer(sent, kind, message))
             }
             Err(_) => {
-                let message = match instants.first_byte {
-                    None => "connected, but no answer came",
-                    Some(_) => "the answer began, but did not end",
-                };
-                Err(self.no_answer(sent, Kind::Timeout, message.to_owned()))
+                let (kind, message) = cause::of_silence(instants.first_byte.is_some());
+                Err(self.no_answer(sent, kind, message))
             }
         }
     }
@@ -392,16 +349,4 @@ fn stays_open(head: &http::response::Parts) -> bool {
             .any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case(option)))
     };
     if head.version >= Version::HTTP_11 { !says("close") } else { says("keep-alive") }
-}
-
-fn explain_exchange(answer_began: bool, error: &hyper::Error) -> (Kind, String) {
-    if error.is_parse() {
-        return (Kind::Protocol, format!("what came is not HTTP ({error})"));
-    }
-    let when = if answer_began { "in the middle of its answer" } else { "without an answer" };
-    let reset = std::error::Error::source(error)
-        .and_then(|cause| cause.downcast_ref::<io::Error>())
-        .is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionReset);
-    let how = if reset { "reset" } else { "closed" };
-    (Kind::Closed, format!("the server {how} the connection {when}"))
 }

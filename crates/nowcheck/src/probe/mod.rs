@@ -1,5 +1,7 @@
 //! One attempt to ask one address: resolve, connect, TLS, request, answer. No retries, no verdicts.
 
+pub mod age;
+pub mod cause;
 pub mod certificate;
 pub mod culprit;
 pub mod failure;

@@ -117,6 +117,16 @@ fn is_loopback_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
+/// Whether a name can only be known in the network that this machine is in: it has no dot, or ends in what is reserved for
+/// such names (RFC 6762 section 3, RFC 8375; `internal` by ICANN).
+#[must_use]
+pub fn is_local_name(name: &str) -> bool {
+    let comparable = comparable(name);
+    is_loopback_name(name)
+        || !comparable.contains('.')
+        || [".local", ".home.arpa", ".internal"].iter().any(|end| comparable.ends_with(end))
+}
+
 /// Asks for both families at once and for each on its own, so that one that is not answered does not cost the other.
 async fn look_up(name: &str, clock: &Clock, deadline: MonotonicInstant) -> Result<Addresses, Failure> {
     let begin = clock.now();
@@ -195,6 +205,16 @@ mod tests {
         }
         for name in ["localhost.example", "notlocalhost", "example.com"] {
             assert!(!is_loopback_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_public_dns_knows_is_local() {
+        for name in ["chrony", "ntp.Internal.", "router.home.arpa", "ntp.cluster.local", "x.localhost"] {
+            assert!(is_local_name(name), "{name}");
+        }
+        for name in ["pool.ntp.org", "local.example", "notlocal.home", "arpa.example"] {
+            assert!(!is_local_name(name), "{name}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::Reading;
+use clock_offset::{Reading, UnixInstant};
 use http::{HeaderMap, HeaderName, header};
 use serde_json::Value;
 
@@ -89,6 +89,22 @@ pub fn read(headers: &HeaderMap, body: &[u8], source: &TimeSource) -> Result<Ser
             Ok(only_a_time(value_time(value, pointer, source.format)?))
         }
         Field::Auto => document_time(&json(body)?, source.format),
+    }
+}
+
+/// Refuses a time that is nowhere near now, when it would be in another unit than the one that `--format` says. As a
+/// clock that runs a thousand times too fast it would look like a new backend with each answer.
+///
+/// # Errors
+/// Says which unit was rather meant.
+pub fn in_the_right_unit(time: ServerTime, format: Format, now: UnixInstant) -> Result<ServerTime, NotATime> {
+    match time_text::likelier_unit(&time.reading, format, now) {
+        None => Ok(time),
+        Some(likelier) => Err(NotATime(format!(
+            "by --format {} it is far from now, by --format {} it is not: write that, or leave the flag out",
+            format.name(),
+            likelier.name(),
+        ))),
     }
 }
 

@@ -109,7 +109,8 @@ pub enum NtpFailure {
 }
 
 /// What to do about a kiss code. Those that are not known here are read as a refusal (RFC 5905 section 7.4).
-fn advice(code: &str) -> &'static str {
+#[must_use]
+pub fn advice(code: &str) -> &'static str {
     match code {
         "RATE" => "ask it less often",
         "INIT" | "STEP" => "its own clock is being set, so wait, or name another one",

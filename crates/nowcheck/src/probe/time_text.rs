@@ -58,23 +58,63 @@ const FLOAT_ERROR: i128 = 250;
 /// Says what is wrong with the text.
 pub fn read(text: &str, format: Format, is_json_number: bool) -> Result<Reading, Unreadable> {
     let text = text.trim();
-    let name = format.to_possible_value();
-    read_as(text, format, is_json_number).map_err(|error| match name {
-        Some(name) if format != Format::Auto => Unreadable(format!("{error} (--format {})", name.get_name())),
-        _ => error,
+    read_as(text, format, is_json_number).map_err(|error| {
+        if format == Format::Auto {
+            return error;
+        }
+        let is_readable = |other: &Format| read_as(text, *other, is_json_number).is_ok();
+        let hint = match guess(text).ok().filter(is_readable) {
+            Some(other) => format!("; it looks like {}: write that, or leave the flag out", other.name()),
+            None => String::new(),
+        };
+        Unreadable(format!("{error} (--format {}{hint})", format.name()))
     })
 }
 
+/// A reading further than that from now is in the wrong unit, if in another one it is nearer than that.
+const NEAR_NOW: i128 = DAY;
+
+/// The unit that was more likely meant, when a number was read in one that puts it nowhere near now.
+#[must_use]
+pub fn likelier_unit(reading: &Reading, format: Format, now: UnixInstant) -> Option<Format> {
+    let Shown::Instant(shown) = reading.shown else { return None };
+    let (unit, shown) = (format.unit()?, shown.earliest().as_nanos());
+    let is_near = |nanos: i128| (nanos - now.as_nanos()).abs() <= NEAR_NOW;
+    if is_near(shown) {
+        return None;
+    }
+    let is_likelier = |other: &&Format| other.unit().is_some_and(|other| is_near(shown / unit * other));
+    Format::value_variants().iter().find(is_likelier).copied()
+}
+
+impl Format {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// What a whole number counts, in nanoseconds.
+    fn unit(self) -> Option<i128> {
+        match self {
+            Self::UnixSeconds => Some(SECOND),
+            Self::UnixMillis => Some(SECOND / 1_000),
+            Self::UnixMicros => Some(SECOND / 1_000_000),
+            Self::UnixNanos => Some(1),
+            Self::Auto | Self::Rfc3339 | Self::TimeOfDay | Self::HttpDate => None,
+        }
+    }
+}
+
 fn read_as(text: &str, format: Format, is_json_number: bool) -> Result<Reading, Unreadable> {
+    if let Some(unit) = format.unit() {
+        return unix(text, unit, is_json_number);
+    }
     match format {
-        Format::Auto => read_as(text, guess(text)?, is_json_number),
         Format::Rfc3339 => rfc3339(text),
-        Format::UnixSeconds => unix(text, SECOND, is_json_number),
-        Format::UnixMillis => unix(text, SECOND / 1_000, is_json_number),
-        Format::UnixMicros => unix(text, SECOND / 1_000_000, is_json_number),
-        Format::UnixNanos => unix(text, 1, is_json_number),
         Format::TimeOfDay => time_of_day(text),
         Format::HttpDate => http_date(text),
+        _ => read_as(text, guess(text)?, is_json_number),
     }
 }
 

@@ -144,6 +144,42 @@ fn what_is_not_a_time_is_refused_with_the_reason() {
     }
 }
 
+#[test]
+fn a_text_in_another_format_than_the_one_that_was_named_is_refused_with_the_one_that_it_looks_like() {
+    for (text, format, hint) in [
+        ("1795464711123456", Format::UnixSeconds, "it looks like unix-us"),
+        ("2026-11-23T20:11:51Z", Format::TimeOfDay, "it looks like rfc3339"),
+        ("1795464711", Format::Rfc3339, "it looks like unix-s"),
+        ("20:11:51", Format::UnixMillis, "it looks like hms"),
+    ] {
+        let error = read(text, format, false).unwrap_err().to_string();
+        let named = format!("(--format {}; {hint}", format.name());
+        assert!(error.contains(&named), "{text}: {error}");
+    }
+    let hopeless = read("noon", Format::TimeOfDay, false).unwrap_err().to_string();
+    assert!(hopeless.ends_with("(--format hms)"), "{hopeless}");
+}
+
+#[test]
+fn a_unit_is_suspected_only_when_another_one_makes_it_now() {
+    let units = [Format::UnixSeconds, Format::UnixMillis, Format::UnixMicros, Format::UnixNanos];
+    let suspected = |nanos: i128, format: Format| {
+        let text = (nanos / format.unit().unwrap()).to_string();
+        units.map(|read_as| {
+            let reading = read(&text, read_as, false).ok()?;
+            likelier_unit(&reading, read_as, UnixInstant::from_nanos(NOW))
+        })
+    };
+    let millis = Some(Format::UnixMillis);
+    assert_eq!(suspected(NOW + 3 * SECOND, Format::UnixMillis), [millis, None, millis, millis]);
+    // A clock that is wrong by years, or was never set, is a wrong clock and no slip of the pen.
+    for wrong in [NOW - 400 * DAY, 5 * SECOND] {
+        assert_eq!(suspected(wrong, Format::UnixMillis), [None; 4], "{wrong}");
+    }
+    let date = read("2026-11-23T20:11:51Z", Format::Rfc3339, false).unwrap();
+    assert_eq!(likelier_unit(&date, Format::Rfc3339, UnixInstant::from_nanos(0)), None);
+}
+
 proptest! {
     #[test]
     fn any_date_is_read_as_another_implementation_writes_it(nanos in -62_000_000_000_i128 * SECOND..253_000_000_000_i128 * SECOND) {

@@ -253,8 +253,8 @@ fn which(target: &TargetOutcome, worst: &BackendOutcome) -> String {
 
 /// A note as a sentence without a full stop.
 #[must_use]
-pub fn note(note: &Note) -> String {
-    match note {
+pub fn note(one: &Note) -> String {
+    match one {
         Note::ReferenceNotVouchedFor => {
             "this machine's own clock is not synchronised (NTP), by its kernel: offsets are from that clock as it is"
                 .to_owned()
@@ -304,6 +304,7 @@ pub fn note(note: &Note) -> String {
         Note::AddressSkipped { address, why } => format!("{address} was left out: {why}"),
         Note::AddressesUnknown { why } => format!("there may be more addresses than were checked: {why}"),
         Note::RedirectedFrom { url } => format!("reached by a redirect from {url}"),
+        Note::OnTheWay { url, note: on_it } => format!("on the way, at {url}: {}", note(on_it)),
         Note::WallClockStepped { step } => {
             format!("this machine's clock was stepped by {} during the round", signed(*step))
         }

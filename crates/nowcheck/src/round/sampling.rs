@@ -15,6 +15,7 @@ use crate::outcome::{
     BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome,
 };
 use crate::parallel::in_parallel;
+use crate::probe::age;
 use crate::probe::certificate::Certificate;
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::http::{Answer, HttpConnection};
@@ -217,7 +218,7 @@ impl Sampling<'_> {
             return Err(fail(Kind::Status { status: status.as_u16() }, message));
         }
         // RFC 9111 section 5.1: a cache that answers from its store must say how old that is.
-        if let Some(seconds @ 1..) = answer.headers.get(AGE).and_then(|value| age(value.as_bytes())) {
+        if let Some(seconds @ 1..) = answer.headers.get(AGE).and_then(|value| age::read(value.as_bytes())) {
             return Err(Interruption::Cached { seconds });
         }
         let body_start = || printable(&answer.body, 80);
@@ -229,7 +230,10 @@ impl Sampling<'_> {
             );
             return Err(fail(Kind::TooLarge { status: status.as_u16(), body_start: body_start() }, message));
         }
-        server_time::read(&answer.headers, &answer.body, &self.round.settings.source).map_err(|error| {
+        let source = &self.round.settings.source;
+        let now = self.round.reference.at(answer.received).shows.earliest();
+        let time = server_time::read(&answer.headers, &answer.body, source);
+        time.and_then(|time| server_time::in_the_right_unit(time, source.format, now)).map_err(|error| {
             let got = if reads_body && !answer.body.is_empty() {
                 format!("; it begins with: {}", body_start())
             } else {
@@ -332,16 +336,6 @@ fn problem_detail(body: &[u8]) -> Option<String> {
     Some(printable(detail.as_bytes(), 200))
 }
 
-/// The seconds in an `Age` header: the first of a list, and of a number beyond all numbers a very great one (RFC
-/// 9111 sections 5.1 and 1.2.2). What is no number says nothing.
-fn age(value: &[u8]) -> Option<u64> {
-    let first = value.split(|&byte| byte == b',').next()?.trim_ascii();
-    let is_number = !first.is_empty() && first.iter().all(u8::is_ascii_digit);
-    is_number
-        .then(|| std::str::from_utf8(first).ok()?.parse().ok())
-        .map(|seconds| seconds.unwrap_or(u64::MAX))
-}
-
 fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
     let mut notes = Vec::new();
     if plan.samples().iter().any(|sample| matches!(sample.reading.shown, Shown::TimeOfDay(_))) {
@@ -384,15 +378,5 @@ mod tests {
         for other in [&b"<html>"[..], b"{}", br#"{"detail": 7}"#, b"[1]", b""] {
             assert_eq!(problem_detail(other), None);
         }
-    }
-
-    #[test]
-    fn an_age_is_read_as_the_standard_says() {
-        assert_eq!(age(b"30"), Some(30));
-        assert_eq!(age(b" 30, 31"), Some(30));
-        assert_eq!(age(b"0"), Some(0));
-        assert_eq!(age(b"99999999999999999999"), Some(u64::MAX));
-        assert_eq!(age(b"soon"), None);
-        assert_eq!(age(b""), None);
     }
 }

@@ -13,6 +13,7 @@ use crate::cli::Output;
 use crate::clock::Clock;
 use crate::outcome::Status;
 use crate::print::{Lines, to_stderr};
+use crate::reference::courtesy::Refusals;
 use crate::report;
 use crate::round;
 use crate::settings::Settings;
@@ -34,10 +35,11 @@ pub async fn every(period: Duration, settings: Arc<Settings>, clock: Clock) -> a
     let begin = clock.now();
     let schedule = Schedule::new(begin, period);
     let mut tally = Tally::default();
+    let mut refusals = Refusals::new(Some(period));
     let mut lines = Lines::start();
     let summary_is_wanted = loop {
         let outcome = tokio::select! {
-            outcome = round::hold(Arc::clone(&settings), clock) => outcome,
+            outcome = round::hold(Arc::clone(&settings), &mut refusals, clock) => outcome,
             _ = interrupt.recv() => break true,
             _ = terminate.recv() => break true,
         };
