@@ -22,8 +22,8 @@ GOAL_P99_MS = 10.0
 
 REQUEST = b"GET /now HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
-# nowd takes the buffers of a connection back after 10 s without a request, in a sweep once a second.
-SECONDS_UNTIL_AT_REST = 13.0
+# nowd takes the buffers of a connection back after 2 s without a request, in a sweep once a second.
+SECONDS_UNTIL_AT_REST = 5.0
 
 
 def open_connections(address: tuple[str, int], count: int) -> list[socket.socket]:

@@ -11,7 +11,10 @@ mod service;
 
 pub use check::{age, certificate, overrides, schedule, server_time, sntp_packet, target, time_text};
 pub use pure::{plan, vote};
-pub use service::{nowd_clock_bound, nowd_host, nowd_query, nowd_request, nowd_zone};
+pub use service::{
+    nowd_clock_bound, nowd_coding, nowd_host, nowd_query, nowd_request, nowd_request_line, nowd_scrape,
+    nowd_trace, nowd_zone,
+};
 
 // nowd's files, under the names by which they know each other; `output`, which owns a thread, is replaced.
 #[path = "../../services/app/src/access_log.rs"]
@@ -41,8 +44,12 @@ mod page;
 mod problem;
 #[path = "../../services/app/src/query.rs"]
 mod query;
+#[path = "../../services/app/src/request_line.rs"]
+mod request_line;
 #[path = "../../services/app/src/routes.rs"]
 mod routes;
+#[path = "../../services/app/src/scrape.rs"]
+mod scrape;
 #[path = "../../services/app/src/seats.rs"]
 mod seats;
 #[path = "../../services/app/src/state.rs"]

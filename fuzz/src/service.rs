@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use clock_offset::{Shown, UnixInstant};
-use http::HeaderMap;
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderValue};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
@@ -24,9 +25,11 @@ use crate::clock::Status;
 use crate::metrics::Counters;
 use crate::output::Pen;
 use crate::problem::Problem;
+use crate::request_line::Later;
 use crate::routes::{Body, Handler};
 use crate::state::State;
-use crate::{clock_bound, host, now, query};
+use crate::trace_context::Ids;
+use crate::{clock_bound, coding, host, now, query, request_line, scrape, trace_context};
 
 /// The query of a URL.
 pub fn nowd_query(data: &[u8]) {
@@ -98,7 +101,7 @@ pub fn nowd_request(data: &[u8]) {
     // As services/app/src/connection.rs has it.
     let connection = http1::Builder::new()
         .auto_date_header(false)
-        .half_close(false)
+        .half_close(true)
         .max_header_size(16 * 1024)
         .max_buf_size(16 * 1024)
         .serve_connection(pipe, service);
@@ -160,6 +163,66 @@ pub fn nowd_clock_bound(data: &[u8]) {
     if let Some((last, rest)) = segment.split_last() {
         let torn = [rest, &[last ^ 1]].concat();
         assert!(!matches!(clock_bound::status(segment, &torn, now), Ok(Status::Synchronized { .. })));
+    }
+}
+
+/// The `Accept-Encoding` header.
+pub fn nowd_coding(data: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(data) else { return };
+    let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, value)]);
+    for name in ["gzip", "br"] {
+        let accepts = coding::accepts(&headers, name);
+        let text = String::from_utf8_lossy(data).to_lowercase();
+        // Nobody is sent what he did not ask for; and who refuses all is sent nothing of it.
+        assert!(!accepts || text.contains(name) || text.contains('*'), "{name} {text}");
+        let refusal = [format!("{name};q=0,").as_bytes(), data].concat();
+        if let Ok(value) = HeaderValue::from_bytes(&refusal) {
+            assert!(
+                !coding::accepts(&HeaderMap::from_iter([(ACCEPT_ENCODING, value)]), name),
+                "{name} {text}"
+            );
+        }
+    }
+}
+
+/// The `traceparent` header.
+pub fn nowd_trace(data: &[u8]) {
+    let Some(Ids { trace, parent }) = trace_context::ids(data) else { return };
+    // Of hexadecimal digits, so that no log can be confused by them, and not of zeros alone.
+    for (id, length) in [(trace, 32), (parent, 16)] {
+        assert_eq!(id.len(), length);
+        assert!(id.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte)));
+        assert!(id.iter().any(|&byte| byte != b'0'));
+    }
+    assert!(data.starts_with(&[&data[..2], b"-", trace, b"-", parent, b"-"].concat()));
+}
+
+/// A request line that hyper does not take.
+pub fn nowd_request_line(data: &[u8]) {
+    let Some(Later::Minor(understood)) = request_line::later_version(data) else { return };
+    assert_eq!(understood.len(), data.len());
+    let changed: Vec<usize> = (0..data.len()).filter(|&at| data[at] != understood[at]).collect();
+    assert_eq!(changed.len(), 1, "one digit");
+    assert!(matches!((data[changed[0]], understood[changed[0]]), (b'2'..=b'9', b'1')));
+    // It is never read a third time.
+    assert_eq!(request_line::later_version(&understood), None);
+}
+
+/// A request at the private listener.
+pub fn nowd_scrape(data: &[u8]) {
+    const SECRET: &str = "what only /metrics tells";
+    let answer = scrape::answer(data, || SECRET.to_owned());
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(
+        ["200", "400", "404", "405"]
+            .map(|status| format!("HTTP/1.1 {status} "))
+            .iter()
+            .any(|s| head.starts_with(s))
+    );
+    assert!(!body.contains(SECRET) || data.starts_with(b"GET /metrics"), "{}", String::from_utf8_lossy(data));
+    assert!(!body.is_empty() || data.starts_with(b"HEAD"), "{}", String::from_utf8_lossy(data));
+    for line in head.split("\r\n") {
+        crate::assert_is_printable(line, 200);
     }
 }
 

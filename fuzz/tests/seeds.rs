@@ -5,13 +5,17 @@ use std::path::Path;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 15] = [
+const TARGETS: [Target; 19] = [
     ("age", fuzz::age),
     ("certificate", fuzz::certificate),
     ("nowd_clock_bound", fuzz::nowd_clock_bound),
+    ("nowd_coding", fuzz::nowd_coding),
     ("nowd_host", fuzz::nowd_host),
     ("nowd_query", fuzz::nowd_query),
     ("nowd_request", fuzz::nowd_request),
+    ("nowd_request_line", fuzz::nowd_request_line),
+    ("nowd_scrape", fuzz::nowd_scrape),
+    ("nowd_trace", fuzz::nowd_trace),
     ("nowd_zone", fuzz::nowd_zone),
     ("overrides", fuzz::overrides),
     ("plan", fuzz::plan),

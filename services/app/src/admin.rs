@@ -14,8 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use crate::instruments::{Instruments, Snapshot};
-use crate::prometheus::MEDIA_TYPE;
+use crate::instruments::Instruments;
+use crate::scrape;
 
 /// Connections at a time; more of them wait.
 const CONNECTIONS: usize = 8;
@@ -55,7 +55,7 @@ async fn serve_one(stream: &TcpStream, instruments: &Instruments) -> io::Result<
             return Ok(());
         }
     }
-    let answer = answer(&head, || instruments.read());
+    let answer = scrape::answer(&head, || instruments.read().text());
     let mut rest = answer.as_bytes();
     while !rest.is_empty() {
         stream.writable().await?;
@@ -83,76 +83,6 @@ async fn read(stream: &TcpStream, head: &mut Vec<u8>) -> io::Result<usize> {
                 head.extend_from_slice(&bytes[..count]);
                 return Ok(count);
             }
-        }
-    }
-}
-
-/// The answer to a request with this head, as it goes over the wire.
-fn answer(head: &[u8], snapshot: impl FnOnce() -> Snapshot) -> String {
-    const TEXT: &str = "text/plain; charset=utf-8";
-    let line = head.split(|&byte| byte == b'\r').next().and_then(|line| std::str::from_utf8(line).ok());
-    let parts: Vec<&str> = line.unwrap_or_default().split(' ').collect();
-    let (status, media_type, body) = match parts[..] {
-        [method, target, version] if version.starts_with("HTTP/1.") => {
-            match (method, target.split('?').next()) {
-                ("GET" | "HEAD", Some("/metrics")) => ("200 OK", MEDIA_TYPE, snapshot().text()),
-                (_, Some("/metrics")) => ("405 Method Not Allowed", TEXT, "use GET\n".to_owned()),
-                _ => {
-                    let advice =
-                        "nothing but /metrics is at --admin-listen; everything else is at --listen\n";
-                    ("404 Not Found", TEXT, advice.to_owned())
-                }
-            }
-        }
-        _ => ("400 Bad Request", TEXT, "this is HTTP/1.1: ask for GET /metrics\n".to_owned()),
-    };
-    let allow = if status.starts_with("405") { "allow: GET, HEAD\r\n" } else { "" };
-    let length = body.len();
-    let body = if parts[0] == "HEAD" { "" } else { &body };
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\ncache-control: no-store\r\n\
-         {allow}connection: close\r\n\r\n{body}"
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::Status;
-    use crate::metrics::Totals;
-
-    fn answer_to(head: &str) -> String {
-        let snapshot = || Snapshot {
-            totals: Totals::of(&[]),
-            clock: Status::Unknown,
-            is_ready: true,
-            connections: 0,
-            max_connections: 1,
-            dropped_lines: 0,
-            instance: "3f9c2a7d".to_owned(),
-        };
-        answer(head.as_bytes(), snapshot)
-    }
-
-    #[test]
-    fn metrics_are_all_that_there_is() {
-        for (line, status) in [
-            ("GET /metrics HTTP/1.1", "200 OK"),
-            ("GET /metrics?name=x HTTP/1.0", "200 OK"),
-            ("HEAD /metrics HTTP/1.1", "200 OK"),
-            ("POST /metrics HTTP/1.1", "405 Method Not Allowed"),
-            ("GET /now HTTP/1.1", "404 Not Found"),
-            ("GET /metrics", "400 Bad Request"),
-            ("GET  /metrics HTTP/1.1", "400 Bad Request"),
-            ("PRI * HTTP/2.0", "400 Bad Request"),
-            ("", "400 Bad Request"),
-        ] {
-            let answer = answer_to(&format!("{line}\r\nHost: a\r\n\r\n"));
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{line}: {answer}");
-            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-            assert!(head.ends_with("connection: close"), "{head}");
-            let is_whole = head.contains(&format!("content-length: {}\r\n", body.len()));
-            assert_eq!(is_whole, !line.starts_with("HEAD"), "{head}");
         }
     }
 }

@@ -31,6 +31,7 @@ mod query;
 mod request_line;
 mod reserve;
 mod routes;
+mod scrape;
 mod seats;
 mod server;
 mod settings;

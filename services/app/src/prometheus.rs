@@ -15,10 +15,8 @@ use crate::instruments::Snapshot;
 use crate::latency::{BUCKETS, upper_limit};
 use crate::metrics::{CLASSES, Event, Route};
 
-/// The media type of [`Snapshot::text`].
-pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 impl Snapshot {
+    /// As `OpenMetrics` 1.0.0.
     pub(crate) fn text(self) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));

@@ -36,7 +36,8 @@ impl Wire {
 
     /// Whoever reads next gets these bytes first.
     pub(crate) fn read_again(&mut self, bytes: Bytes) {
-        self.ahead = bytes;
+        // Even an empty part of a buffer keeps all of it.
+        self.ahead = if bytes.is_empty() { Bytes::new() } else { bytes };
     }
 
     pub(crate) fn has_read_ahead(&self) -> bool {
@@ -94,6 +95,8 @@ impl Wire {
     fn read_ahead(&mut self, mut buf: ReadBufCursor<'_>) {
         let count = self.ahead.len().min(buf.remaining());
         buf.put_slice(&self.ahead.split_to(count));
+        let rest = std::mem::take(&mut self.ahead);
+        self.read_again(rest);
         self.link.reads();
     }
 }

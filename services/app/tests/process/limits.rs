@@ -71,8 +71,8 @@ fn an_idle_connection_serves_on_after_it_gave_its_buffers_back() {
     let service = Service::start();
     let mut idle = service.connect();
     assert_eq!(ask(&mut idle, "/now").status(), 200);
-    // They are given back after ten seconds.
-    std::thread::sleep(Duration::from_millis(12_500));
+    // They are given back after two seconds.
+    std::thread::sleep(Duration::from_millis(4_500));
     assert_eq!(ask(&mut idle, "/now").status(), 200);
 }
 

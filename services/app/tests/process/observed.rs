@@ -108,7 +108,7 @@ fn whatever_a_limit_ends_is_counted() {
 
 #[test]
 fn half_a_head_that_came_along_with_a_whole_one_has_its_time_and_is_counted() {
-    let (service, admin) = with_admin(&["--head-timeout=12s"]);
+    let (service, admin) = with_admin(&["--head-timeout=5s"]);
     let mut patient = service.connect();
     patient.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /nothing HTTP/1.1\r\nHo");
     assert_eq!(patient.answer().status(), 200);
@@ -116,7 +116,7 @@ fn half_a_head_that_came_along_with_a_whole_one_has_its_time_and_is_counted() {
     silent.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHo");
     assert_eq!(silent.answer().status(), 200);
     // After this, connections without work give their buffers back; what is in these is not lost.
-    std::thread::sleep(Duration::from_millis(11_500));
+    std::thread::sleep(Duration::from_millis(4_500));
     patient.send("st: test\r\n\r\n");
     assert_eq!(patient.answer().status(), 404);
     assert_eq!(silent.rest(), "");
