@@ -14,23 +14,21 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import (
-    DEADLINE_SECONDS,
     CannotMeasure,
     announced_url,
     executable,
     fetch,
-    free_port,
     headers,
     pinned_to,
     process,
     run,
     table,
 )
+from nginx import start as start_one
 
 GOAL_EPOLL_LOOP = 1.10
 GOAL_NGINX = 1.00
@@ -116,36 +114,15 @@ def start_nginx(stack: contextlib.ExitStack, program: str, core: int, response: 
 def nginx(
     stack: contextlib.ExitStack, program: str, core: int, head: bytes, body: bytes, directory: Path
 ) -> Server:
-    port = free_port()
-    configuration = directory / "nginx.conf"
-    configuration.write_text(nginx_configuration(port, head, body.decode(), directory))
-    # Its log goes to a file: a pipe that nobody reads could fill.
-    log = directory / "error.log"
-    command = [program, "-c", str(configuration), "-p", str(directory), "-e", str(log)]
-    server = stack.enter_context(process(command, core))
-    stack.callback(stop_nginx, server)
-
-    url = f"http://127.0.0.1:{port}/now"
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while server.poll() is None and time.monotonic() < deadline:
-        # Connected before nginx's worker is there, a request waits in the kernel; so an answer means: all is up.
-        with contextlib.suppress(OSError):
-            fetch(url)
-            worker = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-            return Server("nginx", url, int(worker[0]))
-        time.sleep(0.01)
-    said = log.read_text().strip() if log.exists() else ""
-    raise CannotMeasure(f"nginx did not start; it said: {said!r}")
+    lines = "server_tokens off;\nkeepalive_requests 1000000000;"
+    master, url = start_one(stack, program, directory, location(head, body.decode()), lines, core=core)
+    worker = Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split()
+    return Server("nginx", url, int(worker[0]))
 
 
-def stop_nginx(server: subprocess.Popen) -> None:
-    # Asked, because the worker would outlive a master that is killed.
-    server.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(DEADLINE_SECONDS)
+def location(head: bytes, body: str) -> str:
+    """What answers /now with that body, and those of the headers that nginx does not write itself."""
 
-
-def nginx_configuration(port: int, head: bytes, body: str, directory: Path) -> str:
     def quoted(text: str) -> str:
         escaped = text.replace("\\", "\\\\").replace("'", "\\'")
         return f"'{escaped}'"
@@ -154,35 +131,9 @@ def nginx_configuration(port: int, head: bytes, body: str, directory: Path) -> s
     content_type = fields.pop("content-type", "text/plain")
     for written_by_nginx_itself in ("date", "content-length", "server", "connection"):
         fields.pop(written_by_nginx_itself, None)
-    lines = "\n".join(f"      add_header {name} {quoted(value)};" for name, value in fields.items())
-    # As root, the worker would change to a user who may not enter a private directory.
-    user = "user root;" if os.geteuid() == 0 else ""
-    return f"""
-{user}
-daemon off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  server_tokens off;
-  keepalive_requests 1000000000;
-  client_body_temp_path {directory}/body;
-  proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi;
-  scgi_temp_path {directory}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    location = /now {{
-      default_type {quoted(content_type)};
-{lines}
-      return 200 {quoted(body)};
-    }}
-  }}
-}}
-"""
+    lines = "\n".join(f"add_header {name} {quoted(value)};" for name, value in fields.items())
+    return f"location = /now {{\ndefault_type {quoted(content_type)};\n{lines}\nreturn 200 {quoted(body)};\n}}"
+
 
 
 def measure(server: Server, wrk: list[str], core: int, seconds: int, response_length: int) -> Measurement:

@@ -92,18 +92,23 @@ def fetch(url: str) -> bytes:
     request = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
     with socket.create_connection((parts.hostname, parts.port), timeout=DEADLINE_SECONDS) as connection:
         connection.sendall(request)
-        received = b""
-        while True:
-            chunk = connection.recv(65536)
-            received += chunk
-            head, complete, body = received.partition(b"\r\n\r\n")
-            if complete and len(body) >= int(header(head, "content-length") or 0):
-                break
-            if not chunk:
-                raise ConnectionError(f"{url} closed the connection in the middle of its response")
-    if not head.startswith(b"HTTP/1.1 200 "):
-        raise ConnectionError(f"{url} answered {head.splitlines()[0].decode()!r}")
+        received = response_from(connection)
+    if not received.startswith(b"HTTP/1.1 200 "):
+        raise ConnectionError(f"{url} answered {received.splitlines()[0].decode()!r}")
     return received
+
+
+def response_from(connection: socket.socket) -> bytes:
+    """One response to a request that was sent, headers and body."""
+    received = b""
+    while True:
+        chunk = connection.recv(65536)
+        received += chunk
+        head, complete, body = received.partition(b"\r\n\r\n")
+        if complete and len(body) >= int(header(head, "content-length") or 0):
+            return received
+        if not chunk:
+            raise ConnectionError("the server closed the connection in the middle of its response")
 
 
 def headers(response_head: bytes) -> list[tuple[str, str]]:

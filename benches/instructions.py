@@ -13,7 +13,7 @@ import socket
 import subprocess
 from urllib.parse import urlsplit
 
-from harness import CannotMeasure, announced_url, executable, header, process, run, table
+from harness import CannotMeasure, announced_url, executable, process, response_from, run, table
 
 DEADLINE_SECONDS = 120.0
 """For a whole run: valgrind makes a program some fifty times slower."""
@@ -40,25 +40,12 @@ def counted(nowd: str, target: str, lines: str, requests: int) -> int:
         with socket.create_connection((url.hostname, url.port), timeout=DEADLINE_SECONDS) as connection:
             for _ in range(requests):
                 connection.sendall(request)
-                answer_from(connection)
+                response_from(connection)
         server.send_signal(signal.SIGTERM)
         said = server.communicate(timeout=DEADLINE_SECONDS)[1].decode(errors="replace")
     if not (total := re.search(r"Collected : (\d+)", said)):
         raise CannotMeasure(f"valgrind did not say how many instructions it counted: {said}")
     return int(total[1])
-
-
-def answer_from(connection: socket.socket) -> None:
-    """Reads one answer to its end."""
-    received = b""
-    while True:
-        chunk = connection.recv(65536)
-        received += chunk
-        head, complete, body = received.partition(b"\r\n\r\n")
-        if complete and len(body) >= int(header(head, "content-length") or 0):
-            return
-        if not chunk:
-            raise CannotMeasure("nowd closed the connection in the middle of an answer")
 
 
 def main() -> None:

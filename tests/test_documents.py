@@ -116,9 +116,14 @@ def arguments_of(words: list[str], program: str) -> list[str]:
     return []
 
 
+COMMANDS = {"nowd": [[], ["healthcheck"]], "nowcheck": [[]]}
+"""What each program has a --help for: itself, and its commands."""
+
+
 @cache
 def help_of(program: str) -> str:
-    return subprocess.run([binary(program), "--help"], capture_output=True, text=True, timeout=20, check=True).stdout
+    commands = [[binary(program), *command, "--help"] for command in COMMANDS[program]]
+    return "".join(subprocess.run(c, capture_output=True, text=True, timeout=20, check=True).stdout for c in commands)
 
 
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"])

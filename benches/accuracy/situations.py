@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import DEADLINE_SECONDS, CannotMeasure, announced_url, fetch, free_port, header, process
+from harness import CannotMeasure, announced_url, fetch, header, process
+from nginx import start
 from tools import LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,51 +134,9 @@ def way(stage: Stage, urls: Sequence[str], out: float = 0, back: float = 0, jitt
 def nginx(stage: Stage, server: str, http: str = "", offset: float = 0.0, path: str = "/now") -> str:
     """nginx with one `server` block; `{directory}` in either text is a directory of its own."""
     directory = Path(stage.stack.enter_context(tempfile.TemporaryDirectory()))
-    port = free_port()
-    # As root, the worker would change to a user who may not enter a private directory.
-    user = "user root;" if os.geteuid() == 0 else ""
-    (directory / "nginx.conf").write_text(f"""
-{user}
-daemon off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  client_body_temp_path {directory}/body;
-  proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi;
-  scgi_temp_path {directory}/scgi;
-  {http.replace("{directory}", str(directory))}
-  server {{
-    listen 127.0.0.1:{port};
-    {server.replace("{directory}", str(directory))}
-  }}
-}}
-""")
-    log = directory / "error.log"
-    command = [stage.programs.nginx, "-c", str(directory / "nginx.conf"), "-p", str(directory), "-e", str(log)]
-    running = stage.stack.enter_context(process(command, env=os.environ | shifted(stage.programs.faketime, offset)))
-    stage.stack.callback(stop_nginx, running)
-
-    url = f"http://127.0.0.1:{port}{path}"
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while running.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            fetch(url)
-            return url
-        time.sleep(0.01)
-    said = log.read_text().strip() if log.exists() else ""
-    raise CannotMeasure(f"nginx did not start; it said: {said!r}")
-
-
-def stop_nginx(server: subprocess.Popen) -> None:
-    # Asked, because the worker would outlive a master that is killed.
-    server.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(DEADLINE_SECONDS)
+    server, http = (text.replace("{directory}", str(directory)) for text in (server, http))
+    environment = os.environ | shifted(stage.programs.faketime, offset)
+    return start(stage.stack, stage.programs.nginx, directory, server, http, path, env=environment)[1]
 
 
 def date_only(stage: Stage, offset: float) -> str:

@@ -23,8 +23,12 @@ mod access_log;
 mod clock;
 #[path = "../../services/app/src/clock_bound.rs"]
 mod clock_bound;
+#[path = "../../services/app/src/clock_status.rs"]
+mod clock_status;
 #[path = "../../services/app/src/coding.rs"]
 mod coding;
+#[path = "../../services/app/src/counter.rs"]
+mod counter;
 #[path = "../../services/app/src/files.rs"]
 mod files;
 #[path = "../../services/app/src/gzip.rs"]

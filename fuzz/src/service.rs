@@ -21,7 +21,7 @@ use nowcheck::probe::server_time::{self, Field, TimeSource};
 use nowcheck::probe::time_text::Format;
 
 use crate::access_log::Journal;
-use crate::clock::Status;
+use crate::clock_status::Status;
 use crate::metrics::Counters;
 use crate::output::Pen;
 use crate::problem::Problem;

@@ -17,11 +17,12 @@ import signal
 import socket
 import ssl
 import struct
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from telling import tell
 
 NANOS = 1_000_000_000
 ENDLESS = 1 << 30
@@ -480,11 +481,7 @@ def main() -> None:
         server.fill_the_backlog()
     else:
         threading.Thread(target=server.accept_for_ever, daemon=True).start()
-    host, port = server.listener.getsockname()[:2]
-    print(f"listening on [{host}]:{port}" if ":" in host else f"listening on {host}:{port}", flush=True)
-    sys.stdin.read()
-    with server.lock:
-        print("report " + json.dumps(vars(server.report)), flush=True)
+    tell(server.listener, server.lock, server.report)
 
 
 if __name__ == "__main__":

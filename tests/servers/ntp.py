@@ -9,7 +9,6 @@ the test that started it, and its last line is `report {JSON}`: what it saw.
 import argparse
 import heapq
 import ipaddress
-import json
 import selectors
 import socket
 import struct
@@ -17,6 +16,8 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+
+from telling import tell
 
 NANOS = 1_000_000_000
 ERA_TO_UNIX = 2_208_988_800
@@ -130,11 +131,7 @@ def main() -> None:
     parser.add_argument("--lose", type=int, metavar="N", default=0, help="do not answer the first N requests")
     server = Server(parser.parse_args())
     threading.Thread(target=server.serve_for_ever, daemon=True).start()
-    host, port = server.socket.getsockname()[:2]
-    print(f"listening on [{host}]:{port}" if ":" in host else f"listening on {host}:{port}", flush=True)
-    sys.stdin.read()
-    with server.lock:
-        print("report " + json.dumps(vars(server.report)), flush=True)
+    tell(server.socket, server.lock, server.report)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,14 @@
 //!
 //! Everything else is handed a [`UnixTime`] or a [`Status`], so that it can be tested with any time.
 
-use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::clock_bound::{self, Useless};
+use crate::clock_status::Status;
 use crate::system;
 
 /// The last second that four digits can write: 9999-12-31T23:59:59Z.
@@ -61,52 +60,13 @@ impl Monotonic {
     }
 }
 
-/// What the kernel, or ClockBound, says of the clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    /// Something disciplines the clock, and bounds its error.
-    Synchronized {
-        /// The bound in microseconds; the kernel's grows by 500 a second until the next correction.
-        max_error_micros: u32,
-    },
-    /// Nothing disciplines the clock.
-    Unsynchronized,
-    /// The kernel could not be asked.
-    Unknown,
-}
-
-impl Status {
-    /// What the kernel says.
-    pub(crate) fn of_kernel() -> Self {
-        match system::kernel_clock() {
-            None => Self::Unknown,
-            Some(clock) if !clock.is_synchronized => Self::Unsynchronized,
-            Some(clock) => u32::try_from(clock.max_error_micros)
-                .map_or(Self::Unknown, |max_error_micros| Self::Synchronized { max_error_micros }),
-        }
-    }
-
-    /// Whether somebody vouches for an error of at most `limit`.
-    pub(crate) fn is_within(self, limit: Duration) -> bool {
-        match self {
-            Self::Synchronized { max_error_micros } => {
-                Duration::from_micros(u64::from(max_error_micros)) <= limit
-            }
-            Self::Unsynchronized | Self::Unknown => false,
-        }
-    }
-}
-
-/// In words, to follow "the clock".
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Synchronized { max_error_micros } => {
-                write!(f, "may be wrong by {:?}", Duration::from_micros(max_error_micros.into()))
-            }
-            Self::Unsynchronized => write!(f, "is not synchronized"),
-            Self::Unknown => write!(f, "cannot be asked for its error"),
-        }
+/// What the kernel says.
+fn of_kernel() -> Status {
+    match system::kernel_clock() {
+        None => Status::Unknown,
+        Some(clock) if !clock.is_synchronized => Status::Unsynchronized,
+        Some(clock) => u32::try_from(clock.max_error_micros)
+            .map_or(Status::Unknown, |max_error_micros| Status::Synchronized { max_error_micros }),
     }
 }
 
@@ -146,7 +106,7 @@ impl Source {
 
     /// To be called once a second. Says whom it believes when that is new.
     pub(crate) fn read(&mut self) -> (Status, Option<Believed>) {
-        let Some(path) = &self.clock_bound else { return (Status::of_kernel(), None) };
+        let Some(path) = &self.clock_bound else { return (of_kernel(), None) };
         let is_first = std::mem::replace(&mut self.is_first, false);
         match of_clock_bound(path) {
             Ok(status) => {
@@ -156,7 +116,7 @@ impl Source {
             Err(trouble) => {
                 let why = trouble.to_string();
                 let is_new = self.trouble.replace(trouble).is_none();
-                (Status::of_kernel(), is_new.then_some(Believed::Kernel { why }))
+                (of_kernel(), is_new.then_some(Believed::Kernel { why }))
             }
         }
     }
@@ -188,40 +148,6 @@ fn read_clock_bound(path: &Path) -> Result<Status, Trouble> {
     Ok(clock_bound::status(&first, &second, now)?)
 }
 
-/// A [`Status`] that one thread writes and all threads read, without a lock and without a system call.
-#[derive(Debug)]
-pub(crate) struct SharedStatus(AtomicU64);
-
-impl SharedStatus {
-    // A bound fits 32 bits; what lies above says that there is none.
-    const UNSYNCHRONIZED: u64 = 1 << 32;
-    const UNKNOWN: u64 = 2 << 32;
-
-    pub(crate) fn new(status: Status) -> Self {
-        Self(AtomicU64::new(Self::pack(status)))
-    }
-
-    pub(crate) fn store(&self, status: Status) {
-        self.0.store(Self::pack(status), Ordering::Relaxed);
-    }
-
-    pub(crate) fn load(&self) -> Status {
-        match self.0.load(Ordering::Relaxed) {
-            Self::UNSYNCHRONIZED => Status::Unsynchronized,
-            packed => u32::try_from(packed)
-                .map_or(Status::Unknown, |max_error_micros| Status::Synchronized { max_error_micros }),
-        }
-    }
-
-    fn pack(status: Status) -> u64 {
-        match status {
-            Status::Synchronized { max_error_micros } => u64::from(max_error_micros),
-            Status::Unsynchronized => Self::UNSYNCHRONIZED,
-            Status::Unknown => Self::UNKNOWN,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,7 +156,7 @@ mod tests {
     fn whom_it_believes_is_said_once_and_it_is_the_kernel_while_there_is_no_clock_bound() {
         let mut source = Source::new(Some("/nowhere/clockbound/shm0".into()));
         let (status, believed) = source.read();
-        assert_eq!(std::mem::discriminant(&status), std::mem::discriminant(&Status::of_kernel()));
+        assert_eq!(std::mem::discriminant(&status), std::mem::discriminant(&of_kernel()));
         let Some(Believed::Kernel { why }) = believed else { panic!("{believed:?}") };
         assert!(why.starts_with("cannot be read: No such file"), "{why}");
         assert_eq!(source.read().1, None);
@@ -238,30 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_survives_being_shared() {
-        for status in [
-            Status::Synchronized { max_error_micros: 0 },
-            Status::Synchronized { max_error_micros: u32::MAX },
-            Status::Unsynchronized,
-            Status::Unknown,
-        ] {
-            let shared = SharedStatus::new(Status::Unknown);
-            shared.store(status);
-            assert_eq!(shared.load(), status);
-        }
-    }
-
-    #[test]
-    fn only_a_synchronized_clock_is_within_a_limit_and_the_limit_itself_is_within() {
-        let limit = Duration::from_millis(50);
-        assert!(Status::Synchronized { max_error_micros: 50_000 }.is_within(limit));
-        assert!(!Status::Synchronized { max_error_micros: 50_001 }.is_within(limit));
-        assert!(!Status::Unsynchronized.is_within(limit));
-        assert!(!Status::Unknown.is_within(limit));
-    }
-
-    #[test]
     fn the_kernel_answers_without_privilege() {
-        assert_ne!(Status::of_kernel(), Status::Unknown);
+        assert_ne!(of_kernel(), Status::Unknown);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Status;
+use crate::clock_status::Status;
 
 /// The longest segment that is understood.
 pub(crate) const LONGEST: usize = 80;

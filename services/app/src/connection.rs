@@ -62,7 +62,7 @@ enum End {
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(stream: TcpStream, shared: Rc<Shared>, link: Rc<Link>) {
-    let mut wire = Wire::new(stream, Rc::clone(&shared), Rc::clone(&link));
+    let mut wire = Wire::new(stream, Arc::clone(&shared.counters), Rc::clone(&link));
     // Here it has neither buffers nor a parser: this is where connections without work spend their time.
     while wait_for_bytes(&wire, &link).await {
         let service = Service { shared: Rc::clone(&shared), link: Rc::clone(&link) };

@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::clock::{Status, UnixTime};
+use crate::clock::UnixTime;
+use crate::clock_status::Status;
 use crate::instruments::Snapshot;
 use crate::latency::{Latencies, upper_limit};
 use crate::metrics::Event;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::clock::Status;
+use crate::clock_status::Status;
 use crate::metrics::{Counters, Totals};
 use crate::output::Outlet;
 use crate::state::State;

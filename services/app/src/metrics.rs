@@ -6,10 +6,10 @@
 use std::array;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::StatusCode;
 
+use crate::counter::Counter;
 use crate::latency::{Latencies, Latency};
 
 /// What was asked for.
@@ -83,22 +83,6 @@ pub(crate) enum Event {
 
 impl Event {
     const COUNT: usize = Self::BodyRefused as usize + 1;
-}
-
-/// A number that one thread writes, and all may read.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    /// Only the thread that this belongs to may call it: with one writer, a load and a store are enough, and an atomic
-    /// addition is not needed.
-    pub(crate) fn add(&self, more: u64) {
-        self.0.store(self.get() + more, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// What one thread has counted. The alignment keeps the counters of two threads on different cache lines.

@@ -9,7 +9,8 @@ use jiff::fmt::rfc2822;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clock::{Status, UnixTime};
+use crate::clock::UnixTime;
+use crate::clock_status::Status;
 
 /// All that the document says in one second: only the nanoseconds are missing, and [`Document::at`] fills them in.
 ///

@@ -13,7 +13,7 @@ use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
-use crate::clock::Status;
+use crate::clock_status::Status;
 use crate::coding::{self, GZIP};
 use crate::files::{NO_SNIFFING, ON_ENCODING};
 use crate::gzip;

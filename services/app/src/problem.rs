@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::json;
 
-use crate::clock::Status;
+use crate::clock_status::Status;
 use crate::trust::GOOD_READINGS;
 
 /// Why a request is not answered as asked. Its text is the `detail`, and says what to do.

@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::clock::Status;
+use crate::clock_status::Status;
 use crate::instruments::Snapshot;
 use crate::latency::{BUCKETS, upper_limit};
 use crate::metrics::{CLASSES, Event, Route};

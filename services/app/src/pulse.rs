@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::clock::{self, Believed, Source, Status};
+use crate::clock::{self, Believed, Source};
+use crate::clock_status::Status;
 use crate::emf;
 use crate::instruments::Instruments;
 use crate::output::Pen;

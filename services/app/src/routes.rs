@@ -16,7 +16,8 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
 
-use crate::clock::{self, Status, UnixTime};
+use crate::clock::{self, UnixTime};
+use crate::clock_status::Status;
 use crate::files::{self, NO_SNIFFING, Wanted};
 use crate::host::{self, KnownHost};
 use crate::metrics::{Counters, Event, Route};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::clock::{SharedStatus, Status};
+use crate::clock_status::{SharedStatus, Status};
 use crate::problem::Problem;
 use crate::seats::Seats;
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use hyper::body::Bytes;
@@ -11,13 +12,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite as _;
 use tokio::net::TcpStream;
 
-use crate::connection::Shared;
 use crate::link::Link;
+use crate::metrics::Counters;
 use crate::problem::Problem;
 
 pub(crate) struct Wire {
     stream: TokioIo<TcpStream>,
-    shared: Rc<Shared>,
+    counters: Arc<Counters>,
     link: Rc<Link>,
     /// What was read from the kernel, and is to be read again.
     ahead: Bytes,
@@ -26,8 +27,8 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream, shared: Rc<Shared>, link: Rc<Link>) -> Self {
-        Self { stream: TokioIo::new(stream), shared, link, ahead: Bytes::new(), refusal: None }
+    pub(crate) fn new(stream: TcpStream, counters: Arc<Counters>, link: Rc<Link>) -> Self {
+        Self { stream: TokioIo::new(stream), counters, link, ahead: Bytes::new(), refusal: None }
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
@@ -57,7 +58,7 @@ impl Wire {
                 written => *rest = &rest[written..],
             }
         }
-        self.link.sent(&self.shared.counters);
+        self.link.sent(&self.counters);
         Poll::Ready(Ok(()))
     }
 
@@ -136,7 +137,7 @@ impl Write for Wire {
         };
         self.link.writes(poll.is_pending());
         if matches!(poll, Poll::Ready(Ok(written)) if written == buf.len()) {
-            self.link.sent(&self.shared.counters);
+            self.link.sent(&self.counters);
         }
         poll
     }

@@ -1,0 +1,106 @@
+//! What is said of the clock, in a type that knows no clock.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What the kernel, or ClockBound, says of the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Something disciplines the clock, and bounds its error.
+    Synchronized {
+        /// The bound in microseconds; the kernel's grows by 500 a second until the next correction.
+        max_error_micros: u32,
+    },
+    /// Nothing disciplines the clock.
+    Unsynchronized,
+    /// The kernel could not be asked.
+    Unknown,
+}
+
+impl Status {
+    /// Whether somebody vouches for an error of at most `limit`.
+    pub(crate) fn is_within(self, limit: Duration) -> bool {
+        match self {
+            Self::Synchronized { max_error_micros } => {
+                Duration::from_micros(u64::from(max_error_micros)) <= limit
+            }
+            Self::Unsynchronized | Self::Unknown => false,
+        }
+    }
+}
+
+/// In words, to follow "the clock".
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Synchronized { max_error_micros } => {
+                write!(f, "may be wrong by {:?}", Duration::from_micros(max_error_micros.into()))
+            }
+            Self::Unsynchronized => write!(f, "is not synchronized"),
+            Self::Unknown => write!(f, "cannot be asked for its error"),
+        }
+    }
+}
+
+/// A [`Status`] that one thread writes and all threads read, without a lock and without a system call.
+#[derive(Debug)]
+pub(crate) struct SharedStatus(AtomicU64);
+
+impl SharedStatus {
+    // A bound fits 32 bits; what lies above says that there is none.
+    const UNSYNCHRONIZED: u64 = 1 << 32;
+    const UNKNOWN: u64 = 2 << 32;
+
+    pub(crate) fn new(status: Status) -> Self {
+        Self(AtomicU64::new(Self::pack(status)))
+    }
+
+    pub(crate) fn store(&self, status: Status) {
+        self.0.store(Self::pack(status), Ordering::Relaxed);
+    }
+
+    pub(crate) fn load(&self) -> Status {
+        match self.0.load(Ordering::Relaxed) {
+            Self::UNSYNCHRONIZED => Status::Unsynchronized,
+            packed => u32::try_from(packed)
+                .map_or(Status::Unknown, |max_error_micros| Status::Synchronized { max_error_micros }),
+        }
+    }
+
+    fn pack(status: Status) -> u64 {
+        match status {
+            Status::Synchronized { max_error_micros } => u64::from(max_error_micros),
+            Status::Unsynchronized => Self::UNSYNCHRONIZED,
+            Status::Unknown => Self::UNKNOWN,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_survives_being_shared() {
+        for status in [
+            Status::Synchronized { max_error_micros: 0 },
+            Status::Synchronized { max_error_micros: u32::MAX },
+            Status::Unsynchronized,
+            Status::Unknown,
+        ] {
+            let shared = SharedStatus::new(Status::Unknown);
+            shared.store(status);
+            assert_eq!(shared.load(), status);
+        }
+    }
+
+    #[test]
+    fn only_a_synchronized_clock_is_within_a_limit_and_the_limit_itself_is_within() {
+        let limit = Duration::from_millis(50);
+        assert!(Status::Synchronized { max_error_micros: 50_000 }.is_within(limit));
+        assert!(!Status::Synchronized { max_error_micros: 50_001 }.is_within(limit));
+        assert!(!Status::Unsynchronized.is_within(limit));
+        assert!(!Status::Unknown.is_within(limit));
+    }
+}
