@@ -384,6 +384,22 @@ def test_a_browser_that_tells_the_time_coarsely_finds_a_bound_that_says_so(visit
     assert high - low > 0.15
 
 
+def test_a_browser_whose_clocks_stand_still_while_a_script_runs_is_not_kept_busy(visit, one_nowd):
+    """As tools have them that take pictures of pages in a time of their own (`--virtual-time-budget`)."""
+    page = visit()
+    page.before_each_document("""
+        const date = Date.now.bind(Date), instant = performance.now.bind(performance);
+        let [time, since] = [date(), instant()];
+        const look = () => { [time, since] = [date(), instant()]; };
+        // Each task sees one moment.
+        setInterval(look, 5);
+        Date.now = () => time;
+        performance.now = () => since;
+        performance.getEntriesByName = () => [];""")
+    page.open(one_nowd.url)
+    page.wait_for("document.documentElement.dataset.state === 'live'")
+
+
 def test_every_instance_is_measured_by_itself(visit, one_nowd):
     page = visit()
     # As behind a balancer: every second answer comes from another instance, whose clock is 30 s ahead.
