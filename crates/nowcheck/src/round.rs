@@ -2,6 +2,7 @@
 
 mod burst;
 mod doubt;
+mod pause;
 mod sampling;
 
 use std::net::SocketAddr;
@@ -197,11 +198,12 @@ fn status_of_failure(failure: &Failure) -> (Status, Reason) {
 }
 
 fn status_of_backends(backends: &[JudgedBackend]) -> (Status, Reason) {
-    let Some(worst) = backends.iter().map(|judged| judged.verdict).reduce(Verdict::worse) else {
-        // The round's time was over before the first request could be begun.
-        return (Status::Unknown, Reason::Undetermined);
-    };
-    status_of_verdict(worst)
+    // Without any, the round's time was over before the first request could be begun.
+    worst_verdict(backends).map_or((Status::Unknown, Reason::Undetermined), status_of_verdict)
+}
+
+fn worst_verdict(backends: &[JudgedBackend]) -> Option<Verdict> {
+    backends.iter().map(|judged| judged.verdict).reduce(Verdict::worse)
 }
 
 /// The status and the reason that a verdict stands for.

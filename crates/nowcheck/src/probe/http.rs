@@ -1,6 +1,7 @@
 //! One connection to one address, and requests over it; every phase is timed and ends at the deadline.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::timeout_at;
+use tokio::time::error::Elapsed;
+use tokio::time::{timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use url::Host;
 
@@ -38,6 +40,9 @@ const MOST_OF_A_HEAD: usize = 64 * 1024;
 
 /// How long a body that nobody wants is waited for.
 const PATIENCE_FOR_A_BODY: Duration = Duration::from_millis(50);
+
+/// How long it takes to read what lies in the kernel already, on a machine that is not idle.
+const TO_READ_WHAT_IS_THERE: Duration = Duration::from_millis(10);
 
 const USER_AGENT_NAME: &str = concat!("nowcheck/", env!("CARGO_PKG_VERSION"));
 
@@ -142,7 +147,7 @@ pub async fn connect(
     deadline: MonotonicInstant,
 ) -> Result<HttpConnection, NoConnection> {
     let begin = clock.now();
-    let tcp = match timeout_at(clock.deadline(deadline), TcpStream::connect(address)).await {
+    let tcp = match by(deadline, clock, TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => tcp,
         Ok(Err(error)) => {
             let (kind, message) = cause::of_no_connection(address, &error);
@@ -212,7 +217,7 @@ async fn handshake(
         Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
         Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
     };
-    match timeout_at(clock.deadline(deadline), TlsConnector::from(Arc::clone(tls)).connect(name, tcp)).await {
+    match by(deadline, clock, TlsConnector::from(Arc::clone(tls)).connect(name, tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
             let (kind, message, breach) = cause::of_no_handshake(&target.host.to_string(), &error);
@@ -238,7 +243,7 @@ impl HttpConnection {
         let begin = self.clock.now();
         self.exchange.begin();
         let clock = self.clock;
-        let exchanged = timeout_at(clock.deadline(deadline), self.exchange(method, target, reading)).await;
+        let exchanged = by(deadline, clock, self.exchange(method, target, reading)).await;
         let instants = self.exchange.instants();
         let sent = instants.sent.unwrap_or(begin);
         match exchanged {
@@ -301,12 +306,22 @@ impl HttpConnection {
         if reading == Reading::HeadOnly {
             let received = self.exchange.instants().last_byte;
             // A body that is there at once leaves the connection free for the next request.
-            let rest = tokio::time::timeout(PATIENCE_FOR_A_BODY, read_body(&mut incoming)).await;
+            let rest = timeout(PATIENCE_FOR_A_BODY, read_body(&mut incoming)).await;
             let is_whole = matches!(rest, Ok(Ok((_, false))));
             return Ok(Exchanged { head, body: Vec::new(), is_cut: !is_whole, received });
         }
         let (body, is_cut) = read_body(&mut incoming).await?;
         Ok(Exchanged { head, body, is_cut, received: self.exchange.instants().last_byte })
+    }
+}
+
+/// Waits until the deadline. A program that was not let run there finds two things at once: that its time is over and, in
+/// the kernel, what came meanwhile. That is taken first, so that a pause does not look like the silence of the other side.
+async fn by<F: Future>(deadline: MonotonicInstant, clock: Clock, what: F) -> Result<F::Output, Elapsed> {
+    let mut what = pin!(what);
+    match timeout_at(clock.deadline(deadline), what.as_mut()).await {
+        Ok(done) => Ok(done),
+        Err(_) => timeout(TO_READ_WHAT_IS_THERE, what).await,
     }
 }
 
@@ -349,4 +364,33 @@ fn stays_open(head: &http::response::Parts) -> bool {
             .any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case(option)))
     };
     if head.version >= Version::HTTP_11 { !says("close") } else { says("keep-alive") }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_came_during_a_pause_is_taken_although_the_time_is_over() {
+        let clock = Clock::start();
+        let deadline = clock.now() + Duration::from_millis(20);
+        let (sender, answer) = oneshot::channel();
+        // Whoever hands the answer on wakes together with the timer, as after a pause, and takes a turn of its own.
+        tokio::spawn(async move {
+            tokio::time::sleep_until(clock.deadline(deadline)).await;
+            tokio::task::yield_now().await;
+            sender.send("it came")
+        });
+        assert_eq!(by(deadline, clock, answer).await, Ok(Ok("it came")));
+    }
+
+    #[tokio::test]
+    async fn silence_ends_with_the_deadline() {
+        let clock = Clock::start();
+        let deadline = clock.now() + Duration::from_millis(20);
+        assert!(by(deadline, clock, std::future::pending::<()>()).await.is_err());
+        assert!(clock.now() >= deadline);
+    }
 }

@@ -92,6 +92,7 @@ fn step_after_failure(kind: &Kind) -> &'static str {
         Kind::NotATime { .. } | Kind::TooLarge { .. } => {
             "is this the right path? --field and --format say where and how the time stands"
         }
-        Kind::NoRoute | Kind::Local => "the fault is on this machine: look at its network",
+        Kind::NoRoute => "the fault is on this machine: look at its network",
+        Kind::Local => "the fault is on this machine: look at its network and at its load",
     }
 }

@@ -1,7 +1,6 @@
 //! One connection: opened, and asked a few times in a row. Several of them run side by side.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use clock_offset::MonotonicInstant;
 use http::Method;
@@ -10,7 +9,6 @@ use crate::probe::culprit::likelier_culprit;
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::http::{Answer, HttpConnection, Opened, Reading, connect};
 use crate::probe::server_time::Field;
-use crate::report::figures::length;
 use crate::target::Target;
 
 use super::Round;
@@ -69,9 +67,6 @@ pub(super) async fn over_a_fresh_one(
     }
 }
 
-/// The deadline ends a wait within this, unless the machine does not let the program run.
-const PUNCTUAL: Duration = Duration::from_millis(100);
-
 impl Round {
     /// Silence is the other side's fault only when it had a fair time to answer, and when this program was there to
     /// listen: a machine that was paused finds the deadline long over when it goes on.
@@ -79,13 +74,9 @@ impl Round {
         if failure.kind != Kind::Timeout || failure.phase == Phase::Transfer {
             return failure;
         }
-        let late = self.clock.now().since(self.deadline);
-        if late > PUNCTUAL.max(self.settings.timeout / 10) {
+        if let Some(pause) = self.pause() {
             failure.kind = Kind::Local;
-            failure.message = format!(
-                "the program was not let run until {} after its time was over (a pause, or far too much load)",
-                length(late)
-            );
+            failure.message = pause.message();
         } else if failure.elapsed < self.settings.timeout / 5 {
             failure.kind = Kind::Local;
             failure.message = format!(

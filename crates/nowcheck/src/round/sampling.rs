@@ -25,7 +25,7 @@ use crate::settings::Settings;
 use crate::target::Target;
 
 use super::burst::{self, Burst};
-use super::{MOST_REDIRECTS, Round, status_of_backends, status_of_failure};
+use super::{MOST_REDIRECTS, Round, status_of_backends, status_of_failure, worst_verdict};
 
 /// Samples one address, and judges it.
 pub(super) async fn sample(
@@ -74,7 +74,8 @@ fn most_requests(settings: &Settings) -> u32 {
 const MOST_DISCARDED: u32 = 8;
 
 /// Why sampling ended before the plan was through.
-enum Interruption {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Interruption {
     Failed(Failure),
     Cached { seconds: u64 },
 }
@@ -248,6 +249,14 @@ impl Sampling<'_> {
 
     fn judge(self, ended: Result<(), Interruption>) -> TargetOutcome {
         let conclusion = self.plan.conclusion();
+        let ended = match self.round.pause() {
+            // An old answer is one whenever it was read, and leaves nothing open.
+            Some(pause) if conclusion.standstill.is_none() => {
+                let wait = self.plan.samples().last().map(Sample::round_trip);
+                pause.excuses(ended, worst_verdict(&conclusion.backends), wait)
+            }
+            _ => ended,
+        };
         let (failure, stale) = match ended {
             Err(Interruption::Failed(failure)) => (Some(failure), None),
             Err(Interruption::Cached { seconds }) => (None, Some(Stale::Age { seconds })),
