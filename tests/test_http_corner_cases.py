@@ -83,7 +83,7 @@ CASES = [
     Case("HTTP/0.9", b"GET /now\r\n", BAD, True, "3"),
     Case("HTTP/1.0 without a host", get(version=b"HTTP/1.0", host=b""), OK, True, "9.3"),
     Case("HTTP/1.0 that asks to be kept", get(b"Connection: keep-alive", version=b"HTTP/1.0"), OK, False, "9.3"),
-    Case("HTTP/1.2, which 1.1 can answer", get(version=b"HTTP/1.2"), OK, False, "2.5 of RFC 9110"),
+    Case("HTTP/1.2, which there is not", get(version=b"HTTP/1.2"), {505}, True, "2.5 of RFC 9110"),
     Case("HTTP/2.0 in the request line", get(version=b"HTTP/2.0"), {505}, True, "15.6.6 of RFC 9110"),
     Case("HTTP/9.9", get(version=b"HTTP/9.9"), {505}, True, "15.6.6 of RFC 9110"),
     Case("http in lower case", get(version=b"http/1.1"), BAD, True, "2.3"),

@@ -25,7 +25,6 @@ use crate::clock_status::Status;
 use crate::metrics::Counters;
 use crate::output::Pen;
 use crate::problem::Problem;
-use crate::request_line::Later;
 use crate::routes::{Body, Handler};
 use crate::state::State;
 use crate::trace_context::Ids;
@@ -199,13 +198,21 @@ pub fn nowd_trace(data: &[u8]) {
 
 /// A request line that hyper does not take.
 pub fn nowd_request_line(data: &[u8]) {
-    let Some(Later::Minor(understood)) = request_line::later_version(data) else { return };
-    assert_eq!(understood.len(), data.len());
-    let changed: Vec<usize> = (0..data.len()).filter(|&at| data[at] != understood[at]).collect();
-    assert_eq!(changed.len(), 1, "one digit");
-    assert!(matches!((data[changed[0]], understood[changed[0]]), (b'2'..=b'9', b'1')));
-    // It is never read a third time.
-    assert_eq!(request_line::later_version(&understood), None);
+    if !request_line::is_of_another_version(data) {
+        return;
+    }
+    // The line names a version, whatever follows it is of no matter, and those that are spoken are no others.
+    let start = data.iter().position(|byte| !b"\r\n".contains(byte)).expect("a line");
+    let end =
+        data[start..].iter().position(|byte| b"\r\n".contains(byte)).map_or(data.len(), |end| start + end);
+    let line = &data[start..end];
+    assert!(request_line::is_of_another_version(line));
+    let (before, version) = line.split_at(line.len() - 8);
+    assert!(version.starts_with(b"HTTP/") && before.ends_with(b" "));
+    for known in [b"HTTP/1.0", b"HTTP/1.1"] {
+        assert_ne!(version, known);
+        assert!(!request_line::is_of_another_version(&[before, known].concat()));
+    }
 }
 
 /// A request at the private listener.

@@ -15,10 +15,11 @@ use hyper::{HeaderMap, Method, Request, Response};
 use crate::clock::{self, UnixTime};
 use crate::now;
 use crate::output::Pen;
+use crate::problem::Problem;
 use crate::routes::Body;
 use crate::trace_context;
 
-/// More of a header or a target than this, in bytes, is cut off.
+/// More of a header or a target than this, in bytes of the line, is cut off.
 const LONGEST: usize = 1_024;
 
 /// Headers that arrive in the line as they are, each under its name there.
@@ -61,9 +62,10 @@ impl Journal {
 
     /// Begins the line of a head that could not be understood, about which there is no more to say.
     #[cold]
-    pub(crate) fn begin_refusal(&self, status: u16, body: u64) {
+    pub(crate) fn begin_refusal(&self, problem: &Problem, body: u64) {
         let mut line = begin(clock::now(), self.client);
-        push_answer(&mut line, status, body);
+        push_answer(&mut line, problem.status().as_u16(), body);
+        push_text(&mut line, "problem", problem.name().as_bytes());
         self.begun.borrow_mut().push(line);
     }
 
@@ -124,9 +126,14 @@ fn push_headers(line: &mut String, headers: &HeaderMap) {
 
 /// `,"name":"value"`, in plain ASCII. `name` is ours.
 fn push_text(line: &mut String, name: &str, value: &[u8]) {
-    let cut = &value[..value.len().min(LONGEST)];
     let _ = write!(line, r#","{name}":""#);
-    for character in String::from_utf8_lossy(cut).chars() {
+    let start = line.len();
+    // A character takes one byte at least, so more of them are not looked at.
+    for character in String::from_utf8_lossy(&value[..value.len().min(LONGEST + 4)]).chars() {
+        if line.len() - start >= LONGEST {
+            line.push_str("\\u2026");
+            break;
+        }
         match character {
             '"' | '\\' => line.extend(['\\', character]),
             ' '..='~' => line.push(character),
@@ -136,9 +143,6 @@ fn push_text(line: &mut String, name: &str, value: &[u8]) {
                 }
             }
         }
-    }
-    if cut.len() < value.len() {
-        line.push_str("\\u2026");
     }
     line.push('"');
 }
@@ -168,6 +172,12 @@ mod tests {
         push_text(&mut line, "b", &[0xff; 5_000]);
         line.push('}');
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(read["b"].as_str().unwrap().chars().count(), LONGEST + 1);
+        // A byte that is no text takes six in the line, and so does the mark of what was left out.
+        assert_eq!(read["b"].as_str().unwrap().chars().count(), LONGEST.div_ceil(6) + 1);
+        for (length, is_cut) in [(LONGEST, false), (LONGEST + 1, true)] {
+            let mut line = String::new();
+            push_text(&mut line, "b", &vec![b'x'; length]);
+            assert_eq!(line.ends_with("x\\u2026\""), is_cut, "{length}");
+        }
     }
 }

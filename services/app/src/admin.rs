@@ -4,6 +4,7 @@
 //! just enough HTTP by itself: a second kind of connection that hyper serves would keep the compiler from merging hyper
 //! into the first, and cost each request of the public 5 % more instructions.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -11,14 +12,14 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::instruments::Instruments;
 use crate::scrape;
 
-/// Connections at a time; more of them wait.
-const CONNECTIONS: usize = 8;
+/// Connections at a time; one more takes the place of the oldest, so that nobody can keep Prometheus out by silence.
+const CONNECTIONS: usize = 64;
 
 /// From accepting a connection to its end, which comes after one answer.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -29,21 +30,26 @@ const LONGEST_HEAD: usize = 8_192;
 /// Serves for ever.
 pub(crate) async fn serve(listener: std::net::TcpListener, instruments: Instruments) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let (places, instruments) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(instruments));
+    let instruments = Arc::new(instruments);
+    let mut tasks: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        // Nobody closes the semaphore, so this is no error.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
         let Ok((stream, _)) = listener.accept().await else {
             // Such as too many open files: the public listeners log it.
             sleep(Duration::from_secs(1)).await;
             continue;
         };
+        tasks.retain(|task| !task.is_finished());
+        if tasks.len() >= CONNECTIONS
+            && let Some(oldest) = tasks.pop_front()
+        {
+            oldest.abort();
+        }
         let instruments = Arc::clone(&instruments);
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             // Who is slow is not answered, and a connection that breaks is its client's business.
             let _ = timeout(TIME_LIMIT, serve_one(&stream, &instruments)).await;
-            drop(place);
         });
+        tasks.push_back(task.abort_handle());
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::{Request, Response};
 use tokio::io::ReadBuf;
@@ -17,10 +17,10 @@ use tokio::net::TcpStream;
 use crate::link::{Link, Order};
 use crate::metrics::Counters;
 use crate::problem::Problem;
-use crate::request_line::{self, Later};
+use crate::request_line;
 use crate::routes::{Body, Handler};
 use crate::settings::Limits;
-use crate::wire::Wire;
+use crate::wire::{Refusal, Wire};
 
 /// What hyper reserves room for unless it is told otherwise, which costs it an allocation for each request.
 const USUAL_HEADERS: usize = 100;
@@ -93,31 +93,35 @@ pub(crate) async fn serve(stream: TcpStream, shared: Rc<Shared>, link: Rc<Link>)
             // Errors are the client's: a head that is none is answered, a broken connection cannot be.
             End::Over(Err(error)) if error.is_parse() => {
                 let parts = http.into_parts();
-                match Box::pin(refuse(parts.io, parts.read_buf, &shared, &link)).await {
-                    Some(readable) => wire = readable,
-                    None => return,
-                }
+                Box::pin(refuse(parts.io, &parts.read_buf, &shared, &link)).await;
+                return;
             }
             End::Over(_) | End::Overstays => return,
         }
     }
 }
 
-/// Answers a head that hyper cannot read, and ends the connection; or gives it back with a head that hyper can read.
-async fn refuse(mut wire: Wire, head: Bytes, shared: &Shared, link: &Link) -> Option<Wire> {
-    let problem = match (wire.take_refusal(), request_line::later_version(&head)) {
-        (Some(Problem::Malformed), Some(Later::Minor(understood))) => {
-            wire.read_again(understood.into());
-            return Some(wire);
+/// What every connection of TLS begins with (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Answers a head that hyper cannot read, and ends the connection.
+async fn refuse(mut wire: Wire, head: &[u8], shared: &Shared, link: &Link) {
+    let limits = &shared.limits;
+    let problem = match wire.take_refusal() {
+        Some(Refusal::TargetTooLong) => Problem::TargetTooLong,
+        Some(Refusal::HeadTooLarge) => {
+            Problem::HeadTooLarge { bytes: limits.head_bytes, headers: limits.headers }
         }
         // What every connection of HTTP/2 begins with is not answered by hyper at all.
-        (Some(Problem::Malformed) | None, Some(Later::Major)) => Problem::Version,
-        (refusal, _) => refusal?,
+        Some(Refusal::Malformed) | None if request_line::is_of_another_version(head) => Problem::Version,
+        Some(Refusal::Malformed) if head.first() == Some(&TLS_HANDSHAKE) => Problem::Tls,
+        Some(Refusal::Malformed) => Problem::Malformed,
+        None => return,
     };
     let (bytes, body) = shared.handler.refuse(&problem);
     link.answers();
     if let Some(journal) = link.journal() {
-        journal.begin_refusal(problem.status().as_u16(), body as u64);
+        journal.begin_refusal(&problem, body as u64);
     }
     let mut rest = &*bytes;
     poll_fn(|cx| {
@@ -130,7 +134,6 @@ async fn refuse(mut wire: Wire, head: Bytes, shared: &Shared, link: &Link) -> Op
         }
     })
     .await;
-    None
 }
 
 /// Waits until there is something to read, if only the client's end; false when the connection is to end instead.

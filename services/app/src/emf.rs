@@ -9,7 +9,6 @@ use crate::clock::UnixTime;
 use crate::clock_status::Status;
 use crate::instruments::Snapshot;
 use crate::latency::{Latencies, upper_limit};
-use crate::metrics::Event;
 
 /// Where the metrics are found.
 const NAMESPACE: &str = "nowd";
@@ -36,7 +35,7 @@ impl Counts {
         Self {
             requests: totals.requests(),
             server_errors: totals.server_errors(),
-            refused_connections: totals.of_event(Event::TurnedAway) + totals.of_event(Event::ClosedUnheard),
+            refused_connections: totals.refused_connections(),
             dropped_lines: *dropped_lines,
             latencies: totals.latencies.clone(),
         }
@@ -114,7 +113,7 @@ mod tests {
     use hyper::StatusCode;
 
     use super::*;
-    use crate::metrics::{Counters, Route, Totals};
+    use crate::metrics::{Counters, Event, Route, Totals};
 
     const NOON: UnixTime = UnixTime { seconds: 1_795_521_600, nanos: 123_456_789 };
     const GOOD: Status = Status::Synchronized { max_error_micros: 312 };

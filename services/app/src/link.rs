@@ -23,6 +23,9 @@ const EXTRA_LIMIT: u16 = 2;
 /// Sweeps that a client has to notice the end of a connection.
 const LINGER_LIMIT: u16 = 2;
 
+/// The sweep that ends a connection without work when no more requests are wanted.
+const CLOSE_LIMIT: u8 = 3;
+
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -64,8 +67,8 @@ pub(crate) struct Link {
     /// Sweeps since the phase began.
     age: Cell<u16>,
     order: Cell<Option<Order>>,
-    /// It will be closed at the next sweep, if nothing comes.
-    is_warned: Cell<bool>,
+    /// Sweeps since no more requests are wanted.
+    closing: Cell<u8>,
     waker: RefCell<Option<Waker>>,
     /// Answers that the kernel does not have yet.
     unsent: Cell<u32>,
@@ -81,7 +84,7 @@ impl Link {
             phase: Cell::new(Phase::New),
             age: Cell::new(0),
             order: Cell::new(None),
-            is_warned: Cell::new(false),
+            closing: Cell::new(0),
             waker: RefCell::new(None),
             unsent: Cell::new(0),
             received: Cell::new(Monotonic::now()),
@@ -95,9 +98,9 @@ impl Link {
         self.seat.is_extra
     }
 
-    /// Whether its client has said nothing yet.
-    pub(crate) fn is_silent(&self) -> bool {
-        self.phase.get() == Phase::New
+    /// Whether it has had its answer, and only waits for its client to notice the end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.phase.get() == Phase::Lingering
     }
 
     pub(crate) fn journal(&self) -> Option<&Journal> {
@@ -115,20 +118,20 @@ impl Link {
         } else {
             (first_limit, limits.head_seconds, limits.idle_seconds)
         };
-        // A second is left to whatever lies in the kernel already: it was sent while the connection was open.
-        if closing && phase == Phase::Idle && !self.is_warned.replace(true) {
-            return Swept::Lives;
+        if closing {
+            self.closing.set(self.closing.get().saturating_add(1));
         }
+        // The first sweep may come at once: a limit is over only with the sweep after it.
         let swept = match phase {
-            // One that has just come may have its request on the way.
-            Phase::New if closing && age > 1 => Swept::Ends(None),
-            Phase::Idle if closing => Swept::Ends(None),
-            Phase::New if age >= first_limit => Swept::Ends(Some(Event::IdleTimeout)),
-            Phase::Idle if age >= idle_limit => Swept::Ends(Some(Event::IdleTimeout)),
-            Phase::Writing if age >= idle_limit => Swept::Ends(Some(Event::WriteTimeout)),
+            // A request may be on its way, sent while the connection was open. The sweep that comes with the close is
+            // followed by the next beat of the pulse, at any moment, and then by one after a whole second.
+            Phase::New | Phase::Idle if self.closing.get() >= CLOSE_LIMIT => Swept::Ends(None),
+            Phase::New if age > first_limit => Swept::Ends(Some(Event::IdleTimeout)),
+            Phase::Idle if age > idle_limit => Swept::Ends(Some(Event::IdleTimeout)),
+            Phase::Writing if age > idle_limit => Swept::Ends(Some(Event::WriteTimeout)),
             Phase::Idle if age == REST_AFTER => Swept::Rests,
-            Phase::Reading if age >= head_limit => Swept::Ends(Some(Event::HeadTimeout)),
-            Phase::Lingering if age >= LINGER_LIMIT => Swept::Ends(None),
+            Phase::Reading if age > head_limit => Swept::Ends(Some(Event::HeadTimeout)),
+            Phase::Lingering if age > LINGER_LIMIT => Swept::Ends(None),
             _ => return Swept::Lives,
         };
         self.command(if swept == Swept::Rests { Order::Rest } else { Order::Close });
@@ -228,7 +231,7 @@ impl Link {
     fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.age.set(0);
-        self.is_warned.set(false);
+        self.closing.set(0);
     }
 }
 
@@ -262,22 +265,22 @@ mod tests {
     }
 
     #[test]
-    fn each_state_has_its_limit() {
+    fn each_state_has_its_limit_and_never_a_moment_less() {
         let silent = link();
-        assert_eq!(swept(&silent, 7), (vec![Swept::Ends(Some(Event::IdleTimeout))], 7));
+        assert_eq!(swept(&silent, 7), (vec![Swept::Ends(Some(Event::IdleTimeout))], 8));
         let reading = link();
         reading.received();
-        assert_eq!(swept(&reading, 7), (vec![Swept::Ends(Some(Event::HeadTimeout))], 3));
+        assert_eq!(swept(&reading, 7), (vec![Swept::Ends(Some(Event::HeadTimeout))], 4));
         let idle = link();
         idle.answers();
-        assert_eq!(swept(&idle, 7), (vec![Swept::Rests, Swept::Ends(Some(Event::IdleTimeout))], 20));
+        assert_eq!(swept(&idle, 7), (vec![Swept::Rests, Swept::Ends(Some(Event::IdleTimeout))], 21));
         let held_up = link();
         held_up.answers();
         held_up.writes(true);
-        assert_eq!(swept(&held_up, 7), (vec![Swept::Ends(Some(Event::WriteTimeout))], 20));
+        assert_eq!(swept(&held_up, 7), (vec![Swept::Ends(Some(Event::WriteTimeout))], 21));
         let lingering = link();
         assert!(lingering.lingers() && !lingering.lingers());
-        assert_eq!(swept(&lingering, 7), (vec![Swept::Ends(None)], LINGER_LIMIT));
+        assert_eq!(swept(&lingering, 7), (vec![Swept::Ends(None)], LINGER_LIMIT + 1));
     }
 
     #[test]
@@ -285,22 +288,26 @@ mod tests {
         let seats = Arc::new(Seats::new(1));
         let _taken = seats.take();
         let extra = Link::new(seats.take(), None);
-        assert!(extra.is_extra() && extra.is_silent());
-        assert_eq!(swept(&extra, 7), (vec![Swept::Ends(Some(Event::IdleTimeout))], EXTRA_LIMIT));
+        assert!(extra.is_extra() && !extra.is_over());
+        assert_eq!(swept(&extra, 7), (vec![Swept::Ends(Some(Event::IdleTimeout))], EXTRA_LIMIT + 1));
     }
 
     #[test]
     fn what_waits_is_ended_at_the_close_but_not_before_what_was_sent_by_then_could_arrive() {
+        // At once, at the next beat of the pulse, which may be at once too, and a second after that.
         let idle = link();
         idle.answers();
-        assert_eq!(idle.sweep(true, &LIMITS, 7), Swept::Lives);
-        assert_eq!(idle.sweep(true, &LIMITS, 7), Swept::Ends(None));
+        idle.sweep(false, &LIMITS, 7);
         let silent = link();
-        assert_eq!(silent.sweep(true, &LIMITS, 7), Swept::Lives);
-        assert_eq!(silent.sweep(true, &LIMITS, 7), Swept::Ends(None));
+        for waits in [&idle, &silent] {
+            let sweeps: Vec<Swept> = (0..3).map(|_| waits.sweep(true, &LIMITS, 7)).collect();
+            let last = Swept::Ends(None);
+            assert!(!sweeps[..2].contains(&last) && sweeps[2] == last, "{sweeps:?}");
+        }
         let reading = link();
         reading.received();
-        let sweeps: Vec<Swept> = (0..3).map(|_| reading.sweep(true, &LIMITS, 7)).collect();
-        assert_eq!(sweeps, [Swept::Lives, Swept::Lives, Swept::Ends(Some(Event::HeadTimeout))]);
+        let sweeps: Vec<Swept> = (0..4).map(|_| reading.sweep(true, &LIMITS, 7)).collect();
+        assert_eq!(sweeps[..3], [Swept::Lives; 3]);
+        assert_eq!(sweeps[3], Swept::Ends(Some(Event::HeadTimeout)));
     }
 }

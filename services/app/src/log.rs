@@ -62,6 +62,10 @@ impl Visit for Fields {
         self.others.insert(field.name().into(), json!(value));
     }
 
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.others.insert(field.name().into(), json!(value));
+    }
+
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.others.insert(field.name().into(), json!(value));
     }

@@ -9,6 +9,7 @@ mod clock;
 mod clock_bound;
 mod clock_status;
 mod coding;
+mod command_line;
 mod connection;
 mod counter;
 mod emf;
@@ -51,7 +52,7 @@ use std::process::ExitCode;
 use settings::Command;
 
 fn main() -> ExitCode {
-    let outcome = match settings::read() {
+    let outcome = match command_line::read() {
         Command::Serve(settings) => start::serve(&settings),
         Command::Healthcheck(check) => return healthcheck::run(&check),
     };

@@ -54,7 +54,7 @@ impl Route {
 }
 
 /// The classes of status that this service answers with.
-pub(crate) const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
+pub(crate) const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 /// What happens beside answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,9 +98,10 @@ impl Counters {
     /// Counts one answer.
     pub(crate) fn count(&self, route: Route, status: StatusCode) {
         let class = match status.as_u16() {
-            ..400 => 0,
-            400..500 => 1,
-            500.. => 2,
+            ..300 => 0,
+            300..400 => 1,
+            400..500 => 2,
+            500.. => 3,
         };
         self.answers[route as usize][class].add(1);
     }
@@ -133,6 +134,11 @@ impl Totals {
         self.events[event as usize]
     }
 
+    /// Connections that were one too many.
+    pub(crate) fn refused_connections(&self) -> u64 {
+        self.of_event(Event::TurnedAway) + self.of_event(Event::ClosedUnheard)
+    }
+
     pub(crate) fn requests(&self) -> u64 {
         self.answers.as_flattened().iter().sum()
     }
@@ -141,7 +147,7 @@ impl Totals {
     /// client that speaks another HTTP is to blame itself.
     pub(crate) fn server_errors(&self) -> u64 {
         let others = Route::ALL.iter().zip(&self.answers).filter(|(route, _)| **route != Route::Readiness);
-        let all: u64 = others.map(|(_, counts)| counts[2]).sum();
+        let all: u64 = others.map(|(_, counts)| counts[3]).sum();
         // Another thread counts the one a moment before the other.
         all.saturating_sub(self.of_event(Event::VersionRefused))
     }

@@ -6,13 +6,16 @@
 use std::io::{self, Write};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 /// The most that waits in one buffer, in bytes.
 const CAPACITY: usize = 1 << 20;
+
+/// The most that is written at once, in bytes: of a longer piece, nobody could say how much a reader took that stands still.
+const PIECE: usize = 8 << 10;
 
 /// How long lines that are in no hurry wait to be carried away together.
 const ROUND: Duration = Duration::from_millis(50);
@@ -30,6 +33,8 @@ pub(crate) struct Outlet {
 struct Shared {
     buffers: Mutex<Vec<Arc<Mutex<Vec<u8>>>>>,
     dropped: AtomicU64,
+    /// Lines that the thread is about to write.
+    carried: AtomicU64,
     is_closing: AtomicBool,
     /// Whether there are buffers whose lines wait for the next round.
     has_rounds: AtomicBool,
@@ -73,12 +78,17 @@ impl Outlet {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
-    /// Waits until everything is out, but not for ever: the reader may have stopped to read.
+    /// Waits until everything is out, but not for ever: the reader may have stopped to read. What is left then is lost.
     pub(crate) fn finish(&self, patience: Duration) {
         self.shared.is_closing.store(true, Ordering::Release);
         self.writer.unpark();
-        // It is told by an error: nothing is ever sent.
-        let _ = lock(&self.done).recv_timeout(patience);
+        // That it is done is told by an error: nothing is ever sent.
+        if lock(&self.done).recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            let buffers = lock(&self.shared.buffers).clone();
+            let waiting: u64 = buffers.iter().map(|buffer| lines_in(&lock(buffer))).sum();
+            let carried = self.shared.carried.load(Ordering::Relaxed);
+            self.shared.dropped.fetch_add(waiting + carried, Ordering::Relaxed);
+        }
     }
 }
 
@@ -89,15 +99,19 @@ impl Shared {
     /// Writes lines, however slowly they are read. A reader that is gone is no reason to stop telling the time: what
     /// it can no longer be told is counted.
     fn deliver(&self, sink: &mut impl Write, mut lines: &[u8]) {
+        self.carried.store(lines_in(lines), Ordering::Relaxed);
         while !lines.is_empty() {
-            match sink.write(lines) {
-                Ok(written @ 1..) => lines = &lines[written..],
+            match sink.write(&lines[..lines.len().min(PIECE)]) {
+                Ok(written @ 1..) => {
+                    lines = &lines[written..];
+                    self.carried.store(lines_in(lines), Ordering::Relaxed);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Somebody else made the pipe so; the lines wait, as in one that blocks.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(UNTIL_READABLE),
                 Ok(0) | Err(_) => {
-                    let lost = lines.split_inclusive(|&byte| byte == b'\n').count();
-                    self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
+                    self.carried.store(0, Ordering::Relaxed);
+                    self.dropped.fetch_add(lines_in(lines), Ordering::Relaxed);
                     return;
                 }
             }
@@ -172,6 +186,11 @@ impl Write for &Pen {
     }
 }
 
+/// Lines that end in there, one that has begun before among them.
+fn lines_in(bytes: &[u8]) -> u64 {
+    bytes.split(|&byte| byte == b'\n').count() as u64 - 1
+}
+
 /// A panic ends the process, so nobody can have left a lock in disorder.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -213,6 +232,21 @@ mod tests {
         drop(go);
         outlet.finish(PATIENCE);
         assert_eq!(lock(&read).len() as u64, (4_000 - dropped) * 1_024);
+    }
+
+    #[test]
+    fn what_is_left_when_the_reader_stands_still_at_the_end_is_counted_as_lost() {
+        let (go, wait) = channel();
+        let read = Arc::new(Mutex::new(Vec::new()));
+        let outlet = Outlet::new("stuck", Slow(wait, Arc::clone(&read))).unwrap();
+        let (pen, other) = (outlet.pen(), outlet.pen());
+        for _ in 0..100 {
+            pen.write_line(b"one\n");
+            other.write_line(b"two\n");
+        }
+        outlet.finish(Duration::from_millis(50));
+        assert_eq!(outlet.dropped(), 200);
+        drop(go);
     }
 
     #[test]

@@ -26,17 +26,25 @@ pub(crate) enum Problem {
     #[error("a request to this server has no body: send it without one")]
     Body,
     #[error(
-        "the head of the request is malformed (RFC 9112): this is spoken by HTTP/1.1 clients over plain TCP, without TLS"
+        "the head of the request is malformed (RFC 9112): see to its syntax, and percent-encode what a URL cannot have, \
+         such as spaces, quotes and angle brackets"
     )]
     Malformed,
-    #[error("the head of the request is too large: send fewer or shorter headers")]
-    HeadTooLarge,
+    #[error("this begins like TLS, and plain HTTP is spoken here: ask with http:// instead of https://")]
+    Tls,
+    #[error(
+        "the head of the request has more than {bytes} bytes (--max-head-bytes) or {headers} headers (--max-headers): send \
+         fewer or shorter ones, or a shorter target"
+    )]
+    HeadTooLarge { bytes: usize, headers: usize },
     #[error("the target of the request is too long: ask for a path, such as /now")]
     TargetTooLong,
     #[error("this server speaks HTTP/1.1 and HTTP/1.0: use one of them")]
     Version,
     #[error("the query is not well-formed: percent-encode it as UTF-8, such as ?tz=Europe%2FMadrid")]
     QueryEncoding,
+    #[error("{} is not what the parameter is called: write tz, in small letters", Shown(.name))]
+    ZoneSpelling { name: String },
     #[error("tz is empty: name a zone of the IANA time zone database, such as ?tz=Europe/Madrid")]
     ZoneEmpty,
     #[error("tz is given more than once: ask for one zone at a time")]
@@ -67,14 +75,16 @@ impl Problem {
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Host
             | Self::HostSyntax
             | Self::Target
             | Self::Malformed
+            | Self::Tls
             | Self::QueryEncoding
+            | Self::ZoneSpelling { .. }
             | Self::ZoneEmpty
             | Self::ZoneTwice
             | Self::ZoneUnknown { .. } => StatusCode::BAD_REQUEST,
@@ -82,6 +92,11 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         }
+    }
+
+    /// What the `type` ends with, for logs.
+    pub(crate) fn name(&self) -> &'static str {
+        self.kind().0.trim_start_matches("urn:nowd:problem:")
     }
 
     /// The `type`, for programs, and the `title`, the same for all problems of that type.
@@ -92,12 +107,14 @@ impl Problem {
             Self::Host | Self::HostSyntax => {
                 ("urn:nowd:problem:host", "Host header missing, repeated or malformed")
             }
-            Self::Target | Self::Malformed => ("urn:nowd:problem:malformed-request", "Malformed request"),
+            Self::Target | Self::Malformed | Self::Tls => {
+                ("urn:nowd:problem:malformed-request", "Malformed request")
+            }
             Self::Body => ("urn:nowd:problem:body", "Request with a body"),
-            Self::HeadTooLarge => ("urn:nowd:problem:head-too-large", "Request head too large"),
+            Self::HeadTooLarge { .. } => ("urn:nowd:problem:head-too-large", "Request head too large"),
             Self::TargetTooLong => ("urn:nowd:problem:target-too-long", "Request target too long"),
             Self::Version => ("urn:nowd:problem:version", "HTTP version not supported"),
-            Self::QueryEncoding | Self::ZoneEmpty | Self::ZoneTwice => {
+            Self::QueryEncoding | Self::ZoneSpelling { .. } | Self::ZoneEmpty | Self::ZoneTwice => {
                 ("urn:nowd:problem:malformed-query", "Malformed query")
             }
             Self::ZoneUnknown { .. } => ("urn:nowd:problem:unknown-time-zone", "Unknown time zone"),
@@ -164,10 +181,12 @@ mod tests {
             Problem::Target,
             Problem::Body,
             Problem::Malformed,
-            Problem::HeadTooLarge,
+            Problem::Tls,
+            Problem::HeadTooLarge { bytes: 16_384, headers: 100 },
             Problem::TargetTooLong,
             Problem::Version,
             Problem::QueryEncoding,
+            Problem::ZoneSpelling { name: String::new() },
             Problem::ZoneEmpty,
             Problem::ZoneTwice,
             Problem::ZoneUnknown { name: String::new() },

@@ -31,7 +31,7 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut family = encoder.encode_descriptor(
             "nowd_http_requests",
-            "Answers, by route and class of status",
+            "Answers, by route and class of status; a 5xx of /readyz, or of a client that speaks another HTTP, is no error here",
             None,
             MetricType::Counter,
         )?;
@@ -41,6 +41,13 @@ impl Collector for Snapshot {
                 ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
             }
         }
+
+        counters(
+            &mut encoder,
+            "nowd_server_errors",
+            "Answers that say that the service could not do its work; what an alarm should watch",
+            &[(None, self.totals.server_errors())],
+        )?;
 
         let latencies = &self.totals.latencies;
         let mut buckets: Vec<(f64, u64)> =
@@ -60,15 +67,23 @@ impl Collector for Snapshot {
                 None,
             )?;
 
+        self.encode_events(&mut encoder)?;
+        self.encode_state(&mut encoder)
+    }
+}
+
+impl Snapshot {
+    /// What became of connections, heads, bodies and lines.
+    fn encode_events(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let event = |event| self.totals.of_event(event);
         counters(
-            &mut encoder,
+            encoder,
             "nowd_connections_accepted",
             "Connections that were accepted",
             &[(None, event(Event::Accepted))],
         )?;
         counters(
-            &mut encoder,
+            encoder,
             "nowd_connections_refused",
             "Refused by --max-connections: answered 503, or closed unheard for the sake of newer ones",
             &[
@@ -77,7 +92,7 @@ impl Collector for Snapshot {
             ],
         )?;
         counters(
-            &mut encoder,
+            encoder,
             "nowd_connections_timed_out",
             "Ended by --head-timeout, by --idle-timeout, or because the client did not take its answer",
             &[
@@ -87,7 +102,7 @@ impl Collector for Snapshot {
             ],
         )?;
         counters(
-            &mut encoder,
+            encoder,
             "nowd_heads_refused",
             "Request heads that were not HTTP, of another version than 1, or beyond --max-head-bytes or --max-headers",
             &[
@@ -97,18 +112,21 @@ impl Collector for Snapshot {
             ],
         )?;
         counters(
-            &mut encoder,
+            encoder,
             "nowd_bodies_refused",
             "Requests that had a body, which was not read",
             &[(None, event(Event::BodyRefused))],
         )?;
         counters(
-            &mut encoder,
+            encoder,
             "nowd_lines_dropped",
             "Lines of log, access log and metrics that a slow reader made nowd drop",
             &[(None, self.dropped_lines)],
-        )?;
+        )
+    }
 
+    /// How things are.
+    fn encode_state(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let synchronized = matches!(self.clock, Status::Synchronized { .. });
         for (name, help, value) in [

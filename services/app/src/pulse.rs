@@ -12,6 +12,7 @@ use crate::clock::{self, Believed, Source};
 use crate::clock_status::Status;
 use crate::emf;
 use crate::instruments::Instruments;
+use crate::metrics::Totals;
 use crate::output::Pen;
 use crate::trust::{Change, Trust};
 use crate::worker::Life;
@@ -28,8 +29,8 @@ const BEATS_OF_DROPPING: u64 = 60;
 pub(crate) struct Pulse {
     source: Source,
     trust: Trust,
-    /// Whether all seats were taken at the last beat.
-    is_full: bool,
+    /// Connections that had been refused when all seats were found taken, until some are free again.
+    full_since: Option<u64>,
     dropping: Dropping,
     instruments: Instruments,
     metrics: Option<(emf::Lines, Pen)>,
@@ -63,7 +64,7 @@ impl Pulse {
         metrics: Option<(emf::Lines, Pen)>,
     ) -> Self {
         let trust = Trust::new(max_clock_error, instruments.state.clock.load());
-        Self { source, trust, is_full: false, dropping: Dropping::default(), instruments, metrics }
+        Self { source, trust, full_since: None, dropping: Dropping::default(), instruments, metrics }
     }
 
     /// Beats for ever.
@@ -119,16 +120,26 @@ impl Pulse {
         }
     }
 
+    fn refused(&self) -> u64 {
+        Totals::of(&self.instruments.counters).refused_connections()
+    }
+
     /// Says so when all seats are taken, and when a tenth of them is free again.
     fn see_to_seats(&mut self) {
         let seats = &self.instruments.state.seats;
         let (taken, limit) = (seats.taken(), seats.limit());
-        if !self.is_full && taken >= limit {
-            self.is_full = true;
+        if self.full_since.is_none() && taken >= limit {
+            self.full_since = Some(self.refused());
             warn!("all {limit} connections of --max-connections are taken: further ones are answered 503");
-        } else if self.is_full && !seats.is_crowded() {
-            self.is_full = false;
-            info!("{taken} of {limit} connections are taken: further ones are served");
+        } else if let Some(before) = self.full_since
+            && !seats.is_crowded()
+        {
+            self.full_since = None;
+            let refused = self.refused() - before;
+            info!(
+                refused,
+                "{taken} of {limit} connections are taken: further ones are served again, after {refused} were refused"
+            );
         }
     }
 }

@@ -2,13 +2,17 @@
 
 use crate::problem::Problem;
 
-/// The value of the parameter `tz`; parameters of other names are ignored, but have to be well-formed.
+/// The value of the parameter `tz`; parameters of other names are ignored, but have to be well-formed, and not `TZ`.
 pub(crate) fn zone_name(query: &str) -> Result<Option<String>, Problem> {
     let mut found = None;
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decode(name)?, decode(value)?);
         if name != "tz" {
+            // Who writes it so would take the time in UTC for the one that was asked for.
+            if name.eq_ignore_ascii_case("tz") {
+                return Err(Problem::ZoneSpelling { name });
+            }
             continue;
         }
         if value.is_empty() {
@@ -52,7 +56,7 @@ mod tests {
         assert_eq!(zone_name("a=1&tz=Europe%2fMadrid&&b").unwrap().as_deref(), Some("Europe/Madrid"));
         assert_eq!(zone_name("%74z=Etc/GMT%2B1").unwrap().as_deref(), Some("Etc/GMT+1"));
         assert_eq!(zone_name("tz=Etc/GMT+1").unwrap().as_deref(), Some("Etc/GMT+1"));
-        for without in ["", "TZ=Europe/Madrid", "tzz=x", "&"] {
+        for without in ["", "tzz=x", "&"] {
             assert_eq!(zone_name(without).unwrap(), None, "{without}");
         }
     }
@@ -62,6 +66,7 @@ mod tests {
         for broken in ["tz=%", "tz=%2", "tz=%zz", "tz=%+1", "tz=%ff", "other=%ff", "%=x"] {
             assert!(matches!(zone_name(broken), Err(Problem::QueryEncoding)), "{broken}");
         }
+        assert!(matches!(zone_name("TZ=Europe/Madrid"), Err(Problem::ZoneSpelling { .. })));
         assert!(matches!(zone_name("tz=UTC&tz=UTC"), Err(Problem::ZoneTwice)));
         assert!(matches!(zone_name("tz="), Err(Problem::ZoneEmpty)));
         assert!(matches!(zone_name("tz"), Err(Problem::ZoneEmpty)));

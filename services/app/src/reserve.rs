@@ -2,8 +2,8 @@
 //!
 //! Who gets one of them is told that the service is full, or that it is alive and ready if that is what was asked: so a
 //! load balancer is not led to believe that the process is dead. Nobody keeps one for longer than one answer, and whoever
-//! says nothing has to make room for the next: so no crowd of silent clients, however often it comes back, keeps a health
-//! check from being heard.
+//! is there has to make room for who comes next: so no crowd, however often it comes back, keeps a health check from being
+//! heard, as long as it takes the crowd longer to fill all places than the check to say what it asks.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,19 +11,13 @@ use std::rc::{Rc, Weak};
 
 use crate::link::Link;
 
-/// Places of the reserve, in each thread.
-const RESERVE: usize = 32;
-
-/// Connections that one thread has beside the seats at most: those in the reserve, and those that had to make room for
-/// them and are about to end.
-pub(crate) const MOST_EXTRA: usize = 2 * RESERVE;
-
 /// The reserve of one thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reserve {
+    places: usize,
     /// The oldest first.
     heard: RefCell<VecDeque<Weak<Link>>>,
-    /// Those that had to make room, until they are gone.
+    /// Those that had to make room, until they are gone; no more than there are places.
     ending: RefCell<Vec<Weak<Link>>>,
 }
 
@@ -38,18 +32,23 @@ pub(crate) enum Admitted {
 }
 
 impl Reserve {
-    /// Lets it in, if need be in the place of the one that has been silent for the longest time, or else of the oldest.
+    pub(crate) fn new(places: usize) -> Self {
+        Self { places, heard: RefCell::default(), ending: RefCell::default() }
+    }
+
+    /// Lets it in, if need be in the place of one that has had its answer, or else of the oldest. So nobody can keep those
+    /// from being heard who have just come: a place lasts for as long as it takes that many others to come.
     pub(crate) fn admit(&self, link: &Rc<Link>) -> Admitted {
         let (mut heard, mut ending) = (self.heard.borrow_mut(), self.ending.borrow_mut());
         heard.retain(|link| link.strong_count() > 0);
         ending.retain(|link| link.strong_count() > 0);
-        if heard.len() + ending.len() >= MOST_EXTRA {
-            return Admitted::No;
-        }
         let mut admitted = Admitted::Yes;
-        if heard.len() >= RESERVE {
-            let is_silent = |link: &Weak<Link>| link.upgrade().is_some_and(|link| link.is_silent());
-            let place = heard.iter().position(is_silent).unwrap_or(0);
+        if heard.len() >= self.places {
+            if ending.len() >= self.places {
+                return Admitted::No;
+            }
+            let is_over = |link: &Weak<Link>| link.upgrade().is_some_and(|link| link.is_over());
+            let place = heard.iter().position(is_over).unwrap_or(0);
             if let Some(weak) = heard.remove(place) {
                 if let Some(link) = weak.upgrade() {
                     link.make_room();
@@ -70,38 +69,53 @@ mod tests {
     use super::*;
     use crate::seats::Seats;
 
-    #[test]
-    fn who_says_nothing_makes_room_first_and_more_at_once_than_can_be_ended_are_not_let_in() {
-        let (seats, reserve) = (Arc::new(Seats::new(0)), Reserve::default());
-        let link = || Rc::new(Link::new(seats.take(), None));
-        let is_ending = |link: &Link| link.is_told_to_end();
-        let talks = link();
-        talks.received();
-        assert_eq!(reserve.admit(&talks), Admitted::Yes);
-        let mut silent: Vec<Rc<Link>> = (1..RESERVE).map(|_| link()).collect();
-        assert!(silent.iter().all(|link| reserve.admit(link) == Admitted::Yes));
-        for place in 0..RESERVE {
-            silent.push(link());
-            assert_eq!(reserve.admit(&silent[silent.len() - 1]), Admitted::InPlaceOfAnother);
-            let ended = silent.iter().filter(|link| is_ending(link)).count();
-            assert_eq!(ended, place + 1);
-            assert!(is_ending(&silent[place]) && !is_ending(&talks), "{place}");
-        }
-        assert_eq!(reserve.admit(&link()), Admitted::No);
-        // One of those has ended.
-        silent.remove(0);
-        assert_eq!(reserve.admit(&link()), Admitted::InPlaceOfAnother);
+    const PLACES: usize = 8;
+
+    fn links(count: usize) -> Vec<Rc<Link>> {
+        let seats = Arc::new(Seats::new(0));
+        (0..count).map(|_| Rc::new(Link::new(seats.take(), None))).collect()
+    }
+
+    /// Which of them have to make room.
+    fn ending(links: &[Rc<Link>]) -> Vec<usize> {
+        (0..links.len()).filter(|&at| links[at].is_told_to_end()).collect()
     }
 
     #[test]
-    fn where_all_have_spoken_the_oldest_makes_room() {
-        let (seats, reserve) = (Arc::new(Seats::new(0)), Reserve::default());
-        let links: Vec<Rc<Link>> = (0..=RESERVE).map(|_| Rc::new(Link::new(seats.take(), None))).collect();
-        for link in &links {
-            link.received();
+    fn the_oldest_makes_room_whether_it_said_something_or_not() {
+        let (reserve, links) = (Reserve::new(PLACES), links(PLACES + 3));
+        for (at, link) in links.iter().enumerate() {
+            if at % 2 == 0 {
+                link.received();
+            }
+            let expected = if at < PLACES { Admitted::Yes } else { Admitted::InPlaceOfAnother };
+            assert_eq!(reserve.admit(link), expected, "{at}");
+        }
+        assert_eq!(ending(&links), [0, 1, 2]);
+    }
+
+    #[test]
+    fn who_has_had_his_answer_makes_room_before_those_who_wait_for_one() {
+        let (reserve, links) = (Reserve::new(PLACES), links(PLACES + 2));
+        for (at, link) in links.iter().enumerate() {
+            if at == 3 {
+                link.lingers();
+            }
             reserve.admit(link);
         }
-        let ending: Vec<bool> = links.iter().map(|link| link.is_told_to_end()).collect();
-        assert!(ending[0] && !ending[1..].contains(&true));
+        assert_eq!(ending(&links), [0, 3]);
+    }
+
+    #[test]
+    fn more_at_once_than_can_be_ended_are_not_let_in_until_those_are_gone() {
+        let (reserve, mut links) = (Reserve::new(PLACES), links(2 * PLACES + 2));
+        let (last, others) = links.split_last().unwrap();
+        for (at, link) in others.iter().enumerate() {
+            assert_eq!(reserve.admit(link) == Admitted::No, at == 2 * PLACES, "{at}");
+        }
+        assert_eq!(reserve.admit(last), Admitted::No);
+        // One of those that had to go is gone.
+        links.remove(0);
+        assert_eq!(reserve.admit(&links[2 * PLACES]), Admitted::InPlaceOfAnother);
     }
 }

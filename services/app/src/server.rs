@@ -29,6 +29,9 @@ use crate::settings::{Limits, Settings};
 use crate::state::State;
 use crate::worker::{self, Life};
 
+/// How long the last lines may take to be read. Whoever does not read them must not keep the process from ending.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// How long requests that have begun may take to finish once listeners are closed.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
@@ -43,6 +46,8 @@ pub(crate) struct Equipment {
     pub(crate) state: Arc<State>,
     /// As far as the limit on open files allows what was asked for.
     pub(crate) limits: Limits,
+    /// Places of each thread beyond that limit of connections.
+    pub(crate) reserve: usize,
     /// What the operator should know.
     pub(crate) warnings: Vec<String>,
     /// Standard output, for metric lines and the access log, and standard error.
@@ -53,7 +58,8 @@ pub(crate) struct Equipment {
 /// Serves until a signal ends it. SIGTERM drains first: for `drain_delay` it serves on while `/readyz` turns clients
 /// away. SIGINT, or a second signal, ends it at once.
 pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<()> {
-    let Equipment { listeners, admin, source, believed, state, limits, warnings, out, err } = equipment;
+    let Equipment { listeners, admin, source, believed, state, limits, reserve, warnings, out, err } =
+        equipment;
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     let (life, _) = watch::channel(Life::Serving);
@@ -74,7 +80,7 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
         let pen = settings.access_log.then(|| out.patient_pen());
         let work = move || {
             // Nobody listens any more only when the process is about to end.
-            let _ = ended.send(worker::work(listeners, state, own, limits, pen, life));
+            let _ = ended.send(worker::work(listeners, state, own, limits, reserve, pen, life));
         };
         let name = format!("nowd-{number}");
         threads.push(thread::Builder::new().name(name).spawn(work).context("cannot start a thread")?);
@@ -110,10 +116,15 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
     }
     // What happened since the last minute was over.
     pulse.write_metrics();
+    // Before the last line, which says how many others were lost.
+    instruments.outlets[0].finish(LAST_LINES);
     let (totals, dropped) = (Totals::of(&instruments.counters), instruments.dropped_lines());
     let requests = totals.requests();
-    let lost = if dropped > 0 { format!("; {dropped} lines of log were dropped") } else { String::new() };
-    info!(requests, dropped_lines = dropped, "stopped after {requests} requests{totals}{lost}");
+    let lost =
+        if dropped > 0 { format!("; lines that nobody read in time: {dropped}") } else { String::new() };
+    let s = if requests == 1 { "" } else { "s" };
+    info!(requests, dropped_lines = dropped, "stopped after {requests} request{s}{totals}{lost}");
+    instruments.outlets[1].finish(LAST_LINES);
     outcome
 }
 
@@ -140,11 +151,12 @@ fn announce(
         max_clock_error = settings.max_clock_error.map(|limit| limit.as_secs_f64()),
         clock_bound = settings.clock_bound.as_ref().map(|path| path.display().to_string()),
         drain_delay = settings.drain_delay.as_secs_f64(),
-        log = ?settings.log,
+        log = settings.log.name(),
         access_log = settings.access_log,
         metrics = settings.metrics.as_ref().map(|_| "emf"),
         metrics_environment = settings.metrics.as_deref(),
-        "listening on {}",
+        "nowd {} listening on {}",
+        env!("CARGO_PKG_VERSION"),
         urls.join(" ")
     );
     if let Some(admin) = admin {
@@ -172,7 +184,11 @@ async fn until_the_end(
         },
     }
     state.start_draining();
-    info!("terminated: draining, serving on for {drain_delay:?} while /readyz answers 503");
+    if drain_delay > Duration::ZERO {
+        info!("terminated: draining, serving on for {drain_delay:?} while /readyz answers 503");
+    } else {
+        info!("terminated: draining at once, without a --drain-delay");
+    }
     tokio::select! {
         () = sleep(drain_delay) => {}
         _ = signals.next() => {

@@ -1,4 +1,4 @@
-//! Flags and environment, made into one checked [`Settings`].
+//! What can be set, and the checked [`Settings`] that flags and their variables become.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -70,9 +70,14 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Reads the command line and the environment. Ends the process, with 2, when they cannot be understood.
-pub(crate) fn read() -> Command {
-    Cli::parse().into()
+impl LogFormat {
+    /// As the flag has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 const AFTER_HELP: &str = "\
@@ -90,7 +95,8 @@ Examples:
 
 Environment:
   Each flag has a variable, named beside it; the flag wins. Lists are separated by
-  commas. No other variable is read, and no file but that of --clock-bound.
+  commas; an empty variable is none. No other variable is read, and no file but that
+  of --clock-bound.
 
 Output:
   Log lines go to standard error: one at the start (with --log json it has all
@@ -101,6 +107,7 @@ Output:
 Signals:
   SIGTERM  drain: serve on for --drain-delay while /readyz answers 503; then end
   SIGINT   end at once; so does a second signal
+  Any other is not caught and does what it always does: SIGHUP ends at once, too
 
 Exit codes:
   0  stopped as asked
@@ -113,7 +120,7 @@ Exit codes:
 /// GET / explains the rest to people, GET /openapi.json to programs.
 #[derive(Debug, Parser)]
 #[command(name = "nowd", version, max_term_width = 100, after_help = AFTER_HELP)]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,
     #[command(flatten)]
@@ -155,7 +162,7 @@ struct Cli {
         value_parser = clap::value_parser!(u16).range(16..=1_000)
     )]
     max_headers: u16,
-    /// How long the head of a request may take to come; then its connection is closed
+    /// How long the head of a request may take to come; within a second after that its connection is closed
     #[arg(long, env = "NOWD_HEAD_TIMEOUT", value_name = "DURATION", value_parser = seconds, default_value = "10s")]
     head_timeout: u16,
     /// How long a connection is kept without a request, or while its client does not take an answer
@@ -192,7 +199,13 @@ struct Cli {
     #[arg(long, env = "NOWD_METRICS", value_name = "FORM", value_enum)]
     metrics: Option<Metrics>,
     /// The dimension `Environment` of those metrics: tells one deployment from another
-    #[arg(long, env = "NOWD_METRICS_ENVIRONMENT", value_name = "NAME", default_value = "nowd")]
+    #[arg(
+        long,
+        env = "NOWD_METRICS_ENVIRONMENT",
+        value_name = "NAME",
+        default_value = "nowd",
+        value_parser = dimension
+    )]
     metrics_environment: String,
 }
 
@@ -217,7 +230,8 @@ struct Listen {
 enum Subcommands {
     /// Ask the nowd of this machine whether it is alive; exits with 0 if so, with 1 if not
     ///
-    /// For containers without a shell: it asks /healthz at the addresses of --listen. With --ready it asks /readyz, which
+    /// For containers without a shell: it asks /healthz at all addresses of --listen, side by side, takes two seconds at the
+    /// most, and wants all of them to be well. It reads no other setting. With --ready it asks /readyz, which
     /// also fails while the process drains and while the clock is worse than --max-clock-error. Whoever ends a container for
     /// that ends all of them when the time service of a site fails.
     Healthcheck {
@@ -261,13 +275,22 @@ fn cores() -> usize {
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "write an IP address and a port, such as 0.0.0.0:8080 or [::]:8080")
+    text.trim().parse().map_err(|_| "write an IP address and a port, such as 0.0.0.0:8080 or [::]:8080")
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {
     SpanParser::new()
         .parse_unsigned_duration(text)
         .map_err(|_| "write a number with its unit, such as 50ms, 5s or 1m 30s")
+}
+
+/// What `CloudWatch` takes as the value of a dimension; it throws the metrics of any other away without a word.
+fn dimension(text: &str) -> Result<String, &'static str> {
+    let is_good = !text.trim().is_empty()
+        && text.len() <= 1_024
+        && !text.starts_with(':')
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_good { Ok(text.to_owned()) } else { Err("write a name of printable ASCII, such as staging") }
 }
 
 /// Connections are looked after once a second, so limits on them are whole seconds.
@@ -334,7 +357,7 @@ mod tests {
     #[test]
     fn every_flag_arrives_in_the_settings() {
         let settings = serve(&[
-            "--listen=127.0.0.1:1,[::1]:2",
+            "--listen=127.0.0.1:1, [::1]:2",
             "--listen=127.0.0.2:3",
             "--threads=3",
             "--admin-listen=127.0.0.1:9",
@@ -381,6 +404,7 @@ mod tests {
     fn a_value_that_is_not_understood_is_answered_with_one_that_would_be() {
         for (arguments, advice) in [
             (["--listen", "8080"], "such as 0.0.0.0:8080 or [::]:8080"),
+            (["--listen", "127.0.0.1:80,"], "such as 0.0.0.0:8080 or [::]:8080"),
             (["--listen", "localhost:8080"], "such as 0.0.0.0:8080 or [::]:8080"),
             (["--drain-delay", "5"], "such as 50ms, 5s or 1m 30s"),
             (["--max-clock-error", "soon"], "such as 50ms, 5s or 1m 30s"),
@@ -393,6 +417,8 @@ mod tests {
             (["--head-timeout", "2h"], "from 1s to 1h, such as 75s"),
             (["--idle-timeout", "1500ms"], "from 1s to 1h, such as 75s"),
             (["--log", "xml"], "text, json"),
+            (["--metrics-environment", ""], "such as staging"),
+            (["--metrics-environment", "a\nb"], "such as staging"),
         ] {
             let error = parse(&arguments).unwrap_err();
             assert!(error.contains(advice) && error.contains(arguments[0]), "{error}");

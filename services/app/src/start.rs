@@ -2,22 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::clock::Source;
 use crate::listen;
 use crate::log;
 use crate::open_files;
 use crate::output::Outlet;
-use crate::reserve::MOST_EXTRA;
 use crate::server::{self, Equipment};
 use crate::settings::{IDLE_SECONDS_OF_BALANCERS, Limits, Settings};
 use crate::state::State;
-
-/// How long the last lines may take to be read. Whoever does not read them must not keep the process from ending.
-const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Files that every process has open, with room to spare.
 const FILES: usize = 48;
@@ -25,19 +20,26 @@ const FILES: usize = 48;
 /// Files that every thread has open, besides a listener for each address.
 const FILES_OF_A_THREAD: usize = 8;
 
+/// Places beyond the limit of connections that all threads have together.
+const RESERVE: usize = 256;
+
+/// Of them, those that each thread has at least.
+const LEAST_RESERVE: usize = 8;
+
 /// Binds first and logs second, so that a start that fails prints its one reason and nothing else.
 pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let files = Files::share_out(settings, |needed| {
+        usize::try_from(open_files::allow(needed as u64)).unwrap_or(usize::MAX)
+    })?;
     let listeners = listen::bind(&settings.listen, settings.threads)?;
     let admin = settings.admin_listen.map(listen::bind_admin).transpose()?;
     let out = Arc::new(Outlet::new("nowd-out", io::stdout()).context("cannot start a thread")?);
     let err = Arc::new(Outlet::new("nowd-err", io::stderr()).context("cannot start a thread")?);
     log::init(settings.log, err.pen());
 
-    let others = FILES + settings.threads * (FILES_OF_A_THREAD + settings.listen.len() + MOST_EXTRA);
-    let needed = settings.limits.connections + others;
-    let files = usize::try_from(open_files::allow(needed as u64)).unwrap_or(usize::MAX);
+    let Files { limit: files, needed, connections, reserve } = files;
     let mut limits = settings.limits;
-    limits.connections = limits.connections.min(files.saturating_sub(others)).max(1);
+    limits.connections = connections;
 
     let mut source = Source::new(settings.clock_bound.clone());
     let (status, believed) = source.read();
@@ -48,14 +50,45 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
         believed,
         state: Arc::new(State::new(status, settings.max_clock_error, limits.connections)),
         limits,
+        reserve,
         warnings: warnings(settings, &limits, files, needed),
-        out: Arc::clone(&out),
-        err: Arc::clone(&err),
+        out,
+        err,
     };
-    let outcome = server::run(equipment, settings);
-    out.finish(LAST_LINES);
-    err.finish(LAST_LINES);
-    outcome
+    server::run(equipment, settings)
+}
+
+/// What the limit on open files is spent on.
+#[derive(Debug, PartialEq, Eq)]
+struct Files {
+    limit: usize,
+    /// What it would have to be.
+    needed: usize,
+    connections: usize,
+    /// Places of each thread beyond those connections. As many again may be about to end at any moment.
+    reserve: usize,
+}
+
+impl Files {
+    /// `allow` raises the limit to what is needed, as far as it may, and says what it is then.
+    fn share_out(settings: &Settings, allow: impl FnOnce(usize) -> usize) -> anyhow::Result<Self> {
+        let threads = settings.threads;
+        let own = FILES + threads * (FILES_OF_A_THREAD + settings.listen.len());
+        let asked = settings.limits.connections;
+        let of_each = |reserve: usize| reserve.div_ceil(threads).max(LEAST_RESERVE);
+        let with_reserve = |reserve: usize| own + 2 * threads * of_each(reserve);
+        let needed = asked + with_reserve(RESERVE);
+        let limit = allow(needed);
+        // Where files are few, the reserve takes a small part of them.
+        let reserve = RESERVE.min(limit / 32);
+        let Some(connections) = limit.checked_sub(with_reserve(reserve)).filter(|&left| left > 0) else {
+            let least = with_reserve(0) + 1;
+            bail!(
+                "the limit on open files is {limit}, and nowd needs {least} for one connection: raise it (ulimit -n)"
+            );
+        };
+        Ok(Self { limit, needed, connections: asked.min(connections), reserve: of_each(reserve) })
+    }
 }
 
 /// What the operator should know about what was asked for, and what it became.
@@ -88,6 +121,8 @@ fn warnings(settings: &Settings, given: &Limits, files: usize, needed: usize) ->
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::settings::LogFormat;
 
@@ -107,6 +142,28 @@ mod tests {
             access_log: false,
             metrics: None,
         }
+    }
+
+    #[test]
+    fn files_go_to_the_program_first_then_to_a_reserve_and_the_rest_to_connections() {
+        let two_threads =
+            Settings { threads: 2, listen: vec!["127.0.0.1:1".parse().unwrap()], ..settings(USUAL, None) };
+        let own = FILES + 2 * (FILES_OF_A_THREAD + 1);
+        let shared = |limit: usize| Files::share_out(&two_threads, |_| limit);
+        let plenty = shared(100_000).unwrap();
+        assert_eq!((plenty.connections, plenty.reserve), (10_000, RESERVE / 2));
+        assert_eq!(plenty.needed, 10_000 + own + 2 * RESERVE);
+        assert_eq!(shared(plenty.needed).unwrap().connections, 10_000);
+        assert_eq!(shared(plenty.needed - 1).unwrap().connections, 9_999);
+        let few = shared(300).unwrap();
+        assert_eq!((few.connections, few.reserve), (300 - own - 2 * 2 * LEAST_RESERVE, LEAST_RESERVE));
+        let least = own + 2 * 2 * LEAST_RESERVE + 1;
+        assert_eq!(shared(least).unwrap().connections, 1);
+        let error = shared(least - 1).unwrap_err().to_string();
+        assert!(
+            error.ends_with(&format!("needs {least} for one connection: raise it (ulimit -n)")),
+            "{error}"
+        );
     }
 
     #[test]

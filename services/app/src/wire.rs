@@ -14,7 +14,6 @@ use tokio::net::TcpStream;
 
 use crate::link::Link;
 use crate::metrics::Counters;
-use crate::problem::Problem;
 
 pub(crate) struct Wire {
     stream: TokioIo<TcpStream>,
@@ -23,7 +22,15 @@ pub(crate) struct Wire {
     /// What was read from the kernel, and is to be read again.
     ahead: Bytes,
     /// What is to be said about a head that hyper could not read.
-    refusal: Option<Problem>,
+    refusal: Option<Refusal>,
+}
+
+/// Why hyper could not read a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Malformed,
+    TargetTooLong,
+    HeadTooLarge,
 }
 
 impl Wire {
@@ -35,18 +42,29 @@ impl Wire {
         self.stream.inner()
     }
 
-    /// Whoever reads next gets these bytes first.
+    /// Whoever reads next gets these bytes first, and then what was to be read again before.
     pub(crate) fn read_again(&mut self, bytes: Bytes) {
-        // Even an empty part of a buffer keeps all of it.
-        self.ahead = if bytes.is_empty() { Bytes::new() } else { bytes };
+        if self.ahead.is_empty() {
+            self.ahead = bytes;
+        } else if !bytes.is_empty() {
+            self.ahead = [bytes, std::mem::take(&mut self.ahead)].concat().into();
+        }
+        self.let_go();
+    }
+
+    /// Even an empty part of a buffer keeps all of it.
+    fn let_go(&mut self) {
+        if self.ahead.is_empty() {
+            self.ahead = Bytes::new();
+        }
     }
 
     pub(crate) fn has_read_ahead(&self) -> bool {
         !self.ahead.is_empty()
     }
 
-    /// What hyper would have said about a head that it could not read, in our words. It was not sent.
-    pub(crate) fn take_refusal(&mut self) -> Option<Problem> {
+    /// What hyper would have said about a head that it could not read. It was not sent.
+    pub(crate) fn take_refusal(&mut self) -> Option<Refusal> {
         self.refusal.take()
     }
 
@@ -82,12 +100,12 @@ impl Wire {
     /// What is to be said instead of these bytes, if they are hyper's own answer to a head that it cannot read. That has
     /// no body and no `Date`. It is known by that nobody was asked for it.
     #[cold]
-    fn refused(bytes: &[u8]) -> Option<Problem> {
+    fn refused(bytes: &[u8]) -> Option<Refusal> {
         let status = bytes.strip_prefix(b"HTTP/1.1 ")?;
         match status.get(..3)? {
-            b"400" => Some(Problem::Malformed),
-            b"414" => Some(Problem::TargetTooLong),
-            b"431" => Some(Problem::HeadTooLarge),
+            b"400" => Some(Refusal::Malformed),
+            b"414" => Some(Refusal::TargetTooLong),
+            b"431" => Some(Refusal::HeadTooLarge),
             _ => None,
         }
     }
@@ -96,8 +114,7 @@ impl Wire {
     fn read_ahead(&mut self, mut buf: ReadBufCursor<'_>) {
         let count = self.ahead.len().min(buf.remaining());
         buf.put_slice(&self.ahead.split_to(count));
-        let rest = std::mem::take(&mut self.ahead);
-        self.read_again(rest);
+        self.let_go();
         self.link.reads();
     }
 }
@@ -123,9 +140,9 @@ impl Read for Wire {
 impl Write for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if !self.link.has_unsent()
-            && let Some(problem) = Self::refused(buf)
+            && let Some(refusal) = Self::refused(buf)
         {
-            self.refusal = Some(problem);
+            self.refusal = Some(refusal);
             return Poll::Ready(Ok(buf.len()));
         }
         // Only a socket that is full has to be waited for, and that costs more than to try.

@@ -23,6 +23,10 @@ use crate::settings::Limits;
 use crate::state::State;
 use crate::system;
 
+/// Turns of connections until the network is looked at again. A turn is up to 16 requests that came along with each other:
+/// with the 61 turns that are usual, who sends nothing but such would keep everybody else waiting for ten milliseconds.
+const TURNS: u32 = 8;
+
 /// The life of a process; it goes from top to bottom only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Life {
@@ -33,16 +37,20 @@ pub(crate) enum Life {
     Stopped,
 }
 
-/// The whole life of one thread.
+/// The whole life of one thread; `reserve` is how many places it has for connections beyond the limit.
 pub(crate) fn work(
     listeners: Vec<std::net::TcpListener>,
     state: Arc<State>,
     counters: Arc<Counters>,
     limits: Limits,
+    reserve: usize,
     pen: Option<Pen>,
     mut life: watch::Receiver<Life>,
 ) -> io::Result<()> {
-    let runtime = runtime::Builder::new_current_thread().enable_io().build_local(LocalOptions::default())?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_io()
+        .event_interval(TURNS)
+        .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let (open, mut all_closed) = mpsc::channel(1);
         let handler = Handler::new(Arc::clone(&state), Arc::clone(&counters));
@@ -51,7 +59,7 @@ pub(crate) fn work(
             shared: Rc::new(Shared::new(handler, counters, limits)),
             pen: pen.map(Rc::new),
             links: RefCell::default(),
-            reserve: Reserve::default(),
+            reserve: Reserve::new(reserve),
         });
         for listener in listeners {
             let listener = TcpListener::from_std(listener)?;

@@ -187,13 +187,50 @@ fn the_health_check_tells_alive_from_ready_and_both_from_gone() {
 }
 
 #[test]
+fn the_health_check_reads_no_setting_that_it_does_not_need() {
+    let service = Service::with(&[]);
+    let checked = output(
+        nowd()
+            .arg("healthcheck")
+            .env("NOWD_LISTEN", service.address().to_string())
+            .env("NOWD_DRAIN_DELAY", "soon")
+            .env("NOWD_MAX_HEADERS", "1"),
+    );
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+}
+
+#[test]
+fn a_variable_that_is_empty_is_none_and_one_that_is_wrong_is_named() {
+    let mut service = Service::of(
+        nowd()
+            .args(["--listen=127.0.0.1:0"])
+            .env("NOWD_THREADS", "")
+            .env("NOWD_ACCESS_LOG", "")
+            .env("NOWD_MAX_CLOCK_ERROR", ""),
+    );
+    service.signal("INT");
+    service.line_with("stopped");
+    for (name, value) in [("NOWD_THREADS", "many"), ("NOWD_IDLE_TIMEOUT", "5"), ("NOWD_METRICS", "x")] {
+        let refused = output(nowd().env(name, value));
+        assert_eq!(refused.status.code(), Some(2));
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(
+            text.ends_with(&format!("The value is that of the environment variable {name}.\n")),
+            "{text}"
+        );
+    }
+    let refused = output(nowd().arg("--threads=many").env("NOWD_THREADS", "2"));
+    assert!(!String::from_utf8(refused.stderr).unwrap().contains("environment variable"));
+}
+
+#[test]
 fn the_health_check_does_not_wait_for_ever() {
     // Accepts in the kernel and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let checked = output(nowd().args(["healthcheck", &format!("--listen={address}")]));
     assert_eq!(checked.status.code(), Some(1));
-    assert!(stdout(&checked).contains("did not answer within 2s"), "{}", stdout(&checked));
+    assert!(stdout(&checked).contains("did not answer within 1s"), "{}", stdout(&checked));
 
     let answering = std::thread::spawn(move || {
         let (mut stream, _) = silent.accept().unwrap();

@@ -51,10 +51,11 @@ fn sigterm_drains_first_serving_on_while_it_turns_clients_away() {
 
 #[test]
 fn connections_in_the_queue_are_served_before_the_listeners_close() {
-    let mut service = Service::with(&["--drain-delay=0s"]);
-    // Stopped, it cannot accept: the kernel does, on its behalf.
+    let mut service = Service::of(nowd().args(["--listen=127.0.0.1:0", "--threads=1", "--drain-delay=0s"]));
+    // Stopped, it cannot accept: the kernel does, on its behalf. So many that it takes several turns to accept them, and
+    // the first request to close comes in between.
     service.signal("STOP");
-    let mut clients: Vec<Client> = (0..32).map(|_| service.connect()).collect();
+    let mut clients: Vec<Client> = (0..700).map(|_| service.connect()).collect();
     for client in &mut clients {
         client.send(NOW);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -45,6 +45,25 @@ fn the_size_of_a_head_and_the_number_of_headers_can_be_set() {
         client.send(format!("GET /now HTTP/1.1\r\nHost: test\r\n{}\r\n", "X: x\r\n".repeat(headers)));
         assert_eq!(client.answer().status(), status, "{headers}");
     }
+}
+
+#[test]
+fn no_time_limit_is_over_before_its_time() {
+    let service = Service::with(&["--head-timeout=1s", "--idle-timeout=1h"]);
+    std::thread::scope(|scope| {
+        for number in 0..20 {
+            let address = service.address();
+            scope.spawn(move || {
+                // At all phases of the second in which nowd looks at its connections.
+                std::thread::sleep(Duration::from_millis(number * 50));
+                let mut client = Client::to(address);
+                client.send("GET /now HTTP/1.1\r\nHo");
+                std::thread::sleep(Duration::from_millis(800));
+                client.send("st: test\r\n\r\n");
+                assert_eq!(client.answer().status(), 200);
+            });
+        }
+    });
 }
 
 #[test]
@@ -121,38 +140,56 @@ fn one_connection_too_many_is_answered_503_and_the_health_of_the_process_is_stil
     occupy(&service);
 }
 
-#[test]
-fn the_reserve_is_not_held_by_clients_that_say_nothing_however_often_they_come_back() {
-    let service = Service::with(&["--max-connections=1"]);
-    let _occupied = occupy(&service);
-    let address = service.address();
-    let is_over = AtomicBool::new(false);
-    let come_back = || {
-        let mut silent = VecDeque::new();
-        let mut count = 0;
-        while !is_over.load(Ordering::Relaxed) {
-            silent.push_back(TcpStream::connect(address).unwrap());
+/// Ends what others do when the test that wants it is over, however that goes.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Connects over and over, says `word`, and stays for as long as it is let: about `rate` times a second.
+fn crowd(address: SocketAddr, word: &[u8], rate: u64, is_over: &AtomicBool) -> usize {
+    let mut here = VecDeque::new();
+    let mut count = 0;
+    while !is_over.load(Ordering::Relaxed) {
+        if let Ok(mut stream) = TcpStream::connect(address) {
+            // It may have been ended by then, which is what they come for.
+            let _ = stream.write_all(word);
+            here.push_back(stream);
             count += 1;
-            // Far more than the reserve has places, so that those that were ended are there again at once.
-            if silent.len() > 300 {
-                silent.pop_front();
+        }
+        // Far more than the reserve has places, so that those that were ended are there again at once.
+        if here.len() > 800 {
+            here.pop_front();
+        }
+        std::thread::sleep(Duration::from_micros(1_000_000 / rate));
+    }
+    count
+}
+
+#[test]
+fn no_crowd_keeps_a_health_check_from_being_heard_whatever_it_says_and_however_often_it_comes_back() {
+    for word in [b"".as_slice(), b"G", NOW.as_bytes()] {
+        let service = Service::with(&["--max-connections=1"]);
+        let _occupied = occupy(&service);
+        let (address, is_over) = (service.address(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let over = Over(&is_over);
+            let crowd = scope.spawn(|| crowd(address, word, 1_000, &is_over));
+            std::thread::sleep(Duration::from_millis(500));
+            for _ in 0..30 {
+                let mut client = service.connect();
+                // As from a balancer that is 30 ms away.
+                std::thread::sleep(Duration::from_millis(30));
+                assert_eq!(ask(&mut client, "/healthz").status(), 200, "{word:?}");
             }
-            std::thread::sleep(Duration::from_micros(500));
-        }
-        count
-    };
-    std::thread::scope(|scope| {
-        let crowd = scope.spawn(come_back);
-        std::thread::sleep(Duration::from_millis(300));
-        for _ in 0..50 {
-            assert_eq!(service.get("/healthz").status(), 200);
-            service.get("/now").problem(503, "full");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        is_over.store(true, Ordering::Relaxed);
-        let count = crowd.join().unwrap();
-        assert!(count > 300, "{count} silent connections are no crowd");
-    });
+            drop(over);
+            let count = crowd.join().unwrap();
+            assert!(count > 300, "{count} connections are no crowd");
+        });
+    }
 }
 
 #[test]
@@ -208,11 +245,22 @@ fn more_connections_than_files_are_no_promise() {
     ]);
     let mut service = Service::of(&mut command);
     let warning = service.line_with("WARN");
-    assert!(warning.contains("the limit on open files is 300, which allows 179 connections"), "{warning}");
-    let occupied: Vec<Client> = (0..179).map(|_| occupy(&service)).collect();
+    assert!(warning.contains("the limit on open files is 300, which allows 225 connections"), "{warning}");
+    let occupied: Vec<Client> = (0..225).map(|_| occupy(&service)).collect();
     assert_eq!(service.get("/now").status(), 503);
     assert_eq!(service.get("/healthz").status(), 200);
     drop(occupied);
+}
+
+#[test]
+fn too_few_files_to_serve_at_all_are_told_at_the_start() {
+    let mut command = std::process::Command::new("sh");
+    let script = "ulimit -n 40; exec \"$0\" --listen=127.0.0.1:0 --threads=1";
+    let refused = output(command.args(["-c", script, nowd().get_program().to_str().unwrap()]));
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(text.starts_with("nowd: the limit on open files is 40, and nowd needs "), "{text}");
+    assert!(text.ends_with("raise it (ulimit -n)\n") && text.lines().count() == 1, "{text}");
 }
 
 #[test]
