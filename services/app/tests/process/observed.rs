@@ -113,7 +113,9 @@ fn whatever_a_limit_ends_is_counted() {
 fn half_a_head_that_came_along_with_a_whole_one_has_its_time_and_is_counted() {
     let (service, admin) = with_admin(&["--head-timeout=5s"]);
     let mut patient = service.connect();
-    patient.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /nothing HTTP/1.1\r\nHo");
+    // More than is read at once, so that it is read again in several pieces.
+    let long = "y".repeat(12_000);
+    patient.send(format!("GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /nothing HTTP/1.1\r\nX: {long}\r\nHo"));
     assert_eq!(patient.answer().status(), 200);
     let mut silent = service.connect();
     silent.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHo");
