@@ -183,6 +183,14 @@ def test_without_javascript_the_page_shows_the_time_of_the_request_in_any_zone(v
     page.complaints.clear()  # that this was answered 400
 
 
+def test_with_javascript_the_page_does_not_ask_for_it_while_it_waits_for_the_first_answer(visit, one_nowd):
+    page = visit()
+    page.before_each_document("fetch = () => new Promise(() => {});")
+    page.open(one_nowd.url)
+    assert page.text("#state") == "Asking …"
+    assert page.evaluate("document.documentElement.dataset.state") == "asking"
+
+
 # ------------------------------------------------------------------------------------------------- the figures
 
 
@@ -603,6 +611,25 @@ def test_the_page_takes_up_again_when_the_network_is_back(visit, one_nowd):
     page.complaints.clear()
 
 
+def test_after_failures_the_page_asks_less_often_but_every_ten_seconds_and_says_so(visit, one_nowd):
+    page = visit()
+    page.before_each_document("""
+        // Time goes by a hundred times as fast.
+        const later = setTimeout, pauses = [];
+        setTimeout = (run, delay) => { pauses.push(delay); return later(run, delay / 100); };
+        let asked = 0;
+        fetch = () => { asked++; return Promise.reject(new TypeError("no network")); };""")
+    page.open(one_nowd.url)
+    page.wait_for("asked >= 3")
+    said = page.text("#state")
+    assert "It cannot be reached. The page asks again within 10 s." in said.replace("\u00a0", " ")
+    page.wait_for("asked >= 8")
+    assert {1000, 2000, 4000, 8000} <= set(page.evaluate("pauses"))
+    assert page.evaluate("Math.max(...pauses)") == 10_000
+    # A screen reader would read it out each time.
+    assert page.text("#state") == said
+
+
 def test_nobody_is_asked_while_nobody_looks(visit, one_nowd):
     page = visit()
     # Time goes by forty times as fast: ten seconds are a quarter of one.
@@ -684,6 +711,31 @@ def test_the_arrow_keys_walk_through_the_zones_and_escape_changes_nothing(visit,
     page.press("Enter")
     assert page.text("#zone-name") == "America/New York"
     assert page.evaluate("localStorage.getItem('tz')") == "America/New_York"
+
+
+@pytest.mark.parametrize("is_closed", [False, True], ids=["list open", "list closed"])
+def test_an_emptied_field_means_utc_as_it_does_in_the_address(visit, one_nowd, is_closed):
+    page = visit()
+    page.open(f"{one_nowd.url}/?tz=Europe/Madrid")
+    page.press("Tab")
+    page.evaluate("document.execCommand('delete')")
+    assert page.evaluate("document.querySelector('#zone').value") == ""
+    # Who looks at the list sees what Enter will do.
+    assert page.text("#zones [aria-selected=true]").split()[0] == "UTC"
+    if is_closed:
+        page.evaluate("""document.querySelector("#zone").dispatchEvent(
+            new KeyboardEvent("keydown", { key: "ArrowUp", altKey: true }))""")
+        assert page.evaluate("document.querySelector('#zones').hidden")
+    page.press("Enter")
+    assert page.text("#zone-name") == "UTC"
+    assert page.evaluate("document.querySelector('#zone').value") == "UTC"
+    assert page.evaluate("location.search") == ""
+    page.wait_for("document.querySelector('#spoken').innerText.startsWith('The time in UTC is')")
+    # With a zone in the field it is that which the list begins at.
+    page.type("madrid")
+    page.press("Enter")
+    page.click("#zone")
+    assert page.text("#zones [aria-selected=true]") == "Europe/Madrid"
 
 
 def test_a_zone_is_chosen_by_mouse_and_found_without_storage_or_a_list_of_zones(visit, one_nowd):
@@ -907,6 +959,27 @@ def test_a_long_figure_fits_a_narrow_phone(visit, one_nowd):
     assert page.text("#offset").replace("\u00a0", " ").startswith("−123 d 23 h 59 min 58.1")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert "time zone" not in page.text("#offset-words"), "no zone is that far from another"
+
+
+def test_a_long_word_in_a_notice_fits_a_narrow_phone(visit, one_nowd):
+    page = visit(width=320, height=568)
+    page.open(f"{one_nowd.url}/?tz=Foo%3Cb%3E{'x' * 50}")
+    assert "Foo<b>xxx" in page.text("#notice")
+    page.wait_for(MEASURED)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    inner, outer = page.evaluate("[notice.scrollWidth, notice.clientWidth]")
+    assert inner <= outer, "it runs out of its box"
+    page.complaints.clear()  # that this was answered 400
+
+
+def test_the_dot_beside_the_state_is_round_wherever_it_stands(visit, one_nowd):
+    """A browser puts each edge on a whole pixel: only what is whole pixels long is then as wide as it is high."""
+    page = visit()
+    page.open(one_nowd.url)
+    style = "getComputedStyle(document.querySelector('#state'), '::before')"
+    width, height = page.evaluate(f"[parseFloat({style}.width), parseFloat({style}.height)]")
+    assert width == height
+    assert width == int(width)
 
 
 def test_motion_and_colours_are_left_out_for_those_who_want_it_so(visit, one_nowd):

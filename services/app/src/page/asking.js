@@ -7,7 +7,7 @@ const BETWEEN_REQUESTS = 60;
 const BETWEEN_ROUNDS = 3000;
 const WHILE_SLEWED = 1000;
 const PATIENCE = 10_000;
-const LONGEST_PAUSE = 30_000;
+const LONGEST_PAUSE = 10_000;
 
 const pause = (duration) => new Promise((resume) => setTimeout(resume, duration));
 

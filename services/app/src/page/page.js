@@ -163,7 +163,8 @@ function tell() {
     : element("time").dateTime ? " This was the time when the page was asked for." : "";
   write(
     "state",
-    trouble ? `No answer ${since}. ${trouble}${known}`
+    // Not when exactly: a screen reader would read that out each time.
+    trouble ? `No answer ${since}. ${trouble} The page asks again within ${LONGEST_PAUSE / 1000}\u00a0s.${known}`
       : clock ? "Live, by this service’s clock and not your device’s." : "Asking …",
   );
   document.documentElement.dataset.state = trouble ? "trouble" : clock ? "live" : "asking";
@@ -297,7 +298,7 @@ element("mine").addEventListener("click", () => {
 element("mine").textContent = `Where you are: ${here.replaceAll("_", " ")}`;
 element("show").hidden = true;
 element("copy").hidden = false;
-document.documentElement.dataset.state = "asking";
+tell();
 
 comboBox({
   input: element("zone"), list: element("zones"), zones: allZones(), choose: (name) => setZone(name, true),

@@ -101,7 +101,8 @@ function comboBox({ input, list, zones, choose, hint, say }) {
       activate(found.length ? 0 : -1);
       say(found.length ? count(found.length, "zone") : nothing);
     } else {
-      activate(found.indexOf(input.dataset.zone));
+      // An emptied field means UTC, which is the first, as it does in the address.
+      activate(input.value ? found.indexOf(input.dataset.zone) : 0);
     }
   }
 
@@ -131,7 +132,7 @@ function comboBox({ input, list, zones, choose, hint, say }) {
 
   function typed() {
     // A full name is a zone even if the list does not have it.
-    const zone = options[active]?.dataset.zone ?? usualName(input.value.trim().replaceAll(" ", "_"));
+    const zone = options[active]?.dataset.zone ?? usualName(input.value.trim().replaceAll(" ", "_") || "UTC");
     if (zone) take(zone);
     else say(nothing);
   }
