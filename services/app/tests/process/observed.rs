@@ -267,14 +267,14 @@ fn a_reader_of_the_access_log_that_stands_still_holds_nobody_up_and_what_is_lost
     assert_eq!(status.code(), Some(0));
     // Each request has a line, or is counted.
     let last = log.last().unwrap();
-    let (_, lost) = last.rsplit_once("lines that nobody read in time: ").unwrap();
+    let (_, unread) = last.rsplit_once("lines that nobody read in time: ").unwrap();
     let mut text = String::new();
     stdout.read_to_string(&mut text).unwrap();
     let read = text.matches("\"message\":\"request\"").count();
     let requests = (rounds + 1) * 50;
     // Of the piece that was being written, what the pipe took of it counts as lost too.
-    let told = read + lost.parse::<usize>().unwrap();
-    assert!((requests..requests + 20).contains(&told), "{requests} requests, {read} lines, {lost} lost");
+    let told = read + unread.parse::<usize>().unwrap();
+    assert!((requests..requests + 20).contains(&told), "{requests} requests, {read} lines, {unread} unread");
 }
 
 #[test]
