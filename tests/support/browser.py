@@ -4,6 +4,7 @@ https://chromedevtools.github.io/devtools-protocol/ lists the methods and events
 """
 
 import base64
+import contextlib
 import json
 import os
 import queue
@@ -39,6 +40,10 @@ FLAGS = [
 
 # What a key sends beside its name.
 KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "Escape": (27, ""), "ArrowDown": (40, ""), "ArrowUp": (38, "")}
+
+
+class Navigated(AssertionError):
+    """The page that was asked has made room for another one."""
 
 
 class Browser:
@@ -96,7 +101,9 @@ class Browser:
             raise AssertionError(f"the browser did not answer {method} within {WAIT:g} s") from None
         finally:
             del self._answers[number]
-        assert "error" not in said, f"{method}: {said['error']['message']}"
+        if "error" in said:
+            words = f"{method}: {said['error']['message']}"
+            raise (Navigated if "navigated or closed" in words else AssertionError)(words)
         return said["result"]
 
     def page(self, width: int = 1280, height: int = 800) -> "Page":
@@ -159,8 +166,8 @@ class Page:
     def open(self, url: str) -> None:
         self.send("Page.navigate", url=url)
         # The old document may still be there when the browser has answered.
-        poll(lambda: self.evaluate("location.href").startswith(url.split("?")[0]), f"{url} is open")
-        poll(lambda: self.evaluate("document.readyState") == "complete", f"{url} is loaded")
+        self.wait_for(f"location.href.startsWith({json.dumps(url.split('?')[0])})")
+        self.wait_for("document.readyState === 'complete'")
 
     def before_each_document(self, script: str) -> None:
         self.send("Page.addScriptToEvaluateOnNewDocument", source=script)
@@ -173,7 +180,13 @@ class Page:
 
     def wait_for(self, expression: str, seconds: float = WAIT):
         """The first true value."""
-        return poll(lambda: self.evaluate(expression), expression, seconds)
+
+        def is_so():
+            # What is waited for may be on the next page, and this one goes in the middle of the question.
+            with contextlib.suppress(Navigated):
+                return self.evaluate(expression)
+
+        return poll(is_so, expression, seconds)
 
     def text(self, selector: str) -> str:
         return self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
