@@ -125,7 +125,8 @@ async fn refuse(mut wire: Wire, head: &[u8], shared: &Shared, link: &Link) {
     }
     let mut rest = &*bytes;
     poll_fn(|cx| {
-        if link.order(cx).is_some() {
+        // There are no buffers to give back here, only an end to be put to it.
+        if link.order(cx) == Some(Order::Close) {
             return Poll::Ready(());
         }
         match std::task::ready!(wire.poll_send(cx, &mut rest)) {

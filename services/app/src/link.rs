@@ -150,7 +150,10 @@ impl Link {
     }
 
     fn command(&self, order: Order) {
-        self.order.set(Some(order));
+        // Who is to end is not told anything else.
+        if self.order.get() != Some(Order::Close) {
+            self.order.set(Some(order));
+        }
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }

@@ -14,6 +14,7 @@ mod connection;
 mod counter;
 mod emf;
 mod files;
+mod flag_values;
 mod gzip;
 mod healthcheck;
 mod host;

@@ -88,7 +88,8 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
     drop(ended);
 
     let metrics = settings.metrics.clone().map(|name| (emf::Lines::new(name), out.pen()));
-    let instruments = Instruments { state: Arc::clone(&state), counters, outlets: [out, err] };
+    let instruments =
+        Instruments { state: Arc::clone(&state), counters, outlets: [Arc::clone(&out), Arc::clone(&err)] };
     let mut pulse = Pulse::new(source, settings.max_clock_error, instruments.clone(), metrics);
     let outcome = runtime.block_on(async {
         announce(&addresses, admin.as_ref().map(|(address, _)| *address), limits, settings, &state.instance);
@@ -117,14 +118,14 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
     // What happened since the last minute was over.
     pulse.write_metrics();
     // Before the last line, which says how many others were lost.
-    instruments.outlets[0].finish(LAST_LINES);
+    out.finish(LAST_LINES);
     let (totals, dropped) = (Totals::of(&instruments.counters), instruments.dropped_lines());
     let requests = totals.requests();
     let lost =
         if dropped > 0 { format!("; lines that nobody read in time: {dropped}") } else { String::new() };
     let s = if requests == 1 { "" } else { "s" };
     info!(requests, dropped_lines = dropped, "stopped after {requests} request{s}{totals}{lost}");
-    instruments.outlets[1].finish(LAST_LINES);
+    err.finish(LAST_LINES);
     outcome
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use jiff::fmt::friendly::SpanParser;
 
+use crate::flag_values::{address, dimension, duration, seconds};
 use crate::healthcheck::Healthcheck;
 
 /// What to do.
@@ -272,35 +272,6 @@ impl From<Cli> for Command {
 /// The cores that this process may use.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.trim().parse().map_err(|_| "write an IP address and a port, such as 0.0.0.0:8080 or [::]:8080")
-}
-
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    SpanParser::new()
-        .parse_unsigned_duration(text)
-        .map_err(|_| "write a number with its unit, such as 50ms, 5s or 1m 30s")
-}
-
-/// What `CloudWatch` takes as the value of a dimension; it throws the metrics of any other away without a word.
-fn dimension(text: &str) -> Result<String, &'static str> {
-    let is_good = !text.trim().is_empty()
-        && text.len() <= 1_024
-        && !text.starts_with(':')
-        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if is_good { Ok(text.to_owned()) } else { Err("write a name of printable ASCII, such as staging") }
-}
-
-/// Connections are looked after once a second, so limits on them are whole seconds.
-fn seconds(text: &str) -> Result<u16, &'static str> {
-    duration(text)
-        .ok()
-        .filter(|duration| duration.subsec_nanos() == 0)
-        .and_then(|duration| u16::try_from(duration.as_secs()).ok())
-        .filter(|seconds| (1..=3_600).contains(seconds))
-        .ok_or("write whole seconds, from 1s to 1h, such as 75s")
 }
 
 #[cfg(test)]

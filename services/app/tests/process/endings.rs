@@ -49,6 +49,13 @@ fn sigterm_drains_first_serving_on_while_it_turns_clients_away() {
     assert!(last.contains("stopped after 7 requests: /now 2xx=5, /healthz 2xx=1, /readyz 5xx=1"), "{last}");
 }
 
+fn assert_each_is_answered_and_closed(clients: Vec<Client>) {
+    for mut client in clients {
+        assert_eq!(client.answer().status(), 200);
+        assert_eq!(client.rest(), "");
+    }
+}
+
 #[test]
 fn connections_in_the_queue_are_served_before_the_listeners_close() {
     let mut service = Service::of(nowd().args(["--listen=127.0.0.1:0", "--threads=1", "--drain-delay=0s"]));
@@ -61,11 +68,7 @@ fn connections_in_the_queue_are_served_before_the_listeners_close() {
     }
     service.signal("TERM");
     service.signal("CONT");
-    for mut client in clients {
-        let answer = client.answer();
-        assert_eq!(answer.status(), 200);
-        assert_eq!(client.rest(), "");
-    }
+    assert_each_is_answered_and_closed(clients);
     service.line_with("closing");
     let (status, _) = service.end();
     assert_eq!(status.code(), Some(0));
@@ -95,11 +98,7 @@ fn requests_that_lie_in_the_kernel_on_kept_connections_are_answered_before_those
             service.signal("TERM");
         }
         service.signal("CONT");
-        for mut client in clients {
-            let answer = client.answer();
-            assert_eq!(answer.status(), 200);
-            assert_eq!(client.rest(), "");
-        }
+        assert_each_is_answered_and_closed(clients);
         let (status, _) = service.end();
         assert_eq!(status.code(), Some(0));
     }
