@@ -11,7 +11,7 @@ use nowcheck::probe::age;
 use nowcheck::probe::resolve::Overrides;
 use nowcheck::probe::server_time::{self, Field, TimeSource, printable};
 use nowcheck::probe::time_text::{self, Format};
-use nowcheck::reference::Source;
+use nowcheck::reference::source::Source;
 use nowcheck::target::Target;
 use nowcheck::watch::schedule::Schedule;
 use rustls_pki_types::CertificateDer;

@@ -12,7 +12,8 @@ use crate::cli::{Cli, Output};
 use crate::probe::resolve::Overrides;
 use crate::probe::server_time::{Field, TimeSource};
 use crate::probe::tls::{self, CertificateTime};
-use crate::reference::{Source, courtesy};
+use crate::reference::courtesy;
+use crate::reference::source::Source;
 use crate::target::Target;
 
 /// How a round is held.
