@@ -9,10 +9,11 @@ use clock_offset::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use nowcheck::probe::age;
 use nowcheck::probe::resolve::Overrides;
-use nowcheck::probe::server_time::{self, Field, TimeSource, printable};
+use nowcheck::probe::server_time::{self, Field, TimeSource};
 use nowcheck::probe::time_text::{self, Format};
 use nowcheck::reference::source::Source;
 use nowcheck::target::Target;
+use nowcheck::text::printable;
 use nowcheck::watch::schedule::Schedule;
 use rustls_pki_types::CertificateDer;
 

@@ -15,4 +15,5 @@ pub mod round;
 pub mod scheduling;
 pub mod settings;
 pub mod target;
+pub mod text;
 pub mod watch;

@@ -6,7 +6,7 @@ use http::Uri;
 use http::uri::PathAndQuery;
 use url::{Host, Url};
 
-use crate::probe::server_time::printable;
+use crate::text::printable;
 
 /// A URL to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use http::header::DATE;
 use crate::clock::Clock;
 use crate::probe::http::{Reading, connect};
 use crate::probe::tls::{ValidityBreach, config_that_trusts_anybody};
-use crate::report::figures::date_and_time;
 use crate::target::Target;
+use crate::text::figures::date_and_time;
 
 /// Clocks that agree to within this are taken to show the same time.
 const ROUGHLY_THE_SAME: u64 = 3_600;

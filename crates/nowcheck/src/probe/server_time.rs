@@ -1,6 +1,5 @@
 //! An answer to what the server's clock showed: which field, in which format.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use http::{HeaderMap, HeaderName, header};
 use serde_json::Value;
 
 use crate::probe::time_text::{self, Format};
+use crate::text::printable;
 
 /// Where in an answer the time stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,33 +219,6 @@ fn parse(text: &str, format: Format, is_json_number: bool) -> Result<Reading, No
     // What the other side wrote is quoted in a message; it must stay short.
     let shortened: String = text.trim().chars().take(80).collect();
     time_text::read(&shortened, format, is_json_number).map_err(|error| NotATime(error.to_string()))
-}
-
-/// The first `limit` bytes, safe for a terminal and a log: control characters and bytes that are no text are
-/// written as escapes.
-#[must_use]
-pub fn printable(bytes: &[u8], limit: usize) -> String {
-    let start = &bytes[..bytes.len().min(limit)];
-    let mut text = String::new();
-    for chunk in start.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            // Also the marks that turn the direction of writing: they would rearrange a terminal's line.
-            let turns_direction = matches!(character, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if character.is_control() || turns_direction {
-                text.extend(character.escape_default());
-            } else {
-                text.push(character);
-            }
-        }
-        for byte in chunk.invalid() {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "\\x{byte:02x}");
-        }
-    }
-    if bytes.len() > limit {
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]

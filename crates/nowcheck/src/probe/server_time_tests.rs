@@ -121,12 +121,3 @@ fn what_holds_no_time_is_refused_with_the_reason_and_the_flag_that_helps() {
         assert!(error.contains(words), "{body}: {error}");
     }
 }
-
-#[test]
-fn what_the_other_side_wrote_cannot_write_to_the_terminal() {
-    assert_eq!(printable(b"\x1b[31mred\n\xff", 80), "\\u{1b}[31mred\\n\\xff");
-    assert_eq!(printable("a\u{202e}b".as_bytes(), 80), "a\\u{202e}b");
-    assert_eq!(printable(&[b'x'; 100], 80).chars().count(), 81);
-    // A character that is cut in the middle is shown by its bytes.
-    assert_eq!(printable("é".as_bytes(), 1), "\\xc3…");
-}

@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 
 use self::packet::{Header, LENGTH};
 use crate::clock::Clock;
-use crate::probe::server_time::printable;
+use crate::text::printable;
 
 #[path = "sntp_packet.rs"]
 mod packet;

@@ -14,8 +14,8 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::clock::Clock;
-use crate::probe::server_time::printable;
-use crate::report::figures::date_and_time;
+use crate::text::figures::date_and_time;
+use crate::text::printable;
 
 /// How TLS is spoken: with the authorities that this machine trusts, and those of `ca_file`. Where the machine
 /// has no trust store of its own (a container from scratch), Mozilla's list, which is built in, takes its place.

@@ -13,7 +13,7 @@ use url::Host;
 use super::Source;
 use crate::probe::resolve::{Overrides, is_local_name};
 use crate::probe::sntp::advice;
-use crate::report::figures::limit;
+use crate::text::figures::limit;
 
 /// Somebody else's server is never asked more often: RFC 4330 section 10 forbids less than 15 s, and NTP counts in powers
 /// of two.

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use crate::outcome::{BackendOutcome, Outcome, Status, TargetOutcome};
-use crate::report::{advice, figures, references, words};
+use crate::report::{advice, references, words};
+use crate::text::figures;
 
 /// More backends than that of one address are only counted.
 const MOST_BACKENDS: usize = 16;

@@ -12,10 +12,10 @@ use crate::outcome::{
     SourceStanding, Standing, Status, TargetOutcome,
 };
 use crate::probe::failure::{Failure, Kind};
-use crate::probe::server_time::printable;
 use crate::probe::sntp::Leap;
-use crate::report::{figures, references, words};
+use crate::report::{references, words};
 use crate::round::status_of_verdict;
+use crate::text::{figures, printable};
 
 /// A number that is written with all of its digits and without an exponent.
 type Number = Box<RawValue>;

@@ -1,7 +1,6 @@
 //! An outcome to bytes, a file for each format. Nothing here reads or writes anything.
 
 pub mod advice;
-pub mod figures;
 pub mod human;
 pub mod json;
 pub mod nagios;

@@ -7,7 +7,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::outcome::{Outcome, Status, TargetOutcome};
-use crate::report::{figures, words};
+use crate::report::words;
+use crate::text::figures;
 
 /// The outcome as one line, without its line feed.
 #[must_use]

@@ -8,7 +8,7 @@ use crate::outcome::{
 };
 use crate::probe::failure::{Failure, Phase};
 use crate::probe::sntp::Leap;
-use crate::report::figures::{length, limit, offset, signed};
+use crate::text::figures::{length, limit, offset, signed};
 
 /// The verdict on the whole round, in one sentence without a full stop.
 #[must_use]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clock_offset::{MonotonicInstant, Verdict};
 
 use crate::probe::failure::{Failure, Kind, Phase};
-use crate::report::figures::length;
+use crate::text::figures::length;
 
 use super::Round;
 use super::sampling::Interruption;

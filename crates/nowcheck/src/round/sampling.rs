@@ -19,10 +19,11 @@ use crate::probe::age;
 use crate::probe::certificate::Certificate;
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::http::{Answer, HttpConnection};
-use crate::probe::server_time::{self, Field, ServerTime, StatedClock, printable};
+use crate::probe::server_time::{self, Field, ServerTime, StatedClock};
 use crate::scheduling::is_heavy;
 use crate::settings::Settings;
 use crate::target::Target;
+use crate::text::printable;
 
 use super::burst::{self, Burst};
 use super::{MOST_REDIRECTS, Round, status_of_backends, status_of_failure, worst_verdict};

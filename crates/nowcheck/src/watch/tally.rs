@@ -4,7 +4,7 @@ use clock_offset::{Interval, Offset};
 use std::time::Duration;
 
 use crate::outcome::{Outcome, Status};
-use crate::report::figures;
+use crate::text::figures;
 
 /// Counts of rounds, and the extremes that they proved.
 #[derive(Debug, Clone, Default)]
