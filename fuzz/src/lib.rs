@@ -66,7 +66,7 @@ mod trace_context;
 mod trust;
 
 // A file of nowcheck that is for its neighbour alone.
-#[path = "../../crates/nowcheck/src/probe/sntp_packet.rs"]
+#[path = "../../crates/nowcheck/src/probe/sntp/packet.rs"]
 mod packet;
 
 /// A message is one line, short, and moves nothing on a terminal, whatever is quoted in it.

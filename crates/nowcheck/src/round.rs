@@ -265,5 +265,4 @@ fn notes_on_the_way(redirected: TargetOutcome) -> impl Iterator<Item = Note> {
 }
 
 #[cfg(test)]
-#[path = "round_tests.rs"]
 mod tests;

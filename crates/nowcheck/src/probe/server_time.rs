@@ -222,5 +222,4 @@ fn parse(text: &str, format: Format, is_json_number: bool) -> Result<Reading, No
 }
 
 #[cfg(test)]
-#[path = "server_time_tests.rs"]
 mod tests;

@@ -16,7 +16,6 @@ use self::packet::{Header, LENGTH};
 use crate::clock::Clock;
 use crate::text::printable;
 
-#[path = "sntp_packet.rs"]
 mod packet;
 
 /// What a time server answered.
@@ -289,5 +288,4 @@ pub fn known_to_smear(host: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "sntp_tests.rs"]
 mod tests;

@@ -275,5 +275,4 @@ fn http_date(text: &str) -> Result<Reading, Unreadable> {
 }
 
 #[cfg(test)]
-#[path = "time_text_tests.rs"]
 mod tests;

@@ -231,5 +231,4 @@ fn system_is_a_falseticker(reference: &ReferenceOutcome) -> bool {
 }
 
 #[cfg(test)]
-#[path = "doubt_tests.rs"]
 mod tests;
