@@ -7,10 +7,10 @@ use clock_offset::{
     UnixInstant, exchange_bounds,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use nowcheck::probe::age;
+use nowcheck::answer::age;
 use nowcheck::probe::resolve::Overrides;
-use nowcheck::probe::server_time::{self, Field, TimeSource};
-use nowcheck::probe::time_text::{self, Format};
+use nowcheck::answer::{self, Field, TimeSource};
+use nowcheck::time_format::{self, Format};
 use nowcheck::reference::source::Source;
 use nowcheck::target::Target;
 use nowcheck::text::printable;
@@ -34,7 +34,7 @@ pub fn time_text(data: &[u8]) {
     let Ok(text) = str::from_utf8(text) else { return };
     // As long as an answer is let through to there.
     let text: String = text.chars().take(80).collect();
-    match time_text::read(&text, FORMATS[usize::from(first % 8)], first >= 128) {
+    match time_format::read(&text, FORMATS[usize::from(first % 8)], first >= 128) {
         Ok(reading) => assert_is_sound(&reading),
         Err(error) => crate::assert_is_printable(&error.to_string(), 1_000),
     }
@@ -94,7 +94,7 @@ pub fn server_time(data: &[u8]) {
     }
     let source =
         TimeSource { field, format: FORMATS[usize::from(first / 6 % 8)], date_cache: Duration::from_secs(1) };
-    match server_time::read(&headers, body, &source) {
+    match answer::read(&headers, body, &source) {
         Ok(time) => {
             assert_is_sound(&time.reading);
             if let Some(name) = time.instance {

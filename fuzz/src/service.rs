@@ -17,8 +17,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use nowcheck::probe::server_time::{self, Field, TimeSource};
-use nowcheck::probe::time_text::Format;
+use nowcheck::answer::{self, Field, TimeSource};
+use nowcheck::time_format::Format;
 
 use crate::access_log::Journal;
 use crate::clock_status::Status;
@@ -74,7 +74,7 @@ pub fn nowd_zone(data: &[u8]) {
     let nanos = u32::from_be_bytes(nanos) % 1_000_000_000;
     let document = now::Document::new(seconds, Some(&zone), Status::Unsynchronized, "01234567").at(nanos);
     let source = TimeSource { field: Field::Auto, format: Format::Auto, date_cache: Duration::ZERO };
-    let read = server_time::read(&HeaderMap::new(), &document, &source).expect("a time");
+    let read = answer::read(&HeaderMap::new(), &document, &source).expect("a time");
     let Shown::Instant(shown) = read.reading.shown else { panic!("{read:?}") };
     let truth = UnixInstant::from_nanos(i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
     assert!(shown.contains(truth), "{shown:?} {truth:?} {}", String::from_utf8_lossy(&document));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::probe::time_text::Format;
+use crate::time_format::Format;
 
 const AFTER_HELP: &str = "\
 Exit codes:

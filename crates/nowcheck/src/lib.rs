@@ -3,6 +3,7 @@
 //! The way of a round: [`cli`] → [`settings`] → [`round`], which lets the pure plan of the crate `clock-offset`
 //! decide what to ask and performs it with [`probe`] → [`outcome`] → [`report`]. [`watch`] repeats that.
 
+pub mod answer;
 pub mod cli;
 pub mod clock;
 pub mod outcome;
@@ -16,4 +17,5 @@ pub mod scheduling;
 pub mod settings;
 pub mod target;
 pub mod text;
+pub mod time_format;
 pub mod watch;

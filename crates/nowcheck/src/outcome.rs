@@ -9,8 +9,8 @@ use std::time::Duration;
 use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use std::sync::Arc;
 
+use crate::answer::StatedClock;
 use crate::probe::failure::Failure;
-use crate::probe::server_time::StatedClock;
 
 pub use note::Note;
 pub use reference::{ReferenceOutcome, SYSTEM, SourceFacts, SourceOutcome, SourceStanding, Standing};

@@ -1,14 +1,11 @@
 //! One attempt to ask one address: resolve, connect, TLS, request, answer. No retries, no verdicts.
 
-pub mod age;
 pub mod cause;
 pub mod certificate;
 pub mod culprit;
 pub mod failure;
 pub mod http;
 pub mod resolve;
-pub mod server_time;
 pub mod sntp;
-pub mod time_text;
 pub mod timed_io;
 pub mod tls;

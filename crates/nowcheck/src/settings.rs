@@ -8,9 +8,9 @@ use clock_offset::Limits;
 use http::HeaderName;
 use rustls::ClientConfig;
 
+use crate::answer::{Field, TimeSource};
 use crate::cli::{Cli, Output};
 use crate::probe::resolve::Overrides;
-use crate::probe::server_time::{Field, TimeSource};
 use crate::probe::tls::{self, CertificateTime};
 use crate::reference::courtesy;
 use crate::reference::source::Source;

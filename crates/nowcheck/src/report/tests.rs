@@ -6,13 +6,13 @@ use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use expect_test::expect;
 
 use super::*;
+use crate::answer::StatedClock;
 use crate::clock::Synchronisation;
 use crate::outcome::{
     BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, ReferenceOutcome, SourceFacts,
     SourceOutcome, SourceStanding, Spread, Stale, Standing, Status, TargetOutcome,
 };
 use crate::probe::failure::{Failure, Kind, Phase};
-use crate::probe::server_time::StatedClock;
 use crate::probe::sntp::Leap;
 
 fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> BackendOutcome {

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use clock_offset::MonotonicInstant;
 use http::Method;
 
+use crate::answer::Field;
 use crate::probe::culprit::likelier_culprit;
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::http::{Answer, HttpConnection, Opened, Reading, connect};
-use crate::probe::server_time::Field;
 use crate::target::Target;
 
 use super::Round;

@@ -11,15 +11,15 @@ use clock_offset::{
 };
 use http::header::{AGE, DATE, LOCATION};
 
+use crate::answer::age;
+use crate::answer::{self, Field, ServerTime, StatedClock};
 use crate::outcome::{
     BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome,
 };
 use crate::parallel::in_parallel;
-use crate::probe::age;
 use crate::probe::certificate::Certificate;
 use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::http::{Answer, HttpConnection};
-use crate::probe::server_time::{self, Field, ServerTime, StatedClock};
 use crate::scheduling::is_heavy;
 use crate::settings::Settings;
 use crate::target::Target;
@@ -234,8 +234,8 @@ impl Sampling<'_> {
         }
         let source = &self.round.settings.source;
         let now = self.round.reference.at(answer.received).shows.earliest();
-        let time = server_time::read(&answer.headers, &answer.body, source);
-        time.and_then(|time| server_time::in_the_right_unit(time, source.format, now)).map_err(|error| {
+        let time = answer::read(&answer.headers, &answer.body, source);
+        time.and_then(|time| answer::in_the_right_unit(time, source.format, now)).map_err(|error| {
             let got = if reads_body && !answer.body.is_empty() {
                 format!("; it begins with: {}", body_start())
             } else {

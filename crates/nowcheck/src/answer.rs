@@ -1,5 +1,7 @@
 //! An answer to what the server's clock showed: which field, in which format.
 
+pub mod age;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +9,8 @@ use clock_offset::{Reading, UnixInstant};
 use http::{HeaderMap, HeaderName, header};
 use serde_json::Value;
 
-use crate::probe::time_text::{self, Format};
 use crate::text::printable;
+use crate::time_format::{self, Format};
 
 /// Where in an answer the time stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +100,7 @@ pub fn read(headers: &HeaderMap, body: &[u8], source: &TimeSource) -> Result<Ser
 /// # Errors
 /// Says which unit was rather meant.
 pub fn in_the_right_unit(time: ServerTime, format: Format, now: UnixInstant) -> Result<ServerTime, NotATime> {
-    match time_text::likelier_unit(&time.reading, format, now) {
+    match time_format::likelier_unit(&time.reading, format, now) {
         None => Ok(time),
         Some(likelier) => Err(NotATime(format!(
             "by --format {} it is far from now, by --format {} it is not: write that, or leave the flag out",
@@ -218,7 +220,7 @@ fn value_time(value: &Value, name: &str, format: Format) -> Result<Reading, NotA
 fn parse(text: &str, format: Format, is_json_number: bool) -> Result<Reading, NotATime> {
     // What the other side wrote is quoted in a message; it must stay short.
     let shortened: String = text.trim().chars().take(80).collect();
-    time_text::read(&shortened, format, is_json_number).map_err(|error| NotATime(error.to_string()))
+    time_format::read(&shortened, format, is_json_number).map_err(|error| NotATime(error.to_string()))
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ struct Given {
 #[test]
 fn every_golden_body_of_the_contract_is_read_to_the_nanosecond() {
     let goldens: Vec<Golden> =
-        serde_json::from_str(include_str!("../../../../../contract/golden/now.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../contract/golden/now.json")).unwrap();
     assert!(!goldens.is_empty());
     for golden in goldens {
         let time =
@@ -72,7 +72,7 @@ struct Reads {
 #[test]
 fn every_foreign_body_of_the_contract_is_read() {
     let cases: Vec<Foreign> =
-        serde_json::from_str(include_str!("../../../../../contract/golden/foreign.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../contract/golden/foreign.json")).unwrap();
     assert!(!cases.is_empty());
     for case in cases {
         let field = parse_field(case.field.as_deref()).unwrap();
