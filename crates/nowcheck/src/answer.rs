@@ -9,6 +9,7 @@ use clock_offset::{Reading, UnixInstant};
 use http::{HeaderMap, HeaderName, header};
 use serde_json::Value;
 
+use crate::outcome::StatedClock;
 use crate::text::printable;
 use crate::time_format::{self, Format};
 
@@ -47,15 +48,6 @@ pub struct ServerTime {
     pub instance: Option<Arc<str>>,
     /// What the server says of its own clock.
     pub clock: Option<StatedClock>,
-}
-
-/// What a server says of its own clock.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StatedClock {
-    /// `synchronized`, `unsynchronized` or `unknown`.
-    pub status: String,
-    /// Its bound on its own error, in seconds.
-    pub max_error: Option<f64>,
 }
 
 /// Why an answer holds no time; stands after "not a time: ".

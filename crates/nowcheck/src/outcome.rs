@@ -1,5 +1,6 @@
 //! What a round found, without words and without a format: reports turn it into bytes.
 
+mod failure;
 mod note;
 mod reference;
 
@@ -9,11 +10,9 @@ use std::time::Duration;
 use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use std::sync::Arc;
 
-use crate::answer::StatedClock;
-use crate::probe::failure::Failure;
-
+pub use failure::{Failure, Kind, Phase};
 pub use note::Note;
-pub use reference::{ReferenceOutcome, SYSTEM, SourceFacts, SourceOutcome, SourceStanding, Standing};
+pub use reference::{Leap, ReferenceOutcome, SYSTEM, SourceFacts, SourceOutcome, SourceStanding, Standing};
 
 /// The verdict, in the words and exit codes of the monitoring plugins' guidelines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +103,17 @@ impl Reason {
             Self::ReferencesDisagree => "references_disagree",
             Self::CheckerFault => "checker_fault",
         }
+    }
+}
+
+/// The status and the reason that a verdict stands for.
+#[must_use]
+pub fn status_of_verdict(verdict: Verdict) -> (Status, Reason) {
+    match verdict {
+        Verdict::InSync => (Status::Ok, Reason::InSync),
+        Verdict::NotWithinWarning => (Status::Warning, Reason::Desynchronised),
+        Verdict::Undetermined => (Status::Unknown, Reason::Undetermined),
+        Verdict::Desynchronised => (Status::Critical, Reason::Desynchronised),
     }
 }
 
@@ -258,6 +268,15 @@ pub struct BackendOutcome {
     pub round_trip: Spread,
     /// What it says of its own clock.
     pub clock: Option<StatedClock>,
+}
+
+/// What a server says of its own clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatedClock {
+    /// `synchronized`, `unsynchronized` or `unknown`.
+    pub status: String,
+    /// Its bound on its own error, in seconds.
+    pub max_error: Option<f64>,
 }
 
 /// Least, median and greatest of some durations.

@@ -3,7 +3,6 @@
 pub mod cause;
 pub mod certificate;
 pub mod culprit;
-pub mod failure;
 pub mod http;
 pub mod resolve;
 pub mod sntp;

@@ -12,10 +12,12 @@ use clock_offset::{JudgedBackend, MonotonicInstant, Reference, Verdict};
 use url::Host;
 
 use crate::clock::Clock;
-use crate::outcome::{Discarded, Note, Outcome, Phases, Reason, Standing, Status, TargetOutcome};
+use crate::outcome::{
+    Discarded, Note, Outcome, Phases, Reason, Standing, Status, TargetOutcome, status_of_verdict,
+};
+use crate::outcome::{Failure, Kind, Phase};
 use crate::parallel::in_parallel;
 use crate::probe::culprit::Judge;
-use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::resolve::{Addresses, resolve};
 use crate::reference::courtesy::Refusals;
 use crate::reference::{Anchor, anchor};
@@ -204,17 +206,6 @@ fn status_of_backends(backends: &[JudgedBackend]) -> (Status, Reason) {
 
 fn worst_verdict(backends: &[JudgedBackend]) -> Option<Verdict> {
     backends.iter().map(|judged| judged.verdict).reduce(Verdict::worse)
-}
-
-/// The status and the reason that a verdict stands for.
-#[must_use]
-pub fn status_of_verdict(verdict: Verdict) -> (Status, Reason) {
-    match verdict {
-        Verdict::InSync => (Status::Ok, Reason::InSync),
-        Verdict::NotWithinWarning => (Status::Warning, Reason::Desynchronised),
-        Verdict::Undetermined => (Status::Unknown, Reason::Undetermined),
-        Verdict::Desynchronised => (Status::Critical, Reason::Desynchronised),
-    }
 }
 
 /// Leaves out addresses that say nothing about the service: the other way to this same machine when a loopback

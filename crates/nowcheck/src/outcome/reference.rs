@@ -6,7 +6,6 @@ use std::time::Duration;
 use clock_offset::{Interval, Offset};
 
 use crate::clock::Synchronisation;
-use crate::probe::sntp::Leap;
 
 /// The name of this machine's clock, on the command line and in every output.
 pub const SYSTEM: &str = "system";
@@ -121,4 +120,15 @@ pub struct SourceFacts {
     pub round_trip: Duration,
     /// Whether it spreads leap seconds over hours, as far as it tells or its operator has published.
     pub smears: bool,
+}
+
+/// What the last minute of the day (of the month, says RFC 5905) will have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leap {
+    /// 60 seconds, as always.
+    None,
+    /// 61 seconds.
+    InsertSecond,
+    /// 59 seconds.
+    DeleteSecond,
 }

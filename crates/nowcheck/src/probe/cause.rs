@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::probe::failure::Kind;
+use crate::outcome::Kind;
 use crate::probe::tls::{self, ValidityBreach};
 
 /// No connection came to be.

@@ -24,9 +24,9 @@ use tokio_rustls::TlsConnector;
 use url::Host;
 
 use crate::clock::Clock;
+use crate::outcome::{Failure, Kind, Phase};
 use crate::probe::cause;
 use crate::probe::certificate::{self, Certificate};
-use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::timed_io::{Exchange, TimedIo};
 use crate::probe::tls::ValidityBreach;
 use crate::scheduling::Account;

@@ -9,7 +9,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use url::Host;
 
 use crate::clock::Clock;
-use crate::probe::failure::{Failure, Kind, Phase};
+use crate::outcome::{Failure, Kind, Phase};
 
 /// The addresses of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 
 use self::packet::{Header, LENGTH};
 use crate::clock::Clock;
+use crate::outcome::Leap;
 use crate::text::printable;
 
 mod packet;
@@ -41,17 +42,6 @@ pub struct NtpAnswer {
     /// Whether the answer shows that leap seconds are smeared there. That it does not is no proof: see
     /// [`known_to_smear`].
     pub smears: bool,
-}
-
-/// What the last minute of the day (of the month, says RFC 5905) will have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leap {
-    /// 60 seconds, as always.
-    None,
-    /// 61 seconds.
-    InsertSecond,
-    /// 59 seconds.
-    DeleteSecond,
 }
 
 /// Why a time server's answer is of no use. Begins in lower case and ends without a full stop, to stand behind the

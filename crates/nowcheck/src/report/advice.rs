@@ -1,7 +1,7 @@
 //! What to do next, for whoever was woken by a verdict.
 
+use crate::outcome::Kind;
 use crate::outcome::{Note, Reason, Status, TargetOutcome};
-use crate::probe::failure::Kind;
 
 /// What to do next, for a target that is not OK.
 #[must_use]

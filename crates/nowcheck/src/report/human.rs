@@ -91,7 +91,7 @@ fn backend_line(text: &mut String, target: &TargetOutcome, backend: &BackendOutc
     let address = target.address.map(|address| address.to_string()).unwrap_or_default();
     let instance =
         backend.instance.as_deref().map_or_else(String::new, |instance| format!("  instance {instance}"));
-    let (status, _) = crate::round::status_of_verdict(backend.verdict);
+    let (status, _) = crate::outcome::status_of_verdict(backend.verdict);
     let mark = if target.backends.len() > 1 { format!("{}  ", painted(status, 8)) } else { String::new() };
     let trip = &backend.round_trip;
     push(

@@ -7,14 +7,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::clock::Synchronisation;
+use crate::outcome::Leap;
+use crate::outcome::status_of_verdict;
 use crate::outcome::{
     BackendOutcome, CertificateOutcome, Outcome, Reason, ReferenceOutcome, SYSTEM, SourceOutcome,
     SourceStanding, Standing, Status, TargetOutcome,
 };
-use crate::probe::failure::{Failure, Kind};
-use crate::probe::sntp::Leap;
+use crate::outcome::{Failure, Kind};
 use crate::report::{references, words};
-use crate::round::status_of_verdict;
 use crate::text::{figures, printable};
 
 /// A number that is written with all of its digits and without an exponent.

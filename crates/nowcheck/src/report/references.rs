@@ -3,8 +3,8 @@
 use clock_offset::{Interval, Limits, Offset, Verdict, judge};
 
 use crate::clock::Synchronisation;
+use crate::outcome::Leap;
 use crate::outcome::{ReferenceOutcome, SourceOutcome, SourceStanding, Standing};
-use crate::probe::sntp::Leap;
 use crate::text::figures::{length, offset};
 
 /// What the clocks were compared with, and what that is worth.

@@ -3,11 +3,11 @@
 use clock_offset::verdict::within;
 use clock_offset::{Limits, Verdict};
 
+use crate::outcome::Leap;
 use crate::outcome::{
     BackendOutcome, Note, Outcome, Reason, SourceStanding, Stale, Standing, Status, TargetOutcome,
 };
-use crate::probe::failure::{Failure, Phase};
-use crate::probe::sntp::Leap;
+use crate::outcome::{Failure, Phase};
 use crate::text::figures::{length, limit, offset, signed};
 
 /// The verdict on the whole round, in one sentence without a full stop.

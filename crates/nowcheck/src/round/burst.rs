@@ -6,8 +6,8 @@ use clock_offset::MonotonicInstant;
 use http::Method;
 
 use crate::answer::Field;
+use crate::outcome::{Failure, Kind, Phase};
 use crate::probe::culprit::likelier_culprit;
-use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::http::{Answer, HttpConnection, Opened, Reading, connect};
 use crate::target::Target;
 

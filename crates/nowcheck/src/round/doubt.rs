@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::outcome::{
     Discarded, Note, Reason, ReferenceOutcome, SourceStanding, Standing, Status, TargetOutcome,
 };
-use crate::probe::failure::{Failure, Kind};
+use crate::outcome::{Failure, Kind};
 use crate::reference::Anchor;
 use crate::settings::Settings;
 

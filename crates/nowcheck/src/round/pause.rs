@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clock_offset::{MonotonicInstant, Verdict};
 
-use crate::probe::failure::{Failure, Kind, Phase};
+use crate::outcome::{Failure, Kind, Phase};
 use crate::text::figures::length;
 
 use super::Round;

@@ -12,13 +12,14 @@ use clock_offset::{
 use http::header::{AGE, DATE, LOCATION};
 
 use crate::answer::age;
-use crate::answer::{self, Field, ServerTime, StatedClock};
+use crate::answer::{self, Field, ServerTime};
+use crate::outcome::StatedClock;
 use crate::outcome::{
     BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome,
 };
+use crate::outcome::{Failure, Kind, Phase};
 use crate::parallel::in_parallel;
 use crate::probe::certificate::Certificate;
-use crate::probe::failure::{Failure, Kind, Phase};
 use crate::probe::http::{Answer, HttpConnection};
 use crate::scheduling::is_heavy;
 use crate::settings::Settings;

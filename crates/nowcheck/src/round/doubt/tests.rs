@@ -4,8 +4,8 @@ use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Reference, Un
 use super::*;
 use crate::cli::Cli;
 use crate::clock::{Synchronisation, WallReading};
+use crate::outcome::Kind;
 use crate::outcome::SourceOutcome;
-use crate::probe::failure::Kind;
 use crate::round::tests::outcome;
 
 fn settings(arguments: &[&str]) -> Settings {
