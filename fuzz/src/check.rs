@@ -8,12 +8,12 @@ use clock_offset::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use nowcheck::answer::age;
-use nowcheck::probe::resolve::Overrides;
-use nowcheck::answer::{self, Field, TimeSource};
-use nowcheck::time_format::{self, Format};
-use nowcheck::reference::source::Source;
+use nowcheck::answer::{self, Field, TimeSelector};
+use nowcheck::probe::resolve::{AddressOverride, AddressOverrides};
+use nowcheck::reference::source::ReferenceSource;
 use nowcheck::target::Target;
 use nowcheck::text::printable;
+use nowcheck::time_format::{self, Format};
 use nowcheck::watch::schedule::Schedule;
 use rustls_pki_types::CertificateDer;
 
@@ -92,8 +92,11 @@ pub fn server_time(data: &[u8]) {
     if let (Field::Header(name), Ok(value)) = (&field, HeaderValue::from_bytes(line)) {
         headers.insert(name, value);
     }
-    let source =
-        TimeSource { field, format: FORMATS[usize::from(first / 6 % 8)], date_cache: Duration::from_secs(1) };
+    let source = TimeSelector {
+        field,
+        format: FORMATS[usize::from(first / 6 % 8)],
+        date_cache: Duration::from_secs(1),
+    };
     match answer::read(&headers, body, &source) {
         Ok(time) => {
             assert_is_sound(&time.reading);
@@ -159,13 +162,14 @@ fn assert_can_be_asked(target: &Target) {
 /// `--resolve` and `--reference`.
 pub fn overrides(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
-    if let Ok(read) = Overrides::parse(&[text.to_owned()]) {
+    if let Ok(read) = text.parse::<AddressOverride>() {
+        let read: AddressOverrides = [read].into_iter().collect();
         let host = text.split_once(':').expect("HOST:ADDR").0;
         let host = url::Host::parse(host).expect("a name");
         assert_eq!(read.of(&host).expect("an address").all.len(), 1);
     }
-    if let Ok(source) = Source::parse(text) {
-        assert_eq!(Source::parse(&source.to_string()).expect("what it is printed as is itself"), source);
+    if let Ok(source) = text.parse::<ReferenceSource>() {
+        assert_eq!(source.to_string().parse(), Ok(source), "what it is printed as is itself");
     }
 }
 

@@ -17,7 +17,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use nowcheck::answer::{self, Field, TimeSource};
+use nowcheck::answer::{self, Field, TimeSelector};
 use nowcheck::time_format::Format;
 
 use crate::access_log::Journal;
@@ -73,7 +73,7 @@ pub fn nowd_zone(data: &[u8]) {
     let seconds = FIRST + u64::from_be_bytes([a, b, c, d, e, f, g, h]) % (LAST - FIRST);
     let nanos = u32::from_be_bytes(nanos) % 1_000_000_000;
     let document = now::Document::new(seconds, Some(&zone), Status::Unsynchronized, "01234567").at(nanos);
-    let source = TimeSource { field: Field::Auto, format: Format::Auto, date_cache: Duration::ZERO };
+    let source = TimeSelector { field: Field::Auto, format: Format::Auto, date_cache: Duration::ZERO };
     let read = answer::read(&HeaderMap::new(), &document, &source).expect("a time");
     let Shown::Instant(shown) = read.reading.shown else { panic!("{read:?}") };
     let truth = UnixInstant::from_nanos(i128::from(seconds) * 1_000_000_000 + i128::from(nanos));

@@ -2,6 +2,7 @@
 
 pub mod age;
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,14 +29,46 @@ pub enum Field {
     Body,
 }
 
+/// Why a text does not say where the time stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FieldError {
+    /// It is empty.
+    #[error("name a field, a JSON Pointer, `header:NAME` or `body`")]
+    Empty,
+    /// What follows `header:` cannot be the name of a header.
+    #[error("`{name}` is not the name of a header")]
+    HeaderName {
+        /// What was written.
+        name: String,
+    },
+}
+
+impl FromStr for Field {
+    type Err = FieldError;
+
+    /// Reads `a.b.c`, `/a/b`, `header:NAME` or `body`.
+    fn from_str(text: &str) -> Result<Self, FieldError> {
+        if let Some(name) = text.strip_prefix("header:") {
+            let name = name.parse().map_err(|_| FieldError::HeaderName { name: name.to_owned() })?;
+            return Ok(Self::Header(name));
+        }
+        match text {
+            "" => Err(FieldError::Empty),
+            "body" => Ok(Self::Body),
+            pointer if pointer.starts_with('/') => Ok(Self::Pointer(pointer.to_owned())),
+            path => Ok(Self::Member(path.to_owned())),
+        }
+    }
+}
+
 /// How a time is taken from an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimeSource {
+pub struct TimeSelector {
     /// Where it stands.
     pub field: Field,
     /// How it is written.
     pub format: Format,
-    /// How long the server may keep the text of its `Date` header: then the time can be that much later.
+    /// How long the server may go on sending an old `Date` header: the clock can be that much later.
     pub date_cache: Duration,
 }
 
@@ -62,7 +95,7 @@ const NAME_LENGTH: usize = 64;
 ///
 /// # Errors
 /// Says what is missing or wrong, and which flag may help.
-pub fn read(headers: &HeaderMap, body: &[u8], source: &TimeSource) -> Result<ServerTime, NotATime> {
+pub fn read(headers: &HeaderMap, body: &[u8], source: &TimeSelector) -> Result<ServerTime, NotATime> {
     match &source.field {
         Field::Header(name) => header_time(headers, name, source),
         Field::Body => {
@@ -106,7 +139,11 @@ fn only_a_time(reading: Reading) -> ServerTime {
     ServerTime { reading, instance: None, clock: None }
 }
 
-fn header_time(headers: &HeaderMap, name: &HeaderName, source: &TimeSource) -> Result<ServerTime, NotATime> {
+fn header_time(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    source: &TimeSelector,
+) -> Result<ServerTime, NotATime> {
     let value = headers.get(name).ok_or_else(|| NotATime(format!("the answer has no header `{name}`")))?;
     let text = value.to_str().map_err(|_| NotATime(format!("the header `{name}` is not text")))?;
     let mut reading = parse(text, source.format, false)?;

@@ -1,4 +1,4 @@
-//! The command line, as it is typed. [`crate::settings`] makes sense of it.
+//! The command line, as it is typed. [`crate::invocation`] makes sense of it.
 
 use std::path::PathBuf;
 use std::time::Duration;

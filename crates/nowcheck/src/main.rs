@@ -7,10 +7,10 @@ use anyhow::{Context, anyhow};
 use clap::Parser;
 use nowcheck::cli::{Cli, in_one_line};
 use nowcheck::clock::Clock;
+use nowcheck::invocation::Invocation;
 use nowcheck::outcome::Status;
 use nowcheck::print::{Stdout, to_stderr};
 use nowcheck::reference::courtesy::Refusals;
-use nowcheck::settings::Settings;
 use nowcheck::{report, round, watch};
 
 fn main() -> ExitCode {
@@ -28,18 +28,18 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, clock: Clock) -> anyhow::Result<Status> {
-    let settings = Settings::from_cli(cli).map_err(|wrong| anyhow!("{wrong:#}; see `nowcheck --help`"))?;
-    let settings = Arc::new(settings);
+    let invocation = Invocation::of(cli).map_err(|wrong| anyhow!("{wrong:#}; see `nowcheck --help`"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
     let status = runtime.block_on(async {
-        if let Some(period) = settings.every {
-            return watch::every(period, settings, clock).await;
+        let check = Arc::new(invocation.check);
+        if let Some(period) = invocation.every {
+            return watch::every(period, check, invocation.output, clock).await;
         }
-        let outcome = round::hold(Arc::clone(&settings), &mut Refusals::new(None), clock).await;
-        Stdout::new().write(&report::single(&outcome, settings.output)?)?;
+        let outcome = round::hold(&check, &mut Refusals::new(None), clock).await;
+        Stdout::new().write(&report::single(&outcome, invocation.output)?)?;
         Ok(outcome.status())
     });
     // A resolver's thread may still wait for an answer that nobody wants any more.

@@ -13,15 +13,15 @@ use std::time::Duration;
 
 use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, Reference, Vote, vote};
 use courtesy::Refusals;
-use source::Source;
+use source::ReferenceSource;
 use tokio::task::JoinSet;
 
+use crate::check::Check;
 use crate::clock::{Clock, WallReading};
 use crate::outcome::{ReferenceOutcome, SourceFacts, SourceOutcome, SourceStanding, Standing};
 use crate::parallel::in_parallel;
 use crate::probe::resolve::resolve;
 use crate::probe::sntp::{self, NtpAnswer, NtpFailure};
-use crate::settings::Settings;
 
 /// Packets that one server is sent in a round, at most: against loss, and for a shorter round trip.
 const MOST_PACKETS: usize = 3;
@@ -61,7 +61,7 @@ struct Heard {
 /// Asks all references side by side, and finds out what most of them agree on. Whoever is silent until then is
 /// left out, and so is whoever has refused in an earlier round.
 pub async fn anchor(
-    settings: &Arc<Settings>,
+    check: &Arc<Check>,
     refusals: &mut Refusals,
     clock: Clock,
     until: MonotonicInstant,
@@ -69,9 +69,9 @@ pub async fn anchor(
     let wall = clock.read_wall();
     let began = clock.now();
     let known = Arc::new(refusals.clone());
-    let asked = settings.references.iter().cloned().map(|source| {
-        let (settings, known) = (Arc::clone(settings), Arc::clone(&known));
-        async move { hear(source, &settings, &known, wall, clock, until).await }
+    let asked = check.references.iter().cloned().map(|source| {
+        let (check, known) = (Arc::clone(check), Arc::clone(&known));
+        async move { hear(source, &check, &known, wall, clock, until).await }
     });
     let mut heard = in_parallel(asked).await;
     for one in &heard {
@@ -86,8 +86,8 @@ pub async fn anchor(
     let at = clock.now();
     let voters: Vec<usize> = (0..heard.len()).filter(|&index| heard[index].claim.is_some()).collect();
     let claims: Vec<BoundedTime> = heard.iter().filter_map(|one| one.claim).collect();
-    let lists_system = settings.references.contains(&Source::System);
-    let has_servers = settings.references.iter().any(|source| *source != Source::System);
+    let lists_system = check.references.contains(&ReferenceSource::System);
+    let has_servers = check.references.iter().any(|source| *source != ReferenceSource::System);
     let as_it_stands = Reference { bounds: wall.shown, drift: Drift::from_ppm(0) };
     let (standing, reference) = match vote(&claims, at, Drift::DISCIPLINED) {
         Vote::Agreed(agreement) => {
@@ -145,8 +145,8 @@ fn drop_duplicates(heard: &mut [Heard]) {
 
 /// What one source says.
 async fn hear(
-    source: Source,
-    settings: &Settings,
+    source: ReferenceSource,
+    check: &Check,
     refusals: &Refusals,
     wall: WallReading,
     clock: Clock,
@@ -162,7 +162,7 @@ async fn hear(
         asked: Vec::new(),
         refused: None,
     };
-    let Source::Ntp { host, port } = source else {
+    let ReferenceSource::Ntp { host, port } = source else {
         heard.claim = wall.claim();
         // Whom nobody vouches for has no vote.
         if heard.claim.is_none() {
@@ -170,7 +170,7 @@ async fn hear(
         }
         return heard;
     };
-    let addresses = match settings.overrides.of(&host) {
+    let addresses = match check.addresses.of(&host) {
         Some(given) => Ok(given),
         None => resolve(&host, &clock, until).await,
     };
@@ -192,7 +192,7 @@ async fn hear(
         }
     }
     heard.asked.truncate(MOST_ADDRESSES);
-    heard.ask(settings.limits.max_offset, clock, until).await;
+    heard.ask(check.limits.max_offset, clock, until).await;
     if let Some(facts) = &mut heard.facts {
         facts.smears |= sntp::known_to_smear(&host.to_string());
     }

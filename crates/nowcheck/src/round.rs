@@ -9,8 +9,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clock_offset::{JudgedBackend, MonotonicInstant, Reference, Verdict};
+use rustls::ClientConfig;
 use url::Host;
 
+use crate::check::Check;
 use crate::clock::Clock;
 use crate::outcome::{
     Discarded, Note, Outcome, Phases, Reason, Standing, Status, TargetOutcome, status_of_verdict,
@@ -19,9 +21,9 @@ use crate::outcome::{Failure, Kind, Phase};
 use crate::parallel::in_parallel;
 use crate::probe::culprit::Judge;
 use crate::probe::resolve::{Addresses, resolve};
+use crate::probe::tls::CertificateTime;
 use crate::reference::courtesy::Refusals;
 use crate::reference::{Anchor, anchor};
-use crate::settings::Settings;
 use crate::target::Target;
 
 use doubt::{Disturbance, Tally};
@@ -32,7 +34,9 @@ const MOST_REDIRECTS: u32 = 5;
 /// What all probes of a round share.
 #[derive(Debug, Clone)]
 struct Round {
-    settings: Arc<Settings>,
+    check: Arc<Check>,
+    /// How TLS is spoken in this round.
+    tls: Arc<ClientConfig>,
     clock: Clock,
     reference: Reference,
     /// By which clock certificates are judged, in words.
@@ -48,28 +52,28 @@ struct Round {
 /// When this machine is suspended in the middle of it, or its clock is stepped although that is the reference, what was
 /// measured before is worth nothing after: it is discarded, and the round is held again if there is time. What time
 /// servers refuse in it is added to the `refusals` of the rounds before.
-pub async fn hold(settings: Arc<Settings>, refusals: &mut Refusals, clock: Clock) -> Outcome {
+pub async fn hold(check: &Arc<Check>, refusals: &mut Refusals, clock: Clock) -> Outcome {
     let begin = clock.now();
     let mut discarded = Tally::default();
     let (anchor, mut targets) = loop {
         let suspended = clock.suspended();
-        let (anchor, targets) = hold_once(&settings, refusals, clock, begin).await;
+        let (anchor, targets) = hold_once(check, refusals, clock, begin).await;
         let Some(disturbance) = Disturbance::since(suspended, &anchor, clock) else {
             break (anchor, targets);
         };
-        if clock.now() >= begin + settings.timeout / 2 {
+        if clock.now() >= begin + check.timeout / 2 {
             break (anchor, disturbance.take_back(targets));
         }
         discarded.count(disturbance, &targets);
     };
     discarded.tell(&mut targets);
-    doubt::miss_backends(&mut targets, &settings);
-    doubt::doubt_the_reference(&mut targets, &anchor, &settings);
+    doubt::miss_backends(&mut targets, check);
+    doubt::doubt_the_reference(&mut targets, &anchor, check);
     let wall = &anchor.wall.shown;
     Outcome {
         checked_at: wall.shows.earliest() - (wall.at - begin),
         duration: clock.now().since(begin),
-        limits: settings.limits,
+        limits: check.limits,
         reference: anchor.outcome,
         targets,
     }
@@ -77,18 +81,22 @@ pub async fn hold(settings: Arc<Settings>, refusals: &mut Refusals, clock: Clock
 
 /// Asks the references, then every address of every target.
 async fn hold_once(
-    settings: &Arc<Settings>,
+    check: &Arc<Check>,
     refusals: &mut Refusals,
     clock: Clock,
     begin: MonotonicInstant,
 ) -> (Anchor, Vec<TargetOutcome>) {
     // Every request has a quarter of the round to be answered, so silence until its end means something.
-    let last_start = begin + settings.timeout * 3 / 4;
+    let last_start = begin + check.timeout * 3 / 4;
     // Silence of a reference must leave most of the round to the targets.
-    let until = last_start.min(clock.now() + settings.timeout / 5);
-    let anchor = anchor(settings, refusals, clock, until).await;
+    let until = last_start.min(clock.now() + check.timeout / 5);
+    let anchor = anchor(check, refusals, clock, until).await;
     let has_servers = anchor.outcome.local_offset.is_some();
-    settings.certificate_time.set(clock, has_servers.then_some(anchor.reference.bounds));
+    let certificate_time = if has_servers {
+        CertificateTime::Reference { bounds: anchor.reference.bounds, clock }
+    } else {
+        CertificateTime::ThisMachine
+    };
     let round = Round {
         clock,
         reference: anchor.reference,
@@ -97,12 +105,13 @@ async fn hold_once(
             is_vouched_for: anchor.outcome.standing == Standing::Agreed,
             is_this_machine: !has_servers,
         },
-        resolve_until: last_start.min(clock.now() + settings.timeout / 3),
-        deadline: begin + settings.timeout,
+        resolve_until: last_start.min(clock.now() + check.timeout / 3),
+        deadline: begin + check.timeout,
         last_start,
-        settings: Arc::clone(settings),
+        tls: check.trust.client_config(certificate_time),
+        check: Arc::clone(check),
     };
-    let targets = settings.targets.iter().cloned().map(|target| {
+    let targets = check.targets.iter().cloned().map(|target| {
         let round = round.clone();
         async move { round.check(target, 0).await }
     });
@@ -113,7 +122,7 @@ impl Round {
     /// Checks every address of a target, and where they redirect to if that is wanted.
     async fn check(&self, target: Target, redirects: u32) -> Vec<TargetOutcome> {
         let begin = self.clock.now();
-        let given = self.settings.overrides.of(&target.host);
+        let given = self.check.addresses.of(&target.host);
         let is_given = given.is_some();
         let addresses = match given {
             Some(addresses) => Ok(addresses),
@@ -136,7 +145,7 @@ impl Round {
         if let (Some(why), Some(first)) = (&addresses.unknown, outcomes.first_mut()) {
             first.notes.push(Note::AddressesUnknown { why: why.clone() });
         }
-        if !self.settings.follow {
+        if !self.check.follow {
             return outcomes;
         }
         let mut followed: Vec<TargetOutcome> = Vec::new();

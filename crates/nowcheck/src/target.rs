@@ -27,7 +27,7 @@ pub struct Target {
 /// Why a text is not a URL that can be checked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotATarget(String);
+pub struct TargetError(String);
 
 impl Target {
     /// Takes a URL apart. With `/now` as the default path, `http://host` and `http://host/`, which are the same
@@ -36,10 +36,10 @@ impl Target {
     ///
     /// # Errors
     /// Says what is wrong and how a URL looks.
-    pub fn parse(text: &str, default_path: &str) -> Result<Self, NotATarget> {
+    pub fn parse(text: &str, default_path: &str) -> Result<Self, TargetError> {
         let quoted = printable(text.as_bytes(), 200);
         let without_scheme = format!("it has no scheme; write http://{quoted} or https://{quoted}");
-        let fail = |why: &str| NotATarget(format!("`{quoted}` is not a URL to check: {why}"));
+        let fail = |why: &str| TargetError(format!("`{quoted}` is not a URL to check: {why}"));
         let mut url = Url::parse(text).map_err(|error| match error {
             url::ParseError::RelativeUrlWithoutBase if text.starts_with('/') => {
                 fail("it has no scheme and no host, such as http://time.example")

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::check::Check;
 use crate::cli::Output;
 use crate::clock::Clock;
 use crate::outcome::Status;
@@ -16,7 +17,6 @@ use crate::print::{Lines, to_stderr};
 use crate::reference::courtesy::Refusals;
 use crate::report;
 use crate::round;
-use crate::settings::Settings;
 
 use schedule::Schedule;
 use tally::Tally;
@@ -29,7 +29,12 @@ use tally::Tally;
 ///
 /// # Errors
 /// When signals cannot be waited for, or the output cannot be written.
-pub async fn every(period: Duration, settings: Arc<Settings>, clock: Clock) -> anyhow::Result<Status> {
+pub async fn every(
+    period: Duration,
+    check: Arc<Check>,
+    output: Output,
+    clock: Clock,
+) -> anyhow::Result<Status> {
     let mut interrupt = on(SignalKind::interrupt())?;
     let mut terminate = on(SignalKind::terminate())?;
     let begin = clock.now();
@@ -39,12 +44,12 @@ pub async fn every(period: Duration, settings: Arc<Settings>, clock: Clock) -> a
     let mut lines = Lines::start();
     let summary_is_wanted = loop {
         let outcome = tokio::select! {
-            outcome = round::hold(Arc::clone(&settings), &mut refusals, clock) => outcome,
+            outcome = round::hold(&check, &mut refusals, clock) => outcome,
             _ = interrupt.recv() => break true,
             _ = terminate.recv() => break true,
         };
         tally.count(&outcome);
-        lines.write(report::one_of_many(&outcome, settings.output)?);
+        lines.write(report::one_of_many(&outcome, output)?);
         let next = clock.deadline(schedule.next_after(clock.now()));
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
@@ -55,7 +60,7 @@ pub async fn every(period: Duration, settings: Arc<Settings>, clock: Clock) -> a
     };
     if summary_is_wanted {
         let summary = tally.summary(clock.now().since(begin));
-        match settings.output {
+        match output {
             Output::Human => lines.write(format!("{summary}\n")),
             // Standard output is for programs that read a line a round.
             Output::Json | Output::Nagios => to_stderr(&summary),

@@ -3,10 +3,9 @@ use http::HeaderValue;
 use serde::Deserialize;
 
 use super::*;
-use crate::settings::parse_field;
 
-fn source(field: Field) -> TimeSource {
-    TimeSource { field, format: Format::Auto, date_cache: Duration::from_secs(1) }
+fn source(field: Field) -> TimeSelector {
+    TimeSelector { field, format: Format::Auto, date_cache: Duration::from_secs(1) }
 }
 
 fn read_body(body: &str, field: Field) -> Result<ServerTime, NotATime> {
@@ -75,7 +74,7 @@ fn every_foreign_body_of_the_contract_is_read() {
         serde_json::from_str(include_str!("../../../../contract/golden/foreign.json")).unwrap();
     assert!(!cases.is_empty());
     for case in cases {
-        let field = parse_field(case.field.as_deref()).unwrap();
+        let field = case.field.map_or(Field::Auto, |field| field.parse().unwrap());
         let time = read_body(&case.body, field).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let expected = (
             case.reads.time_of_day,
@@ -120,4 +119,16 @@ fn what_holds_no_time_is_refused_with_the_reason_and_the_flag_that_helps() {
         let error = read_body(body, Field::Auto).unwrap_err().to_string();
         assert!(error.contains(words), "{body}: {error}");
     }
+}
+
+#[test]
+fn fields_are_told_apart_by_their_spelling() {
+    let parse = str::parse::<Field>;
+    assert_eq!(parse("body"), Ok(Field::Body));
+    assert_eq!(parse("a.b"), Ok(Field::Member("a.b".to_owned())));
+    assert_eq!(parse("/a/b"), Ok(Field::Pointer("/a/b".to_owned())));
+    assert_eq!(parse("header:Date"), Ok(Field::Header(http::header::DATE)));
+    assert_eq!(parse(""), Err(FieldError::Empty));
+    let name = "no spaces".to_owned();
+    assert_eq!(parse("header:no spaces"), Err(FieldError::HeaderName { name }));
 }

@@ -1,6 +1,7 @@
 //! From the name in a URL to every address that has to be checked.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 use clock_offset::MonotonicInstant;
 use hickory_resolver::TokioResolver;
@@ -23,53 +24,59 @@ pub struct Addresses {
     pub unknown: Option<String>,
 }
 
-/// Addresses that were given by hand, instead of those that the DNS tells.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides(Vec<(String, IpAddr)>);
+/// An address to use for a host, instead of those that the DNS has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressOverride {
+    /// In lower case, without the final dot.
+    name: String,
+    address: IpAddr,
+}
 
-impl Overrides {
+/// Why a text is not an [`AddressOverride`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write HOST:ADDR, such as time.example:192.0.2.7 or time.example:[2001:db8::7]")]
+pub struct AddressOverrideError;
+
+impl FromStr for AddressOverride {
+    type Err = AddressOverrideError;
+
     /// Reads `HOST:ADDR`, an IPv6 address with or without its brackets.
-    ///
-    /// # Errors
-    /// Names what is wrong.
-    pub fn parse(texts: &[String]) -> anyhow::Result<Self> {
-        let one = |text: &String| {
+    fn from_str(text: &str) -> Result<Self, AddressOverrideError> {
+        let read = || {
             let (host, address) = text.split_once(':')?;
             let address = address.strip_prefix('[').map_or(Some(address), |rest| rest.strip_suffix(']'))?;
             let Ok(Host::Domain(host)) = Host::parse(host) else { return None };
-            Some((comparable(&host), address.parse().ok()?))
+            Some(Self { name: comparable(&host), address: address.parse().ok()? })
         };
-        let read = |text: &String| {
-            one(text).ok_or_else(|| {
-                anyhow::anyhow!(
-                    "--resolve {text}: write HOST:ADDR, such as time.example:192.0.2.7 or time.example:[2001:db8::7]"
-                )
-            })
-        };
-        Ok(Self(texts.iter().map(read).collect::<Result<_, _>>()?))
+        read().ok_or(AddressOverrideError)
     }
+}
 
-    /// Refuses addresses of a name that nobody asks: a slip of the pen would pass for a check of that address.
-    ///
-    /// # Errors
-    /// Names the first one.
-    pub fn must_concern(&self, hosts: &[&Host<String>]) -> anyhow::Result<()> {
-        let is_asked = |name: &str| hosts.iter().any(|host| concerns(name, host));
-        match self.0.iter().find(|(name, _)| !is_asked(name)) {
-            Some((name, _)) => {
-                anyhow::bail!("--resolve {name}: there is no URL and no reference with that host")
-            }
-            None => Ok(()),
-        }
+/// All [`AddressOverride`]s of a check.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressOverrides(Vec<AddressOverride>);
+
+impl FromIterator<AddressOverride> for AddressOverrides {
+    fn from_iter<I: IntoIterator<Item = AddressOverride>>(all: I) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
+impl AddressOverrides {
+    /// The first host that is none of these.
+    #[must_use]
+    pub fn unused(&self, hosts: &[&Host<String>]) -> Option<&str> {
+        let is_used = |name: &str| hosts.iter().any(|host| concerns(name, host));
+        self.0.iter().map(|one| one.name.as_str()).find(|name| !is_used(name))
     }
 
     /// The addresses that were given for a host, if any were.
     #[must_use]
     pub fn of(&self, host: &Host<String>) -> Option<Addresses> {
         let mut all: Vec<IpAddr> = Vec::new();
-        for (_, address) in self.0.iter().filter(|(name, _)| concerns(name, host)) {
-            if !all.contains(address) {
-                all.push(*address);
+        for one in self.0.iter().filter(|one| concerns(&one.name, host)) {
+            if !all.contains(&one.address) {
+                all.push(one.address);
             }
         }
         (!all.is_empty()).then_some(Addresses { all, are_one_machine: false, unknown: None })

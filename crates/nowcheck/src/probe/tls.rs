@@ -1,10 +1,9 @@
 //! The TLS side of a connection: what is trusted, and a failed handshake in words.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use clock_offset::{BoundedTime, Drift, Offset};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -17,76 +16,111 @@ use crate::clock::Clock;
 use crate::text::figures::date_and_time;
 use crate::text::printable;
 
-/// How TLS is spoken: with the authorities that this machine trusts, and those of `ca_file`. Where the machine
-/// has no trust store of its own (a container from scratch), Mozilla's list, which is built in, takes its place.
-///
-/// # Errors
-/// When the file cannot be read, or holds no certificate.
-pub fn client_config(
-    ca_file: Option<&Path>,
-    time: &Arc<CertificateTime>,
-) -> anyhow::Result<Arc<ClientConfig>> {
+/// The certificate authorities that are trusted.
+#[derive(Debug, Clone)]
+pub struct Trust(Arc<RootCertStore>);
+
+/// Why a file of certificates cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CaFileError {
+    /// It cannot be read, or is no PEM.
+    #[error("cannot be read as PEM certificates: {0}")]
+    Unreadable(String),
+    /// It is PEM without a certificate.
+    #[error("holds no certificate in PEM form")]
+    Empty,
+    /// A certificate in it cannot be that of an authority.
+    #[error("a certificate in it is broken: {0}")]
+    Broken(String),
+}
+
+impl Trust {
+    /// The authorities that this machine trusts. Where it has no trust store of its own (a container from scratch),
+    /// Mozilla's list, which is built in, takes its place.
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        Self(Arc::new(roots_of_this_machine()))
+    }
+
+    /// Those, and the ones in a PEM file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds no certificate.
+    pub fn with_ca_file(path: &Path) -> Result<Self, CaFileError> {
+        let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .map_err(|error| CaFileError::Unreadable(error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(CaFileError::Empty);
+        }
+        let mut roots = roots_of_this_machine();
+        for certificate in certificates {
+            roots.add(certificate).map_err(|error| CaFileError::Broken(error.to_string()))?;
+        }
+        Ok(Self(Arc::new(roots)))
+    }
+
+    /// How TLS is spoken in one round, with certificates judged by `time`.
+    ///
+    /// # Panics
+    /// Never: the provider has cipher suites for the default versions.
+    #[must_use]
+    pub fn client_config(&self, time: CertificateTime) -> Arc<ClientConfig> {
+        let config = ClientConfig::builder_with_details(provider(), Arc::new(time))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has cipher suites for the default versions")
+            .with_root_certificates(Arc::clone(&self.0))
+            .with_no_client_auth();
+        Arc::new(speaking_http1(config))
+    }
+}
+
+fn roots_of_this_machine() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     // One unreadable certificate in the machine's store must not make the others useless.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    if let Some(path) = ca_file {
-        let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect)
-            .with_context(|| format!("--ca-file {}: cannot be read as PEM certificates", path.display()))?;
-        if certificates.is_empty() {
-            bail!("--ca-file {}: holds no certificate in PEM form", path.display());
-        }
-        for certificate in certificates {
-            roots
-                .add(certificate)
-                .with_context(|| format!("--ca-file {}: a certificate in it is broken", path.display()))?;
-        }
-    }
-    let time: Arc<dyn TimeProvider> = Arc::<CertificateTime>::clone(time);
-    let config = ClientConfig::builder_with_details(provider(), time)
-        .with_safe_default_protocol_versions()
-        .context("TLS cannot be set up")?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(speaking_http1(config)))
+    roots
 }
 
 /// TLS to anybody, for one purpose only: after a handshake failed because of a validity date, to ask the
 /// server for its `Date`, which tells whose clock is the likelier culprit. Nothing else is said over it.
 ///
-/// # Errors
-/// When the library refuses its own defaults.
-pub fn config_that_trusts_anybody() -> anyhow::Result<Arc<ClientConfig>> {
+/// # Panics
+/// Never: the provider has cipher suites for the default versions.
+#[must_use]
+pub fn config_that_trusts_anybody() -> Arc<ClientConfig> {
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .context("TLS cannot be set up")?
+        .expect("the provider has cipher suites for the default versions")
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(TrustsAnybody(provider())))
         .with_no_client_auth();
-    Ok(Arc::new(speaking_http1(config)))
+    Arc::new(speaking_http1(config))
 }
 
-/// The time by which certificates are judged: that of the round's reference. A certificate must not look expired
-/// because this machine's clock is wrong, when time servers have told a better one.
-#[derive(Debug, Default)]
-pub struct CertificateTime(Mutex<Option<(Clock, BoundedTime)>>);
-
-impl CertificateTime {
-    /// From now on certificates are judged by this reference; without one, by this machine's clock.
-    pub fn set(&self, clock: Clock, reference: Option<BoundedTime>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reference.map(|bounds| (clock, bounds));
-    }
+/// The time by which the certificates of one round are judged.
+#[derive(Debug, Clone, Copy)]
+pub enum CertificateTime {
+    /// That of this machine's clock.
+    ThisMachine,
+    /// That of time servers: a certificate must not look expired because this machine's clock is wrong.
+    Reference {
+        /// What they agreed on.
+        bounds: BoundedTime,
+        /// The clock on which that is bounded.
+        clock: Clock,
+    },
 }
 
 impl TimeProvider for CertificateTime {
     fn current_time(&self) -> Option<UnixTime> {
-        let Some((clock, reference)) = *self.0.lock().unwrap_or_else(PoisonError::into_inner) else {
+        let Self::Reference { bounds, clock } = self else {
             return DefaultTimeProvider.current_time();
         };
-        let shows = reference.carried_to(clock.now(), Drift::from_ppm(0)).shows;
+        let shows = bounds.carried_to(clock.now(), Drift::from_ppm(0)).shows;
         let now = shows.earliest() + Offset::from(shows.width() / 2);
         let seconds = u64::try_from(now.as_nanos() / 1_000_000_000).ok()?;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))

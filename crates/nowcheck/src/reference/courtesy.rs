@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::bail;
 use clock_offset::MonotonicInstant;
 use url::Host;
 
-use super::Source;
-use crate::probe::resolve::{Overrides, is_local_name};
+use super::source::ReferenceSource;
+use crate::probe::resolve::{AddressOverrides, is_local_name};
 use crate::probe::sntp::advice;
 use crate::text::figures::limit;
 
@@ -25,36 +24,49 @@ const SHORTEST_PERIOD_OF_ONES_OWN: Duration = Duration::from_secs(1);
 /// A server that was asked too often is not left alone for longer, unless rounds are that rare.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
-/// Refuses a period in which a server would be asked too often.
+/// A time server would be asked too often.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("rounds must be at least {} apart with {reference} as a reference", limit(*self.least()))]
+pub struct TooFrequent {
+    /// The server.
+    pub reference: ReferenceSource,
+    /// Whether it may be somebody else's.
+    pub is_foreign: bool,
+}
+
+impl TooFrequent {
+    /// The shortest period in which it may be asked.
+    #[must_use]
+    pub fn least(&self) -> &'static Duration {
+        if self.is_foreign { &SHORTEST_PERIOD } else { &SHORTEST_PERIOD_OF_ONES_OWN }
+    }
+}
+
+/// Rejects a period in which a server would be asked too often.
 ///
 /// # Errors
-/// Names the server, and how often it may be asked.
+/// Names the server.
 pub fn must_be_rare_enough(
     period: Duration,
-    references: &[Source],
-    overrides: &Overrides,
-) -> anyhow::Result<()> {
-    for source in references {
-        let Some(host) = source.host() else { continue };
+    references: &[ReferenceSource],
+    addresses: &AddressOverrides,
+) -> Result<(), TooFrequent> {
+    for reference in references {
+        let Some(host) = reference.host() else { continue };
+        let too_frequent = |is_foreign| TooFrequent { reference: reference.clone(), is_foreign };
         if period < SHORTEST_PERIOD_OF_ONES_OWN {
-            bail!(
-                "--every must be 1s or more with time servers as references: {source} is asked in each round"
-            );
+            return Err(too_frequent(false));
         }
-        if period < SHORTEST_PERIOD && !is_ones_own(host, overrides) {
-            bail!(
-                "--every must be 16s or more with {source} as a reference, because it is asked in each round and may be \
-                 somebody else's (RFC 4330 section 10); only a private address, or a name for one by --resolve \
-                 HOST:ADDR, may be asked each second"
-            );
+        if period < SHORTEST_PERIOD && !is_ones_own(host, addresses) {
+            return Err(too_frequent(true));
         }
     }
     Ok(())
 }
 
 /// Whether a server is certainly not a public one.
-fn is_ones_own(host: &Host<String>, overrides: &Overrides) -> bool {
-    if let Some(given) = overrides.of(host) {
+fn is_ones_own(host: &Host<String>, addresses: &AddressOverrides) -> bool {
+    if let Some(given) = addresses.of(host) {
         return given.all.into_iter().all(is_private);
     }
     match host {
@@ -248,12 +260,16 @@ mod tests {
 
     #[test]
     fn only_a_server_of_ones_own_may_be_asked_each_second() {
-        let parse = |text: &str| Source::parse(text).unwrap();
-        let given = ["a.example:10.0.0.1", "b.example:10.0.0.1", "b.example:192.0.2.1"].map(str::to_owned);
-        let overrides = Overrides::parse(&given).unwrap();
+        let parse = |text: &str| text.parse::<ReferenceSource>().unwrap();
+        let given = ["a.example:10.0.0.1", "b.example:10.0.0.1", "b.example:192.0.2.1"];
+        let overrides: AddressOverrides = given.iter().map(|text| text.parse().unwrap()).collect();
         let is_allowed = |seconds, text: &str| {
-            must_be_rare_enough(Duration::from_secs(seconds), &[Source::System, parse(text)], &overrides)
-                .is_ok()
+            must_be_rare_enough(
+                Duration::from_secs(seconds),
+                &[ReferenceSource::System, parse(text)],
+                &overrides,
+            )
+            .is_ok()
         };
         for own in [
             "ntp:127.0.0.1:4001",
@@ -275,8 +291,8 @@ mod tests {
             assert!(!is_allowed(15, elses), "{elses}");
             assert!(is_allowed(16, elses), "{elses}");
         }
-        let none = Overrides::default();
-        assert!(must_be_rare_enough(Duration::from_millis(1), &[Source::System], &none).is_ok());
+        let none = AddressOverrides::default();
+        assert!(must_be_rare_enough(Duration::from_millis(1), &[ReferenceSource::System], &none).is_ok());
         let own = [parse("ntp:127.0.0.1")];
         assert!(must_be_rare_enough(Duration::from_millis(999), &own, &none).is_err());
     }

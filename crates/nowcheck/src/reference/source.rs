@@ -1,8 +1,8 @@
-//! What `--reference` names.
+//! What a clock can be compared with: this machine's clock or a time server.
 
 use std::fmt;
+use std::str::FromStr;
 
-use anyhow::bail;
 use url::Host;
 
 use crate::outcome::SYSTEM;
@@ -10,9 +10,9 @@ use crate::outcome::SYSTEM;
 /// UDP port of NTP.
 const NTP_PORT: u16 = 123;
 
-/// One reference.
+/// One source of the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum ReferenceSource {
     /// This machine's clock.
     System,
     /// A time server.
@@ -24,18 +24,33 @@ pub enum Source {
     },
 }
 
-impl Source {
+/// Why a text does not name a reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceSourceError {
+    /// It is neither `system` nor begins with `ntp:`.
+    #[error("write `system` or `ntp:HOST[:PORT]`, such as ntp:time.example")]
+    Kind,
+    /// The port is out of range or no number.
+    #[error("the port is a number from 1 to 65535")]
+    Port,
+    /// The host is no name and no address.
+    #[error("`{host}` is no host; write ntp:HOST[:PORT], an IPv6 address in brackets")]
+    Host {
+        /// What was written.
+        host: String,
+    },
+}
+
+impl FromStr for ReferenceSource {
+    type Err = ReferenceSourceError;
+
     /// Reads `system` or `ntp:HOST[:PORT]`; an IPv6 address stands in brackets.
-    ///
-    /// # Errors
-    /// Says how it is written.
-    pub fn parse(text: &str) -> anyhow::Result<Self> {
+    fn from_str(text: &str) -> Result<Self, ReferenceSourceError> {
         if text == SYSTEM {
             return Ok(Self::System);
         }
-        let Some(rest) = text.strip_prefix("ntp:").filter(|rest| !rest.is_empty()) else {
-            bail!("--reference {text}: write `system` or `ntp:HOST[:PORT]`, such as ntp:time.example");
-        };
+        let rest = text.strip_prefix("ntp:").filter(|rest| !rest.is_empty());
+        let rest = rest.ok_or(ReferenceSourceError::Kind)?;
         let (host, port) = match rest.rsplit_once(':') {
             // The colons inside of brackets are those of an address.
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -44,16 +59,16 @@ impl Source {
         let port = match port.map(str::parse) {
             None => NTP_PORT,
             Some(Ok(port @ 1..)) => port,
-            Some(_) => bail!("--reference {text}: the port is a number from 1 to 65535"),
+            Some(_) => return Err(ReferenceSourceError::Port),
         };
         match Host::parse(host) {
             Ok(host) => Ok(Self::Ntp { host, port }),
-            Err(_) => bail!(
-                "--reference {text}: `{host}` is no host; write ntp:HOST[:PORT], an IPv6 address in brackets"
-            ),
+            Err(_) => Err(ReferenceSourceError::Host { host: host.to_owned() }),
         }
     }
+}
 
+impl ReferenceSource {
     /// The host that is asked, if it is another one.
     #[must_use]
     pub fn host(&self) -> Option<&Host<String>> {
@@ -64,7 +79,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ReferenceSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System => f.write_str(SYSTEM),
@@ -88,7 +103,7 @@ mod tests {
             ("ntp:[2001:db8::1]", "ntp:[2001:db8::1]"),
             ("ntp:[2001:db8::1]:1123", "ntp:[2001:db8::1]:1123"),
         ] {
-            assert_eq!(Source::parse(text).unwrap().to_string(), shown);
+            assert_eq!(text.parse::<ReferenceSource>().unwrap().to_string(), shown);
         }
         for text in [
             "",
@@ -102,8 +117,7 @@ mod tests {
             "ntp:a b",
             "ntp:2001:db8::1",
         ] {
-            let error = Source::parse(text).unwrap_err().to_string();
-            assert!(error.contains("--reference"), "{text}: {error}");
+            assert!(text.parse::<ReferenceSource>().is_err(), "{text}");
         }
     }
 }

@@ -42,11 +42,14 @@ pub(super) async fn over_a_fresh_one(
     at: MonotonicInstant,
     keep: bool,
 ) -> Burst {
-    let Round { settings, clock, deadline, judge, .. } = &round;
-    match connect(&target, address, &settings.tls, *clock, *deadline).await {
+    let Round { tls, clock, deadline, judge, .. } = &round;
+    match connect(&target, address, tls, *clock, *deadline).await {
         Ok(connection) => {
-            let HttpConnection { connect, tls, certificate, .. } = connection;
-            let opened = Opened { connect, tls, certificate };
+            let opened = Opened {
+                connect: connection.connect,
+                tls: connection.tls,
+                certificate: connection.certificate,
+            };
             let mut burst = over(&round, &target, connection, id, requests, at, false).await;
             burst.opened = Some(opened);
             if !keep {
@@ -77,7 +80,7 @@ impl Round {
         if let Some(pause) = self.pause() {
             failure.kind = Kind::Local;
             failure.message = pause.message();
-        } else if failure.elapsed < self.settings.timeout / 5 {
+        } else if failure.elapsed < self.check.timeout / 5 {
             failure.kind = Kind::Local;
             failure.message = format!(
                 "{}, but there was too little time left to tell; a longer --timeout tells",
@@ -100,7 +103,7 @@ pub(super) async fn over(
     was_kept: bool,
 ) -> Burst {
     let mut burst = Burst { id, ..Burst::default() };
-    let reading = match round.settings.source.field {
+    let reading = match round.check.time.field {
         Field::Header(_) => Reading::HeadOnly,
         _ => Reading::Whole,
     };

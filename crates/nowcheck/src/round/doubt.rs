@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use clock_offset::{CERTAINTY, Offset, Verdict, judge};
 
+use crate::check::Check;
 use crate::clock::Clock;
 use crate::outcome::{
     Discarded, Note, Reason, ReferenceOutcome, SourceStanding, Standing, Status, TargetOutcome,
 };
 use crate::outcome::{Failure, Kind};
 use crate::reference::Anchor;
-use crate::settings::Settings;
 
 /// What happened to this machine in the middle of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +91,8 @@ impl Tally {
 }
 
 /// Fewer backends than are known to be there.
-pub(super) fn miss_backends(targets: &mut [TargetOutcome], settings: &Settings) {
-    let Some(expected) = settings.expected_backends else { return };
+pub(super) fn miss_backends(targets: &mut [TargetOutcome], check: &Check) {
+    let Some(expected) = check.expected_backends else { return };
     let urls: BTreeSet<String> = targets.iter().map(|target| target.url.clone()).collect();
     for url in urls {
         let of_url = || targets.iter().filter(|target| target.url == url);
@@ -107,7 +107,7 @@ pub(super) fn miss_backends(targets: &mut [TargetOutcome], settings: &Settings) 
         }
         // Answers without a name could be of any backend; a round that ended too early has not looked enough; and an
         // address that this machine could not ask may be where the rest of them are.
-        let doubt = settings.miss_probability * CERTAINTY;
+        let doubt = check.miss_probability * CERTAINTY;
         let were_looked_for = of_url().all(|target| {
             let is_complete = !target
                 .notes
@@ -152,13 +152,13 @@ fn take_verdict_back(target: &mut TargetOutcome, reason: Reason) {
 }
 
 /// What was compared with a reference is worth no more than that reference.
-pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor, settings: &Settings) {
+pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor, check: &Check) {
     let reference = &anchor.outcome;
-    let limits = &settings.limits;
+    let limits = &check.limits;
     let answered = reference.sources.iter().filter(|source| has_claim(source.standing)).count();
     let asked = reference.sources.len();
     let are_few = asked > 1 && answered * 2 <= asked;
-    let too_few = settings.strict && answered * 2 <= asked;
+    let too_few = check.strict && answered * 2 <= asked;
     let wrong = reference.local_offset.filter(|offset| {
         reference.lists_system() && judge(offset, limits) == Verdict::Desynchronised
             || system_is_a_falseticker(reference)
@@ -178,7 +178,7 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
         let doubt = match reference.standing {
             Standing::Disagreement => Some((Reason::ReferencesDisagree, Note::ReferencesDisagree)),
             Standing::Unreachable => Some((Reason::CheckerFault, Note::NoReference)),
-            Standing::OnlyUnvouched if settings.strict => {
+            Standing::OnlyUnvouched if check.strict => {
                 Some((Reason::CheckerFault, Note::ReferenceNotVouchedFor))
             }
             Standing::OnlyUnvouched => {

@@ -72,7 +72,7 @@ impl Pause {
 impl Round {
     /// The pause that this program has just come out of, if its time is long over.
     pub(super) fn pause(&self) -> Option<Pause> {
-        Pause::until(self.clock.now(), self.deadline, self.settings.timeout)
+        Pause::until(self.clock.now(), self.deadline, self.check.timeout)
     }
 }
 

@@ -13,6 +13,7 @@ use http::header::{AGE, DATE, LOCATION};
 
 use crate::answer::age;
 use crate::answer::{self, Field, ServerTime};
+use crate::check::Check;
 use crate::outcome::StatedClock;
 use crate::outcome::{
     BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome,
@@ -22,7 +23,6 @@ use crate::parallel::in_parallel;
 use crate::probe::certificate::Certificate;
 use crate::probe::http::{Answer, HttpConnection};
 use crate::scheduling::is_heavy;
-use crate::settings::Settings;
 use crate::target::Target;
 use crate::text::printable;
 
@@ -36,14 +36,14 @@ pub(super) async fn sample(
     address: SocketAddr,
     resolve_took: Option<Duration>,
 ) -> TargetOutcome {
-    let settings = &round.settings;
+    let check = &round.check;
     let rules = Rules {
-        limits: settings.limits,
+        limits: check.limits,
         drift: Drift::DISCIPLINED,
-        requests_per_connection: settings.requests_per_connection,
-        miss_probability: settings.miss_probability,
-        expected_backends: settings.expected_backends.unwrap_or_default(),
-        max_requests: most_requests(settings),
+        requests_per_connection: check.requests_per_connection,
+        miss_probability: check.miss_probability,
+        expected_backends: check.expected_backends.unwrap_or_default(),
+        max_requests: most_requests(check),
         last_start: round.last_start,
     };
     let mut sampling = Sampling {
@@ -65,11 +65,11 @@ pub(super) async fn sample(
 }
 
 /// Enough to meet thirty backends, or as many as are known to be there, and to narrow down what is open.
-fn most_requests(settings: &Settings) -> u32 {
-    let seen = settings.expected_backends.unwrap_or_default().max(30);
-    let certain = settings.expected_backends.map_or(1.0, |_| CERTAINTY);
-    let connections = connections_needed(seen, settings.miss_probability * certain);
-    64 + connections * settings.requests_per_connection
+fn most_requests(check: &Check) -> u32 {
+    let seen = check.expected_backends.unwrap_or_default().max(30);
+    let certain = check.expected_backends.map_or(1.0, |_| CERTAINTY);
+    let connections = connections_needed(seen, check.miss_probability * certain);
+    64 + connections * check.requests_per_connection
 }
 
 /// Answers that a busy machine delayed are replaced by others, but not for ever.
@@ -205,7 +205,7 @@ impl Sampling<'_> {
                 || " without a target".to_owned(),
                 |to| format!(" to {}", printable(to.as_bytes(), 300)),
             );
-            let hint = if self.round.settings.follow {
+            let hint = if self.round.check.follow {
                 format!("; {MOST_REDIRECTS} are followed, and only to http or https")
             } else {
                 "; --follow follows it".to_owned()
@@ -225,7 +225,7 @@ impl Sampling<'_> {
             return Err(Interruption::Cached { seconds });
         }
         let body_start = || printable(&answer.body, 80);
-        let reads_body = !matches!(self.round.settings.source.field, Field::Header(_));
+        let reads_body = !matches!(self.round.check.time.field, Field::Header(_));
         if answer.is_cut && reads_body {
             let message = format!(
                 "the answer is larger than 64 KiB, so it is not a time; it begins with: {}",
@@ -233,7 +233,7 @@ impl Sampling<'_> {
             );
             return Err(fail(Kind::TooLarge { status: status.as_u16(), body_start: body_start() }, message));
         }
-        let source = &self.round.settings.source;
+        let source = &self.round.check.time;
         let now = self.round.reference.at(answer.received).shows.earliest();
         let time = answer::read(&answer.headers, &answer.body, source);
         time.and_then(|time| answer::in_the_right_unit(time, source.format, now)).map_err(|error| {
@@ -283,11 +283,11 @@ impl Sampling<'_> {
         if answered
             && failure.is_none()
             && stale.is_none()
-            && conclusion.miss_probability > self.round.settings.miss_probability
+            && conclusion.miss_probability > self.round.check.miss_probability
         {
             notes.push(Note::BackendsMayBeMissing);
         }
-        let source = &self.round.settings.source;
+        let source = &self.round.check.time;
         let cache = source.date_cache;
         if answered && source.field == Field::Header(DATE) && cache > Duration::ZERO {
             notes.push(Note::DateMayBeCached { cache });

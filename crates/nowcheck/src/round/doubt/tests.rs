@@ -1,16 +1,21 @@
-use clap::Parser;
 use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Reference, UnixInstant};
 
 use super::*;
-use crate::cli::Cli;
 use crate::clock::{Synchronisation, WallReading};
 use crate::outcome::Kind;
 use crate::outcome::SourceOutcome;
 use crate::round::tests::outcome;
 
-fn settings(arguments: &[&str]) -> Settings {
-    let line = ["nowcheck", "http://time.example"].into_iter().chain(arguments.iter().copied());
-    Settings::from_cli(&Cli::try_parse_from(line).unwrap()).unwrap()
+fn check() -> Check {
+    Check::of(["http://time.example"]).build().unwrap()
+}
+
+fn strict() -> Check {
+    Check::of(["http://time.example"]).strict(true).build().unwrap()
+}
+
+fn expecting_two() -> Check {
+    Check::of(["http://time.example"]).expected_backends(Some(2)).build().unwrap()
 }
 
 fn source(name: &str, standing: SourceStanding) -> SourceOutcome {
@@ -78,7 +83,7 @@ fn what_was_discarded_is_told_of_the_address_that_it_came_from() {
 fn references_that_disagree_are_an_outcome_of_their_own_and_hide_no_outage() {
     let mut targets = healthy_and_dead();
     let undecided = [("ntp:a", SourceStanding::Undecided), ("ntp:b", SourceStanding::Undecided)];
-    doubt_the_reference(&mut targets, &anchor(Standing::Disagreement, &undecided), &settings(&[]));
+    doubt_the_reference(&mut targets, &anchor(Standing::Disagreement, &undecided), &check());
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::ReferencesDisagree));
     assert_eq!(targets[0].backends[0].verdict, Verdict::Undetermined);
     assert_eq!(verdict(&targets[1]), (Status::Critical, Reason::Down));
@@ -88,18 +93,18 @@ fn references_that_disagree_are_an_outcome_of_their_own_and_hide_no_outage() {
 fn without_any_reference_nothing_is_judged() {
     let mut targets = healthy_and_dead();
     let silent = [("ntp:a", SourceStanding::Silent)];
-    doubt_the_reference(&mut targets, &anchor(Standing::Unreachable, &silent), &settings(&[]));
+    doubt_the_reference(&mut targets, &anchor(Standing::Unreachable, &silent), &check());
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::CheckerFault));
     assert_eq!(targets[0].notes, [Note::NoReference]);
 }
 
 #[test]
 fn a_clock_that_nobody_vouches_for_is_good_enough_unless_strictness_is_asked_for() {
-    for (arguments, expected) in
-        [(&[][..], (Status::Ok, Reason::InSync)), (&["--strict"], (Status::Unknown, Reason::CheckerFault))]
+    for (check, expected) in
+        [(check(), (Status::Ok, Reason::InSync)), (strict(), (Status::Unknown, Reason::CheckerFault))]
     {
         let mut targets = healthy_and_dead();
-        doubt_the_reference(&mut targets, &anchor(Standing::OnlyUnvouched, &[SYSTEM]), &settings(arguments));
+        doubt_the_reference(&mut targets, &anchor(Standing::OnlyUnvouched, &[SYSTEM]), &check);
         assert_eq!(verdict(&targets[0]), expected);
         assert!(targets[0].notes.contains(&Note::ReferenceNotVouchedFor));
     }
@@ -111,7 +116,7 @@ fn strictness_wants_most_of_the_references_to_answer() {
         let mut sources = vec![("ntp:a", SourceStanding::Silent); 3];
         sources[..answering].fill(("ntp:b", SourceStanding::Truechimer));
         let mut targets = healthy_and_dead();
-        doubt_the_reference(&mut targets, &anchor(Standing::Agreed, &sources), &settings(&["--strict"]));
+        doubt_the_reference(&mut targets, &anchor(Standing::Agreed, &sources), &strict());
         assert_eq!(targets[0].status, expected, "{answering} of 3");
     }
 }
@@ -130,12 +135,12 @@ fn this_machine_s_clock_is_a_fault_only_where_it_was_given_as_a_reference_and_hi
         let mut anchor = anchor(Standing::Agreed, sources);
         anchor.outcome.local_offset = Some(Interval::point(hour));
         let mut targets = healthy_and_dead();
-        doubt_the_reference(&mut targets, &anchor, &settings(&[]));
+        doubt_the_reference(&mut targets, &anchor, &check());
         assert_eq!(verdict(&targets[0]), expected);
         // By the others a target can still be proven wrong.
         let mut targets = healthy_and_dead();
         (targets[0].status, targets[0].reason) = (Status::Critical, Reason::Desynchronised);
-        doubt_the_reference(&mut targets, &anchor, &settings(&[]));
+        doubt_the_reference(&mut targets, &anchor, &check());
         assert_eq!(verdict(&targets[0]), (Status::Critical, Reason::Desynchronised));
     }
 }
@@ -146,7 +151,7 @@ fn a_reference_that_is_known_too_poorly_is_the_checkers_fault() {
     (targets[0].status, targets[0].reason) = (Status::Unknown, Reason::Undetermined);
     let mut anchor = anchor(Standing::Agreed, &[("system", SourceStanding::Truechimer)]);
     anchor.outcome.max_error = Some(Duration::from_secs(2));
-    doubt_the_reference(&mut targets, &anchor, &settings(&[]));
+    doubt_the_reference(&mut targets, &anchor, &check());
     assert_eq!(targets[0].reason, Reason::CheckerFault);
 }
 
@@ -158,7 +163,7 @@ fn fewer_named_backends_than_expected_are_critical_over_all_addresses_together()
             target.backends[0].instance = name.map(Into::into);
             target.miss_probability = Some(missed);
         }
-        miss_backends(&mut targets, &settings(&["--expect-backends", "2"]));
+        miss_backends(&mut targets, &expecting_two());
         verdict(&targets[1])
     };
     assert_eq!(with([Some("a"), Some("b")], 0.001), (Status::Ok, Reason::InSync));
@@ -170,13 +175,13 @@ fn fewer_named_backends_than_expected_are_critical_over_all_addresses_together()
 
 #[test]
 fn backends_that_stand_where_this_machine_cannot_ask_are_not_said_to_be_missing() {
-    let settings = settings(&["--expect-backends", "2"]);
+    let check = expecting_two();
     let mut targets = vec![outcome("192.0.2.1:80", None)];
     targets[0].backends[0].instance = Some("a".into());
     targets[0].miss_probability = Some(0.0);
     let address = "[2001:db8::1]:80".parse().unwrap();
     targets[0].notes.push(Note::AddressSkipped { address, why: "this machine has no route".to_owned() });
-    miss_backends(&mut targets, &settings);
+    miss_backends(&mut targets, &check);
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::Undetermined));
 }
 
@@ -188,7 +193,7 @@ fn a_certificate_that_only_this_machine_s_clock_finds_expired_is_no_outage_when_
     ] {
         let mut targets = vec![outcome("192.0.2.1:443", Some(kind))];
         let silent = [("ntp:a", SourceStanding::Silent)];
-        doubt_the_reference(&mut targets, &anchor(Standing::Unreachable, &silent), &settings(&[]));
+        doubt_the_reference(&mut targets, &anchor(Standing::Unreachable, &silent), &check());
         assert_eq!(verdict(&targets[0]), expected);
     }
 }
@@ -201,7 +206,7 @@ fn what_rests_on_a_minority_of_the_references_says_so() {
         ("ntp:c", SourceStanding::Truechimer),
     ];
     let mut targets = healthy_and_dead();
-    doubt_the_reference(&mut targets, &anchor(Standing::Agreed, &sources), &settings(&[]));
+    doubt_the_reference(&mut targets, &anchor(Standing::Agreed, &sources), &check());
     assert_eq!(verdict(&targets[0]), (Status::Ok, Reason::InSync));
     assert!(targets[0].notes.contains(&Note::FewReferences { answered: 1, asked: 3 }));
 }

@@ -1,0 +1,153 @@
+//! The command line, validated: the check that is wanted, and what the program does with its results.
+//!
+//! The library's errors hold facts. Here they become sentences that name the flag.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use crate::answer::{Field, TimeSelector};
+use crate::check::{Check, CheckError};
+use crate::cli::{Cli, Output};
+use crate::probe::resolve::{AddressOverride, AddressOverrides};
+use crate::probe::tls::Trust;
+use crate::reference::courtesy::{TooFrequent, must_be_rare_enough};
+use crate::reference::source::ReferenceSource;
+
+/// What the program was asked to do.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// What to check.
+    pub check: Check,
+    /// What to print.
+    pub output: Output,
+    /// The period, when rounds are repeated.
+    pub every: Option<Duration>,
+}
+
+impl Invocation {
+    /// Validates the command line.
+    ///
+    /// # Errors
+    /// Names the flag that is wrong, and what to do about it.
+    pub fn of(cli: &Cli) -> anyhow::Result<Self> {
+        let field = match &cli.field {
+            None => Field::Auto,
+            // An empty text would stand twice in the sentence.
+            Some(text) if text.is_empty() => text.parse().context("--field")?,
+            Some(text) => text.parse().with_context(|| format!("--field {text}"))?,
+        };
+        let builder = Check::of(cli.urls.iter().cloned())
+            .max_offset(cli.max_offset)
+            .warn_offset(cli.warn_offset)
+            .timeout(cli.timeout)
+            .requests_per_connection(cli.samples)
+            .time(TimeSelector { field, format: cli.format, date_cache: cli.date_cache })
+            .references(references(&cli.references)?)
+            .strict(cli.strict)
+            .expected_backends(cli.expect_backends.map(usize::from))
+            .miss_probability(cli.miss_probability)
+            .addresses(addresses(&cli.resolve)?)
+            .follow(cli.follow)
+            .trust(trust(cli.ca_file.as_deref())?);
+        let check = builder.build().map_err(by_its_flag)?;
+        if let Some(period) = cli.every {
+            must_be_rare_enough(period, check.references(), check.addresses())
+                .map_err(|error| too_frequent(&error))?;
+        }
+        Ok(Self { check, output: cli.output, every: cli.every })
+    }
+}
+
+fn references(texts: &[String]) -> anyhow::Result<Vec<ReferenceSource>> {
+    texts.iter().map(|text| text.parse().with_context(|| format!("--reference {text}"))).collect()
+}
+
+fn addresses(texts: &[String]) -> anyhow::Result<AddressOverrides> {
+    let read = |text: &String| text.parse::<AddressOverride>().with_context(|| format!("--resolve {text}"));
+    texts.iter().map(read).collect()
+}
+
+fn trust(ca_file: Option<&Path>) -> anyhow::Result<Trust> {
+    match ca_file {
+        None => Ok(Trust::of_this_machine()),
+        Some(path) => Trust::with_ca_file(path).with_context(|| format!("--ca-file {}", path.display())),
+    }
+}
+
+fn by_its_flag(error: CheckError) -> anyhow::Error {
+    match error {
+        CheckError::WarnOffsetNotBelowMaximum => {
+            anyhow!("--warn-offset must be less than --max-offset, or it could never warn")
+        }
+        CheckError::DuplicateReference(source) => {
+            anyhow!("--reference {source} is given twice; it would vote twice")
+        }
+        CheckError::UnusedAddress { host } => {
+            anyhow!("--resolve {host}: there is no URL and no reference with that host")
+        }
+        CheckError::NoTime => anyhow!("--timeout must be more than zero"),
+        CheckError::NoRequests => anyhow!("--samples must be at least 1"),
+        CheckError::MissProbability => anyhow!("--miss-probability must be between 0.0001% and 50%"),
+        CheckError::NoReference => anyhow!("--reference: name at least one"),
+        CheckError::NoUrl | CheckError::Url(_) => error.into(),
+    }
+}
+
+fn too_frequent(error: &TooFrequent) -> anyhow::Error {
+    let source = &error.reference;
+    if error.is_foreign {
+        anyhow!(
+            "--every must be 16s or more with {source} as a reference, because it is asked in each round and may be \
+             somebody else's (RFC 4330 section 10); only a private address, or a name for one by --resolve HOST:ADDR, \
+             may be asked each second"
+        )
+    } else {
+        anyhow!("--every must be 1s or more with time servers as references: {source} is asked in each round")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn invocation(arguments: &[&str]) -> anyhow::Result<Invocation> {
+        let line = ["nowcheck", "http://time.example"].into_iter().chain(arguments.iter().copied());
+        Invocation::of(&Cli::try_parse_from(line)?)
+    }
+
+    #[test]
+    fn what_cannot_be_is_rejected_by_the_name_of_its_flag() {
+        for (arguments, words) in [
+            (&["--warn-offset", "2s"][..], "--warn-offset must be less than --max-offset"),
+            (&["--reference", "gps"], "--reference gps: write `system` or `ntp:HOST[:PORT]`"),
+            (&["--reference", "ntp:"], "--reference ntp:: write"),
+            (&["--reference", "ntp:time.example:0"], "--reference ntp:time.example:0: the port"),
+            (&["--reference", "ntp:a.example", "--reference", "ntp:a.example:123"], "twice"),
+            (&["--reference", "ntp:time.example", "--every", "15s"], "--every must be 16s or more"),
+            (&["--reference", "ntp:127.0.0.1", "--every", "999ms"], "--every must be 1s or more"),
+            (&["--resolve", "time.example"], "--resolve time.example: write HOST:ADDR"),
+            (&["--resolve", "time.example:nonsense"], "HOST:ADDR"),
+            (&["--resolve", "other.example:192.0.2.1"], "--resolve other.example: there is no URL"),
+            (
+                &["--field", "header:no spaces"],
+                "--field header:no spaces: `no spaces` is not the name of a header",
+            ),
+            (&["--field", ""], "--field: name a field"),
+            (&["--ca-file", "/nonexistent.pem"], "--ca-file /nonexistent.pem: cannot be read"),
+        ] {
+            let error = format!("{:#}", invocation(arguments).unwrap_err());
+            assert!(error.contains(words), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_the_program_does_with_the_results_is_no_part_of_the_check() {
+        let repeated = invocation(&["--every", "30s", "--output", "json"]).unwrap();
+        assert_eq!((repeated.every, repeated.output), (Some(Duration::from_secs(30)), Output::Json));
+        assert!(invocation(&["--reference", "ntp:[2001:db8::1]:123", "--reference", "system"]).is_ok());
+    }
+}
