@@ -10,6 +10,8 @@ use clock_offset::Limits;
 use crate::answer::{Field, TimeSelector};
 use crate::probe::resolve::AddressOverrides;
 use crate::probe::tls::Trust;
+use crate::reference::References;
+use crate::reference::poll_interval::{self, TooFrequent};
 use crate::reference::source::ReferenceSource;
 use crate::target::{Target, TargetError};
 use crate::time_format::Format;
@@ -82,16 +84,18 @@ impl Check {
         self.limits
     }
 
-    /// What the clocks are compared with; at least one.
+    /// What the clocks are compared with, to be queried once in a `period`; without one, only once.
     #[must_use]
-    pub fn references(&self) -> &[ReferenceSource] {
-        &self.references
+    pub fn references(&self, period: Option<Duration>) -> References {
+        References::new(self.references.clone(), self.addresses.clone(), period)
     }
 
-    /// The addresses that were given by hand.
-    #[must_use]
-    pub fn addresses(&self) -> &AddressOverrides {
-        &self.addresses
+    /// Whether a round may be held that often: time servers must not be asked too often.
+    ///
+    /// # Errors
+    /// Names the time server that would be.
+    pub fn may_be_held_every(&self, period: Duration) -> Result<(), TooFrequent> {
+        poll_interval::must_be_rare_enough(period, &self.references, &self.addresses)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Offset, UnixInstant};
 
-/// The monotonic clock of this machine, counted from the begin of the program.
+/// The monotonic clock of this machine, counted from the start of the program.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     origin: Instant,

@@ -12,7 +12,7 @@ use crate::check::{Check, CheckError};
 use crate::cli::{Cli, Output};
 use crate::probe::resolve::{AddressOverride, AddressOverrides};
 use crate::probe::tls::Trust;
-use crate::reference::courtesy::{TooFrequent, must_be_rare_enough};
+use crate::reference::poll_interval::TooFrequent;
 use crate::reference::source::ReferenceSource;
 
 /// What the program was asked to do.
@@ -53,8 +53,7 @@ impl Invocation {
             .trust(trust(cli.ca_file.as_deref())?);
         let check = builder.build().map_err(by_its_flag)?;
         if let Some(period) = cli.every {
-            must_be_rare_enough(period, check.references(), check.addresses())
-                .map_err(|error| too_frequent(&error))?;
+            check.may_be_held_every(period).map_err(|error| too_frequent(&error))?;
         }
         Ok(Self { check, output: cli.output, every: cli.every })
     }

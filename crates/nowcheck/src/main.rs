@@ -10,7 +10,6 @@ use nowcheck::clock::Clock;
 use nowcheck::invocation::Invocation;
 use nowcheck::outcome::Status;
 use nowcheck::print::{Stdout, to_stderr};
-use nowcheck::reference::courtesy::Refusals;
 use nowcheck::{report, round, watch};
 
 fn main() -> ExitCode {
@@ -38,7 +37,7 @@ fn run(cli: &Cli, clock: Clock) -> anyhow::Result<Status> {
         if let Some(period) = invocation.every {
             return watch::every(period, check, invocation.output, clock).await;
         }
-        let outcome = round::hold(&check, &mut Refusals::new(None), clock).await;
+        let outcome = round::hold(&check, &mut check.references(None), clock).await;
         Stdout::new().write(&report::single(&outcome, invocation.output)?)?;
         Ok(outcome.status())
     });

@@ -12,7 +12,10 @@ use std::sync::Arc;
 
 pub use failure::{Failure, Kind, Phase};
 pub use note::Note;
-pub use reference::{Leap, ReferenceOutcome, SYSTEM, SourceFacts, SourceOutcome, SourceStanding, Standing};
+pub use reference::{
+    Leap, NtpError, ReferenceOutcome, Restraint, SYSTEM, SourceFacts, SourceOutcome, SourceStanding,
+    Standing, Unusable, kiss_code_advice,
+};
 
 /// The verdict, in the words and exit codes of the monitoring plugins' guidelines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,8 +22,7 @@ use crate::parallel::in_parallel;
 use crate::probe::culprit::Judge;
 use crate::probe::resolve::{Addresses, resolve};
 use crate::probe::tls::CertificateTime;
-use crate::reference::courtesy::Refusals;
-use crate::reference::{Anchor, anchor};
+use crate::reference::{References, RoundReference};
 use crate::target::Target;
 
 use doubt::{Disturbance, Tally};
@@ -51,30 +50,30 @@ struct Round {
 ///
 /// When this machine is suspended in the middle of it, or its clock is stepped although that is the reference, what was
 /// measured before is worth nothing after: it is discarded, and the round is held again if there is time. What time
-/// servers refuse in it is added to the `refusals` of the rounds before.
-pub async fn hold(check: &Arc<Check>, refusals: &mut Refusals, clock: Clock) -> Outcome {
+/// servers refuse is remembered by the `references`.
+pub async fn hold(check: &Arc<Check>, references: &mut References, clock: Clock) -> Outcome {
     let begin = clock.now();
     let mut discarded = Tally::default();
-    let (anchor, mut targets) = loop {
+    let (reference, mut targets) = loop {
         let suspended = clock.suspended();
-        let (anchor, targets) = hold_once(check, refusals, clock, begin).await;
-        let Some(disturbance) = Disturbance::since(suspended, &anchor, clock) else {
-            break (anchor, targets);
+        let (reference, targets) = hold_once(check, references, clock, begin).await;
+        let Some(disturbance) = Disturbance::since(suspended, &reference, clock) else {
+            break (reference, targets);
         };
         if clock.now() >= begin + check.timeout / 2 {
-            break (anchor, disturbance.take_back(targets));
+            break (reference, disturbance.take_back(targets));
         }
         discarded.count(disturbance, &targets);
     };
     discarded.tell(&mut targets);
     doubt::miss_backends(&mut targets, check);
-    doubt::doubt_the_reference(&mut targets, &anchor, check);
-    let wall = &anchor.wall.shown;
+    doubt::doubt_the_reference(&mut targets, &reference, check);
+    let wall = &reference.wall.shown;
     Outcome {
         checked_at: wall.shows.earliest() - (wall.at - begin),
         duration: clock.now().since(begin),
         limits: check.limits,
-        reference: anchor.outcome,
+        reference: reference.outcome,
         targets,
     }
 }
@@ -82,27 +81,27 @@ pub async fn hold(check: &Arc<Check>, refusals: &mut Refusals, clock: Clock) -> 
 /// Asks the references, then every address of every target.
 async fn hold_once(
     check: &Arc<Check>,
-    refusals: &mut Refusals,
+    references: &mut References,
     clock: Clock,
     begin: MonotonicInstant,
-) -> (Anchor, Vec<TargetOutcome>) {
+) -> (RoundReference, Vec<TargetOutcome>) {
     // Every request has a quarter of the round to be answered, so silence until its end means something.
     let last_start = begin + check.timeout * 3 / 4;
     // Silence of a reference must leave most of the round to the targets.
     let until = last_start.min(clock.now() + check.timeout / 5);
-    let anchor = anchor(check, refusals, clock, until).await;
-    let has_servers = anchor.outcome.local_offset.is_some();
+    let reference = references.query(check.limits.max_offset, clock, until).await;
+    let has_servers = reference.outcome.local_offset.is_some();
     let certificate_time = if has_servers {
-        CertificateTime::Reference { bounds: anchor.reference.bounds, clock }
+        CertificateTime::Reference { bounds: reference.reference.bounds, clock }
     } else {
         CertificateTime::ThisMachine
     };
     let round = Round {
         clock,
-        reference: anchor.reference,
+        reference: reference.reference,
         judge: Judge {
-            bounds: anchor.reference.bounds,
-            is_vouched_for: anchor.outcome.standing == Standing::Agreed,
+            bounds: reference.reference.bounds,
+            is_vouched_for: reference.outcome.standing == Standing::Agreed,
             is_this_machine: !has_servers,
         },
         resolve_until: last_start.min(clock.now() + check.timeout / 3),
@@ -115,7 +114,7 @@ async fn hold_once(
         let round = round.clone();
         async move { round.check(target, 0).await }
     });
-    (anchor, in_parallel(targets).await.into_iter().flatten().collect())
+    (reference, in_parallel(targets).await.into_iter().flatten().collect())
 }
 
 impl Round {

@@ -14,7 +14,6 @@ use crate::cli::Output;
 use crate::clock::Clock;
 use crate::outcome::Status;
 use crate::print::{Lines, to_stderr};
-use crate::reference::courtesy::Refusals;
 use crate::report;
 use crate::round;
 
@@ -40,11 +39,11 @@ pub async fn every(
     let begin = clock.now();
     let schedule = Schedule::new(begin, period);
     let mut tally = Tally::default();
-    let mut refusals = Refusals::new(Some(period));
+    let mut references = check.references(Some(period));
     let mut lines = Lines::start();
     let summary_is_wanted = loop {
         let outcome = tokio::select! {
-            outcome = round::hold(&check, &mut refusals, clock) => outcome,
+            outcome = round::hold(&check, &mut references, clock) => outcome,
             _ = interrupt.recv() => break true,
             _ = terminate.recv() => break true,
         };

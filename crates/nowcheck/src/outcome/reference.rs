@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clock_offset::{Interval, Offset};
 
+use super::Failure;
 use crate::clock::Synchronisation;
 
 /// The name of this machine's clock, on the command line and in every output.
@@ -74,8 +75,6 @@ pub struct SourceOutcome {
     pub offset: Option<Interval<Offset>>,
     /// What a time server says of itself.
     pub facts: Option<SourceFacts>,
-    /// Why it made no claim.
-    pub message: Option<String>,
 }
 
 impl SourceOutcome {
@@ -87,7 +86,7 @@ impl SourceOutcome {
 }
 
 /// What became of the claim of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceStanding {
     /// It takes part in the agreement (the word is that of RFC 5905 section 11.2.1, as are the next two).
     Truechimer,
@@ -97,12 +96,104 @@ pub enum SourceStanding {
     Undecided,
     /// It did not answer.
     Silent,
-    /// It answered, but not with a time.
-    Unusable,
+    /// It gave no time that can be used.
+    Unusable(Unusable),
     /// It is a server that has a vote already, under another name.
-    Duplicate,
+    Duplicate {
+        /// That name.
+        of: String,
+    },
     /// This machine's clock, for which nobody vouches: it makes no claim.
     NotVouchedFor,
+}
+
+/// Why a time server gave no time that can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// Its name has no address.
+    Unresolved(Failure),
+    /// What came, or that nothing can come.
+    Ntp(NtpError),
+    /// It has refused before, and is left alone.
+    Refused(Restraint),
+}
+
+/// Why a server is not asked: it has refused before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restraint {
+    /// It does not want to be asked at all.
+    NeverAgain {
+        /// Its code.
+        code: String,
+    },
+    /// It wants to be asked less often.
+    LessOften {
+        /// How often it is asked.
+        pause: Duration,
+    },
+}
+
+/// Why a time server's answer is of no use. Begins in lower case and ends without a full stop, to stand behind the
+/// server's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NtpError {
+    /// Nothing came until the deadline.
+    #[error("no answer came: see whether UDP to this port is let through, there and back")]
+    Silent,
+    /// Packets came until the deadline, and none of them is an answer to the request.
+    #[error(
+        "{count} packets came, and none answers the request: see whether this port is that of an NTP server"
+    )]
+    OnlyStrays {
+        /// How many.
+        count: u32,
+    },
+    /// Nothing listens on the port.
+    #[error("nothing listens on this port (connection refused): see whether an NTP server runs there")]
+    Refused,
+    /// The network says that the host cannot be reached.
+    #[error("the network cannot reach it ({why}): see whether the address is right")]
+    Unreachable {
+        /// The system's words.
+        why: String,
+    },
+    /// This machine has no route to the address, as one without IPv6 has none to an IPv6 address.
+    #[error("this machine has no route to it ({why}): name a reference that it can reach")]
+    NoRoute {
+        /// The system's words.
+        why: String,
+    },
+    /// Another fault on the checker's side.
+    #[error("this machine cannot ask it ({why}): see its firewall and its limits")]
+    Local {
+        /// The system's words.
+        why: String,
+    },
+    /// The server refuses: a kiss-o'-death (RFC 5905 section 7.4).
+    #[error("the server refuses to say the time (kiss code {code}): {}", kiss_code_advice(code))]
+    KissOfDeath {
+        /// Up to four letters, made printable.
+        code: String,
+    },
+    /// The server itself does not know the time.
+    #[error("the server says that its clock is not synchronised: wait until it is, or name another one")]
+    Unsynchronised,
+    /// The answer lacks a time stamp.
+    #[error("the server's answer holds no time: name another one")]
+    NoTime,
+    /// The time stamps of the answer cannot all be true.
+    #[error("the times in the server's answer contradict each other: name another one")]
+    Contradiction,
+}
+
+/// What to do about a kiss code. Those that are not known here are read as a refusal (RFC 5905 section 7.4).
+#[must_use]
+pub fn kiss_code_advice(code: &str) -> &'static str {
+    match code {
+        "RATE" => "ask it less often",
+        "INIT" | "STEP" => "its own clock is being set, so wait, or name another one",
+        _ => "name another one, or have its owner allow this machine",
+    }
 }
 
 /// What a time server says of itself (RFC 5905 section 7.3).

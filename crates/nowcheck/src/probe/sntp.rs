@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 
 use self::packet::{Header, LENGTH};
 use crate::clock::Clock;
-use crate::outcome::Leap;
+use crate::outcome::{Leap, NtpError};
 use crate::text::printable;
 
 mod packet;
@@ -44,69 +44,6 @@ pub struct NtpAnswer {
     pub smears: bool,
 }
 
-/// Why a time server's answer is of no use. Begins in lower case and ends without a full stop, to stand behind the
-/// server's name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NtpFailure {
-    /// Nothing came until the deadline.
-    #[error("no answer came: see whether UDP to this port is let through, there and back")]
-    Silent,
-    /// Packets came until the deadline, and none of them is an answer to the request.
-    #[error(
-        "{count} packets came, and none answers the request: see whether this port is that of an NTP server"
-    )]
-    OnlyStrays {
-        /// How many.
-        count: u32,
-    },
-    /// Nothing listens on the port.
-    #[error("nothing listens on this port (connection refused): see whether an NTP server runs there")]
-    Refused,
-    /// The network says that the host cannot be reached.
-    #[error("the network cannot reach it ({why}): see whether the address is right")]
-    Unreachable {
-        /// The system's words.
-        why: String,
-    },
-    /// This machine has no route to the address, as one without IPv6 has none to an IPv6 address.
-    #[error("this machine has no route to it ({why}): name a reference that it can reach")]
-    NoRoute {
-        /// The system's words.
-        why: String,
-    },
-    /// Another fault on the checker's side.
-    #[error("this machine cannot ask it ({why}): see its firewall and its limits")]
-    Local {
-        /// The system's words.
-        why: String,
-    },
-    /// The server refuses: a kiss-o'-death (RFC 5905 section 7.4).
-    #[error("the server refuses to say the time (kiss code {code}): {}", advice(code))]
-    KissOfDeath {
-        /// Up to four letters, made printable.
-        code: String,
-    },
-    /// The server itself does not know the time.
-    #[error("the server says that its clock is not synchronised: wait until it is, or name another one")]
-    Unsynchronised,
-    /// The answer lacks a time stamp.
-    #[error("the server's answer holds no time: name another one")]
-    NoTime,
-    /// The time stamps of the answer cannot all be true.
-    #[error("the times in the server's answer contradict each other: name another one")]
-    Contradiction,
-}
-
-/// What to do about a kiss code. Those that are not known here are read as a refusal (RFC 5905 section 7.4).
-#[must_use]
-pub fn advice(code: &str) -> &'static str {
-    match code {
-        "RATE" => "ask it less often",
-        "INIT" | "STEP" => "its own clock is being set, so wait, or name another one",
-        _ => "name another one, or have its owner allow this machine",
-    }
-}
-
 /// Asks a time server once.
 ///
 /// # Errors
@@ -115,12 +52,12 @@ pub async fn ask(
     server: SocketAddr,
     clock: Clock,
     deadline: MonotonicInstant,
-) -> Result<NtpAnswer, NtpFailure> {
+) -> Result<NtpAnswer, NtpError> {
     let mut strays = 0;
     match timeout_at(clock.deadline(deadline), exchange(server, clock, &mut strays)).await {
         Ok(outcome) => outcome,
-        Err(_) if strays > 0 => Err(NtpFailure::OnlyStrays { count: strays }),
-        Err(_) => Err(NtpFailure::Silent),
+        Err(_) if strays > 0 => Err(NtpError::OnlyStrays { count: strays }),
+        Err(_) => Err(NtpError::Silent),
     }
 }
 
@@ -129,8 +66,8 @@ pub async fn ask(
 /// Both instants are read in this process, next to the system calls. The kernel could stamp packets nearer to the
 /// wire (`SO_TIMESTAMPING`), but by the wall clock, which is in question and may be stepped meanwhile; all that is to
 /// be had are the microseconds until this task gets its turn, and they make the bounds wider, never false.
-async fn exchange(server: SocketAddr, clock: Clock, strays: &mut u32) -> Result<NtpAnswer, NtpFailure> {
-    let nonce = random().map_err(|error| NtpFailure::Local { why: error.to_string() })?;
+async fn exchange(server: SocketAddr, clock: Clock, strays: &mut u32) -> Result<NtpAnswer, NtpError> {
+    let nonce = random().map_err(|error| NtpError::Local { why: error.to_string() })?;
     let any: IpAddr =
         if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     // The system picks a port at random, which is one more number that has to be guessed (RFC 9109).
@@ -166,46 +103,42 @@ fn random() -> Result<[u8; 8], getrandom::Error> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-fn explain(error: io::Error) -> NtpFailure {
+fn explain(error: io::Error) -> NtpError {
     let why = error.to_string();
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => NtpFailure::Refused,
-        io::ErrorKind::HostUnreachable => NtpFailure::Unreachable { why },
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => NtpFailure::NoRoute { why },
-        _ => NtpFailure::Local { why },
+        io::ErrorKind::ConnectionRefused => NtpError::Refused,
+        io::ErrorKind::HostUnreachable => NtpError::Unreachable { why },
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => NtpError::NoRoute { why },
+        _ => NtpError::Local { why },
     }
 }
 
 /// What an answer to our request is worth.
-fn judge(
-    header: &Header,
-    sent: MonotonicInstant,
-    received: MonotonicInstant,
-) -> Result<NtpAnswer, NtpFailure> {
+fn judge(header: &Header, sent: MonotonicInstant, received: MonotonicInstant) -> Result<NtpAnswer, NtpError> {
     let (stratum, reference_id) = (header.stratum(), header.reference_id());
     // A refusal also says "not synchronised", so it has to be looked for first. A server without a time may say
     // stratum 0 too, but gives no code then.
     if stratum == 0
         && let Some(code) = kiss_code(reference_id)
     {
-        return Err(NtpFailure::KissOfDeath { code });
+        return Err(NtpError::KissOfDeath { code });
     }
     let leap = match header.leap_indicator() {
         0 => Leap::None,
         1 => Leap::InsertSecond,
         2 => Leap::DeleteSecond,
-        _ => return Err(NtpFailure::Unsynchronised),
+        _ => return Err(NtpError::Unsynchronised),
     };
     if !(1..=15).contains(&stratum) {
-        return Err(NtpFailure::Unsynchronised);
+        return Err(NtpError::Unsynchronised);
     }
     if header.lacks_a_stamp() {
-        return Err(NtpFailure::NoTime);
+        return Err(NtpError::NoTime);
     }
     let stamps = header.stamps();
     // However far the server says to be from the source of the time, that makes the bounds wide and is no failure.
     let bounds =
-        exchange_bounds(sent, received, &stamps, Drift::DISCIPLINED).ok_or(NtpFailure::Contradiction)?;
+        exchange_bounds(sent, received, &stamps, Drift::DISCIPLINED).ok_or(NtpError::Contradiction)?;
     Ok(NtpAnswer {
         bounds,
         sent,

@@ -60,7 +60,7 @@ struct SourceView<'a> {
     root_dispersion: Option<Number>,
     round_trip: Option<Number>,
     smears: Option<bool>,
-    message: Option<&'a str>,
+    message: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -208,13 +208,13 @@ fn source(source: &SourceOutcome) -> serde_json::Result<SourceView<'_>> {
     Ok(SourceView {
         name: &source.name,
         address: source.address.map(|address| address.to_string()),
-        status: match source.standing {
+        status: match &source.standing {
             SourceStanding::Truechimer => "truechimer",
             SourceStanding::Falseticker => "falseticker",
             SourceStanding::Undecided => "undecided",
             SourceStanding::Silent => "silent",
-            SourceStanding::Unusable => "unusable",
-            SourceStanding::Duplicate => "duplicate",
+            SourceStanding::Unusable(_) => "unusable",
+            SourceStanding::Duplicate { .. } => "duplicate",
             SourceStanding::NotVouchedFor => "not_vouched_for",
         },
         offset: source.offset.as_ref().map(interval).transpose()?,
@@ -228,7 +228,7 @@ fn source(source: &SourceOutcome) -> serde_json::Result<SourceView<'_>> {
         root_dispersion: facts.map(|facts| number(facts.root_dispersion)).transpose()?,
         round_trip: facts.map(|facts| number(facts.round_trip)).transpose()?,
         smears: facts.map(|facts| facts.smears),
-        message: source.message.as_deref(),
+        message: references::why_not_used(&source.standing),
     })
 }
 

@@ -3,24 +3,28 @@
 use clock_offset::{Interval, Limits, Offset, Verdict, judge};
 
 use crate::clock::Synchronisation;
-use crate::outcome::Leap;
-use crate::outcome::{ReferenceOutcome, SourceOutcome, SourceStanding, Standing};
-use crate::text::figures::{length, offset};
+use crate::outcome::{
+    Leap, NtpError, ReferenceOutcome, Restraint, SourceOutcome, SourceStanding, Standing, Unusable,
+    kiss_code_advice,
+};
+use crate::text::figures::{length, limit, offset};
 
 /// What the clocks were compared with, and what that is worth.
 #[must_use]
 pub fn line(reference: &ReferenceOutcome) -> String {
-    let named = |wanted: SourceStanding| {
-        let names = reference.sources.iter().filter(|source| source.standing == wanted);
+    let named = |wanted: &SourceStanding| {
+        let names = reference.sources.iter().filter(|source| source.standing == *wanted);
         names.map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let count = |wanted| reference.sources.iter().filter(|source| source.standing == wanted).count();
+    let count = |wanted: &SourceStanding| {
+        reference.sources.iter().filter(|source| source.standing == *wanted).count()
+    };
     match reference.standing {
         _ if !reference.asks_servers() => system(&reference.system),
         Standing::Agreed => format!(
             "{}, {} ± {}",
-            named(SourceStanding::Truechimer),
-            match (count(SourceStanding::Truechimer), count(SourceStanding::Falseticker)) {
+            named(&SourceStanding::Truechimer),
+            match (count(&SourceStanding::Truechimer), count(&SourceStanding::Falseticker)) {
                 (1, 0) => "which claims to be right to".to_owned(),
                 (all, 0) => format!("all {all} agree to"),
                 (most, few) => format!("{most} of {} agree to", most + few),
@@ -28,7 +32,7 @@ pub fn line(reference: &ReferenceOutcome) -> String {
             length(reference.max_error.unwrap_or_default())
         ),
         Standing::Disagreement => {
-            format!("none; these contradict each other: {}", named(SourceStanding::Undecided))
+            format!("none; these contradict each other: {}", named(&SourceStanding::Undecided))
         }
         Standing::OnlyUnvouched => system(&reference.system),
         Standing::Unreachable => "none; no time server could be used".to_owned(),
@@ -41,24 +45,24 @@ pub fn notes(reference: &ReferenceOutcome, limits: &Limits) -> Vec<String> {
     let mut notes = Vec::new();
     for source in &reference.sources {
         let from = source.offset.as_ref().map(offset).unwrap_or_default();
-        match (source.standing, &source.message) {
-            (SourceStanding::Falseticker, _) => {
+        match &source.standing {
+            SourceStanding::Falseticker => {
                 notes.push(format!("{} is wrong by the others (a falseticker): {from}", source.name));
             }
-            (SourceStanding::Undecided, _) => {
+            SourceStanding::Undecided => {
                 notes.push(format!("{} from this machine's clock: {from}", source.name));
             }
-            (SourceStanding::Silent | SourceStanding::Unusable | SourceStanding::Duplicate, Some(why)) => {
-                notes.push(format!("{} was not used: {why}", source.name));
-            }
-            (SourceStanding::NotVouchedFor, _) if reference.sources.len() > 1 => notes.push(format!(
+            SourceStanding::NotVouchedFor if reference.sources.len() > 1 => notes.push(format!(
                 "this machine's clock has no vote: {}",
                 match reference.system {
                     Synchronisation::Unknown => "its kernel cannot be asked whether it is synchronised",
                     _ => "it is not synchronised, by its kernel",
                 }
             )),
-            _ => {}
+            standing => {
+                let why = why_not_used(standing);
+                notes.extend(why.map(|why| format!("{} was not used: {why}", source.name)));
+            }
         }
         match source.facts.as_ref().map(|facts| facts.leap) {
             Some(Leap::InsertSecond) => {
@@ -81,6 +85,38 @@ pub fn notes(reference: &ReferenceOutcome, limits: &Limits) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Why a source made no claim that counts, to stand behind its name; nothing when it did.
+#[must_use]
+pub fn why_not_used(standing: &SourceStanding) -> Option<String> {
+    match standing {
+        SourceStanding::Truechimer
+        | SourceStanding::Falseticker
+        | SourceStanding::Undecided
+        | SourceStanding::NotVouchedFor => None,
+        SourceStanding::Silent => Some(NtpError::Silent.to_string()),
+        SourceStanding::Duplicate { of } => Some(format!("it is the same server as {of}, and has one vote")),
+        SourceStanding::Unusable(why) => Some(match why {
+            Unusable::Unresolved(failure) => failure.message.clone(),
+            Unusable::Ntp(error) => error.to_string(),
+            Unusable::Refused(restraint) => after_refusal(restraint),
+        }),
+    }
+}
+
+fn after_refusal(restraint: &Restraint) -> String {
+    match restraint {
+        Restraint::NeverAgain { code } => format!(
+            "the server refused to say the time (kiss code {code}) and is not asked any more: {}",
+            kiss_code_advice(code)
+        ),
+        Restraint::LessOften { pause } => format!(
+            "the server was asked too often (kiss code RATE) and is asked only every {} now: name another one, or write \
+             a longer --every",
+            limit(*pause)
+        ),
+    }
 }
 
 /// Who smears a leap second and who does not are up to a second apart around it.
@@ -108,5 +144,21 @@ fn system(synchronisation: &Synchronisation) -> String {
         Synchronisation::Unknown => {
             "this machine's clock; its kernel cannot be asked whether it is synchronised (NTP)".to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_to_do_about_a_refusal_is_said() {
+        let pause = Duration::from_secs(120);
+        let words = after_refusal(&Restraint::LessOften { pause });
+        assert!(words.contains("every 2 min") && words.contains("--every"), "{words}");
+        let words = after_refusal(&Restraint::NeverAgain { code: "DENY".to_owned() });
+        assert!(words.contains("DENY") && words.contains("name another one"), "{words}");
     }
 }

@@ -8,6 +8,7 @@ use crate::outcome::{
     BackendOutcome, Note, Outcome, Reason, SourceStanding, Stale, Standing, Status, TargetOutcome,
 };
 use crate::outcome::{Failure, Phase};
+use crate::report::references::why_not_used;
 use crate::text::figures::{length, limit, offset, signed};
 
 /// The verdict on the whole round, in one sentence without a full stop.
@@ -66,7 +67,9 @@ pub fn caveats(outcome: &Outcome) -> String {
         caveats.push("; the reference, this machine's clock, is not synchronised".to_owned());
     }
     for source in &outcome.reference.sources {
-        if let (Standing::Unreachable, Some(why)) = (outcome.reference.standing, &source.message) {
+        if let (Standing::Unreachable, Some(why)) =
+            (outcome.reference.standing, why_not_used(&source.standing))
+        {
             caveats.push(format!("; {}: {why}", source.name));
         }
         if source.standing == SourceStanding::Falseticker {

@@ -13,7 +13,7 @@ use crate::outcome::{
     Discarded, Note, Reason, ReferenceOutcome, SourceStanding, Standing, Status, TargetOutcome,
 };
 use crate::outcome::{Failure, Kind};
-use crate::reference::Anchor;
+use crate::reference::RoundReference;
 
 /// What happened to this machine in the middle of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,11 @@ const READING_NOISE: Duration = Duration::from_millis(50);
 
 impl Disturbance {
     /// What happened since the time asleep was `suspended` and the reference was read.
-    pub(super) fn since(suspended: Duration, anchor: &Anchor, clock: Clock) -> Option<Self> {
+    pub(super) fn since(suspended: Duration, reference: &RoundReference, clock: Clock) -> Option<Self> {
         if clock.suspended() > suspended + READING_NOISE {
             return Some(Self::Suspended);
         }
-        anchor.step_until(&clock.read_wall()).map(|step| Self::ClockStep { step })
+        reference.step_until(&clock.read_wall()).map(|step| Self::ClockStep { step })
     }
 
     /// Takes the verdicts back that rest on what it destroyed.
@@ -152,10 +152,10 @@ fn take_verdict_back(target: &mut TargetOutcome, reason: Reason) {
 }
 
 /// What was compared with a reference is worth no more than that reference.
-pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor, check: &Check) {
-    let reference = &anchor.outcome;
+pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], against: &RoundReference, check: &Check) {
+    let reference = &against.outcome;
     let limits = &check.limits;
-    let answered = reference.sources.iter().filter(|source| has_claim(source.standing)).count();
+    let answered = reference.sources.iter().filter(|source| has_claim(&source.standing)).count();
     let asked = reference.sources.len();
     let are_few = asked > 1 && answered * 2 <= asked;
     let too_few = check.strict && answered * 2 <= asked;
@@ -215,11 +215,11 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
     }
 }
 
-fn has_claim(standing: SourceStanding) -> bool {
+fn has_claim(standing: &SourceStanding) -> bool {
     use SourceStanding::{Duplicate, Falseticker, NotVouchedFor, Silent, Truechimer, Undecided, Unusable};
     match standing {
         Truechimer | Falseticker | Undecided => true,
-        Silent | Unusable | NotVouchedFor | Duplicate => false,
+        Silent | Unusable(_) | NotVouchedFor | Duplicate { .. } => false,
     }
 }
 

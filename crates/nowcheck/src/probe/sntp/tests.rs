@@ -55,7 +55,7 @@ fn an_instant() -> UnixInstant {
 }
 
 /// Asks a server that answers rightly, but for what `change` does to it.
-async fn ask_changed(change: impl Fn(&mut Reply) + Send + 'static) -> Result<NtpAnswer, NtpFailure> {
+async fn ask_changed(change: impl Fn(&mut Reply) + Send + 'static) -> Result<NtpAnswer, NtpError> {
     let server = server(move |request| {
         let mut reply = answer(request, an_instant());
         change(&mut reply);
@@ -64,7 +64,7 @@ async fn ask_changed(change: impl Fn(&mut Reply) + Send + 'static) -> Result<Ntp
     ask_within(server.await, PATIENCE).await
 }
 
-async fn ask_within(server: SocketAddr, patience: Duration) -> Result<NtpAnswer, NtpFailure> {
+async fn ask_within(server: SocketAddr, patience: Duration) -> Result<NtpAnswer, NtpError> {
     let clock = Clock::start();
     ask(server, clock, clock.now() + patience).await
 }
@@ -195,7 +195,7 @@ async fn a_silent_server_is_waited_for_until_the_deadline() {
     let clock = Clock::start();
     let begin = clock.now();
     let outcome = ask(silent.local_addr().unwrap(), clock, begin + Duration::from_millis(80)).await;
-    assert_eq!(outcome, Err(NtpFailure::Silent));
+    assert_eq!(outcome, Err(NtpError::Silent));
     assert!(clock.now().since(begin) >= Duration::from_millis(80));
     let mut request = [0; 100];
     assert_eq!(silent.try_recv(&mut request).unwrap(), 48);
@@ -206,7 +206,7 @@ async fn a_silent_server_is_waited_for_until_the_deadline() {
 async fn one_that_says_only_what_was_not_asked_is_told_from_a_silent_one() {
     let server = server(|request| vec![request.to_vec(), b"?".to_vec()]).await;
     let outcome = ask_within(server, Duration::from_millis(400)).await;
-    assert_eq!(outcome, Err(NtpFailure::OnlyStrays { count: 2 }));
+    assert_eq!(outcome, Err(NtpError::OnlyStrays { count: 2 }));
 }
 
 #[tokio::test]
@@ -225,14 +225,14 @@ async fn a_flood_of_packets_does_not_hold_up_the_deadline() {
     let begin = clock.now();
     let outcome = ask(server, clock, begin + Duration::from_millis(200)).await;
     flood.abort();
-    assert!(matches!(outcome, Err(NtpFailure::OnlyStrays { .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(NtpError::OnlyStrays { .. })), "{outcome:?}");
     assert!(clock.now().since(begin) < Duration::from_secs(10));
 }
 
 #[tokio::test]
 async fn a_port_that_nothing_listens_on_is_known_at_once() {
     let unused = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    assert_eq!(ask_within(unused, PATIENCE).await, Err(NtpFailure::Refused));
+    assert_eq!(ask_within(unused, PATIENCE).await, Err(NtpError::Refused));
 }
 
 #[tokio::test]
@@ -254,20 +254,20 @@ async fn a_kiss_of_death_is_told_with_its_code() {
             "RSTR" => b"RSTR",
             _ => b"X\0\0\0",
         };
-        assert_eq!(refused(padded).await, Err(NtpFailure::KissOfDeath { code: code.to_owned() }));
+        assert_eq!(refused(padded).await, Err(NtpError::KissOfDeath { code: code.to_owned() }));
     }
     let escape = refused(b"\x1b[2J").await.unwrap_err().to_string();
     assert!(!escape.contains('\x1b') && escape.contains("[2J"), "{escape}");
-    assert_eq!(refused(b"\0\0\0\0").await, Err(NtpFailure::Unsynchronised), "no code, no refusal");
+    assert_eq!(refused(b"\0\0\0\0").await, Err(NtpError::Unsynchronised), "no code, no refusal");
     let words = refused(b"RATE").await.unwrap_err().to_string();
     assert_eq!(words, "the server refuses to say the time (kiss code RATE): ask it less often");
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_synchronised_is_not_believed() {
-    assert_eq!(ask_changed(|reply| reply[0] |= 3 << 6).await, Err(NtpFailure::Unsynchronised));
+    assert_eq!(ask_changed(|reply| reply[0] |= 3 << 6).await, Err(NtpError::Unsynchronised));
     for stratum in [16, 17, 255] {
-        assert_eq!(ask_changed(move |reply| reply[1] = stratum).await, Err(NtpFailure::Unsynchronised));
+        assert_eq!(ask_changed(move |reply| reply[1] = stratum).await, Err(NtpError::Unsynchronised));
     }
     assert_eq!(ask_changed(|reply| reply[1] = 15).await.unwrap().stratum, 15);
 }
@@ -280,15 +280,15 @@ async fn a_leap_second_that_is_near_is_told() {
 
 #[tokio::test]
 async fn an_answer_without_a_time_or_with_times_that_contradict_each_other_is_of_no_use() {
-    assert_eq!(ask_changed(|reply| reply[32..40].fill(0)).await, Err(NtpFailure::NoTime));
-    assert_eq!(ask_changed(|reply| reply[40..48].fill(0)).await, Err(NtpFailure::NoTime));
+    assert_eq!(ask_changed(|reply| reply[32..40].fill(0)).await, Err(NtpError::NoTime));
+    assert_eq!(ask_changed(|reply| reply[40..48].fill(0)).await, Err(NtpError::NoTime));
     let earlier = long(an_instant() - Offset::from(Duration::from_micros(1)));
     let backwards = ask_changed(move |reply| reply[40..48].copy_from_slice(&earlier)).await;
-    assert_eq!(backwards, Err(NtpFailure::Contradiction));
+    assert_eq!(backwards, Err(NtpError::Contradiction));
     // So long the answer was not under way.
     let later = long(an_instant() + Offset::from(Duration::from_secs(60)));
     let for_ever = ask_changed(move |reply| reply[40..48].copy_from_slice(&later)).await;
-    assert_eq!(for_ever, Err(NtpFailure::Contradiction));
+    assert_eq!(for_ever, Err(NtpError::Contradiction));
 }
 
 #[tokio::test]

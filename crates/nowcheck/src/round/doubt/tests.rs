@@ -19,20 +19,20 @@ fn expecting_two() -> Check {
 }
 
 fn source(name: &str, standing: SourceStanding) -> SourceOutcome {
-    SourceOutcome { name: name.to_owned(), address: None, standing, offset: None, facts: None, message: None }
+    SourceOutcome { name: name.to_owned(), address: None, standing, offset: None, facts: None }
 }
 
-fn anchor(standing: Standing, sources: &[(&str, SourceStanding)]) -> Anchor {
+fn round_reference(standing: Standing, sources: &[(&str, SourceStanding)]) -> RoundReference {
     let at = MonotonicInstant::ORIGIN;
     let bounds = BoundedTime { at, shows: Interval::point(UnixInstant::from_nanos(0)) };
-    Anchor {
+    RoundReference {
         reference: Reference { bounds, drift: Drift::DISCIPLINED },
         outcome: ReferenceOutcome {
             standing,
             system: Synchronisation::Unsynchronized,
             max_error: (standing == Standing::Agreed).then_some(Duration::from_millis(1)),
             local_offset: None,
-            sources: sources.iter().map(|(name, standing)| source(name, *standing)).collect(),
+            sources: sources.iter().map(|(name, standing)| source(name, standing.clone())).collect(),
         },
         wall: WallReading { shown: bounds, synchronisation: Synchronisation::Unsynchronized },
         rests_on_wall_clock: true,
@@ -83,7 +83,7 @@ fn what_was_discarded_is_told_of_the_address_that_it_came_from() {
 fn references_that_disagree_are_an_outcome_of_their_own_and_hide_no_outage() {
     let mut targets = healthy_and_dead();
     let undecided = [("ntp:a", SourceStanding::Undecided), ("ntp:b", SourceStanding::Undecided)];
-    doubt_the_reference(&mut targets, &anchor(Standing::Disagreement, &undecided), &check());
+    doubt_the_reference(&mut targets, &round_reference(Standing::Disagreement, &undecided), &check());
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::ReferencesDisagree));
     assert_eq!(targets[0].backends[0].verdict, Verdict::Undetermined);
     assert_eq!(verdict(&targets[1]), (Status::Critical, Reason::Down));
@@ -93,7 +93,7 @@ fn references_that_disagree_are_an_outcome_of_their_own_and_hide_no_outage() {
 fn without_any_reference_nothing_is_judged() {
     let mut targets = healthy_and_dead();
     let silent = [("ntp:a", SourceStanding::Silent)];
-    doubt_the_reference(&mut targets, &anchor(Standing::Unreachable, &silent), &check());
+    doubt_the_reference(&mut targets, &round_reference(Standing::Unreachable, &silent), &check());
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::CheckerFault));
     assert_eq!(targets[0].notes, [Note::NoReference]);
 }
@@ -104,7 +104,7 @@ fn a_clock_that_nobody_vouches_for_is_good_enough_unless_strictness_is_asked_for
         [(check(), (Status::Ok, Reason::InSync)), (strict(), (Status::Unknown, Reason::CheckerFault))]
     {
         let mut targets = healthy_and_dead();
-        doubt_the_reference(&mut targets, &anchor(Standing::OnlyUnvouched, &[SYSTEM]), &check);
+        doubt_the_reference(&mut targets, &round_reference(Standing::OnlyUnvouched, &[SYSTEM]), &check);
         assert_eq!(verdict(&targets[0]), expected);
         assert!(targets[0].notes.contains(&Note::ReferenceNotVouchedFor));
     }
@@ -116,7 +116,7 @@ fn strictness_wants_most_of_the_references_to_answer() {
         let mut sources = vec![("ntp:a", SourceStanding::Silent); 3];
         sources[..answering].fill(("ntp:b", SourceStanding::Truechimer));
         let mut targets = healthy_and_dead();
-        doubt_the_reference(&mut targets, &anchor(Standing::Agreed, &sources), &strict());
+        doubt_the_reference(&mut targets, &round_reference(Standing::Agreed, &sources), &strict());
         assert_eq!(targets[0].status, expected, "{answering} of 3");
     }
 }
@@ -132,15 +132,15 @@ fn this_machine_s_clock_is_a_fault_only_where_it_was_given_as_a_reference_and_hi
             (Status::Unknown, Reason::CheckerFault),
         ),
     ] {
-        let mut anchor = anchor(Standing::Agreed, sources);
-        anchor.outcome.local_offset = Some(Interval::point(hour));
+        let mut round_reference = round_reference(Standing::Agreed, sources);
+        round_reference.outcome.local_offset = Some(Interval::point(hour));
         let mut targets = healthy_and_dead();
-        doubt_the_reference(&mut targets, &anchor, &check());
+        doubt_the_reference(&mut targets, &round_reference, &check());
         assert_eq!(verdict(&targets[0]), expected);
         // By the others a target can still be proven wrong.
         let mut targets = healthy_and_dead();
         (targets[0].status, targets[0].reason) = (Status::Critical, Reason::Desynchronised);
-        doubt_the_reference(&mut targets, &anchor, &check());
+        doubt_the_reference(&mut targets, &round_reference, &check());
         assert_eq!(verdict(&targets[0]), (Status::Critical, Reason::Desynchronised));
     }
 }
@@ -149,9 +149,9 @@ fn this_machine_s_clock_is_a_fault_only_where_it_was_given_as_a_reference_and_hi
 fn a_reference_that_is_known_too_poorly_is_the_checkers_fault() {
     let mut targets = healthy_and_dead();
     (targets[0].status, targets[0].reason) = (Status::Unknown, Reason::Undetermined);
-    let mut anchor = anchor(Standing::Agreed, &[("system", SourceStanding::Truechimer)]);
-    anchor.outcome.max_error = Some(Duration::from_secs(2));
-    doubt_the_reference(&mut targets, &anchor, &check());
+    let mut round_reference = round_reference(Standing::Agreed, &[("system", SourceStanding::Truechimer)]);
+    round_reference.outcome.max_error = Some(Duration::from_secs(2));
+    doubt_the_reference(&mut targets, &round_reference, &check());
     assert_eq!(targets[0].reason, Reason::CheckerFault);
 }
 
@@ -193,7 +193,7 @@ fn a_certificate_that_only_this_machine_s_clock_finds_expired_is_no_outage_when_
     ] {
         let mut targets = vec![outcome("192.0.2.1:443", Some(kind))];
         let silent = [("ntp:a", SourceStanding::Silent)];
-        doubt_the_reference(&mut targets, &anchor(Standing::Unreachable, &silent), &check());
+        doubt_the_reference(&mut targets, &round_reference(Standing::Unreachable, &silent), &check());
         assert_eq!(verdict(&targets[0]), expected);
     }
 }
@@ -206,7 +206,7 @@ fn what_rests_on_a_minority_of_the_references_says_so() {
         ("ntp:c", SourceStanding::Truechimer),
     ];
     let mut targets = healthy_and_dead();
-    doubt_the_reference(&mut targets, &anchor(Standing::Agreed, &sources), &check());
+    doubt_the_reference(&mut targets, &round_reference(Standing::Agreed, &sources), &check());
     assert_eq!(verdict(&targets[0]), (Status::Ok, Reason::InSync));
     assert!(targets[0].notes.contains(&Note::FewReferences { answered: 1, asked: 3 }));
 }
