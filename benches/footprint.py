@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="of each timed figure (default: %(default)s)")
     options = parser.parse_args()
     nowd = executable(options.nowd, "build it with `scripts/bench`")
-    nowcheck = executable(options.nowcheck, "build it with `cargo build --release --locked -p nowcheck`")
+    nowcheck = executable(options.nowcheck, "build it with `cargo build --release --locked -p nowcheck-cli`")
 
     first_answers = [first_answer_ms(nowd) for _ in range(options.runs)]
     with process([nowd, "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE) as server:

@@ -14,7 +14,7 @@ use nowcheck::reference::source::ReferenceSource;
 use nowcheck::target::Target;
 use nowcheck::text::printable;
 use nowcheck::time_format::{self, Format};
-use nowcheck::watch::schedule::Schedule;
+use nowcheck::schedule::Schedule;
 use rustls_pki_types::CertificateDer;
 
 const FORMATS: [Format; 8] = [

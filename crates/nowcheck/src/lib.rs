@@ -1,22 +1,22 @@
-//! nowcheck: proves that a service is up and that its clock is right.
+//! One check: proves in one round that a service is up and that its clock is right.
 //!
-//! The way of a round: [`cli`] → [`invocation`] → [`check`] → [`round`], which lets the pure plan of the crate `clock-offset`
-//! decide what to ask and performs it with [`probe`] → [`outcome`] → [`report`]. [`watch`] repeats that.
+//! This library knows no flag, no file and no terminal. A program makes a [`check::Check`], holds rounds with
+//! [`round::hold`], and turns each [`outcome::Outcome`] into bytes, with the sentences of [`report`].
+//!
+//! The way of a round: [`check`] → [`round`], which queries the [`mod@reference`], lets the pure plan of the crate
+//! `clock-offset` decide what to ask, and performs it with [`probe`] → [`outcome`] → [`report`].
 
 pub mod answer;
 pub mod check;
-pub mod cli;
 pub mod clock;
-pub mod invocation;
 pub mod outcome;
 pub mod parallel;
-pub mod print;
 pub mod probe;
 pub mod reference;
 pub mod report;
 pub mod round;
+pub mod schedule;
 pub mod scheduling;
 pub mod target;
 pub mod text;
 pub mod time_format;
-pub mod watch;

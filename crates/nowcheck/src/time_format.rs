@@ -16,30 +16,24 @@ mod civil;
 use std::time::Duration;
 
 use civil::{rfc3339, time_of_day};
-use clap::ValueEnum;
 use clock_offset::{Interval, Reading, Shown, TimeOfDay, UnixInstant};
 
 /// How a time is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Told from its look; Unix seconds, milliseconds, microseconds and nanoseconds from their size.
     Auto,
     /// `2026-11-23T20:11:51.123Z`, with the zone's offset.
     Rfc3339,
     /// Seconds since 1970, with or without a fraction.
-    #[value(name = "unix-s")]
     UnixSeconds,
     /// Milliseconds since 1970.
-    #[value(name = "unix-ms")]
     UnixMillis,
     /// Microseconds since 1970.
-    #[value(name = "unix-us")]
     UnixMicros,
     /// Nanoseconds since 1970.
-    #[value(name = "unix-ns")]
     UnixNanos,
     /// `20:11:51`, a time of day in UTC.
-    #[value(name = "hms")]
     TimeOfDay,
     /// `Mon, 23 Nov 2026 20:11:51 GMT` (RFC 9110 section 5.6.7).
     HttpDate,
@@ -87,14 +81,35 @@ pub fn likelier_unit(reading: &Reading, format: Format, now: UnixInstant) -> Opt
         return None;
     }
     let is_likelier = |other: &&Format| other.unit().is_some_and(|other| is_near(shown / unit * other));
-    Format::value_variants().iter().find(is_likelier).copied()
+    Format::ALL.iter().find(is_likelier).copied()
 }
 
 impl Format {
-    /// Its name on the command line.
+    /// Every format.
+    pub const ALL: [Self; 8] = [
+        Self::Auto,
+        Self::Rfc3339,
+        Self::UnixSeconds,
+        Self::UnixMillis,
+        Self::UnixMicros,
+        Self::UnixNanos,
+        Self::TimeOfDay,
+        Self::HttpDate,
+    ];
+
+    /// The name by which flags and files know it.
     #[must_use]
-    pub fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Rfc3339 => "rfc3339",
+            Self::UnixSeconds => "unix-s",
+            Self::UnixMillis => "unix-ms",
+            Self::UnixMicros => "unix-us",
+            Self::UnixNanos => "unix-ns",
+            Self::TimeOfDay => "hms",
+            Self::HttpDate => "http-date",
+        }
     }
 
     /// What a whole number counts, in nanoseconds.

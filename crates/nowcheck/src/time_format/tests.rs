@@ -192,15 +192,15 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_reader_panic(text in "\\PC{0,40}") {
-        for format in Format::value_variants() {
-            let _ = read(&text, *format, true);
+        for format in Format::ALL {
+            let _ = read(&text, format, true);
         }
     }
 
     #[test]
     fn no_text_of_digits_and_marks_makes_the_reader_panic(text in "[-+0-9eE.:TZ ]{0,45}") {
-        for format in Format::value_variants() {
-            let _ = read(&text, *format, true);
+        for format in Format::ALL {
+            let _ = read(&text, format, true);
         }
     }
 }

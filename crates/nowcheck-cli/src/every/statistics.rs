@@ -3,12 +3,12 @@
 use clock_offset::{Interval, Offset};
 use std::time::Duration;
 
-use crate::outcome::{Outcome, Status};
-use crate::text::figures;
+use nowcheck::outcome::{Outcome, Status};
+use nowcheck::text::figures;
 
 /// Counts of rounds, and the extremes that they proved.
 #[derive(Debug, Clone, Default)]
-pub struct Tally {
+pub(crate) struct Statistics {
     rounds: u64,
     counts: [u64; 4],
     worst: Option<Status>,
@@ -17,9 +17,9 @@ pub struct Tally {
 
 const ALL: [Status; 4] = [Status::Ok, Status::Warning, Status::Critical, Status::Unknown];
 
-impl Tally {
+impl Statistics {
     /// Takes note of a round.
-    pub fn count(&mut self, outcome: &Outcome) {
+    pub(crate) fn count(&mut self, outcome: &Outcome) {
         let status = outcome.status();
         self.rounds += 1;
         self.counts[usize::from(status.exit_code())] += 1;
@@ -38,13 +38,13 @@ impl Tally {
 
     /// The worst status of all rounds; nothing can be said when there was none.
     #[must_use]
-    pub fn worst(&self) -> Status {
+    pub(crate) fn worst(&self) -> Status {
         self.worst.unwrap_or(Status::Unknown)
     }
 
     /// The summary, in one line without its line feed.
     #[must_use]
-    pub fn summary(&self, took: Duration) -> String {
+    pub(crate) fn summary(&self, took: Duration) -> String {
         let counts: Vec<String> = ALL
             .iter()
             .map(|status| (self.counts[usize::from(status.exit_code())], status.name()))

@@ -9,12 +9,12 @@ use tokio::sync::oneshot;
 
 /// Standard output.
 #[derive(Debug)]
-pub struct Stdout(AutoStream<io::Stdout>);
+pub(crate) struct Stdout(AutoStream<io::Stdout>);
 
 impl Stdout {
     /// Standard output, with colour when it is a terminal and nobody asked for none.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(anstream::stdout())
     }
 
@@ -23,7 +23,7 @@ impl Stdout {
     ///
     /// # Errors
     /// When the text cannot be written for another reason, such as a full disk.
-    pub fn write(&mut self, text: &str) -> io::Result<bool> {
+    pub(crate) fn write(&mut self, text: &str) -> io::Result<bool> {
         match self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush()) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
@@ -43,7 +43,7 @@ const LONGEST_QUEUE: usize = 10_000;
 
 /// Lines that go to standard output one after the other, on a thread of their own.
 #[derive(Debug)]
-pub struct Lines {
+pub(crate) struct Lines {
     queue: Option<mpsc::SyncSender<String>>,
     ended: Option<oneshot::Receiver<io::Result<()>>>,
 }
@@ -51,7 +51,7 @@ pub struct Lines {
 impl Lines {
     /// Starts the thread. It ends with the last line, or when nobody reads any more.
     #[must_use]
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (queue, lines) = mpsc::sync_channel::<String>(LONGEST_QUEUE);
         let (end, ended) = oneshot::channel();
         std::thread::spawn(move || {
@@ -68,7 +68,7 @@ impl Lines {
     }
 
     /// Puts a line in the queue. When that is full, because nobody has read for a long time, the line is dropped.
-    pub fn write(&self, line: String) {
+    pub(crate) fn write(&self, line: String) {
         if let Some(queue) = &self.queue {
             // The thread is gone when nobody reads any more; `nobody_reads` tells.
             let _ = queue.try_send(line);
@@ -76,7 +76,7 @@ impl Lines {
     }
 
     /// Ends when lines cannot be written any more.
-    pub async fn nobody_reads(&mut self) {
+    pub(crate) async fn nobody_reads(&mut self) {
         match &mut self.ended {
             Some(ended) => {
                 let written = ended.await.unwrap_or(Ok(()));
@@ -92,7 +92,7 @@ impl Lines {
     ///
     /// # Errors
     /// When one could not be, for another reason than that nobody reads.
-    pub async fn finish(&mut self) -> io::Result<()> {
+    pub(crate) async fn finish(&mut self) -> io::Result<()> {
         self.queue = None;
         match self.ended.take() {
             Some(ended) => ended.await.unwrap_or(Ok(())),
@@ -102,6 +102,6 @@ impl Lines {
 }
 
 /// Writes a line to standard error. When even that fails, nobody is left to be told.
-pub fn to_stderr(line: &str) {
+pub(crate) fn to_stderr(line: &str) {
     let _ = writeln!(anstream::stderr(), "nowcheck: {line}");
 }

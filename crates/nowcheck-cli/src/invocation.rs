@@ -7,23 +7,24 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use crate::answer::{Field, TimeSelector};
-use crate::check::{Check, CheckError};
-use crate::cli::{Cli, Output};
-use crate::probe::resolve::{AddressOverride, AddressOverrides};
-use crate::probe::tls::Trust;
-use crate::reference::poll_interval::TooFrequent;
-use crate::reference::source::ReferenceSource;
+use crate::arguments::Arguments;
+use crate::output::Output;
+use nowcheck::answer::{Field, TimeSelector};
+use nowcheck::check::{Check, CheckError};
+use nowcheck::probe::resolve::{AddressOverride, AddressOverrides};
+use nowcheck::probe::tls::Trust;
+use nowcheck::reference::poll_interval::TooFrequent;
+use nowcheck::reference::source::ReferenceSource;
 
 /// What the program was asked to do.
 #[derive(Debug, Clone)]
-pub struct Invocation {
+pub(crate) struct Invocation {
     /// What to check.
-    pub check: Check,
+    pub(crate) check: Check,
     /// What to print.
-    pub output: Output,
+    pub(crate) output: Output,
     /// The period, when rounds are repeated.
-    pub every: Option<Duration>,
+    pub(crate) every: Option<Duration>,
 }
 
 impl Invocation {
@@ -31,31 +32,31 @@ impl Invocation {
     ///
     /// # Errors
     /// Names the flag that is wrong, and what to do about it.
-    pub fn of(cli: &Cli) -> anyhow::Result<Self> {
-        let field = match &cli.field {
+    pub(crate) fn of(arguments: &Arguments) -> anyhow::Result<Self> {
+        let field = match &arguments.field {
             None => Field::Auto,
             // An empty text would stand twice in the sentence.
             Some(text) if text.is_empty() => text.parse().context("--field")?,
             Some(text) => text.parse().with_context(|| format!("--field {text}"))?,
         };
-        let builder = Check::of(cli.urls.iter().cloned())
-            .max_offset(cli.max_offset)
-            .warn_offset(cli.warn_offset)
-            .timeout(cli.timeout)
-            .requests_per_connection(cli.samples)
-            .time(TimeSelector { field, format: cli.format, date_cache: cli.date_cache })
-            .references(references(&cli.references)?)
-            .strict(cli.strict)
-            .expected_backends(cli.expect_backends.map(usize::from))
-            .miss_probability(cli.miss_probability)
-            .addresses(addresses(&cli.resolve)?)
-            .follow(cli.follow)
-            .trust(trust(cli.ca_file.as_deref())?);
+        let builder = Check::of(arguments.urls.iter().cloned())
+            .max_offset(arguments.max_offset)
+            .warn_offset(arguments.warn_offset)
+            .timeout(arguments.timeout)
+            .requests_per_connection(arguments.samples)
+            .time(TimeSelector { field, format: arguments.format.0, date_cache: arguments.date_cache })
+            .references(references(&arguments.references)?)
+            .strict(arguments.strict)
+            .expected_backends(arguments.expect_backends.map(usize::from))
+            .miss_probability(arguments.miss_probability)
+            .addresses(addresses(&arguments.resolve)?)
+            .follow(arguments.follow)
+            .trust(trust(arguments.ca_file.as_deref())?);
         let check = builder.build().map_err(by_its_flag)?;
-        if let Some(period) = cli.every {
+        if let Some(period) = arguments.every {
             check.may_be_held_every(period).map_err(|error| too_frequent(&error))?;
         }
-        Ok(Self { check, output: cli.output, every: cli.every })
+        Ok(Self { check, output: arguments.output, every: arguments.every })
     }
 }
 
@@ -115,7 +116,7 @@ mod tests {
 
     fn invocation(arguments: &[&str]) -> anyhow::Result<Invocation> {
         let line = ["nowcheck", "http://time.example"].into_iter().chain(arguments.iter().copied());
-        Invocation::of(&Cli::try_parse_from(line)?)
+        Invocation::of(&Arguments::try_parse_from(line)?)
     }
 
     #[test]

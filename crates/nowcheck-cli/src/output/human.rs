@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::outcome::{BackendOutcome, Outcome, Status, TargetOutcome};
-use crate::report::{advice, references, words};
-use crate::text::figures;
+use nowcheck::outcome::{BackendOutcome, Outcome, Status, TargetOutcome};
+use nowcheck::report::{advice, references, words};
+use nowcheck::text::figures;
 
 /// More backends than that of one address are only counted.
 const MOST_BACKENDS: usize = 16;
@@ -14,7 +14,7 @@ const MOST_BACKENDS: usize = 16;
 /// A round as a few lines, each with its line feed. Holds colour codes; whoever prints strips them where they
 /// are not wanted.
 #[must_use]
-pub fn lines(outcome: &Outcome) -> String {
+pub(crate) fn lines(outcome: &Outcome) -> String {
     let mut text = String::new();
     for target in &outcome.targets {
         target_lines(&mut text, target, outcome);
@@ -32,7 +32,7 @@ pub fn lines(outcome: &Outcome) -> String {
 
 /// A round as one line, for a log of many.
 #[must_use]
-pub fn line(outcome: &Outcome) -> String {
+pub(crate) fn line(outcome: &Outcome) -> String {
     let place = outcome.worst().map(words::place).unwrap_or_default();
     let at = figures::rfc3339(outcome.checked_at, 0);
     let summary = format!("{}{}", words::summary(outcome), words::caveats(outcome));
@@ -50,7 +50,7 @@ pub fn line(outcome: &Outcome) -> String {
 
 /// The status word in its colour, padded to a width.
 #[must_use]
-pub fn painted(status: Status, width: usize) -> String {
+pub(crate) fn painted(status: Status, width: usize) -> String {
     let colour = match status {
         Status::Ok => AnsiColor::Green,
         Status::Warning => AnsiColor::Yellow,
@@ -78,7 +78,7 @@ fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
     }
     for note in &target.notes {
         // The reference has a line of its own.
-        if *note != crate::outcome::Note::ReferenceNotVouchedFor {
+        if *note != nowcheck::outcome::Note::ReferenceNotVouchedFor {
             push(text, &format!("    note: {}", words::note(note)));
         }
     }
@@ -91,7 +91,7 @@ fn backend_line(text: &mut String, target: &TargetOutcome, backend: &BackendOutc
     let address = target.address.map(|address| address.to_string()).unwrap_or_default();
     let instance =
         backend.instance.as_deref().map_or_else(String::new, |instance| format!("  instance {instance}"));
-    let (status, _) = crate::outcome::status_of_verdict(backend.verdict);
+    let (status, _) = nowcheck::outcome::status_of_verdict(backend.verdict);
     let mark = if target.backends.len() > 1 { format!("{}  ", painted(status, 8)) } else { String::new() };
     let trip = &backend.round_trip;
     push(

@@ -1,7 +1,6 @@
 //! Rounds repeated for ever, until somebody ends them.
 
-pub mod schedule;
-pub mod tally;
+mod statistics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +8,15 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::check::Check;
-use crate::cli::Output;
-use crate::clock::Clock;
-use crate::outcome::Status;
-use crate::print::{Lines, to_stderr};
-use crate::report;
-use crate::round;
+use crate::output::{self, Output};
+use crate::terminal::{Lines, to_stderr};
+use nowcheck::check::Check;
+use nowcheck::clock::Clock;
+use nowcheck::outcome::Status;
+use nowcheck::round;
 
-use schedule::Schedule;
-use tally::Tally;
+use nowcheck::schedule::Schedule;
+use statistics::Statistics;
 
 /// Holds a round each `period` until SIGINT or SIGTERM, then prints a summary. Returns the worst status seen.
 ///
@@ -28,7 +26,7 @@ use tally::Tally;
 ///
 /// # Errors
 /// When signals cannot be waited for, or the output cannot be written.
-pub async fn every(
+pub(crate) async fn run(
     period: Duration,
     check: Arc<Check>,
     output: Output,
@@ -38,7 +36,7 @@ pub async fn every(
     let mut terminate = on(SignalKind::terminate())?;
     let begin = clock.now();
     let schedule = Schedule::new(begin, period);
-    let mut tally = Tally::default();
+    let mut statistics = Statistics::default();
     let mut references = check.references(Some(period));
     let mut lines = Lines::start();
     let summary_is_wanted = loop {
@@ -47,8 +45,8 @@ pub async fn every(
             _ = interrupt.recv() => break true,
             _ = terminate.recv() => break true,
         };
-        tally.count(&outcome);
-        lines.write(report::one_of_many(&outcome, output)?);
+        statistics.count(&outcome);
+        lines.write(output::one_of_many(&outcome, output)?);
         let next = clock.deadline(schedule.next_after(clock.now()));
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
@@ -58,7 +56,7 @@ pub async fn every(
         }
     };
     if summary_is_wanted {
-        let summary = tally.summary(clock.now().since(begin));
+        let summary = statistics.summary(clock.now().since(begin));
         match output {
             Output::Human => lines.write(format!("{summary}\n")),
             // Standard output is for programs that read a line a round.
@@ -71,7 +69,7 @@ pub async fn every(
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    Ok(tally.worst())
+    Ok(statistics.worst())
 }
 
 /// How long the last lines may take to be read.

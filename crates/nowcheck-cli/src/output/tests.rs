@@ -6,14 +6,14 @@ use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use expect_test::expect;
 
 use super::*;
-use crate::clock::Synchronisation;
-use crate::outcome::Leap;
-use crate::outcome::StatedClock;
-use crate::outcome::{
+use nowcheck::clock::Synchronisation;
+use nowcheck::outcome::Leap;
+use nowcheck::outcome::StatedClock;
+use nowcheck::outcome::{
     BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, ReferenceOutcome, SourceFacts,
     SourceOutcome, SourceStanding, Spread, Stale, Standing, Status, TargetOutcome,
 };
-use crate::outcome::{Failure, Kind, Phase};
+use nowcheck::outcome::{Failure, Kind, Phase};
 
 fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> BackendOutcome {
     let offset =

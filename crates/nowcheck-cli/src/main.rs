@@ -1,33 +1,43 @@
-//! The program: a table of contents.
+//! The program `nowcheck`: a table of contents.
+//!
+//! [`arguments`] → [`invocation`] → one round, or [`every`] so often → [`output`] → [`terminal`] → the exit code.
+
+mod arguments;
+mod every;
+mod invocation;
+mod output;
+mod terminal;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use clap::Parser;
-use nowcheck::cli::{Cli, in_one_line};
 use nowcheck::clock::Clock;
-use nowcheck::invocation::Invocation;
 use nowcheck::outcome::Status;
-use nowcheck::print::{Stdout, to_stderr};
-use nowcheck::{report, round, watch};
+use nowcheck::round;
+
+use arguments::{Arguments, in_one_line};
+use invocation::Invocation;
+use terminal::{Stdout, to_stderr};
 
 fn main() -> ExitCode {
     let clock = Clock::start();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
         // Asked for help or the version: no error.
         Err(asked) if !asked.use_stderr() => asked.exit(),
         Err(wrong) => return unknown(&in_one_line(&wrong)),
     };
-    match run(&cli, clock) {
+    match run(&arguments, clock) {
         Ok(status) => status.exit_code().into(),
         Err(error) => unknown(&format!("{error:#}")),
     }
 }
 
-fn run(cli: &Cli, clock: Clock) -> anyhow::Result<Status> {
-    let invocation = Invocation::of(cli).map_err(|wrong| anyhow!("{wrong:#}; see `nowcheck --help`"))?;
+fn run(arguments: &Arguments, clock: Clock) -> anyhow::Result<Status> {
+    let invocation =
+        Invocation::of(arguments).map_err(|wrong| anyhow!("{wrong:#}; see `nowcheck --help`"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -35,10 +45,10 @@ fn run(cli: &Cli, clock: Clock) -> anyhow::Result<Status> {
     let status = runtime.block_on(async {
         let check = Arc::new(invocation.check);
         if let Some(period) = invocation.every {
-            return watch::every(period, check, invocation.output, clock).await;
+            return every::run(period, check, invocation.output, clock).await;
         }
         let outcome = round::hold(&check, &mut check.references(None), clock).await;
-        Stdout::new().write(&report::single(&outcome, invocation.output)?)?;
+        Stdout::new().write(&output::single(&outcome, invocation.output)?)?;
         Ok(outcome.status())
     });
     // A resolver's thread may still wait for an answer that nobody wants any more.
@@ -46,8 +56,8 @@ fn run(cli: &Cli, clock: Clock) -> anyhow::Result<Status> {
     status
 }
 
-/// Whoever reads the exit code must not take a mistake for a verdict: 3 is UNKNOWN. A monitoring system reads
-/// standard output only, so where its format was asked for the sentence goes there.
+/// Ends with 3, UNKNOWN, because a program that reads the exit code must not take a mistake for a verdict. A monitoring
+/// system reads standard output only, so the message goes there when its format was asked for.
 fn unknown(message: &str) -> ExitCode {
     let is_plugin = std::env::args().any(|argument| argument == "nagios" || argument == "--output=nagios");
     let line = format!("NOWCHECK UNKNOWN - {}\n", message.replace('|', "/"));

@@ -6,13 +6,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::outcome::{Outcome, Status, TargetOutcome};
-use crate::report::words;
-use crate::text::figures;
+use nowcheck::outcome::{Outcome, Status, TargetOutcome};
+use nowcheck::report::words;
+use nowcheck::text::figures;
 
 /// The outcome as one line, without its line feed.
 #[must_use]
-pub fn line(outcome: &Outcome) -> String {
+pub(crate) fn line(outcome: &Outcome) -> String {
     // A bar would begin the performance data.
     let sentence = format!("{}{}", words::summary(outcome), words::caveats(outcome)).replace('|', "/");
     // Of several addresses the sentence names the one that it is about.
