@@ -64,7 +64,7 @@ def check_ms(nowcheck: str, url: str) -> tuple[float, int]:
     started = time.perf_counter()
     finished = subprocess.run([nowcheck, url], capture_output=True, text=True, timeout=10 * DEADLINE_SECONDS)
     elapsed = (time.perf_counter() - started) * 1000
-    # 2 is "down or desynchronised", which nowd on this machine is not; a negative one is a crash.
+    # 2 is "down or desynchronized", which nowd on this machine is not; a negative one is a crash.
     if finished.returncode not in (0, 1, 3):
         raise CannotMeasure(f"nowcheck {url} ended with {finished.returncode}: {finished.stdout}{finished.stderr}")
     return elapsed, finished.returncode

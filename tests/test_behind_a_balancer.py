@@ -87,7 +87,7 @@ def names(run: Run) -> set[str]:
 
 def names_the_late_one(run: Run, late: Replica, addresses: set[str], at_each: bool = True) -> bool:
     """CRITICAL; the late one is named at these addresses, in figures and in words, and no other is accused."""
-    if run.verdict != ("CRITICAL", "desynchronised"):
+    if run.verdict != ("CRITICAL", "desynchronized"):
         return False
     accused = {(address, one["instance"]) for address, one in backends_of(run) if one["status"] != "OK"}
     wanted = {(address, late.instance) for address in addresses}
@@ -160,7 +160,7 @@ def test_people_and_plugins_are_told_which_one(balanced, four, sharp_reference):
 
 def test_all_that_are_wrong_are_named(balanced, replicas, sharp_reference):
     run = check(balanced(replicas).url("127.0.0.1"))
-    assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+    assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
     found = {one["instance"]: one for _, one in backends_of(run)}
     assert set(found) == {one.instance for one in replicas}
     for one in replicas:
@@ -198,7 +198,7 @@ def test_backends_without_a_name_are_told_apart_by_what_they_say(balanced, fault
     balancer = balanced(nameless)
     for _ in range(5):
         run = check(balancer.url("127.0.0.1"), *arguments)
-        assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+        assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
         late, right = sorted((one["offset"] for _, one in backends_of(run)), key=lambda offset: offset["estimate"])
         assert late["latest"] < right["earliest"], f"they do not exclude each other:\n{run}"
         assert late["earliest"] <= -3 <= late["latest"], str(run)

@@ -25,7 +25,7 @@ from support.process import WAIT, Child, poll
 from support.scripted import BREAK_OFF, Scripted
 from support.tools import ROOT, binary, need
 
-OK, WRONG = ("OK", "in_sync"), ("CRITICAL", "desynchronised")
+OK, WRONG = ("OK", "in_sync"), ("CRITICAL", "desynchronized")
 HOUR = 3600
 TIMEOUT, LATE = "3s", 1.7
 """What is done this late in seconds after a request is done too late to hold a round of that length again, and soon

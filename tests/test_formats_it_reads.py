@@ -77,7 +77,7 @@ def assert_holds(run: Run, offset: float, resolution: float) -> None:
     # `Date` that may have been cached for a second.
     assert latest - earliest <= 2 * resolution + 0.1, f"too wide:\n{run}"
     if abs(offset) > 1:
-        assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+        assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
     else:
         assert run.verdict == ("OK", "in_sync"), str(run)
 
@@ -115,7 +115,7 @@ def test_a_date_that_may_be_a_second_old_is_never_called_wrong_when_it_is_right(
     assert interval["earliest"] <= offset <= interval["latest"], str(run)
     assert interval["latest"] - interval["earliest"] <= 2.1, str(run)
     if abs(offset) > 2:
-        assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+        assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
     else:
         assert run.outcome["status"] in ("OK", "UNKNOWN"), str(run)
         assert "--date-cache" in run.words, f"no word of what would prove more: {run.words}"

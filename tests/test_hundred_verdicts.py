@@ -17,7 +17,7 @@ class Suspect:
 
 
 def test_a_hundred_of_a_hundred_verdicts_are_right(nowd, faulty, sharp_reference):
-    wrong, right = ("CRITICAL", "desynchronised"), ("OK", "in_sync")
+    wrong, right = ("CRITICAL", "desynchronized"), ("OK", "in_sync")
     suspects = [
         Suspect("nowd 3 s ahead", nowd(+3).url, +3, wrong),
         Suspect("nowd 3 s behind", nowd(-3).url, -3, wrong),

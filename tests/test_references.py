@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from support import servers, time_server
-from support.nowcheck import Run, check, nowcheck, parse_outcome
+from support.nowcheck import Run, check, messages, nowcheck, parse_outcome
 from support.process import poll
 from support.time_server import TimeServer
 from support.tools import faketime
 
-OK, WRONG = ("OK", "in_sync"), ("CRITICAL", "desynchronised")
+OK, WRONG = ("OK", "in_sync"), ("CRITICAL", "desynchronized")
 LIE = 5.0
 HOUR = 3600.0
 
@@ -148,7 +148,7 @@ def test_nobody_has_to_vouch_for_this_machine_when_a_time_server_does(one_nowd, 
     """Also where the kernel says that its clock is not synchronised, as it does in many containers."""
     run = check(one_nowd.url, *by(real.honest[0]), "--strict")
     assert run.verdict == OK, str(run)
-    assert "not synchronised (NTP), by its kernel" not in "\n".join(run.target["notes"]), str(run)
+    assert "not synchronised (NTP), by its kernel" not in "\n".join(messages(run.target["notes"])), str(run)
 
 
 def test_this_machine_and_time_servers_vote_together(one_nowd, real):
@@ -269,7 +269,7 @@ def test_a_time_server_that_denies_is_not_asked_again_in_later_rounds(one_nowd, 
         assert status == "unusable", outcome
         assert code in message, outcome
         assert "not asked any more" in message, outcome
-        notes = [note for note in outcome["reference"]["notes"] if denies.reference in note]
+        notes = [note for note in messages(outcome["reference"]["notes"]) if denies.reference in note]
         assert notes == [f"{denies.reference} was not used: {message}"], outcome
         assert outcome["status"] == "OK", outcome
     assert len(denies.stop()["requests"]) == 1, "it was asked again although it had refused"
@@ -527,7 +527,7 @@ def test_a_server_that_smears_beside_one_that_does_not_is_warned_about(one_nowd,
     for flags, is_warned in ((by(smearing, plain), True), (by(smearing), False), (by(plain), False)):
         run = check(one_nowd.url, *flags)
         assert run.verdict == OK, str(run)
-        assert ("smears" in "\n".join(run.outcome["reference"]["notes"])) == is_warned, str(run)
+        assert ("smears" in "\n".join(messages(run.outcome["reference"]["notes"]))) == is_warned, str(run)
         assert ("smears leap seconds" in nowcheck(one_nowd.url, *flags).stdout) == is_warned
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from support.nowcheck import START_UP, TIMEOUT_SLACK, Run, check, nowcheck
+from support.nowcheck import START_UP, TIMEOUT_SLACK, Run, check, messages, nowcheck
 from support.process import poll
 from support.tools import faketime, lacking
 
@@ -185,9 +185,9 @@ def test_what_is_to_be_known_of_a_server_that_redirects_is_not_lost(faulty, auth
     away = faulty("redirects", *where_to, tls=certificate, name="127.0.0.1")
     run = check_in_time(away.url, "--follow", "--ca-file", str(authority.file), timeout=3)
     assert run.verdict == ("OK", "in_sync"), str(run)
-    (note,) = (note for note in run.target["notes"] if "certificate" in note)
+    (note,) = (note for note in messages(run.target["notes"]) if "certificate" in note)
     assert re.search(rf"{re.escape(away.url)}/now: the certificate ends in", note), str(run)
-    assert f"reached by a redirect from {away.url}/now" in run.target["notes"], str(run)
+    assert f"reached by a redirect from {away.url}/now" in messages(run.target["notes"]), str(run)
 
 
 def test_a_redirect_to_a_path_of_the_same_server_is_followed_when_told_to(faulty):
@@ -375,7 +375,7 @@ def assert_verdict_on_offset(run: Run, offset: float) -> None:
     assert backend["offset"]["latest"] - backend["offset"]["earliest"] < 0.1, f"on the loopback?\n{run}"
     if abs(offset) > 1:
         assert run.exit == 2, str(run)
-        assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+        assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
         side = r"ahead|fast" if offset > 0 else r"behind|slow"
         assert re.search(rf"{'[+]' if offset > 0 else '[-−]'}{abs(offset)}|{side}", run.outcome["summary"]), str(run)
     else:
@@ -388,7 +388,7 @@ def test_nowd_is_judged_by_its_clock(nowd, sharp_reference, offset):
     # faketime takes a moment's reading of the real clock: its shift is right to some microseconds only.
     run = check(nowd(offset).url, "--max-offset", "1s")
     assert abs(run.backend["offset"]["estimate"] - offset) < 0.1
-    assert run.verdict == (("CRITICAL", "desynchronised") if abs(offset) > 1 else ("OK", "in_sync")), str(run)
+    assert run.verdict == (("CRITICAL", "desynchronized") if abs(offset) > 1 else ("OK", "in_sync")), str(run)
     assert run.backend["instance"] is not None
 
 
@@ -398,9 +398,9 @@ def test_the_proven_interval_holds_the_true_offset(faulty, sharp_reference, offs
 
 
 @pytest.mark.parametrize("offset", [86400, -86400, 3.2e9, -1.7e9], ids=["a-day", "minus-a-day", "in-2127", "in-1972"])
-def test_a_clock_that_is_days_or_decades_off_is_desynchronised(faulty, offset):
+def test_a_clock_that_is_days_or_decades_off_is_desynchronized(faulty, offset):
     run = check(faulty("answers", "--offset", offset).url)
-    assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+    assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
     assert run.backend["offset"]["earliest"] <= offset + 0.001
     assert run.backend["offset"]["latest"] >= offset - 0.001
 
@@ -408,7 +408,7 @@ def test_a_clock_that_is_days_or_decades_off_is_desynchronised(faulty, offset):
 @pytest.mark.parametrize("offset", [3600, -5 * 3600, 5.75 * 3600], ids=lambda offset: f"{offset / 3600:+g}h")
 def test_an_error_of_whole_quarters_of_an_hour_looks_like_a_time_zone(faulty, offset):
     run = check(faulty("answers", "--says", "hms", "--offset", offset).url)
-    assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+    assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
     assert re.search(r"time ?zone", run.words), run.words
 
 
@@ -435,7 +435,7 @@ def test_whole_seconds_are_measured_at_their_edge(faulty, sharp_reference, offse
 @pytest.mark.parametrize("offset", [3, -3, 1.2, -1.2], ids=lambda offset: f"{offset:+g}s")
 def test_whole_seconds_that_are_wrong_are_proven_wrong(faulty, sharp_reference, offset):
     run = check(faulty("answers", "--says", "hms", "--offset", offset).url)
-    assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+    assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
     assert run.backend["offset"]["earliest"] <= offset <= run.backend["offset"]["latest"], str(run)
 
 
@@ -455,7 +455,7 @@ def test_an_answer_that_is_slow_on_its_way_widens_the_interval_and_proves_nothin
 def test_the_warning_limit_is_a_warning(faulty, sharp_reference):
     run = check(faulty("answers", "--offset", "0.7").url, "--max-offset", "1s", "--warn-offset", "500ms")
     assert run.exit == 1, str(run)
-    assert run.verdict == ("WARNING", "desynchronised"), str(run)
+    assert run.verdict == ("WARNING", "desynchronized"), str(run)
     assert run.outcome["limits"] == {"max_offset": 1, "warn_offset": 0.5}
 
 
@@ -469,7 +469,7 @@ def test_the_limit_is_the_one_that_was_asked_for(faulty, sharp_reference, limit,
 
 def test_two_clocks_behind_one_address_are_told_apart_by_their_names(faulty):
     run = check(faulty("answers", "--offset", 0, "--other-offset", 3).url)
-    assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+    assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
     backends = {backend["instance"]: backend for backend in run.target["backends"]}
     assert set(backends) == {"aaaaaaaa", "bbbbbbbb"}, str(run)
     assert backends["aaaaaaaa"]["status"] == "OK"
@@ -640,7 +640,7 @@ def test_the_worst_of_several_urls_is_the_verdict(faulty):
     good, bad = faulty("answers"), faulty("answers", "--offset", 3)
     for urls in ([good.url, bad.url], [bad.url, good.url]):
         run = check(*urls)
-        assert run.verdict == ("CRITICAL", "desynchronised"), str(run)
+        assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
         assert [target["status"] for target in run.outcome["targets"]] == [
             "OK" if url == good.url else "CRITICAL" for url in urls
         ]

@@ -124,7 +124,7 @@ def nowcheck(program: str, fresh_date: bool = False) -> Tool:
         worst = max(offsets, key=lambda o: abs(o["estimate"]), default=None)
         claim = {
             "in_sync": Claim.WITHIN,
-            "desynchronised": Claim.WITHIN if target["status"] == "WARNING" else Claim.BEYOND,
+            "desynchronized": Claim.WITHIN if target["status"] == "WARNING" else Claim.BEYOND,
             # Somebody who asks for the time gets a wrong one.
             "stale_cache": Claim.BEYOND,
             # That a service is down is a claim too, and none of these services is.

@@ -217,7 +217,7 @@ class Held:
         status, reason = self.run.verdict
         if status == "OK":
             return wrong_clock
-        return status == "CRITICAL" and not (wrong_clock and reason == "desynchronised")
+        return status == "CRITICAL" and not (wrong_clock and reason == "desynchronized")
 
     def __str__(self) -> str:
         return f"{self.job.offset:+g} s over {self.job.family}, {self.job.condition}: {self.run}"

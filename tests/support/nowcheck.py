@@ -21,6 +21,11 @@ TIMEOUT_SLACK = 0.2
 START_UP = 0.3
 
 
+def messages(notes: list[dict]) -> list[str]:
+    """Notes as sentences, without their codes."""
+    return [note["message"] for note in notes]
+
+
 @dataclass
 class Run:
     """One run that has ended. `outcome` is what `--output json` said."""
@@ -54,7 +59,7 @@ class Run:
         """All that the outcome says of the target in words."""
         target = self.target
         failure = [target["failure"]["message"]] if target["failure"] else []
-        return "\n".join([self.outcome["summary"], target["summary"], *failure, *target["notes"]])
+        return "\n".join([self.outcome["summary"], target["summary"], *failure, *messages(target["notes"])])
 
     @property
     def verdict(self) -> tuple[str, str]:
@@ -148,7 +153,7 @@ def agree_with_itself(outcome: dict) -> None:
 
 def judged_rightly(backend: dict, limits: dict, said: str) -> None:
     """The verdict of a backend follows from its own interval: nothing is guessed."""
-    if backend["reason"] not in ("in_sync", "desynchronised", "undetermined"):
+    if backend["reason"] not in ("in_sync", "desynchronized", "undetermined"):
         return
     earliest, latest = backend["offset"]["earliest"], backend["offset"]["latest"]
     limit = limits["max_offset"]

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod every;
+mod flags;
 mod invocation;
 mod output;
 mod terminal;

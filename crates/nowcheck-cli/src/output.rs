@@ -7,6 +7,8 @@ use clap::ValueEnum;
 use nowcheck::outcome::Outcome;
 use nowcheck::report::json;
 
+use crate::flags::words;
+
 /// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
@@ -25,7 +27,7 @@ pub(crate) enum Output {
 pub(crate) fn single(outcome: &Outcome, output: Output) -> anyhow::Result<String> {
     Ok(match output {
         Output::Human => human::lines(outcome),
-        Output::Json => json::line(outcome)? + "\n",
+        Output::Json => json::line(outcome, words())? + "\n",
         Output::Nagios => nagios::line(outcome) + "\n",
     })
 }

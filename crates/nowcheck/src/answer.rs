@@ -10,7 +10,7 @@ use clock_offset::{Reading, UnixInstant};
 use http::{HeaderMap, HeaderName, header};
 use serde_json::Value;
 
-use crate::outcome::StatedClock;
+use crate::outcome::{NotATime, StatedClock};
 use crate::text::printable;
 use crate::time_format::{self, Format};
 
@@ -83,23 +83,18 @@ pub struct ServerTime {
     pub clock: Option<StatedClock>,
 }
 
-/// Why an answer holds no time; stands after "not a time: ".
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotATime(String);
-
 /// The most of a name that is taken over from an answer.
 const NAME_LENGTH: usize = 64;
 
 /// Reads the time from an answer.
 ///
 /// # Errors
-/// Says what is missing or wrong, and which flag may help.
+/// Says what is missing or wrong.
 pub fn read(headers: &HeaderMap, body: &[u8], source: &TimeSelector) -> Result<ServerTime, NotATime> {
     match &source.field {
         Field::Header(name) => header_time(headers, name, source),
         Field::Body => {
-            let text = std::str::from_utf8(body).map_err(|_| NotATime("the body is not text".to_owned()))?;
+            let text = std::str::from_utf8(body).map_err(|_| NotATime::BodyIsNotText)?;
             Ok(only_a_time(parse(text, source.format, false)?))
         }
         Field::Member(path) => {
@@ -119,19 +114,15 @@ pub fn read(headers: &HeaderMap, body: &[u8], source: &TimeSelector) -> Result<S
     }
 }
 
-/// Refuses a time that is nowhere near now, when it would be in another unit than the one that `--format` says. As a
+/// Refuses a time that is nowhere near now, when it would be in another unit than the given one. As a
 /// clock that runs a thousand times too fast it would look like a new backend with each answer.
 ///
 /// # Errors
-/// Says which unit was rather meant.
+/// Names the unit that was meant more likely.
 pub fn in_the_right_unit(time: ServerTime, format: Format, now: UnixInstant) -> Result<ServerTime, NotATime> {
     match time_format::likelier_unit(&time.reading, format, now) {
         None => Ok(time),
-        Some(likelier) => Err(NotATime(format!(
-            "by --format {} it is far from now, by --format {} it is not: write that, or leave the flag out",
-            format.name(),
-            likelier.name(),
-        ))),
+        Some(likelier) => Err(NotATime::WrongUnit { given: format, likelier }),
     }
 }
 
@@ -144,8 +135,8 @@ fn header_time(
     name: &HeaderName,
     source: &TimeSelector,
 ) -> Result<ServerTime, NotATime> {
-    let value = headers.get(name).ok_or_else(|| NotATime(format!("the answer has no header `{name}`")))?;
-    let text = value.to_str().map_err(|_| NotATime(format!("the header `{name}` is not text")))?;
+    let value = headers.get(name).ok_or_else(|| NotATime::NoHeader { name: name.to_string() })?;
+    let text = value.to_str().map_err(|_| NotATime::HeaderIsNotText { name: name.to_string() })?;
     let mut reading = parse(text, source.format, false)?;
     if name == header::DATE {
         reading.may_lag = source.date_cache;
@@ -166,10 +157,7 @@ fn document_time(document: &Value, format: Format) -> Result<ServerTime, NotATim
             // They are the other side's words, and not yet known to be times.
             let [of_datetime, of_current] =
                 [of_datetime, of_current].map(|text| printable(text.as_bytes(), 8));
-            let words = format!(
-                "the answer contradicts itself: `datetime` says {of_datetime}, `current_time` says {of_current}"
-            );
-            return Err(NotATime(words));
+            return Err(NotATime::Contradiction { datetime: of_datetime, current_time: of_current });
         }
         reading
     } else if let Some(current_time) = current_time {
@@ -194,15 +182,15 @@ fn stated_clock(clock: &Value) -> Option<StatedClock> {
 
 fn json(body: &[u8]) -> Result<Value, NotATime> {
     if body.trim_ascii().is_empty() {
-        return Err(NotATime("the body is empty".to_owned()));
+        return Err(NotATime::BodyIsEmpty);
     }
     serde_json::from_slice(body).map_err(|error| {
-        let why = if body.trim_ascii_start().starts_with(b"<") {
+        let error = if body.trim_ascii_start().starts_with(b"<") {
             "it looks like HTML".to_owned()
         } else {
             error.to_string()
         };
-        NotATime(format!("the body is not JSON ({why}); --field says where else the time stands"))
+        NotATime::BodyIsNotJson { error }
     })
 }
 
@@ -227,7 +215,7 @@ fn no_field(document: &Value, what: &str) -> NotATime {
         Value::Array(_) => "it is an array".to_owned(),
         _ => "it is a single value".to_owned(),
     };
-    NotATime(format!("the JSON answer has no {what}: {found}; --field names the right one"))
+    NotATime::NoField { wanted: what.to_owned(), found }
 }
 
 fn value_time(value: &Value, name: &str, format: Format) -> Result<Reading, NotATime> {
@@ -241,7 +229,7 @@ fn value_time(value: &Value, name: &str, format: Format) -> Result<Reading, NotA
                 Value::Array(_) => "an array",
                 _ => "an object",
             };
-            Err(NotATime(format!("`{}` is {kind}", printable(name.as_bytes(), 30))))
+            Err(NotATime::WrongType { name: printable(name.as_bytes(), 30), kind })
         }
     }
 }
@@ -249,7 +237,7 @@ fn value_time(value: &Value, name: &str, format: Format) -> Result<Reading, NotA
 fn parse(text: &str, format: Format, is_json_number: bool) -> Result<Reading, NotATime> {
     // What the other side wrote is quoted in a message; it must stay short.
     let shortened: String = text.trim().chars().take(80).collect();
-    time_format::read(&shortened, format, is_json_number).map_err(|error| NotATime(error.to_string()))
+    Ok(time_format::read(&shortened, format, is_json_number)?)
 }
 
 #[cfg(test)]

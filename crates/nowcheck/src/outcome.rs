@@ -1,131 +1,41 @@
-//! What a round found, without words and without a format: reports turn it into bytes.
+//! What a round found, without a format: reports turn it into sentences and bytes.
 
+mod backend;
+mod certificate;
 mod failure;
+mod finding;
+mod not_a_time;
 mod note;
+mod phases;
 mod reference;
+mod status;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
-use std::sync::Arc;
+use clock_offset::{Limits, UnixInstant};
 
-pub use failure::{Failure, Kind, Phase};
-pub use note::Note;
-pub use reference::{
-    Leap, NtpError, ReferenceOutcome, Restraint, SYSTEM, SourceFacts, SourceOutcome, SourceStanding,
-    Standing, Unusable, kiss_code_advice,
+pub use backend::{BackendOutcome, Backends, Spread, StatedClock};
+pub use certificate::{CertificateClock, CertificateFault, CertificateOutcome, ClockSuspect, ValidityBreach};
+pub use failure::{
+    AnswerFault, Cause, ConnectionFault, ExchangeFault, Failure, Kind, NameFault, Phase, TlsFault,
 };
-
-/// The verdict, in the words and exit codes of the monitoring plugins' guidelines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Up, and the clock is proven to be right.
-    Ok,
-    /// Right, but not proven to be within the warning limit.
-    Warning,
-    /// Down, or proven to be wrong.
-    Critical,
-    /// Nothing could be proven.
-    Unknown,
-}
-
-impl Status {
-    /// The exit code.
-    #[must_use]
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::Warning => 1,
-            Self::Critical => 2,
-            Self::Unknown => 3,
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Warning => "WARNING",
-            Self::Critical => "CRITICAL",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
-
-    /// The one that somebody must hear of first: a proven fault, then not knowing, then a warning.
-    #[must_use]
-    pub fn worse(self, other: Self) -> Self {
-        if other.rank() > self.rank() { other } else { self }
-    }
-
-    /// Rank in that order; more is worse.
-    #[must_use]
-    pub fn rank(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::Warning => 1,
-            Self::Unknown => 2,
-            Self::Critical => 3,
-        }
-    }
-}
-
-/// Why the status is what it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The clock is right.
-    InSync,
-    /// The clock is off by more than a limit.
-    Desynchronised,
-    /// No time came.
-    Down,
-    /// The bounds straddle the limit.
-    Undetermined,
-    /// An old answer came: from a cache, or from a clock that stands still.
-    StaleCache,
-    /// Fewer backends were met than are known to be there.
-    BackendsMissing,
-    /// The references contradict each other, and no majority tells which of them is right.
-    ReferencesDisagree,
-    /// The checker itself cannot judge: its network, its clock, its reference.
-    CheckerFault,
-}
-
-impl Reason {
-    /// Its name in the contract.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::InSync => "in_sync",
-            Self::Desynchronised => "desynchronised",
-            Self::Down => "down",
-            Self::Undetermined => "undetermined",
-            Self::StaleCache => "stale_cache",
-            Self::BackendsMissing => "backends_missing",
-            Self::ReferencesDisagree => "references_disagree",
-            Self::CheckerFault => "checker_fault",
-        }
-    }
-}
-
-/// The status and the reason that a verdict stands for.
-#[must_use]
-pub fn status_of_verdict(verdict: Verdict) -> (Status, Reason) {
-    match verdict {
-        Verdict::InSync => (Status::Ok, Reason::InSync),
-        Verdict::NotWithinWarning => (Status::Warning, Reason::Desynchronised),
-        Verdict::Undetermined => (Status::Unknown, Reason::Undetermined),
-        Verdict::Desynchronised => (Status::Critical, Reason::Desynchronised),
-    }
-}
+pub use finding::{CheckerFault, Doubt, Finding, Interrupted, MissingBackends, Stale, Undetermined};
+pub use not_a_time::NotATime;
+pub use note::Note;
+pub use phases::Phases;
+pub use reference::{
+    Leap, NtpError, ReferenceNote, ReferenceOutcome, Restraint, SYSTEM, SourceFacts, SourceOutcome,
+    SourceStanding, Standing, Unusable, kiss_code_advice,
+};
+pub use status::{Reason, Status};
 
 /// A round over all targets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// Its begin, by this machine's wall clock.
+    /// When it started, by this machine's wall clock.
     pub checked_at: UnixInstant,
-    /// Its length.
+    /// How long it took.
     pub duration: Duration,
     /// What was judged.
     pub limits: Limits,
@@ -139,33 +49,28 @@ impl Outcome {
     /// The target that decides the status: the first of the worst.
     #[must_use]
     pub fn worst(&self) -> Option<&TargetOutcome> {
-        self.targets.iter().reduce(
-            |worst, target| {
-                if target.status.rank() > worst.status.rank() { target } else { worst }
-            },
-        )
+        self.targets
+            .iter()
+            .reduce(|worst, target| if target.status() > worst.status() { target } else { worst })
     }
 
     /// The status of the worst target.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.worst().map_or(Status::Unknown, |target| target.status)
+        self.worst().map_or(Status::Unknown, TargetOutcome::status)
     }
 
     /// The reason of the worst target.
     #[must_use]
     pub fn reason(&self) -> Reason {
-        self.worst().map_or(Reason::CheckerFault, |target| target.reason)
+        self.worst().map_or(Reason::CheckerFault, TargetOutcome::reason)
     }
-}
 
-/// What a server proved its name with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CertificateOutcome {
-    /// The end of its validity.
-    pub expires_at: UnixInstant,
-    /// How far away that is by the reference; negative afterwards.
-    pub left: Offset,
+    /// Whether a clock was compared with the reference.
+    #[must_use]
+    pub fn has_measured(&self) -> bool {
+        self.targets.iter().any(|target| !target.backends().is_empty())
+    }
 }
 
 /// Answers that were not used, because the measurement itself was disturbed.
@@ -186,12 +91,8 @@ pub struct TargetOutcome {
     pub url: String,
     /// The address; none when the name did not resolve.
     pub address: Option<SocketAddr>,
-    /// The verdict on it.
-    pub status: Status,
-    /// Why.
-    pub reason: Reason,
-    /// The request that failed, if one did.
-    pub failure: Option<Failure>,
+    /// What was found.
+    pub finding: Finding,
     /// How long each phase of the first request took.
     pub phases: Phases,
     /// What the server proved its name with.
@@ -204,123 +105,33 @@ pub struct TargetOutcome {
     pub discarded: Discarded,
     /// Bound on the chance that another backend was missed; none when nothing answered.
     pub miss_probability: Option<f64>,
-    /// The clocks behind the address.
-    pub backends: Vec<BackendOutcome>,
-    /// An old answer, if one came.
-    pub stale: Option<Stale>,
-    /// What a reader should know besides.
+    /// What a reader should know besides the finding.
     pub notes: Vec<Note>,
 }
 
-/// How long each phase took; none for one that did not happen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Phases {
-    /// From the name to the addresses.
-    pub resolve: Option<Duration>,
-    /// TCP.
-    pub connect: Option<Duration>,
-    /// TLS.
-    pub tls: Option<Duration>,
-    /// From the request to the first byte.
-    pub wait: Option<Duration>,
-    /// From the first byte to the last.
-    pub transfer: Option<Duration>,
-}
-
-impl Phases {
-    /// Those that happened, by their names, in order.
-    pub fn named(&self) -> impl Iterator<Item = (&'static str, Duration)> {
-        let all = [
-            ("resolve", self.resolve),
-            ("connect", self.connect),
-            ("tls", self.tls),
-            ("wait", self.wait),
-            ("transfer", self.transfer),
-        ];
-        all.into_iter().filter_map(|(name, took)| took.map(|took| (name, took)))
-    }
-}
-
-/// Evidence of an old answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stale {
-    /// A cache says so (`Age`, RFC 9111 section 5.1).
-    Age {
-        /// Seconds.
-        seconds: u64,
-    },
-    /// The same time was said again although time had passed.
-    Standstill {
-        /// How much, at least.
-        elapsed: Duration,
-    },
-}
-
-/// One clock behind an address.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BackendOutcome {
-    /// As it names itself.
-    pub instance: Option<Arc<str>>,
-    /// What is proven about it.
-    pub verdict: Verdict,
-    /// Bounds on its offset.
-    pub offset: Interval<Offset>,
-    /// Answers of it.
-    pub samples: usize,
-    /// Their round trips.
-    pub round_trip: Spread,
-    /// What it says of its own clock.
-    pub clock: Option<StatedClock>,
-}
-
-/// What a server says of its own clock.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StatedClock {
-    /// `synchronized`, `unsynchronized` or `unknown`.
-    pub status: String,
-    /// Its bound on its own error, in seconds.
-    pub max_error: Option<f64>,
-}
-
-/// Least, median and greatest of some durations.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spread {
-    /// The least.
-    pub min: Duration,
-    /// The median (the lower one of two).
-    pub median: Duration,
-    /// The greatest.
-    pub max: Duration,
-}
-
-impl Spread {
-    /// Of any durations; zeros when there are none.
+impl TargetOutcome {
+    /// The status of the finding.
     #[must_use]
-    pub fn of(durations: impl IntoIterator<Item = Duration>) -> Self {
-        let mut sorted: Vec<Duration> = durations.into_iter().collect();
-        sorted.sort_unstable();
-        let Some((&min, &max)) = sorted.first().zip(sorted.last()) else {
-            return Self::default();
-        };
-        Self { min, median: sorted[(sorted.len() - 1) / 2], max }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proven_fault_outranks_not_knowing_and_that_a_warning() {
-        assert_eq!(Status::Unknown.worse(Status::Critical), Status::Critical);
-        assert_eq!(Status::Unknown.worse(Status::Warning), Status::Unknown);
-        assert_eq!(Status::Warning.worse(Status::Ok), Status::Warning);
+    pub fn status(&self) -> Status {
+        self.finding.status()
     }
 
-    #[test]
-    fn a_spread_of_nothing_is_zero_and_the_median_is_a_value_that_was_measured() {
-        assert_eq!(Spread::of([]), Spread::default());
-        let spread = Spread::of([4, 1, 3, 2].map(Duration::from_millis));
-        assert_eq!(spread.median, Duration::from_millis(2));
+    /// The reason of the finding.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.finding.reason()
+    }
+
+    /// The clocks behind the address, as far as they answered.
+    #[must_use]
+    pub fn backends(&self) -> &[BackendOutcome] {
+        self.finding.backends()
+    }
+
+    /// All that a reader should know beside the verdict: the notes, then those that the finding stands for.
+    pub fn all_notes(&self) -> impl Iterator<Item = Note> {
+        let missing = self.finding.missing().copied().map(Note::BackendsMissing);
+        let doubt = self.finding.doubt().copied().map(Note::Doubt);
+        self.notes.iter().cloned().chain(missing).chain(doubt)
     }
 }

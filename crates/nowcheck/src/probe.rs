@@ -2,7 +2,7 @@
 
 pub mod cause;
 pub mod certificate;
-pub mod culprit;
+pub mod clock_suspect;
 pub mod http;
 pub mod resolve;
 pub mod sntp;

@@ -8,24 +8,24 @@ mod sampling;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use clock_offset::{JudgedBackend, MonotonicInstant, Reference, Verdict};
+use clock_offset::{MonotonicInstant, Reference};
 use rustls::ClientConfig;
 use url::Host;
 
 use crate::check::Check;
 use crate::clock::Clock;
 use crate::outcome::{
-    Discarded, Note, Outcome, Phases, Reason, Standing, Status, TargetOutcome, status_of_verdict,
+    AnswerFault, CertificateClock, Discarded, Failure, Finding, Kind, Note, Outcome, Phases, Standing,
+    TargetOutcome,
 };
-use crate::outcome::{Failure, Kind, Phase};
 use crate::parallel::in_parallel;
-use crate::probe::culprit::Judge;
+use crate::probe::clock_suspect::JudgingClock;
 use crate::probe::resolve::{Addresses, resolve};
 use crate::probe::tls::CertificateTime;
 use crate::reference::{References, RoundReference};
 use crate::target::Target;
 
-use doubt::{Disturbance, Tally};
+use doubt::{DiscardedAnswers, Disturbance};
 
 /// Redirects that are followed, one after the other.
 const MOST_REDIRECTS: u32 = 5;
@@ -38,8 +38,8 @@ struct Round {
     tls: Arc<ClientConfig>,
     clock: Clock,
     reference: Reference,
-    /// By which clock certificates are judged, in words.
-    judge: Judge,
+    /// By which clock certificates are judged.
+    judging_clock: JudgingClock,
     /// A DNS that is silent must leave time for the addresses that it did tell.
     resolve_until: MonotonicInstant,
     deadline: MonotonicInstant,
@@ -53,19 +53,20 @@ struct Round {
 /// servers refuse is remembered by the `references`.
 pub async fn hold(check: &Arc<Check>, references: &mut References, clock: Clock) -> Outcome {
     let begin = clock.now();
-    let mut discarded = Tally::default();
+    let mut discarded = DiscardedAnswers::default();
     let (reference, mut targets) = loop {
         let suspended = clock.suspended();
-        let (reference, targets) = hold_once(check, references, clock, begin).await;
+        let (reference, mut targets) = hold_once(check, references, clock, begin).await;
         let Some(disturbance) = Disturbance::since(suspended, &reference, clock) else {
             break (reference, targets);
         };
         if clock.now() >= begin + check.timeout / 2 {
-            break (reference, disturbance.take_back(targets));
+            disturbance.take_back(&mut targets);
+            break (reference, targets);
         }
         discarded.count(disturbance, &targets);
     };
-    discarded.tell(&mut targets);
+    discarded.add_to(&mut targets);
     doubt::miss_backends(&mut targets, check);
     doubt::doubt_the_reference(&mut targets, &reference, check);
     let wall = &reference.wall.shown;
@@ -99,10 +100,10 @@ async fn hold_once(
     let round = Round {
         clock,
         reference: reference.reference,
-        judge: Judge {
+        judging_clock: JudgingClock {
             bounds: reference.reference.bounds,
             is_vouched_for: reference.outcome.standing == Standing::Agreed,
-            is_this_machine: !has_servers,
+            whose: if has_servers { CertificateClock::TimeServers } else { CertificateClock::ThisMachine },
         },
         resolve_until: last_start.min(clock.now() + check.timeout / 3),
         deadline: begin + check.timeout,
@@ -141,8 +142,8 @@ impl Round {
                 }
             });
         let mut outcomes = without_skipped(in_parallel(probes).await, &addresses);
-        if let (Some(why), Some(first)) = (&addresses.unknown, outcomes.first_mut()) {
-            first.notes.push(Note::AddressesUnknown { why: why.clone() });
+        if let (Some(fault), Some(first)) = (&addresses.unknown, outcomes.first_mut()) {
+            first.notes.push(Note::AddressesUnknown { fault: fault.clone() });
         }
         if !self.check.follow {
             return outcomes;
@@ -178,49 +179,25 @@ impl Round {
 
 /// A name that gave no address is judged as one target without one.
 fn unresolved(target: &Target, failure: Failure) -> TargetOutcome {
-    let (status, reason) = status_of_failure(&failure);
     TargetOutcome {
         url: target.to_string(),
         address: None,
-        status,
-        reason,
-        failure: Some(failure),
+        finding: Finding::of_failure(failure, Vec::new()),
         phases: Phases::default(),
         certificate: None,
         connections: 0,
         requests: 0,
         discarded: Discarded::default(),
         miss_probability: None,
-        backends: Vec::new(),
-        stale: None,
         notes: Vec::new(),
     }
-}
-
-fn status_of_failure(failure: &Failure) -> (Status, Reason) {
-    match (failure.phase, &failure.kind) {
-        // A DNS server that is silent says nothing about the service.
-        (_, Kind::Local | Kind::NoRoute) | (Phase::Resolve, Kind::Timeout) => {
-            (Status::Unknown, Reason::CheckerFault)
-        }
-        _ => (Status::Critical, Reason::Down),
-    }
-}
-
-fn status_of_backends(backends: &[JudgedBackend]) -> (Status, Reason) {
-    // Without any, the round's time was over before the first request could be begun.
-    worst_verdict(backends).map_or((Status::Unknown, Reason::Undetermined), status_of_verdict)
-}
-
-fn worst_verdict(backends: &[JudgedBackend]) -> Option<Verdict> {
-    backends.iter().map(|judged| judged.verdict).reduce(Verdict::worse)
 }
 
 /// Leaves out addresses that say nothing about the service: the other way to this same machine when a loopback
 /// name is checked, and those of a family that this machine has no route for. They are named in a note.
 fn without_skipped(outcomes: Vec<TargetOutcome>, addresses: &Addresses) -> Vec<TargetOutcome> {
     let says_nothing = |outcome: &TargetOutcome| {
-        outcome.failure.as_ref().is_some_and(|failure| match failure.kind {
+        outcome.finding.failure().is_some_and(|failure| match failure.kind() {
             Kind::NoRoute => true,
             Kind::Refused => addresses.are_one_machine,
             _ => false,
@@ -232,9 +209,9 @@ fn without_skipped(outcomes: Vec<TargetOutcome>, addresses: &Addresses) -> Vec<T
     let (skipped, mut kept): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(says_nothing);
     for outcome in skipped {
         if let (Some(address), Some(failure), Some(first)) =
-            (outcome.address, outcome.failure, kept.first_mut())
+            (outcome.address, outcome.finding.failure(), kept.first_mut())
         {
-            first.notes.push(Note::AddressSkipped { address, why: failure.message });
+            first.notes.push(Note::AddressSkipped { address, cause: failure.cause.clone() });
         }
     }
     kept
@@ -245,8 +222,8 @@ fn destination(outcome: &TargetOutcome, target: &Target, redirects: u32) -> Opti
     if redirects >= MOST_REDIRECTS {
         return None;
     }
-    match &outcome.failure.as_ref()?.kind {
-        Kind::Redirect { location: Some(location), .. } => target.redirected_to(location),
+    match outcome.finding.failure()?.answer()? {
+        AnswerFault::Redirect { location: Some(location), .. } => target.redirected_to(location),
         _ => None,
     }
 }

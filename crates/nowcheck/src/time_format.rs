@@ -39,10 +39,23 @@ pub enum Format {
     HttpDate,
 }
 
-/// Why a text is not a time; stands after "not a time: ".
+/// Why a text is not a time. As text it stands behind "not a time: ".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(String);
+#[error("{why}")]
+pub struct Unreadable {
+    /// What is wrong with the text.
+    pub why: String,
+    /// The format that was given; none when the text was to tell it.
+    pub given: Option<Format>,
+    /// The format that would read it.
+    pub likelier: Option<Format>,
+}
+
+impl Unreadable {
+    fn new(why: String) -> Self {
+        Self { why, given: None, likelier: None }
+    }
+}
 
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
@@ -60,11 +73,8 @@ pub fn read(text: &str, format: Format, is_json_number: bool) -> Result<Reading,
             return error;
         }
         let is_readable = |other: &Format| read_as(text, *other, is_json_number).is_ok();
-        let hint = match guess(text).ok().filter(is_readable) {
-            Some(other) => format!("; it looks like {}: write that, or leave the flag out", other.name()),
-            None => String::new(),
-        };
-        Unreadable(format!("{error} (--format {}{hint})", format.name()))
+        let likelier = guess(text).ok().filter(is_readable);
+        Unreadable { given: Some(format), likelier, ..error }
     })
 }
 
@@ -142,7 +152,7 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 fn guess(text: &str) -> Result<Format, Unreadable> {
     let bytes = text.as_bytes();
     if bytes.is_empty() {
-        return Err(Unreadable("it is empty".to_owned()));
+        return Err(Unreadable::new("it is empty".to_owned()));
     }
     if DAYS.iter().any(|day| text.starts_with(day)) {
         return Ok(Format::HttpDate);
@@ -219,7 +229,7 @@ impl Decimal {
     const MOST_DECIMALS: i32 = 18;
 
     fn parse(text: &str) -> Result<Self, Unreadable> {
-        let fail = || Unreadable(format!("{text:?} is not a time in a known format"));
+        let fail = || Unreadable::new(format!("{text:?} is not a time in a known format"));
         let (number, exponent) = match text.split_once(['e', 'E']) {
             Some((number, exponent)) => (number, exponent.parse::<i32>().map_err(|_| fail())?),
             None => (text, 0),
@@ -270,7 +280,7 @@ fn unix(text: &str, unit: i128, is_json_number: bool) -> Result<Reading, Unreada
         number.mantissa /= 10;
         number.scale -= 1;
     }
-    let too_far = || Unreadable(format!("{text} is more than a million years away"));
+    let too_far = || Unreadable::new(format!("{text} is more than a million years away"));
     let in_reach = |nanos: &i128| nanos.unsigned_abs() <= FARTHEST.unsigned_abs();
     let value = number.scaled(unit).filter(in_reach).ok_or_else(too_far)?;
     let step = number.step(unit).filter(in_reach).ok_or_else(too_far)?;
@@ -281,10 +291,10 @@ fn unix(text: &str, unit: i128, is_json_number: bool) -> Result<Reading, Unreada
 
 fn http_date(text: &str) -> Result<Reading, Unreadable> {
     let date = httpdate::parse_http_date(text)
-        .map_err(|_| Unreadable(format!("{text:?} is not an HTTP date (RFC 9110 section 5.6.7)")))?;
+        .map_err(|_| Unreadable::new(format!("{text:?} is not an HTTP date (RFC 9110 section 5.6.7)")))?;
     let seconds = date
         .duration_since(std::time::UNIX_EPOCH)
-        .map_err(|_| Unreadable(format!("{text:?} is before 1970")))?
+        .map_err(|_| Unreadable::new(format!("{text:?} is before 1970")))?
         .as_secs();
     Ok(Nanos::of(i128::from(seconds) * SECOND, SECOND).into_instant())
 }

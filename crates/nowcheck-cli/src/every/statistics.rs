@@ -3,7 +3,7 @@
 use clock_offset::{Interval, Offset};
 use std::time::Duration;
 
-use nowcheck::outcome::{Outcome, Status};
+use nowcheck::outcome::{Outcome, Status, TargetOutcome};
 use nowcheck::text::figures;
 
 /// Counts of rounds, and the extremes that they proved.
@@ -23,14 +23,14 @@ impl Statistics {
         let status = outcome.status();
         self.rounds += 1;
         self.counts[usize::from(status.exit_code())] += 1;
-        self.worst = Some(self.worst.map_or(status, |worst| worst.worse(status)));
+        self.worst = Some(self.worst.map_or(status, |worst| worst.max(status)));
         // The offsets of different services have no common range.
         let only = if outcome.targets.len() == 1 && outcome.reference.measures() {
             &outcome.targets[..]
         } else {
             &[]
         };
-        for backend in only.iter().flat_map(|target| &target.backends) {
+        for backend in only.iter().flat_map(TargetOutcome::backends) {
             let middle = Interval::point(backend.offset.midpoint());
             self.offsets = Some(self.offsets.map_or(middle, |all| all.hull(&middle)));
         }

@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use nowcheck::outcome::{BackendOutcome, Outcome, Status, TargetOutcome};
-use nowcheck::report::{advice, references, words};
+use nowcheck::outcome::{BackendOutcome, Doubt, Note, Outcome, Status, TargetOutcome};
+use nowcheck::report::place;
 use nowcheck::text::figures;
+
+use crate::flags::words;
 
 /// More backends than that of one address are only counted.
 const MOST_BACKENDS: usize = 16;
@@ -19,12 +21,10 @@ pub(crate) fn lines(outcome: &Outcome) -> String {
     for target in &outcome.targets {
         target_lines(&mut text, target, outcome);
     }
-    let was_judged = outcome.targets.iter().any(|target| !target.backends.is_empty());
-    let asks_servers = outcome.reference.asks_servers();
-    if was_judged || asks_servers {
-        push(&mut text, &format!("    reference: {}", references::line(&outcome.reference)));
-        for note in references::notes(&outcome.reference, &outcome.limits) {
-            push(&mut text, &format!("    note: {note}"));
+    if outcome.has_measured() || outcome.reference.asks_servers() {
+        push(&mut text, &format!("    reference: {}", words().reference(&outcome.reference)));
+        for note in outcome.reference.notes(&outcome.limits) {
+            push(&mut text, &format!("    note: {}", words().reference_note(&note)));
         }
     }
     text
@@ -33,13 +33,13 @@ pub(crate) fn lines(outcome: &Outcome) -> String {
 /// A round as one line, for a log of many.
 #[must_use]
 pub(crate) fn line(outcome: &Outcome) -> String {
-    let place = outcome.worst().map(words::place).unwrap_or_default();
+    let worst = outcome.worst().map(place).unwrap_or_default();
     let at = figures::rfc3339(outcome.checked_at, 0);
-    let summary = format!("{}{}", words::summary(outcome), words::caveats(outcome));
+    let summary = words().summary(outcome);
     // With several addresses the summary itself says which one it is about, or that it is about all.
     let urls: Vec<&str> = outcome.targets.iter().map(|target| target.url.as_str()).collect();
     let place = match urls[..] {
-        [_] => format!("  {place}"),
+        [_] => format!("  {worst}"),
         [first, ..] if outcome.status() == Status::Ok && urls.iter().all(|url| *url == first) => {
             format!("  {first}")
         }
@@ -62,27 +62,30 @@ pub(crate) fn painted(status: Status, width: usize) -> String {
 }
 
 fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
-    let summary = words::target_summary(target, &outcome.limits);
-    push(text, &format!("{}  {}  {summary}", painted(target.status, 0), words::place(target)));
-    for backend in target.backends.iter().take(MOST_BACKENDS) {
+    let summary = words().target_summary(target, &outcome.limits);
+    push(text, &format!("{}  {}  {summary}", painted(target.status(), 0), place(target)));
+    for backend in target.backends().iter().take(MOST_BACKENDS) {
         backend_line(text, target, backend);
     }
-    if target.backends.len() > MOST_BACKENDS {
+    if target.backends().len() > MOST_BACKENDS {
         push(
             text,
-            &format!("    … and {} more; --output json has them all", target.backends.len() - MOST_BACKENDS),
+            &format!(
+                "    … and {} more; --output json has them all",
+                target.backends().len() - MOST_BACKENDS
+            ),
         );
     }
-    if target.failure.is_some() || !target.backends.is_empty() {
+    if target.finding.failure().is_some() || !target.backends().is_empty() {
         push(text, &format!("    {}", evidence(target)));
     }
-    for note in &target.notes {
+    for note in target.all_notes() {
         // The reference has a line of its own.
-        if *note != nowcheck::outcome::Note::ReferenceNotVouchedFor {
-            push(text, &format!("    note: {}", words::note(note)));
+        if note != Note::Doubt(Doubt::ReferenceNotVouchedFor) {
+            push(text, &format!("    note: {}", words().note(&note)));
         }
     }
-    if let Some(step) = advice::next_step(target) {
+    if let Some(step) = words().next_step(target) {
         push(text, &format!("    next: {step}"));
     }
 }
@@ -91,8 +94,8 @@ fn backend_line(text: &mut String, target: &TargetOutcome, backend: &BackendOutc
     let address = target.address.map(|address| address.to_string()).unwrap_or_default();
     let instance =
         backend.instance.as_deref().map_or_else(String::new, |instance| format!("  instance {instance}"));
-    let (status, _) = nowcheck::outcome::status_of_verdict(backend.verdict);
-    let mark = if target.backends.len() > 1 { format!("{}  ", painted(status, 8)) } else { String::new() };
+    let (status, _) = target.finding.of_backend(backend);
+    let mark = if target.backends().len() > 1 { format!("{}  ", painted(status, 8)) } else { String::new() };
     let trip = &backend.round_trip;
     push(
         text,

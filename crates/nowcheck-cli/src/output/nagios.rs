@@ -7,17 +7,18 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use nowcheck::outcome::{Outcome, Status, TargetOutcome};
-use nowcheck::report::words;
 use nowcheck::text::figures;
+
+use crate::flags::words;
 
 /// The outcome as one line, without its line feed.
 #[must_use]
 pub(crate) fn line(outcome: &Outcome) -> String {
     // A bar would begin the performance data.
-    let sentence = format!("{}{}", words::summary(outcome), words::caveats(outcome)).replace('|', "/");
+    let sentence = words().summary(outcome).replace('|', "/");
     // Of several addresses the sentence names the one that it is about.
     let address = match outcome.targets[..] {
-        [ref only] if only.status != Status::Ok => only.address.map(|address| format!("{address}: ")),
+        [ref only] if only.status() != Status::Ok => only.address.map(|address| format!("{address}: ")),
         _ => None,
     };
     let address = address.unwrap_or_default();
@@ -52,7 +53,7 @@ fn performance_data(outcome: &Outcome) -> String {
 }
 
 fn offset_data(data: &mut String, target: &TargetOutcome, outcome: &Outcome, suffix: &str) {
-    let farthest = target.backends.iter().max_by_key(|backend| backend.offset.midpoint().magnitude());
+    let farthest = target.backends().iter().max_by_key(|backend| backend.offset.midpoint().magnitude());
     let Some(backend) = farthest else { return };
     let warn = outcome.limits.warn_offset.map(range).unwrap_or_default();
     let critical = range(outcome.limits.max_offset);

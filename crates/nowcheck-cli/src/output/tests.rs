@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use expect_test::expect;
+use http::StatusCode;
 
 use super::*;
 use nowcheck::clock::Synchronisation;
-use nowcheck::outcome::Leap;
-use nowcheck::outcome::StatedClock;
 use nowcheck::outcome::{
-    BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, ReferenceOutcome, SourceFacts,
-    SourceOutcome, SourceStanding, Spread, Stale, Standing, Status, TargetOutcome,
+    AnswerFault, BackendOutcome, Cause, CertificateOutcome, Discarded, Failure, Finding, Leap, Note, Phase,
+    Phases, ReferenceOutcome, SourceFacts, SourceOutcome, SourceStanding, Spread, Stale, Standing,
+    StatedClock, TargetOutcome,
 };
-use nowcheck::outcome::{Failure, Kind, Phase};
 
 fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> BackendOutcome {
     let offset =
@@ -28,13 +27,15 @@ fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> Backen
     }
 }
 
-fn target(status: Status, reason: Reason, backends: Vec<BackendOutcome>) -> TargetOutcome {
+fn measured(backends: Vec<BackendOutcome>) -> TargetOutcome {
+    TargetOutcome { miss_probability: Some(0.007_812_5), ..target(Finding::of_backends(backends)) }
+}
+
+fn target(finding: Finding) -> TargetOutcome {
     TargetOutcome {
         url: "http://time.example/now".to_owned(),
         address: Some(([192, 0, 2, 7], 80).into()),
-        status,
-        reason,
-        failure: None,
+        finding,
         phases: Phases {
             resolve: Some(Duration::from_micros(900)),
             connect: Some(Duration::from_micros(150)),
@@ -46,9 +47,7 @@ fn target(status: Status, reason: Reason, backends: Vec<BackendOutcome>) -> Targ
         connections: 8,
         requests: 16,
         discarded: Discarded::default(),
-        miss_probability: (!backends.is_empty()).then_some(0.007_812_5),
-        backends,
-        stale: None,
+        miss_probability: None,
         notes: Vec::new(),
     }
 }
@@ -84,7 +83,7 @@ fn source(name: &str, standing: SourceStanding) -> SourceOutcome {
 
 fn in_sync() -> Outcome {
     let backends = vec![backend(Some("3f9c2a7d"), Verdict::InSync, (-64, 106))];
-    outcome(vec![target(Status::Ok, Reason::InSync, backends)])
+    outcome(vec![measured(backends)])
 }
 
 fn by_time_servers() -> Outcome {
@@ -140,32 +139,30 @@ fn one_of_four_behind() -> Outcome {
     let mut backends: Vec<_> =
         ["0a", "0b", "0c"].iter().map(|name| backend(Some(name), Verdict::InSync, (-64, 106))).collect();
     backends.push(backend(Some("0d"), Verdict::Desynchronised, (-3_000_250, -3_000_080)));
-    outcome(vec![target(Status::Critical, Reason::Desynchronised, backends)])
+    outcome(vec![measured(backends)])
 }
 
 fn down() -> Outcome {
-    let mut down = target(Status::Critical, Reason::Down, Vec::new());
-    down.failure = Some(Failure {
+    let fault = AnswerFault::Status { status: StatusCode::INTERNAL_SERVER_ERROR, detail: None };
+    outcome(vec![failed(fault), measured(vec![backend(None, Verdict::InSync, (0, 10))])])
+}
+
+fn failed(fault: AnswerFault) -> TargetOutcome {
+    let failure = Failure {
         phase: Phase::Content,
-        kind: Kind::Status { status: 500 },
-        message: "it answered 500 Internal Server Error".to_owned(),
+        cause: Cause::Answer(Box::new(fault)),
         elapsed: Duration::from_micros(450),
-    });
-    (down.requests, down.connections) = (1, 1);
-    outcome(vec![down, target(Status::Ok, Reason::InSync, vec![backend(None, Verdict::InSync, (0, 10))])])
+    };
+    TargetOutcome { requests: 1, connections: 1, ..target(Finding::of_failure(failure, Vec::new())) }
 }
 
 fn stale() -> Outcome {
-    let mut stale = target(Status::Critical, Reason::StaleCache, Vec::new());
-    stale.stale = Some(Stale::Age { seconds: 30 });
-    outcome(vec![stale])
+    outcome(vec![target(Finding::Stale(Stale::Age { seconds: 30 }))])
 }
 
 fn undetermined() -> Outcome {
-    let backends = vec![backend(None, Verdict::Undetermined, (-200_000, 1_300_000))];
-    let mut vague = target(Status::Unknown, Reason::Undetermined, backends);
-    vague.notes = vec![Note::WholeDaysUnseen];
-    outcome(vec![vague])
+    let vague = measured(vec![backend(None, Verdict::Undetermined, (-200_000, 1_300_000))]);
+    outcome(vec![TargetOutcome { notes: vec![Note::WholeDaysUnseen], ..vague }])
 }
 
 /// The colour codes as words, so that a snapshot can be read.
@@ -260,16 +257,15 @@ fn a_monitoring_system_gets_one_line_with_performance_data() {
 
 #[test]
 fn programs_get_one_json_object_with_all_digits() {
-    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000,"local_offset":null,"sources":[{"name":"system","address":null,"status":"truechimer","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":null}],"notes":[]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"desynchronised","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":8,"requests":16,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":0.0078125,"backends":[{"instance":"0a","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0b","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0c","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0d","status":"CRITICAL","reason":"desynchronised","offset":{"estimate":-3.000165000,"earliest":-3.000250000,"latest":-3.000080000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&one_of_four_behind()).unwrap());
-    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"down","summary":"1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000,"local_offset":null,"sources":[{"name":"system","address":null,"status":"truechimer","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":null}],"notes":[]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"down","summary":"down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","failure":{"phase":"content","kind":"status","message":"it answered 500 Internal Server Error","elapsed":0.000450000,"http_status":500,"location":null,"body_start":null},"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":1,"requests":1,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":null,"backends":[],"notes":[]},{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +5.0 µs ± 5 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":8,"requests":16,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":0.0078125,"backends":[{"instance":null,"status":"OK","reason":"in_sync","offset":{"estimate":0.000005000,"earliest":0.000000000,"latest":0.000010000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":null}],"notes":[]}]}"#]].assert_eq(&json::line(&down()).unwrap());
-    expect![[r#"{"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"ntp","status":"synchronized","max_error":0.009000000,"local_offset":{"estimate":-3600.000000000,"earliest":-3600.004000000,"latest":-3599.996000000},"sources":[{"name":"ntp:a.example","address":"192.0.2.1:123","status":"truechimer","offset":{"estimate":0.000000000,"earliest":-0.009000000,"latest":0.009000000},"stratum":2,"leap":"insert","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:b.example","address":null,"status":"truechimer","offset":{"estimate":0.001500000,"earliest":-0.012000000,"latest":0.015000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":true,"message":null},{"name":"ntp:liar.example","address":null,"status":"falseticker","offset":{"estimate":5.000000000,"earliest":4.988000000,"latest":5.012000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:silent.example","address":null,"status":"silent","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":"no answer came: see whether UDP to this port is let through, there and back"}],"notes":["ntp:a.example announces a leap second at the end of the month","ntp:liar.example is wrong by the others (a falseticker): +5.000 s ± 12 ms","ntp:silent.example was not used: no answer came: see whether UDP to this port is let through, there and back","ntp:b.example smears leap seconds and ntp:a.example is not known to: around one they differ by up to a second","this machine's own clock is wrong: -3600.0000 s ± 4 ms from the reference; no verdict rests on it"]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":{"expires_at":"2026-12-03T20:11:51Z","days_left":10.000000},"connections":8,"requests":16,"discarded":{"suspended":2,"clock_step":0,"scheduling":1},"miss_probability":0.0078125,"backends":[{"instance":"3f9c2a7d","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&by_time_servers()).unwrap());
+    expect![[r#"{"schema_version":1,"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"desynchronized","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000,"local_offset":null,"sources":[{"name":"system","address":null,"status":"truechimer","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":null}],"notes":[]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"desynchronized","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":8,"requests":16,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":0.0078125,"backends":[{"instance":"0a","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0b","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0c","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0d","status":"CRITICAL","reason":"desynchronized","offset":{"estimate":-3.000165000,"earliest":-3.000250000,"latest":-3.000080000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&one_of_four_behind(), words()).unwrap());
+    expect![[r#"{"schema_version":1,"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"down","summary":"1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000,"local_offset":null,"sources":[{"name":"system","address":null,"status":"truechimer","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":null}],"notes":[]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"down","summary":"down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","failure":{"phase":"content","kind":"status","message":"it answered 500 Internal Server Error","elapsed":0.000450000,"http_status":500,"location":null,"body_start":null},"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":1,"requests":1,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":null,"backends":[],"notes":[]},{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +5.0 µs ± 5 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":8,"requests":16,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":0.0078125,"backends":[{"instance":null,"status":"OK","reason":"in_sync","offset":{"estimate":0.000005000,"earliest":0.000000000,"latest":0.000010000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":null}],"notes":[]}]}"#]].assert_eq(&json::line(&down(), words()).unwrap());
+    expect![[r#"{"schema_version":1,"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s); ntp:a.example announces a leap second; ntp:liar.example is a falseticker","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"ntp","status":"synchronized","max_error":0.009000000,"local_offset":{"estimate":-3600.000000000,"earliest":-3600.004000000,"latest":-3599.996000000},"sources":[{"name":"ntp:a.example","address":"192.0.2.1:123","status":"truechimer","offset":{"estimate":0.000000000,"earliest":-0.009000000,"latest":0.009000000},"stratum":2,"leap":"insert","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:b.example","address":null,"status":"truechimer","offset":{"estimate":0.001500000,"earliest":-0.012000000,"latest":0.015000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":true,"message":null},{"name":"ntp:liar.example","address":null,"status":"falseticker","offset":{"estimate":5.000000000,"earliest":4.988000000,"latest":5.012000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:silent.example","address":null,"status":"silent","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":"no answer came: see whether UDP to this port is let through, there and back"}],"notes":[{"code":"leap_second_announced","message":"ntp:a.example announces a leap second at the end of the month"},{"code":"falseticker","message":"ntp:liar.example is wrong by the others (a falseticker): +5.000 s ± 12 ms"},{"code":"reference_not_used","message":"ntp:silent.example was not used: no answer came: see whether UDP to this port is let through, there and back"},{"code":"smears_differ","message":"ntp:b.example smears leap seconds and ntp:a.example is not known to: around one they differ by up to a second"},{"code":"local_clock_wrong","message":"this machine's own clock is wrong: -3600.0000 s ± 4 ms from the reference; no verdict rests on it"}]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":{"expires_at":"2026-12-03T20:11:51Z","days_left":10.000000},"connections":8,"requests":16,"discarded":{"suspended":2,"clock_step":0,"scheduling":1},"miss_probability":0.0078125,"backends":[{"instance":"3f9c2a7d","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&by_time_servers(), words()).unwrap());
 }
 
 #[test]
 fn a_bar_in_a_message_does_not_begin_performance_data() {
-    let mut outcome = down();
-    if let Some(failure) = &mut outcome.targets[0].failure {
-        failure.message = "it said a|b".to_owned();
-    }
+    let detail = Some("it said a|b".to_owned());
+    let outcome = outcome(vec![failed(AnswerFault::Status { status: StatusCode::BAD_GATEWAY, detail })]);
+    assert!(human::line(&outcome).contains("a|b"));
     assert_eq!(nagios::line(&outcome).matches('|').count(), 1);
 }

@@ -1,6 +1,17 @@
-//! What can go wrong with one request, in which phase, in words that an engineer can act on.
+//! What can go wrong with one request: in which phase, and why.
+//!
+//! The errors state facts. What a user can set to change them is known to the report, which is told how the settings
+//! are called.
 
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use http::StatusCode;
+
+use super::certificate::{CertificateFault, ClockSuspect};
+use super::not_a_time::NotATime;
+use crate::text::figures::length;
+use crate::text::printable;
 
 /// The phases of a request, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +31,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Its name in reports and in the contract.
+    /// As reports and the contract call it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -34,8 +45,8 @@ impl Phase {
     }
 }
 
-/// What kind of failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What kind of failure: one of a few, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The DNS says that there is no such name or address.
     NoSuchName,
@@ -50,38 +61,17 @@ pub enum Kind {
     /// The other side closed or reset the connection.
     Closed,
     /// The certificate does not prove that this is the host that was asked for.
-    Certificate {
-        /// Because it is not valid at this time, by the clock that judges it.
-        is_out_of_time: bool,
-    },
+    Certificate,
     /// What came is not HTTP, or not TLS.
     Protocol,
     /// An HTTP status other than success.
-    Status {
-        /// The status.
-        status: u16,
-    },
+    Status,
     /// A redirect that is not followed.
-    Redirect {
-        /// The status.
-        status: u16,
-        /// Where it points, when it says so.
-        location: Option<String>,
-    },
+    Redirect,
     /// The answer holds no time that could be read.
-    NotATime {
-        /// The status.
-        status: u16,
-        /// The begin of what came, made printable.
-        body_start: String,
-    },
+    NotATime,
     /// More than a time can need.
-    TooLarge {
-        /// The status.
-        status: u16,
-        /// The begin of what came, made printable.
-        body_start: String,
-    },
+    TooLarge,
     /// This machine has no route to the address, as one without IPv6 has none to an IPv6 address.
     NoRoute,
     /// Another fault on the checker's side: no DNS server, no free port, a firewall of its own.
@@ -89,9 +79,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name in the contract.
+    /// As the contract calls it.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::NoSuchName => "no_such_name",
             Self::DnsFailure => "dns_failure",
@@ -99,12 +89,12 @@ impl Kind {
             Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",
             Self::Closed => "closed",
-            Self::Certificate { .. } => "certificate",
+            Self::Certificate => "certificate",
             Self::Protocol => "protocol",
-            Self::Status { .. } => "status",
-            Self::Redirect { .. } => "redirect",
-            Self::NotATime { .. } => "not_a_time",
-            Self::TooLarge { .. } => "too_large",
+            Self::Status => "status",
+            Self::Redirect => "redirect",
+            Self::NotATime => "not_a_time",
+            Self::TooLarge => "too_large",
             Self::NoRoute => "no_route",
             Self::Local => "local",
         }
@@ -113,14 +103,364 @@ impl Kind {
 
 /// A request that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{cause}")]
 pub struct Failure {
     /// In which phase.
     pub phase: Phase,
-    /// What kind.
-    pub kind: Kind,
-    /// In words; begins in lower case and ends without a full stop, to stand in a sentence.
-    pub message: String,
-    /// From the begin of the phase to the failure.
+    /// Why.
+    pub cause: Cause,
+    /// From the start of the phase to the failure.
     pub elapsed: Duration,
+}
+
+impl Failure {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.cause.kind()
+    }
+
+    /// The answer that could not be used, if one came.
+    #[must_use]
+    pub fn answer(&self) -> Option<&AnswerFault> {
+        match &self.cause {
+            Cause::Answer(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// Whether the service refuses to be asked so often (RFC 6585 section 4).
+    #[must_use]
+    pub fn is_rate_limit(&self) -> bool {
+        self.answer().is_some_and(|fault| fault.status() == StatusCode::TOO_MANY_REQUESTS)
+    }
+}
+
+/// Why a request failed. As text it begins in lower case and ends without a full stop, to stand in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// A name gave no address.
+    #[error(transparent)]
+    Name(NameFault),
+    /// No connection could be opened.
+    #[error("{}", fault.sentence(*address))]
+    Connection {
+        /// To which address.
+        address: SocketAddr,
+        /// Why not.
+        fault: ConnectionFault,
+    },
+    /// No TLS session could be opened.
+    #[error(transparent)]
+    Tls(TlsFault),
+    /// No whole answer came.
+    #[error(transparent)]
+    Exchange(ExchangeFault),
+    /// A whole answer came that cannot be used.
+    #[error(transparent)]
+    Answer(Box<AnswerFault>),
+    /// This program was not allowed to run until long after its time was over.
+    #[error(
+        "the program was not let run until {} after its time was over (a pause, or far too much load)",
+        length(*late)
+    )]
+    Paused {
+        /// How long after.
+        late: Duration,
+    },
+    /// Nothing came, but there was too little time to call that silence.
+    #[error("{0}, but there was too little time left to tell")]
+    TooLittleTime(Box<Cause>),
+}
+
+impl Cause {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Name(fault) => fault.kind(),
+            Self::Connection { fault, .. } => fault.kind(),
+            Self::Tls(fault) => fault.kind(),
+            Self::Exchange(fault) => fault.kind(),
+            Self::Answer(fault) => fault.kind(),
+            Self::Paused { .. } | Self::TooLittleTime(_) => Kind::Local,
+        }
+    }
+
+    /// Whether a certificate is out of its validity by the clock that judged it.
+    #[must_use]
+    pub fn is_certificate_out_of_time(&self) -> bool {
+        matches!(self, Self::Tls(TlsFault::Certificate { fault, .. }) if fault.breach().is_some())
+    }
+}
+
+/// Why a name gave no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameFault {
+    /// The DNS says that there is no such name (NXDOMAIN).
+    #[error("there is no name {name} in the DNS")]
+    NotFound {
+        /// The name.
+        name: String,
+    },
+    /// The name exists, but has no address.
+    #[error("the name {name} has no address in the DNS")]
+    NoAddress {
+        /// The name.
+        name: String,
+    },
+    /// The name cannot be resolved for another reason.
+    #[error("the name {name} does not resolve ({error})")]
+    Unresolvable {
+        /// The name.
+        name: String,
+        /// The resolver's words.
+        error: String,
+    },
+    /// The DNS answers with an error of its own.
+    #[error("the DNS could not resolve {name} ({code})")]
+    ServerFailure {
+        /// The name.
+        name: String,
+        /// The response code.
+        code: String,
+    },
+    /// The DNS did not answer.
+    #[error("the DNS gave no answer for {name}{}", record.map(|record| format!(" ({record})")).unwrap_or_default())]
+    Silent {
+        /// The name.
+        name: String,
+        /// For which record, if one was asked for.
+        record: Option<&'static str>,
+    },
+    /// This machine cannot reach a DNS server.
+    #[error("this machine cannot reach its DNS servers ({error}); see /etc/resolv.conf")]
+    NoServer {
+        /// The resolver's words.
+        error: String,
+    },
+    /// This machine's resolver is not configured.
+    #[error("this machine's DNS configuration cannot be used ({error}); see /etc/resolv.conf")]
+    Configuration {
+        /// The resolver's words.
+        error: String,
+    },
+}
+
+impl NameFault {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound { .. } | Self::NoAddress { .. } | Self::Unresolvable { .. } => Kind::NoSuchName,
+            Self::ServerFailure { .. } => Kind::DnsFailure,
+            Self::Silent { .. } => Kind::Timeout,
+            Self::NoServer { .. } | Self::Configuration { .. } => Kind::Local,
+        }
+    }
+}
+
+/// Why no connection could be opened. The texts are the system's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionFault {
+    /// Nothing listens there.
+    Refused,
+    /// This machine has no route to the address.
+    NoRoute(String),
+    /// The network says that the host cannot be reached.
+    Unreachable(String),
+    /// Nothing answers.
+    Silent,
+    /// The other side ended the connection at once.
+    Reset(String),
+    /// This machine forbids the connection.
+    Forbidden(String),
+    /// This machine cannot open it for another reason.
+    Failed(String),
+    /// The HTTP library could not set it up.
+    Setup(String),
+}
+
+impl ConnectionFault {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Refused => Kind::Refused,
+            Self::NoRoute(_) => Kind::NoRoute,
+            Self::Unreachable(_) => Kind::Unreachable,
+            Self::Silent => Kind::Timeout,
+            Self::Reset(_) => Kind::Closed,
+            Self::Forbidden(_) | Self::Failed(_) | Self::Setup(_) => Kind::Local,
+        }
+    }
+
+    fn sentence(&self, address: SocketAddr) -> String {
+        match self {
+            Self::Refused => format!("nothing listens on {address} (connection refused)"),
+            Self::NoRoute(error) => format!("this machine has no route to {address} ({error})"),
+            Self::Unreachable(error) => format!("the network cannot reach {address} ({error})"),
+            Self::Silent => format!("{address} does not answer a connection attempt"),
+            Self::Reset(error) => format!("{address} ended the connection at once ({error})"),
+            Self::Forbidden(error) => format!("this machine forbids a connection to {address} ({error})"),
+            Self::Failed(error) => format!("this machine cannot open a connection to {address} ({error})"),
+            Self::Setup(error) => format!("the HTTP connection could not be set up: {error}"),
+        }
+    }
+}
+
+/// Why no TLS session could be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TlsFault {
+    /// The certificate is not accepted.
+    #[error("{fault}{}", suspect.as_ref().map(|suspect| format!("; {suspect}")).unwrap_or_default())]
+    Certificate {
+        /// Why not.
+        fault: CertificateFault,
+        /// If it is out of its validity: what is wrong more likely, the certificate or a clock.
+        suspect: Option<ClockSuspect>,
+    },
+    /// The host cannot be the name in a certificate.
+    #[error("`{host}` cannot be the name in a certificate")]
+    InvalidName {
+        /// The host.
+        host: String,
+    },
+    /// What came is not TLS.
+    #[error("what came is not TLS; if the server speaks plain HTTP, write http://")]
+    NotTls,
+    /// The handshake failed.
+    #[error("the TLS handshake failed: {error}")]
+    Failed {
+        /// The library's words.
+        error: String,
+    },
+    /// The server ended the connection.
+    #[error("the server ended the connection in the TLS handshake ({error})")]
+    Closed {
+        /// The system's words.
+        error: String,
+    },
+    /// The server did not answer.
+    #[error("the TLS handshake is not answered")]
+    Silent,
+}
+
+impl TlsFault {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Certificate { .. } => Kind::Certificate,
+            Self::InvalidName { .. } | Self::NotTls | Self::Failed { .. } => Kind::Protocol,
+            Self::Closed { .. } => Kind::Closed,
+            Self::Silent => Kind::Timeout,
+        }
+    }
+}
+
+/// Why no whole answer came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExchangeFault {
+    /// What came is not HTTP.
+    #[error("what came is not HTTP ({error})")]
+    NotHttp {
+        /// The library's words.
+        error: String,
+    },
+    /// The server ended the connection.
+    #[error(
+        "the server {} the connection {}",
+        if *was_reset { "reset" } else { "closed" },
+        if *answer_began { "in the middle of its answer" } else { "without an answer" }
+    )]
+    Closed {
+        /// By a reset, and not in good order.
+        was_reset: bool,
+        /// In the middle of its answer, and not before it.
+        answer_began: bool,
+    },
+    /// No byte of an answer came.
+    #[error("connected, but no answer came")]
+    Silent,
+    /// The answer did not end.
+    #[error("the answer began, but did not end")]
+    Unfinished,
+}
+
+impl ExchangeFault {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotHttp { .. } => Kind::Protocol,
+            Self::Closed { .. } => Kind::Closed,
+            Self::Silent | Self::Unfinished => Kind::Timeout,
+        }
+    }
+}
+
+/// Why a whole answer cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerFault {
+    /// It is an error.
+    #[error("it answered {status}{}", detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+    Status {
+        /// Its status.
+        status: StatusCode,
+        /// What it says of itself (RFC 9457), made printable.
+        detail: Option<String>,
+    },
+    /// It is a redirect that is not followed.
+    #[error("it answered {status}, a redirect{}", destination(location.as_deref()))]
+    Redirect {
+        /// Its status.
+        status: StatusCode,
+        /// Where it points, as the server wrote it.
+        location: Option<String>,
+        /// If redirects are followed: how many at the most.
+        limit: Option<u32>,
+    },
+    /// It holds no time.
+    #[error("the answer is not a time: {why}")]
+    NotATime {
+        /// Its status.
+        status: StatusCode,
+        /// Why not.
+        why: NotATime,
+        /// The start of its body, made printable.
+        body_start: String,
+        /// Whether the time was looked for in the body.
+        is_about_body: bool,
+    },
+    /// It is larger than any time.
+    #[error("the answer is larger than 64 KiB, so it is not a time; it begins with: {body_start}")]
+    TooLarge {
+        /// Its status.
+        status: StatusCode,
+        /// The start of its body, made printable.
+        body_start: String,
+    },
+}
+
+impl AnswerFault {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Status { .. } => Kind::Status,
+            Self::Redirect { .. } => Kind::Redirect,
+            Self::NotATime { .. } => Kind::NotATime,
+            Self::TooLarge { .. } => Kind::TooLarge,
+        }
+    }
+
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Status { status, .. }
+            | Self::Redirect { status, .. }
+            | Self::NotATime { status, .. }
+            | Self::TooLarge { status, .. } => *status,
+        }
+    }
+}
+
+/// Where a redirect points, to stand behind the word.
+fn destination(location: Option<&str>) -> String {
+    location
+        .map_or_else(|| " without a target".to_owned(), |to| format!(" to {}", printable(to.as_bytes(), 300)))
 }

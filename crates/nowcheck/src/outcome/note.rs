@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::{Interval, Offset};
+use clock_offset::Offset;
+
+use super::{Cause, Doubt, MissingBackends, NameFault};
 
 /// What a reader should know beside the verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Note {
-    /// Nobody vouches for this machine's clock.
-    ReferenceNotVouchedFor,
     /// A time of day was read: whole days cannot be seen.
     WholeDaysUnseen,
     /// A `Date` header was read, and taken to be as old as the server may keep it.
@@ -44,7 +44,7 @@ pub enum Note {
     /// The round ended before every backend was likely seen.
     BackendsMayBeMissing,
     /// A server that says of its own clock that nothing disciplines it.
-    ServerSaysUnsynchronised,
+    ServerSaysUnsynchronized,
     /// Kept connections that the server closed; the requests were repeated.
     KeptConnectionsLost {
         /// How many.
@@ -55,12 +55,12 @@ pub enum Note {
         /// The address.
         address: SocketAddr,
         /// Why.
-        why: String,
+        cause: Cause,
     },
     /// The DNS did not answer for one family of addresses.
     AddressesUnknown {
         /// What it did instead.
-        why: String,
+        fault: NameFault,
     },
     /// The target was reached by a redirect.
     RedirectedFrom {
@@ -74,43 +74,49 @@ pub enum Note {
         /// The note.
         note: Box<Note>,
     },
-    /// This machine's wall clock was stepped during the round.
-    WallClockStepped {
-        /// By how much.
-        step: Offset,
-    },
-    /// This machine was suspended during the round.
-    Suspended,
-    /// Too few backends.
-    BackendsMissing {
-        /// How many different ones were met, behind all addresses of the URL.
-        met: usize,
-        /// How many should have been.
-        expected: usize,
-        /// Whether some answers name no instance, so that they cannot be counted.
-        are_nameless: bool,
-    },
-    /// The references contradict each other.
-    ReferencesDisagree,
-    /// No time server could be used.
-    NoReference,
-    /// Most of the references that were asked for did not answer, and that is not enough for `--strict`.
-    TooFewReferences,
-    /// This machine's clock, which was given as a reference, is proven to be wrong by the others.
-    LocalClockWrong {
-        /// How far it is from the agreed time.
-        offset: Interval<Offset>,
-    },
     /// The certificate ends soon.
     CertificateEndsSoon {
-        /// How much is left of it.
+        /// How much is left of it; negative afterwards.
         left: Offset,
     },
-    /// The reference's own bound is wider than the limit.
-    ReferenceTooWide {
-        /// That bound.
-        max_error: Duration,
-        /// Whether it is that of time servers, or of this machine's clock.
-        is_of_servers: bool,
-    },
+    /// Too few backends answered.
+    BackendsMissing(MissingBackends),
+    /// Something is wrong with this machine or with the reference.
+    Doubt(Doubt),
+}
+
+impl Note {
+    /// As the contract calls it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::WholeDaysUnseen => "whole_days_unseen",
+            Self::DateMayBeCached { .. } => "date_may_be_cached",
+            Self::ResemblesTimeZone { .. } => "resembles_time_zone",
+            Self::OneClockIsBelieved => "one_clock_assumed",
+            Self::BackendsUncounted => "backends_uncounted",
+            Self::FewReferences { .. } => "few_references",
+            Self::SeveralNamelessClocks => "several_nameless_clocks",
+            Self::ClockWasStepped { .. } => "clock_stepped",
+            Self::BackendsMayBeMissing => "backends_may_be_missing",
+            Self::ServerSaysUnsynchronized => "server_unsynchronized",
+            Self::KeptConnectionsLost { .. } => "kept_connections_lost",
+            Self::AddressSkipped { .. } => "address_skipped",
+            Self::AddressesUnknown { .. } => "addresses_unknown",
+            Self::RedirectedFrom { .. } => "redirected",
+            Self::OnTheWay { note, .. } => note.code(),
+            Self::CertificateEndsSoon { .. } => "certificate_ends_soon",
+            Self::BackendsMissing(_) => "backends_missing",
+            Self::Doubt(doubt) => match doubt {
+                Doubt::Suspended => "suspended",
+                Doubt::WallClockStepped { .. } => "wall_clock_stepped",
+                Doubt::ReferencesDisagree => "references_disagree",
+                Doubt::NoReference => "no_reference",
+                Doubt::ReferenceNotVouchedFor => "reference_not_vouched_for",
+                Doubt::TooFewReferences => "too_few_references",
+                Doubt::LocalClockWrong { .. } => "local_clock_wrong",
+                Doubt::ReferenceTooWide { .. } => "reference_too_wide",
+            },
+        }
+    }
 }

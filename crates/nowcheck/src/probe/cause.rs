@@ -1,89 +1,67 @@
-//! Why no answer came, in words: what the system, TLS and HTTP report, told so that somebody can act on it.
+//! What the system, TLS and HTTP report, as the cause of a failure.
 
 use std::io;
-use std::net::SocketAddr;
 
-use crate::outcome::Kind;
-use crate::probe::tls::{self, ValidityBreach};
+use crate::outcome::{ConnectionFault, ExchangeFault, TlsFault};
+use crate::probe::tls;
 
-/// No connection came to be.
+/// No connection could be opened.
 #[must_use]
-pub fn of_no_connection(address: SocketAddr, error: &io::Error) -> (Kind, String) {
+pub fn of_no_connection(error: &io::Error) -> ConnectionFault {
+    let words = error.to_string();
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            (Kind::Refused, format!("nothing listens on {address} (connection refused)"))
-        }
+        io::ErrorKind::ConnectionRefused => ConnectionFault::Refused,
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
-            (Kind::NoRoute, format!("this machine has no route to {address} ({error})"))
+            ConnectionFault::NoRoute(words)
         }
-        io::ErrorKind::HostUnreachable => {
-            (Kind::Unreachable, format!("the network cannot reach {address} ({error})"))
-        }
-        io::ErrorKind::TimedOut => of_a_silent_address(address),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
-            (Kind::Closed, format!("{address} ended the connection at once ({error})"))
-        }
-        io::ErrorKind::PermissionDenied => {
-            (Kind::Local, format!("this machine forbids a connection to {address} ({error})"))
-        }
-        _ => (Kind::Local, format!("this machine cannot open a connection to {address} ({error})")),
+        io::ErrorKind::HostUnreachable => ConnectionFault::Unreachable(words),
+        io::ErrorKind::TimedOut => ConnectionFault::Silent,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => ConnectionFault::Reset(words),
+        io::ErrorKind::PermissionDenied => ConnectionFault::Forbidden(words),
+        _ => ConnectionFault::Failed(words),
     }
 }
 
-/// Nobody says yes or no to a connection.
+/// No TLS session could be opened.
 #[must_use]
-pub fn of_a_silent_address(address: SocketAddr) -> (Kind, String) {
-    (Kind::Timeout, format!("{address} does not answer a connection attempt"))
-}
-
-/// TLS came to nothing; if that is because of the time, with how the certificate is out of its validity.
-#[must_use]
-pub fn of_no_handshake(host: &str, error: &io::Error) -> (Kind, String, Option<ValidityBreach>) {
-    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::InvalidCertificate(certificate)) => {
-            let (message, breach) = tls::explain(host, certificate);
-            (Kind::Certificate { is_out_of_time: breach.is_some() }, message, breach)
+pub fn of_no_handshake(host: &str, error: &io::Error) -> TlsFault {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(error)) => {
+            TlsFault::Certificate { fault: tls::certificate_fault(host, error), suspect: None }
         }
-        Some(rustls::Error::InvalidMessage(_)) => {
-            let message = "what came is not TLS; if the server speaks plain HTTP, write http://".to_owned();
-            (Kind::Protocol, message, None)
-        }
-        Some(other) => (Kind::Protocol, format!("the TLS handshake failed: {other}"), None),
-        None => {
-            (Kind::Closed, format!("the server ended the connection in the TLS handshake ({error})"), None)
-        }
+        Some(rustls::Error::InvalidMessage(_)) => TlsFault::NotTls,
+        Some(other) => TlsFault::Failed { error: other.to_string() },
+        None => TlsFault::Closed { error: error.to_string() },
     }
 }
 
 /// The exchange broke off.
 #[must_use]
-pub fn of_no_answer(answer_began: bool, error: &hyper::Error) -> (Kind, String) {
+pub fn of_no_answer(answer_began: bool, error: &hyper::Error) -> ExchangeFault {
     if error.is_parse() {
-        return (Kind::Protocol, format!("what came is not HTTP ({error})"));
+        return ExchangeFault::NotHttp { error: error.to_string() };
     }
-    let when = if answer_began { "in the middle of its answer" } else { "without an answer" };
-    let reset = std::error::Error::source(error)
+    let was_reset = std::error::Error::source(error)
         .and_then(|cause| cause.downcast_ref::<io::Error>())
         .is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionReset);
-    let how = if reset { "reset" } else { "closed" };
-    (Kind::Closed, format!("the server {how} the connection {when}"))
+    ExchangeFault::Closed { was_reset, answer_began }
 }
 
 /// The time is over.
 #[must_use]
-pub fn of_silence(answer_began: bool) -> (Kind, String) {
-    let message =
-        if answer_began { "the answer began, but did not end" } else { "connected, but no answer came" };
-    (Kind::Timeout, message.to_owned())
+pub fn of_silence(answer_began: bool) -> ExchangeFault {
+    if answer_began { ExchangeFault::Unfinished } else { ExchangeFault::Silent }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
+    use crate::outcome::{Cause, Kind};
 
     #[test]
-    fn whose_fault_it_is_that_no_connection_came_to_be_is_told_apart() {
+    fn whose_fault_it_is_that_no_connection_could_be_opened_is_told_apart() {
         let address: SocketAddr = "192.0.2.1:80".parse().unwrap();
         for (error, kind, words) in [
             (io::ErrorKind::ConnectionRefused, Kind::Refused, "nothing listens on 192.0.2.1:80"),
@@ -95,8 +73,9 @@ mod tests {
             (io::ErrorKind::PermissionDenied, Kind::Local, "this machine forbids"),
             (io::ErrorKind::OutOfMemory, Kind::Local, "this machine cannot open"),
         ] {
-            let (told, message) = of_no_connection(address, &error.into());
-            assert_eq!(told, kind, "{error:?}");
+            let cause = Cause::Connection { address, fault: of_no_connection(&error.into()) };
+            assert_eq!(cause.kind(), kind, "{error:?}");
+            let message = cause.to_string();
             assert!(message.contains(words) && message.contains("192.0.2.1:80"), "{error:?}: {message}");
         }
     }
@@ -104,10 +83,10 @@ mod tests {
     #[test]
     fn a_port_that_speaks_no_tls_is_told_from_one_that_hangs_up() {
         let no_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
-        let (kind, message, breach) = of_no_handshake("time.example", &io::Error::other(no_tls));
-        assert_eq!((kind, breach), (Kind::Protocol, None));
-        assert!(message.contains("write http://"), "{message}");
+        let fault = of_no_handshake("time.example", &io::Error::other(no_tls));
+        assert_eq!(fault, TlsFault::NotTls);
+        assert!(fault.to_string().contains("write http://"), "{fault}");
         let hung_up = io::ErrorKind::UnexpectedEof.into();
-        assert_eq!(of_no_handshake("time.example", &hung_up).0, Kind::Closed);
+        assert!(matches!(of_no_handshake("time.example", &hung_up), TlsFault::Closed { .. }));
     }
 }

@@ -24,11 +24,10 @@ use tokio_rustls::TlsConnector;
 use url::Host;
 
 use crate::clock::Clock;
-use crate::outcome::{Failure, Kind, Phase};
+use crate::outcome::{Cause, ConnectionFault, ExchangeFault, Failure, Phase, TlsFault};
 use crate::probe::cause;
 use crate::probe::certificate::{self, Certificate};
 use crate::probe::timed_io::{Exchange, TimedIo};
-use crate::probe::tls::ValidityBreach;
 use crate::scheduling::Account;
 use crate::target::Target;
 
@@ -57,21 +56,17 @@ pub struct HttpConnection {
     driver: JoinHandle<()>,
     clock: Clock,
     account: Account,
-    /// What the server proved its name with, if it did.
-    pub certificate: Option<Certificate>,
-    /// How long the TCP connection took to open.
-    pub connect: Duration,
-    /// How long the TLS handshake took, if there was one.
-    pub tls: Option<Duration>,
+    /// How it opened.
+    pub opened: Opened,
 }
 
 /// How much of an answer is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum Wanted {
     /// Head and body.
     Whole,
     /// The head, for a time that stands in a header: a body that is long or slow does not matter.
-    HeadOnly,
+    Head,
 }
 
 /// An answer.
@@ -112,10 +107,19 @@ pub struct NoAnswer {
 pub struct NoConnection {
     /// What is reported.
     pub failure: Failure,
-    /// The certificate is outside of its validity by the clock that judges it.
-    pub breach: Option<ValidityBreach>,
     /// How far it came.
     pub opened: Option<Opened>,
+}
+
+/// The other side of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer<'a> {
+    /// What is asked there.
+    pub target: &'a Target,
+    /// One of the addresses of the target's host.
+    pub address: SocketAddr,
+    /// How TLS is spoken, if the target wants it.
+    pub tls: &'a Arc<ClientConfig>,
 }
 
 /// How a connection opened.
@@ -129,101 +133,90 @@ pub struct Opened {
     pub certificate: Option<Certificate>,
 }
 
-impl From<Failure> for NoConnection {
-    fn from(failure: Failure) -> Self {
-        Self { failure, breach: None, opened: None }
-    }
-}
-
 /// Opens a connection to one address of the target.
 ///
 /// # Errors
 /// Names the phase ([`Phase::Connect`] or [`Phase::Tls`]) and the cause.
 pub async fn connect(
-    target: &Target,
-    address: SocketAddr,
-    tls: &Arc<ClientConfig>,
+    peer: &Peer<'_>,
     clock: Clock,
     deadline: MonotonicInstant,
 ) -> Result<HttpConnection, NoConnection> {
     let begin = clock.now();
-    let tcp = match by(deadline, clock, TcpStream::connect(address)).await {
-        Ok(Ok(tcp)) => tcp,
-        Ok(Err(error)) => {
-            let (kind, message) = cause::of_no_connection(address, &error);
-            let elapsed = clock.now().since(begin);
-            return Err(Failure { phase: Phase::Connect, kind, message, elapsed }.into());
-        }
-        Err(_) => {
-            let (kind, message) = cause::of_a_silent_address(address);
-            let elapsed = clock.now().since(begin);
-            return Err(Failure { phase: Phase::Connect, kind, message, elapsed }.into());
-        }
-    };
-    // Best effort: without it a request could wait for the acknowledgement of the last one.
-    let _ = tcp.set_nodelay(true);
+    let tcp = open_tcp(peer.address, clock, deadline).await.map_err(|fault| NoConnection {
+        failure: connection_failure(peer.address, fault, clock.now().since(begin)),
+        opened: None,
+    })?;
     let connected = clock.now();
-    let connect_took = connected.since(begin);
-    let exchange = Exchange::default();
-    let (stream, certificate, tls_took): (Box<dyn Stream>, _, _) = if target.tls {
-        let stream = handshake(target, tcp, tls, clock, deadline).await.map_err(|refused| {
-            let opened = Opened { connect: connect_took, tls: None, certificate: None };
-            NoConnection { opened: Some(opened), ..refused }
+    let mut opened = Opened { connect: connected.since(begin), tls: None, certificate: None };
+    let stream: Box<dyn Stream> = if peer.target.tls {
+        let stream = handshake(peer, tcp, clock, deadline).await.map_err(|fault| NoConnection {
+            failure: Failure {
+                phase: Phase::Tls,
+                cause: Cause::Tls(fault),
+                elapsed: clock.now().since(connected),
+            },
+            opened: Some(opened),
         })?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let certificate = chain.first().and_then(certificate::read);
-        (Box::new(stream), certificate, Some(clock.now().since(connected)))
+        opened.certificate = chain.first().and_then(certificate::read);
+        opened.tls = Some(clock.now().since(connected));
+        Box::new(stream)
     } else {
-        (Box::new(tcp), None, None)
+        Box::new(tcp)
     };
+    let exchange = Exchange::default();
     let io = TokioIo::new(TimedIo::new(stream, clock, exchange.clone()));
-    let (requests, connection) =
-        http1::Builder::new().max_buf_size(MOST_OF_A_HEAD).handshake(io).await.map_err(|error| Failure {
-            phase: Phase::Connect,
-            kind: Kind::Local,
-            message: format!("the HTTP connection could not be set up: {error}"),
-            elapsed: connect_took,
-        })?;
-    // Its errors are told to the request that they end.
+    let handshake = http1::Builder::new().max_buf_size(MOST_OF_A_HEAD).handshake(io);
+    let (requests, connection) = handshake.await.map_err(|error| NoConnection {
+        failure: connection_failure(peer.address, ConnectionFault::Setup(error.to_string()), opened.connect),
+        opened: None,
+    })?;
+    // Its errors reach the request that they end.
     let driver = tokio::spawn(async move {
         let _ = connection.await;
     });
     let account = Account::of_this_thread();
-    Ok(HttpConnection {
-        requests,
-        exchange,
-        driver,
-        clock,
-        account,
-        certificate,
-        connect: connect_took,
-        tls: tls_took,
-    })
+    Ok(HttpConnection { requests, exchange, driver, clock, account, opened })
+}
+
+fn connection_failure(address: SocketAddr, fault: ConnectionFault, elapsed: Duration) -> Failure {
+    Failure { phase: Phase::Connect, cause: Cause::Connection { address, fault }, elapsed }
+}
+
+async fn open_tcp(
+    address: SocketAddr,
+    clock: Clock,
+    deadline: MonotonicInstant,
+) -> Result<TcpStream, ConnectionFault> {
+    let tcp = match by(deadline, clock, TcpStream::connect(address)).await {
+        Ok(Ok(tcp)) => tcp,
+        Ok(Err(error)) => return Err(cause::of_no_connection(&error)),
+        Err(_) => return Err(ConnectionFault::Silent),
+    };
+    // Best effort: without it a request could wait for the acknowledgement of the last one.
+    let _ = tcp.set_nodelay(true);
+    Ok(tcp)
 }
 
 async fn handshake(
-    target: &Target,
+    peer: &Peer<'_>,
     tcp: TcpStream,
-    tls: &Arc<ClientConfig>,
     clock: Clock,
     deadline: MonotonicInstant,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, NoConnection> {
-    let begin = clock.now();
-    let fail =
-        |kind, message| Failure { phase: Phase::Tls, kind, message, elapsed: clock.now().since(begin) };
-    let name = match &target.host {
-        Host::Domain(name) => ServerName::try_from(name.clone())
-            .map_err(|_| fail(Kind::Protocol, format!("`{name}` cannot be the name in a certificate")))?,
+) -> Result<tokio_rustls::client::TlsStream<TcpStream>, TlsFault> {
+    let host = &peer.target.host;
+    let name = match host {
+        Host::Domain(name) => {
+            ServerName::try_from(name.clone()).map_err(|_| TlsFault::InvalidName { host: name.clone() })?
+        }
         Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
         Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
     };
-    match by(deadline, clock, TlsConnector::from(Arc::clone(tls)).connect(name, tcp)).await {
+    match by(deadline, clock, TlsConnector::from(Arc::clone(peer.tls)).connect(name, tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => {
-            let (kind, message, breach) = cause::of_no_handshake(&target.host.to_string(), &error);
-            Err(NoConnection { breach, ..fail(kind, message).into() })
-        }
-        Err(_) => Err(fail(Kind::Timeout, "the TLS handshake is not answered".to_owned()).into()),
+        Ok(Err(error)) => Err(cause::of_no_handshake(&host.to_string(), &error)),
+        Err(_) => Err(TlsFault::Silent),
     }
 }
 
@@ -236,14 +229,14 @@ impl HttpConnection {
         &mut self,
         method: Method,
         target: &Target,
-        reading: Reading,
+        wanted: Wanted,
         deadline: MonotonicInstant,
     ) -> Result<Answer, NoAnswer> {
-        let waited = self.account.waited();
+        let delayed_before = self.account.waited();
         let begin = self.clock.now();
         self.exchange.begin();
         let clock = self.clock;
-        let exchanged = by(deadline, clock, self.exchange(method, target, reading)).await;
+        let exchanged = by(deadline, clock, self.exchange(method, target, wanted)).await;
         let instants = self.exchange.instants();
         let sent = instants.sent.unwrap_or(begin);
         match exchanged {
@@ -258,29 +251,25 @@ impl HttpConnection {
                     sent,
                     first_byte: instants.first_byte.unwrap_or(received),
                     received,
-                    kept_waiting: self.account.waited().saturating_sub(waited),
+                    kept_waiting: self.account.waited().saturating_sub(delayed_before),
                 })
             }
             Ok(Err(error)) => {
-                let (kind, message) = cause::of_no_answer(instants.first_byte.is_some(), &error);
-                Err(self.no_answer(sent, kind, message))
+                Err(self.no_answer(sent, cause::of_no_answer(instants.first_byte.is_some(), &error)))
             }
-            Err(_) => {
-                let (kind, message) = cause::of_silence(instants.first_byte.is_some());
-                Err(self.no_answer(sent, kind, message))
-            }
+            Err(_) => Err(self.no_answer(sent, cause::of_silence(instants.first_byte.is_some()))),
         }
     }
 
-    fn no_answer(&self, sent: MonotonicInstant, kind: Kind, message: String) -> NoAnswer {
+    fn no_answer(&self, sent: MonotonicInstant, fault: ExchangeFault) -> NoAnswer {
         let now = self.clock.now();
         let (phase, begin) = match self.exchange.instants().first_byte {
             None => (Phase::Wait, sent),
             Some(first_byte) => (Phase::Transfer, first_byte),
         };
         NoAnswer {
-            closed_before_answer: phase == Phase::Wait && kind == Kind::Closed,
-            failure: Failure { phase, kind, message, elapsed: now.since(begin) },
+            closed_before_answer: phase == Phase::Wait && matches!(fault, ExchangeFault::Closed { .. }),
+            failure: Failure { phase, cause: Cause::Exchange(fault), elapsed: now.since(begin) },
         }
     }
 
@@ -288,7 +277,7 @@ impl HttpConnection {
         &mut self,
         method: Method,
         target: &Target,
-        reading: Reading,
+        wanted: Wanted,
     ) -> Result<Exchanged, hyper::Error> {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = method;
@@ -303,7 +292,7 @@ impl HttpConnection {
         headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
         self.requests.ready().await?;
         let (head, mut incoming) = self.requests.send_request(request).await?.into_parts();
-        if reading == Reading::HeadOnly {
+        if wanted == Wanted::Head {
             let received = self.exchange.instants().last_byte;
             // A body that is there at once leaves the connection free for the next request.
             let rest = timeout(PATIENCE_FOR_A_BODY, read_body(&mut incoming)).await;

@@ -10,7 +10,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use url::Host;
 
 use crate::clock::Clock;
-use crate::outcome::{Failure, Kind, Phase};
+use crate::outcome::{Cause, Failure, Kind, NameFault, Phase};
 
 /// The addresses of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Addresses {
     /// servers, and one that refuses is no fault while the other answers.
     pub are_one_machine: bool,
     /// Why the addresses of one family are not known, when the DNS did not answer for it.
-    pub unknown: Option<String>,
+    pub unknown: Option<NameFault>,
 }
 
 /// An address to use for a host, instead of those that the DNS has.
@@ -137,67 +137,65 @@ pub fn is_local_name(name: &str) -> bool {
 /// Asks for both families at once and for each on its own, so that one that is not answered does not cost the other.
 async fn look_up(name: &str, clock: &Clock, deadline: MonotonicInstant) -> Result<Addresses, Failure> {
     let begin = clock.now();
-    let fail =
-        |(kind, message)| Failure { phase: Phase::Resolve, kind, message, elapsed: clock.now().since(begin) };
-    let ask = async |strategy, family: &str| {
+    let ask = async |strategy, record| {
+        let silent = || NameFault::Silent { name: name.to_owned(), record: Some(record) };
         let lookup = look_up_family(name, strategy);
-        tokio::time::timeout_at(clock.deadline(deadline), lookup)
-            .await
-            .unwrap_or_else(|_| Err((Kind::Timeout, format!("the DNS gave no answer for {name} ({family})"))))
+        let found = tokio::time::timeout_at(clock.deadline(deadline), lookup).await;
+        found.unwrap_or_else(|_| Err(silent()))
     };
     let (v4, v6) =
         tokio::join!(ask(LookupIpStrategy::Ipv4Only, "A"), ask(LookupIpStrategy::Ipv6Only, "AAAA"));
-    match (v4, v6) {
+    let has_no_address = |fault: &NameFault| fault.kind() == Kind::NoSuchName;
+    let found = match (v4, v6) {
         (Ok(mut all), Ok(more)) => {
             all.extend(more);
             Ok(Addresses { all, are_one_machine: false, unknown: None })
         }
         // A family without addresses is the usual thing; one without an answer leaves a doubt.
-        (Ok(all), Err((kind, why))) | (Err((kind, why)), Ok(all)) => {
-            let unknown = (kind != Kind::NoSuchName).then_some(why);
+        (Ok(all), Err(fault)) | (Err(fault), Ok(all)) => {
+            let unknown = (!has_no_address(&fault)).then_some(fault);
             Ok(Addresses { all, are_one_machine: false, unknown })
         }
-        (Err((Kind::NoSuchName, _)), Err(other)) => Err(fail(other)),
-        (Err(first), Err(_)) => Err(fail(first)),
-    }
+        (Err(first), Err(other)) if has_no_address(&first) => Err(other),
+        (Err(first), Err(_)) => Err(first),
+    };
+    found.map_err(|fault| Failure {
+        phase: Phase::Resolve,
+        cause: Cause::Name(fault),
+        elapsed: clock.now().since(begin),
+    })
 }
 
-async fn look_up_family(name: &str, strategy: LookupIpStrategy) -> Result<Vec<IpAddr>, (Kind, String)> {
-    let local = |error: NetError| {
-        let message =
-            format!("this machine's DNS configuration cannot be used ({error}); see /etc/resolv.conf");
-        (Kind::Local, message)
-    };
-    let mut builder = TokioResolver::builder_tokio().map_err(local)?;
+async fn look_up_family(name: &str, strategy: LookupIpStrategy) -> Result<Vec<IpAddr>, NameFault> {
+    let configuration = |error: NetError| NameFault::Configuration { error: error.to_string() };
+    let mut builder = TokioResolver::builder_tokio().map_err(configuration)?;
     builder.options_mut().ip_strategy = strategy;
-    let resolver = builder.build().map_err(local)?;
-    let found = resolver.lookup_ip(name).await.map_err(|error| explain(name, &error))?;
+    let resolver = builder.build().map_err(configuration)?;
+    let found = resolver.lookup_ip(name).await.map_err(|error| fault(name, &error))?;
     let mut all: Vec<IpAddr> = Vec::new();
     for address in found.iter() {
         if !all.contains(&address) {
             all.push(address);
         }
     }
-    if all.is_empty() { Err((Kind::NoSuchName, format!("the name {name} has no address"))) } else { Ok(all) }
+    if all.is_empty() { Err(NameFault::NoAddress { name: name.to_owned() }) } else { Ok(all) }
 }
 
-fn explain(name: &str, error: &NetError) -> (Kind, String) {
+fn fault(name: &str, error: &NetError) -> NameFault {
+    let name = name.to_owned();
     if error.is_nx_domain() {
-        return (Kind::NoSuchName, format!("there is no name {name} in the DNS"));
+        return NameFault::NotFound { name };
     }
     if error.is_no_records_found() {
-        return (Kind::NoSuchName, format!("the name {name} has no address in the DNS"));
+        return NameFault::NoAddress { name };
     }
     match error {
         NetError::Dns(DnsError::ResponseCode(code)) => {
-            (Kind::DnsFailure, format!("the DNS could not resolve {name} ({code})"))
+            NameFault::ServerFailure { name, code: code.to_string() }
         }
-        NetError::Timeout => (Kind::Timeout, format!("the DNS gave no answer for {name}")),
-        NetError::Io(_) | NetError::NoConnections => (
-            Kind::Local,
-            format!("this machine cannot reach its DNS servers ({error}); see /etc/resolv.conf"),
-        ),
-        other => (Kind::NoSuchName, format!("the name {name} does not resolve ({other})")),
+        NetError::Timeout => NameFault::Silent { name, record: None },
+        NetError::Io(_) | NetError::NoConnections => NameFault::NoServer { error: error.to_string() },
+        other => NameFault::Unresolvable { name, error: other.to_string() },
     }
 }
 

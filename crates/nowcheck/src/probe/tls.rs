@@ -1,4 +1,4 @@
-//! The TLS side of a connection: what is trusted, and a failed handshake in words.
+//! The TLS side of a connection: what is trusted, and what is wrong with a certificate.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::clock::Clock;
-use crate::text::figures::date_and_time;
+use crate::outcome::{CertificateFault, ValidityBreach};
 use crate::text::printable;
 
 /// The certificate authorities that are trusted.
@@ -136,82 +136,37 @@ fn speaking_http1(mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-/// The end of a certificate's validity that the local clock is beyond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValidityBreach {
-    /// It ended before the local time. Unix seconds.
-    Expired {
-        /// The certificate's end of validity.
-        not_after: u64,
-    },
-    /// It begins after the local time. Unix seconds.
-    NotYetValid {
-        /// The certificate's begin of validity.
-        not_before: u64,
-    },
-}
-
-impl ValidityBreach {
-    /// Whether a clock that shows `unix_seconds` would have found the certificate valid at this end.
-    #[must_use]
-    pub fn is_healed_by(self, unix_seconds: u64) -> bool {
-        match self {
-            Self::Expired { not_after } => unix_seconds <= not_after,
-            Self::NotYetValid { not_before } => unix_seconds >= not_before,
-        }
-    }
-}
-
-/// What is wrong with a certificate, in words, and the validity breach if it is one.
+/// What is wrong with a certificate.
 #[must_use]
-pub fn explain(host: &str, error: &CertificateError) -> (String, Option<ValidityBreach>) {
+pub fn certificate_fault(host: &str, error: &CertificateError) -> CertificateFault {
     match error {
-        CertificateError::ExpiredContext { time, not_after } => (
-            format!(
-                "the certificate expired on {} (the time of this check: {})",
-                date_and_time(not_after.as_secs()),
-                date_and_time(time.as_secs())
-            ),
-            Some(ValidityBreach::Expired { not_after: not_after.as_secs() }),
-        ),
-        CertificateError::NotValidYetContext { time, not_before } => (
-            format!(
-                "the certificate is not valid before {} (the time of this check: {})",
-                date_and_time(not_before.as_secs()),
-                date_and_time(time.as_secs())
-            ),
-            Some(ValidityBreach::NotYetValid { not_before: not_before.as_secs() }),
-        ),
+        CertificateError::ExpiredContext { time, not_after } => CertificateFault::OutOfTime {
+            breach: ValidityBreach::Expired { not_after: not_after.as_secs() },
+            time: time.as_secs(),
+        },
+        CertificateError::NotValidYetContext { time, not_before } => CertificateFault::OutOfTime {
+            breach: ValidityBreach::NotYetValid { not_before: not_before.as_secs() },
+            time: time.as_secs(),
+        },
         CertificateError::NotValidForNameContext { presented, .. } => {
             // The names come from the other side: they must not be able to write to a terminal.
-            let names: Vec<String> =
-                presented.iter().take(5).map(|name| printable(bare_name(name).as_bytes(), 80)).collect();
-            let names = if names.is_empty() { "no name at all".to_owned() } else { names.join(", ") };
-            (format!("the certificate is for another name: it is for {names}, not for {host}"), None)
+            let names = presented.iter().take(5).map(|name| printable(bare_name(name).as_bytes(), 80));
+            CertificateFault::OtherName { host: host.to_owned(), presented: Some(names.collect()) }
         }
         CertificateError::NotValidForName => {
-            (format!("the certificate is for another name, not for {host}"), None)
+            CertificateFault::OtherName { host: host.to_owned(), presented: None }
         }
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => (
-            "the certificate is not signed by an authority that this machine trusts: self-signed, or from a \
-             private authority (then name its certificate with --ca-file)"
-                .to_owned(),
-            None,
-        ),
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => (
-            "the certificate is self-signed and marked as an authority's, which no server's may be: make it anew with \
-             -addext basicConstraints=critical,CA:FALSE, and name it with --ca-file"
-                .to_owned(),
-            None,
-        ),
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            CertificateFault::UnknownAuthority
+        }
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            CertificateFault::IsAuthority
+        }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
-            "the certificate is signed by another kind of key than that of the authority of this name which this \
-             machine trusts: was the authority renewed? (then name its certificate with --ca-file)"
-                .to_owned(),
-            None,
-        ),
-        other => (format!("the certificate is not accepted: {}", printable(other.to_string().as_bytes(), 200)), None),
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            CertificateFault::OtherAuthorityKey
+        }
+        other => CertificateFault::Other { error: printable(other.to_string().as_bytes(), 200) },
     }
 }
 
@@ -264,21 +219,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_inside_the_validity_heals_a_breach_and_one_outside_does_not() {
-        assert!(ValidityBreach::Expired { not_after: 100 }.is_healed_by(100));
-        assert!(!ValidityBreach::Expired { not_after: 100 }.is_healed_by(101));
-        assert!(ValidityBreach::NotYetValid { not_before: 100 }.is_healed_by(100));
-        assert!(!ValidityBreach::NotYetValid { not_before: 100 }.is_healed_by(99));
-    }
-
-    #[test]
     fn a_name_from_a_certificate_cannot_write_to_the_terminal() {
         let error = CertificateError::NotValidForNameContext {
             expected: ServerName::try_from("time.example").unwrap().to_owned(),
             presented: vec!["\u{1b}[2Jevil".to_owned()],
         };
-        let (words, breach) = explain("time.example", &error);
+        let fault = certificate_fault("time.example", &error);
+        let words = fault.to_string();
         assert!(!words.contains('\u{1b}') && words.contains("time.example"), "{words}");
-        assert_eq!(breach, None);
+        assert_eq!(fault.breach(), None);
     }
 }

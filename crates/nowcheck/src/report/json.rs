@@ -2,26 +2,28 @@
 
 use std::time::Duration;
 
-use clock_offset::{Interval, Limits, Offset, Verdict};
+use clock_offset::{Interval, Limits, Offset};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::Words;
 use crate::clock::Synchronisation;
-use crate::outcome::Leap;
-use crate::outcome::status_of_verdict;
 use crate::outcome::{
-    BackendOutcome, CertificateOutcome, Outcome, Reason, ReferenceOutcome, SYSTEM, SourceOutcome,
-    SourceStanding, Standing, Status, TargetOutcome,
+    AnswerFault, BackendOutcome, CertificateOutcome, Failure, Finding, Leap, Outcome, Phases,
+    ReferenceOutcome, SYSTEM, SourceOutcome, SourceStanding, Standing, TargetOutcome,
 };
-use crate::outcome::{Failure, Kind};
-use crate::report::{references, words};
-use crate::text::{figures, printable};
+use crate::text::figures;
+use crate::text::printable;
+
+/// The version of the schema: a new one when a program that reads the old one could go wrong.
+const SCHEMA_VERSION: u32 = 1;
 
 /// A number that is written with all of its digits and without an exponent.
 type Number = Box<RawValue>;
 
 #[derive(Serialize)]
-struct Round<'a> {
+struct Document<'a> {
+    schema_version: u32,
     checked_at: String,
     duration: Number,
     status: &'a str,
@@ -45,7 +47,13 @@ struct ReferenceView<'a> {
     max_error: Option<Number>,
     local_offset: Option<OffsetView>,
     sources: Vec<SourceView<'a>>,
-    notes: Vec<String>,
+    notes: Vec<NoteView>,
+}
+
+#[derive(Serialize)]
+struct NoteView {
+    code: &'static str,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -78,14 +86,14 @@ struct TargetView<'a> {
     discarded: DiscardedView,
     miss_probability: Option<f64>,
     backends: Vec<BackendView<'a>>,
-    notes: Vec<String>,
+    notes: Vec<NoteView>,
 }
 
 #[derive(Serialize)]
 struct FailureView<'a> {
     phase: &'a str,
     kind: &'a str,
-    message: &'a str,
+    message: String,
     elapsed: Number,
     http_status: Option<u16>,
     location: Option<String>,
@@ -149,20 +157,25 @@ struct ClockView<'a> {
 ///
 /// # Errors
 /// When a figure is not a JSON number, which would be a mistake in this crate.
-pub fn line(outcome: &Outcome) -> serde_json::Result<String> {
+pub fn line(outcome: &Outcome, words: Words<'_>) -> serde_json::Result<String> {
     let limits = &outcome.limits;
-    serde_json::to_string(&Round {
+    serde_json::to_string(&Document {
+        schema_version: SCHEMA_VERSION,
         checked_at: figures::rfc3339(outcome.checked_at, 9),
         duration: number(outcome.duration)?,
         status: outcome.status().name(),
         reason: outcome.reason().name(),
-        summary: words::summary(outcome),
+        summary: words.summary(outcome),
         limits: LimitsView {
             max_offset: number(limits.max_offset)?,
             warn_offset: limits.warn_offset.map(number).transpose()?,
         },
-        reference: reference(&outcome.reference, &outcome.limits)?,
-        targets: outcome.targets.iter().map(|target| view(target, outcome)).collect::<Result<_, _>>()?,
+        reference: reference(&outcome.reference, &outcome.limits, words)?,
+        targets: outcome
+            .targets
+            .iter()
+            .map(|target| view(target, &outcome.limits, words))
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -182,7 +195,11 @@ fn interval(interval: &Interval<Offset>) -> serde_json::Result<OffsetView> {
     })
 }
 
-fn reference<'a>(reference: &'a ReferenceOutcome, limits: &Limits) -> serde_json::Result<ReferenceView<'a>> {
+fn reference<'a>(
+    reference: &'a ReferenceOutcome,
+    limits: &Limits,
+    words: Words<'_>,
+) -> serde_json::Result<ReferenceView<'a>> {
     Ok(ReferenceView {
         source: match (reference.lists_system(), reference.asks_servers()) {
             (_, false) => SYSTEM,
@@ -198,12 +215,16 @@ fn reference<'a>(reference: &'a ReferenceOutcome, limits: &Limits) -> serde_json
         },
         max_error: reference.max_error.map(number).transpose()?,
         local_offset: reference.local_offset.as_ref().map(interval).transpose()?,
-        sources: reference.sources.iter().map(source).collect::<Result<_, _>>()?,
-        notes: references::notes(reference, limits),
+        sources: reference.sources.iter().map(|one| source(one, words)).collect::<Result<_, _>>()?,
+        notes: reference
+            .notes(limits)
+            .iter()
+            .map(|note| NoteView { code: note.code(), message: words.reference_note(note) })
+            .collect(),
     })
 }
 
-fn source(source: &SourceOutcome) -> serde_json::Result<SourceView<'_>> {
+fn source<'a>(source: &'a SourceOutcome, words: Words<'_>) -> serde_json::Result<SourceView<'a>> {
     let facts = source.facts.as_ref();
     Ok(SourceView {
         name: &source.name,
@@ -228,7 +249,7 @@ fn source(source: &SourceOutcome) -> serde_json::Result<SourceView<'_>> {
         root_dispersion: facts.map(|facts| number(facts.root_dispersion)).transpose()?,
         round_trip: facts.map(|facts| number(facts.round_trip)).transpose()?,
         smears: facts.map(|facts| facts.smears),
-        message: references::why_not_used(&source.standing),
+        message: words.why_not_used(&source.standing),
     })
 }
 
@@ -243,22 +264,19 @@ fn certificate_view(certificate: CertificateOutcome) -> serde_json::Result<Certi
     })
 }
 
-fn view<'a>(target: &'a TargetOutcome, outcome: &Outcome) -> serde_json::Result<TargetView<'a>> {
-    let phases = &target.phases;
+fn view<'a>(
+    target: &'a TargetOutcome,
+    limits: &Limits,
+    words: Words<'_>,
+) -> serde_json::Result<TargetView<'a>> {
     Ok(TargetView {
         url: &target.url,
         address: target.address.map(|address| address.to_string()),
-        status: target.status.name(),
-        reason: target.reason.name(),
-        summary: words::target_summary(target, &outcome.limits),
-        failure: target.failure.as_ref().map(failure).transpose()?,
-        phases: PhasesView {
-            resolve: phases.resolve.map(number).transpose()?,
-            connect: phases.connect.map(number).transpose()?,
-            tls: phases.tls.map(number).transpose()?,
-            wait: phases.wait.map(number).transpose()?,
-            transfer: phases.transfer.map(number).transpose()?,
-        },
+        status: target.status().name(),
+        reason: target.reason().name(),
+        summary: words.target_summary(target, limits),
+        failure: target.finding.failure().map(|failed| failure(failed, words)).transpose()?,
+        phases: phases(&target.phases)?,
         certificate: target.certificate.map(certificate_view).transpose()?,
         connections: target.connections,
         requests: target.requests,
@@ -269,42 +287,49 @@ fn view<'a>(target: &'a TargetOutcome, outcome: &Outcome) -> serde_json::Result<
         },
         miss_probability: target.miss_probability,
         backends: target
-            .backends
+            .backends()
             .iter()
-            .map(|of_target| backend(of_target, target.reason))
+            .map(|of_target| backend(of_target, &target.finding))
             .collect::<Result<_, _>>()?,
-        notes: target.notes.iter().map(words::note).collect(),
+        notes: target
+            .all_notes()
+            .map(|note| NoteView { code: note.code(), message: words.note(&note) })
+            .collect(),
     })
 }
 
-fn failure(failure: &Failure) -> serde_json::Result<FailureView<'_>> {
-    let (http_status, location, body_start) = match &failure.kind {
-        Kind::Status { status } => (Some(*status), None, None),
-        Kind::Redirect { status, location } => (Some(*status), location.as_deref(), None),
-        Kind::NotATime { status, body_start } | Kind::TooLarge { status, body_start } => {
-            (Some(*status), None, Some(body_start.as_str()))
+fn phases(phases: &Phases) -> serde_json::Result<PhasesView> {
+    Ok(PhasesView {
+        resolve: phases.resolve.map(number).transpose()?,
+        connect: phases.connect.map(number).transpose()?,
+        tls: phases.tls.map(number).transpose()?,
+        wait: phases.wait.map(number).transpose()?,
+        transfer: phases.transfer.map(number).transpose()?,
+    })
+}
+
+fn failure<'a>(failure: &'a Failure, words: Words<'_>) -> serde_json::Result<FailureView<'a>> {
+    let answer = failure.answer();
+    let (location, body_start) = match answer {
+        Some(AnswerFault::Redirect { location, .. }) => (location.as_deref(), None),
+        Some(AnswerFault::NotATime { body_start, .. } | AnswerFault::TooLarge { body_start, .. }) => {
+            (None, Some(body_start.as_str()))
         }
-        _ => (None, None, None),
+        Some(AnswerFault::Status { .. }) | None => (None, None),
     };
     Ok(FailureView {
         phase: failure.phase.name(),
-        kind: failure.kind.name(),
-        message: &failure.message,
+        kind: failure.kind().name(),
+        message: words.cause(&failure.cause),
         elapsed: number(failure.elapsed)?,
-        http_status,
+        http_status: answer.map(|fault| fault.status().as_u16()),
         location: location.map(|to| printable(to.as_bytes(), 2_000)),
         body_start,
     })
 }
 
-fn backend(backend: &BackendOutcome, of_target: Reason) -> serde_json::Result<BackendView<'_>> {
-    let (status, reason) = match (backend.verdict, of_target) {
-        // It was not the interval that left it open.
-        (Verdict::Undetermined, Reason::CheckerFault | Reason::ReferencesDisagree) => {
-            (Status::Unknown, of_target)
-        }
-        (verdict, _) => status_of_verdict(verdict),
-    };
+fn backend<'a>(backend: &'a BackendOutcome, finding: &Finding) -> serde_json::Result<BackendView<'a>> {
+    let (status, reason) = finding.of_backend(backend);
     Ok(BackendView {
         instance: backend.instance.as_deref(),
         status: status.name(),

@@ -1,135 +1,120 @@
 //! What the clocks were compared with, in words.
 
-use clock_offset::{Interval, Limits, Offset, Verdict, judge};
-
+use super::{Setting, Words};
 use crate::clock::Synchronisation;
 use crate::outcome::{
-    Leap, NtpError, ReferenceOutcome, Restraint, SourceOutcome, SourceStanding, Standing, Unusable,
-    kiss_code_advice,
+    Leap, NtpError, ReferenceNote, ReferenceOutcome, Restraint, SourceOutcome, SourceStanding, Standing,
+    Unusable, kiss_code_advice,
 };
 use crate::text::figures::{length, limit, offset};
 
-/// What the clocks were compared with, and what that is worth.
-#[must_use]
-pub fn line(reference: &ReferenceOutcome) -> String {
-    let named = |wanted: &SourceStanding| {
-        let names = reference.sources.iter().filter(|source| source.standing == *wanted);
-        names.map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let count = |wanted: &SourceStanding| {
-        reference.sources.iter().filter(|source| source.standing == *wanted).count()
-    };
-    match reference.standing {
-        _ if !reference.asks_servers() => system(&reference.system),
-        Standing::Agreed => format!(
-            "{}, {} ± {}",
-            named(&SourceStanding::Truechimer),
-            match (count(&SourceStanding::Truechimer), count(&SourceStanding::Falseticker)) {
-                (1, 0) => "which claims to be right to".to_owned(),
-                (all, 0) => format!("all {all} agree to"),
-                (most, few) => format!("{most} of {} agree to", most + few),
-            },
-            length(reference.max_error.unwrap_or_default())
-        ),
-        Standing::Disagreement => {
-            format!("none; these contradict each other: {}", named(&SourceStanding::Undecided))
+impl Words<'_> {
+    /// What the clocks were compared with, and what that is worth.
+    #[must_use]
+    pub fn reference(self, reference: &ReferenceOutcome) -> String {
+        let named = |wanted: &SourceStanding| {
+            let names = reference.sources.iter().filter(|source| source.standing == *wanted);
+            names.map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let count = |wanted: &SourceStanding| {
+            reference.sources.iter().filter(|source| source.standing == *wanted).count()
+        };
+        match reference.standing {
+            _ if !reference.asks_servers() => system(&reference.system),
+            Standing::Agreed => format!(
+                "{}, {} ± {}",
+                named(&SourceStanding::Truechimer),
+                match (count(&SourceStanding::Truechimer), count(&SourceStanding::Falseticker)) {
+                    (1, 0) => "which claims to be right to".to_owned(),
+                    (all, 0) => format!("all {all} agree to"),
+                    (most, few) => format!("{most} of {} agree to", most + few),
+                },
+                length(reference.max_error.unwrap_or_default())
+            ),
+            Standing::Disagreement => {
+                format!("none; these contradict each other: {}", named(&SourceStanding::Undecided))
+            }
+            Standing::OnlyUnvouched => system(&reference.system),
+            Standing::Unreachable => "none; no time server could be used".to_owned(),
         }
-        Standing::OnlyUnvouched => system(&reference.system),
-        Standing::Unreachable => "none; no time server could be used".to_owned(),
     }
-}
 
-/// What a reader should know of the references beside that, as sentences without a full stop.
-#[must_use]
-pub fn notes(reference: &ReferenceOutcome, limits: &Limits) -> Vec<String> {
-    let mut notes = Vec::new();
-    for source in &reference.sources {
-        let from = source.offset.as_ref().map(offset).unwrap_or_default();
-        match &source.standing {
-            SourceStanding::Falseticker => {
-                notes.push(format!("{} is wrong by the others (a falseticker): {from}", source.name));
+    /// A note on the references as a sentence without a full stop.
+    #[must_use]
+    pub fn reference_note(self, note: &ReferenceNote<'_>) -> String {
+        let from = |source: &SourceOutcome| source.offset.as_ref().map(offset).unwrap_or_default();
+        match note {
+            ReferenceNote::Falseticker(source) => {
+                format!("{} is wrong by the others (a falseticker): {}", source.name, from(source))
             }
-            SourceStanding::Undecided => {
-                notes.push(format!("{} from this machine's clock: {from}", source.name));
+            ReferenceNote::Undecided(source) => {
+                format!("{} from this machine's clock: {}", source.name, from(source))
             }
-            SourceStanding::NotVouchedFor if reference.sources.len() > 1 => notes.push(format!(
+            ReferenceNote::NotUsed(source) => {
+                format!(
+                    "{} was not used: {}",
+                    source.name,
+                    self.why_not_used(&source.standing).unwrap_or_default()
+                )
+            }
+            ReferenceNote::NotVouchedFor(system) => format!(
                 "this machine's clock has no vote: {}",
-                match reference.system {
+                match system {
                     Synchronisation::Unknown => "its kernel cannot be asked whether it is synchronised",
                     _ => "it is not synchronised, by its kernel",
                 }
-            )),
-            standing => {
-                let why = why_not_used(standing);
-                notes.extend(why.map(|why| format!("{} was not used: {why}", source.name)));
-            }
+            ),
+            ReferenceNote::LeapSecondAnnounced(source) => match source.facts.map(|facts| facts.leap) {
+                Some(Leap::DeleteSecond) => {
+                    format!("{} announces that the month ends a second early", source.name)
+                }
+                _ => format!("{} announces a leap second at the end of the month", source.name),
+            },
+            ReferenceNote::SmearsDiffer { smearing, other } => format!(
+                "{} smears leap seconds and {} is not known to: around one they differ by up to a second",
+                smearing.name, other.name
+            ),
+            ReferenceNote::LocalClockWrong(local) => format!(
+                "this machine's own clock is wrong: {} from the reference; no verdict rests on it",
+                offset(local)
+            ),
         }
-        match source.facts.as_ref().map(|facts| facts.leap) {
-            Some(Leap::InsertSecond) => {
-                notes.push(format!("{} announces a leap second at the end of the month", source.name));
+    }
+
+    /// Why a source made no claim that counts, to stand behind its name; nothing when it did.
+    #[must_use]
+    pub fn why_not_used(self, standing: &SourceStanding) -> Option<String> {
+        match standing {
+            SourceStanding::Truechimer
+            | SourceStanding::Falseticker
+            | SourceStanding::Undecided
+            | SourceStanding::NotVouchedFor => None,
+            SourceStanding::Silent => Some(NtpError::Silent.to_string()),
+            SourceStanding::Duplicate { of } => {
+                Some(format!("it is the same server as {of}, and has one vote"))
             }
-            Some(Leap::DeleteSecond) => {
-                notes.push(format!("{} announces that the month ends a second early", source.name));
-            }
-            Some(Leap::None) | None => {}
+            SourceStanding::Unusable(why) => Some(match why {
+                Unusable::Unresolved(failure) => self.cause(&failure.cause),
+                Unusable::Ntp(error) => error.to_string(),
+                Unusable::Refused(restraint) => self.after_refusal(restraint),
+            }),
         }
     }
-    notes.extend(smear_note(reference));
-    let is_beyond = |local: &Interval<Offset>| judge(local, limits) == Verdict::Desynchronised;
-    if let Some(local) = reference.local_offset.filter(is_beyond)
-        && !reference.lists_system()
-    {
-        notes.push(format!(
-            "this machine's own clock is wrong: {} from the reference; no verdict rests on it",
-            offset(&local)
-        ));
-    }
-    notes
-}
 
-/// Why a source made no claim that counts, to stand behind its name; nothing when it did.
-#[must_use]
-pub fn why_not_used(standing: &SourceStanding) -> Option<String> {
-    match standing {
-        SourceStanding::Truechimer
-        | SourceStanding::Falseticker
-        | SourceStanding::Undecided
-        | SourceStanding::NotVouchedFor => None,
-        SourceStanding::Silent => Some(NtpError::Silent.to_string()),
-        SourceStanding::Duplicate { of } => Some(format!("it is the same server as {of}, and has one vote")),
-        SourceStanding::Unusable(why) => Some(match why {
-            Unusable::Unresolved(failure) => failure.message.clone(),
-            Unusable::Ntp(error) => error.to_string(),
-            Unusable::Refused(restraint) => after_refusal(restraint),
-        }),
+    fn after_refusal(self, restraint: &Restraint) -> String {
+        match restraint {
+            Restraint::NeverAgain { code } => format!(
+                "the server refused to say the time (kiss code {code}) and is not asked any more: {}",
+                kiss_code_advice(code)
+            ),
+            Restraint::LessOften { pause } => format!(
+                "the server was asked too often (kiss code RATE) and is asked only every {} now: name another one, or \
+                 write a longer {}",
+                limit(*pause),
+                self.name(Setting::Every)
+            ),
+        }
     }
-}
-
-fn after_refusal(restraint: &Restraint) -> String {
-    match restraint {
-        Restraint::NeverAgain { code } => format!(
-            "the server refused to say the time (kiss code {code}) and is not asked any more: {}",
-            kiss_code_advice(code)
-        ),
-        Restraint::LessOften { pause } => format!(
-            "the server was asked too often (kiss code RATE) and is asked only every {} now: name another one, or write \
-             a longer --every",
-            limit(*pause)
-        ),
-    }
-}
-
-/// Who smears a leap second and who does not are up to a second apart around it.
-fn smear_note(reference: &ReferenceOutcome) -> Option<String> {
-    let has_facts = |smears: bool| {
-        let like_that =
-            move |source: &&SourceOutcome| source.facts.is_some_and(|facts| facts.smears == smears);
-        reference.sources.iter().find(like_that).map(|source| source.name.as_str())
-    };
-    let (smearing, other) = (has_facts(true)?, has_facts(false)?);
-    Some(format!(
-        "{smearing} smears leap seconds and {other} is not known to: around one they differ by up to a second"
-    ))
 }
 
 /// What this machine's clock is worth as the reference.
@@ -144,21 +129,5 @@ fn system(synchronisation: &Synchronisation) -> String {
         Synchronisation::Unknown => {
             "this machine's clock; its kernel cannot be asked whether it is synchronised (NTP)".to_owned()
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn what_to_do_about_a_refusal_is_said() {
-        let pause = Duration::from_secs(120);
-        let words = after_refusal(&Restraint::LessOften { pause });
-        assert!(words.contains("every 2 min") && words.contains("--every"), "{words}");
-        let words = after_refusal(&Restraint::NeverAgain { code: "DENY".to_owned() });
-        assert!(words.contains("DENY") && words.contains("name another one"), "{words}");
     }
 }

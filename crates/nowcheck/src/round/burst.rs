@@ -6,9 +6,9 @@ use clock_offset::MonotonicInstant;
 use http::Method;
 
 use crate::answer::Field;
-use crate::outcome::{Failure, Kind, Phase};
-use crate::probe::culprit::likelier_culprit;
-use crate::probe::http::{Answer, HttpConnection, Opened, Reading, connect};
+use crate::outcome::{Cause, Failure, Kind, Phase, TlsFault};
+use crate::probe::clock_suspect::clock_suspect;
+use crate::probe::http::{Answer, HttpConnection, NoConnection, Opened, Peer, Wanted, connect};
 use crate::target::Target;
 
 use super::Round;
@@ -42,14 +42,11 @@ pub(super) async fn over_a_fresh_one(
     at: MonotonicInstant,
     keep: bool,
 ) -> Burst {
-    let Round { tls, clock, deadline, judge, .. } = &round;
-    match connect(&target, address, tls, *clock, *deadline).await {
+    let Round { tls, clock, deadline, judging_clock, .. } = &round;
+    let peer = Peer { target: &target, address, tls };
+    match connect(&peer, *clock, *deadline).await {
         Ok(connection) => {
-            let opened = Opened {
-                connect: connection.connect,
-                tls: connection.tls,
-                certificate: connection.certificate,
-            };
+            let opened = connection.opened;
             let mut burst = over(&round, &target, connection, id, requests, at, false).await;
             burst.opened = Some(opened);
             if !keep {
@@ -58,14 +55,14 @@ pub(super) async fn over_a_fresh_one(
             }
             burst
         }
-        Err(refused) => {
-            let mut failure = refused.failure;
-            if let Some(breach) = refused.breach {
-                let culprit = likelier_culprit(&target, address, breach, *judge, *clock, *deadline).await;
-                failure.message = format!("{}; {culprit}", failure.message);
+        Err(NoConnection { mut failure, opened }) => {
+            if let Cause::Tls(TlsFault::Certificate { fault, suspect }) = &mut failure.cause
+                && let Some(breach) = fault.breach()
+            {
+                *suspect = Some(clock_suspect(&peer, breach, *judging_clock, *clock, *deadline).await);
             }
-            let failure = Some(round.judge_silence(failure));
-            Burst { id, opened: refused.opened, failure, ..Burst::default() }
+            let failure = Some(round.without_blame_for_silence(failure));
+            Burst { id, opened, failure, ..Burst::default() }
         }
     }
 }
@@ -73,19 +70,14 @@ pub(super) async fn over_a_fresh_one(
 impl Round {
     /// Silence is the other side's fault only when it had a fair time to answer, and when this program was there to
     /// listen: a machine that was paused finds the deadline long over when it goes on.
-    fn judge_silence(&self, mut failure: Failure) -> Failure {
-        if failure.kind != Kind::Timeout || failure.phase == Phase::Transfer {
+    fn without_blame_for_silence(&self, mut failure: Failure) -> Failure {
+        if failure.kind() != Kind::Timeout || failure.phase == Phase::Transfer {
             return failure;
         }
         if let Some(pause) = self.pause() {
-            failure.kind = Kind::Local;
-            failure.message = pause.message();
+            failure.cause = pause.cause();
         } else if failure.elapsed < self.check.timeout / 5 {
-            failure.kind = Kind::Local;
-            failure.message = format!(
-                "{}, but there was too little time left to tell; a longer --timeout tells",
-                failure.message
-            );
+            failure.cause = Cause::TooLittleTime(Box::new(failure.cause));
         }
         failure
     }
@@ -103,9 +95,9 @@ pub(super) async fn over(
     was_kept: bool,
 ) -> Burst {
     let mut burst = Burst { id, ..Burst::default() };
-    let reading = match round.check.time.field {
-        Field::Header(_) => Reading::HeadOnly,
-        _ => Reading::Whole,
+    let wanted = match round.check.time.field {
+        Field::Header(_) => Wanted::Head,
+        _ => Wanted::Whole,
     };
     // Opening came first: the request is what has to be on time.
     if at > round.clock.now() {
@@ -116,7 +108,7 @@ pub(super) async fn over(
             break;
         }
         burst.requests += 1;
-        match connection.ask(Method::GET, target, reading, round.deadline).await {
+        match connection.ask(Method::GET, target, wanted, round.deadline).await {
             Ok(answer) => {
                 let stays_open = answer.stays_open;
                 burst.answers.push(answer);
@@ -129,7 +121,7 @@ pub(super) async fn over(
                 return burst;
             }
             Err(no_answer) => {
-                burst.failure = Some(round.judge_silence(no_answer.failure));
+                burst.failure = Some(round.without_blame_for_silence(no_answer.failure));
                 return burst;
             }
         }

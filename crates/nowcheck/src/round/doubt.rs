@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clock_offset::{CERTAINTY, Offset, Verdict, judge};
+use clock_offset::{CERTAINTY, Interval, Offset, Verdict, judge};
 
 use crate::check::Check;
 use crate::clock::Clock;
 use crate::outcome::{
-    Discarded, Note, Reason, ReferenceOutcome, SourceStanding, Standing, Status, TargetOutcome,
+    Discarded, Doubt, Finding, Kind, MissingBackends, Note, ReferenceOutcome, SourceStanding, Standing,
+    Status, TargetOutcome, Undetermined,
 };
-use crate::outcome::{Failure, Kind};
 use crate::reference::RoundReference;
 
 /// What happened to this machine in the middle of a round.
@@ -38,35 +38,32 @@ impl Disturbance {
     }
 
     /// Takes the verdicts back that rest on what it destroyed.
-    pub(super) fn take_back(self, mut targets: Vec<TargetOutcome>) -> Vec<TargetOutcome> {
-        for target in &mut targets {
-            let (note, is_void) = match self {
+    pub(super) fn take_back(self, targets: &mut [TargetOutcome]) {
+        for target in targets {
+            match self {
                 // Whatever failed may have failed of the suspension.
-                Self::Suspended => (Note::Suspended, true),
-                Self::ClockStep { step } => {
-                    (Note::WallClockStepped { step }, is_judged_by_the_reference(target))
+                Self::Suspended => put_in_doubt(target, Doubt::Suspended),
+                Self::ClockStep { step } if target.finding.rests_on_the_reference() => {
+                    put_in_doubt(target, Doubt::WallClockStepped { step });
                 }
-            };
-            if is_void {
-                take_verdict_back(target, Reason::CheckerFault);
-            }
-            if is_void || !target.backends.is_empty() {
-                target.notes.push(note);
+                Self::ClockStep { step } if !target.backends().is_empty() => {
+                    target.notes.push(Note::Doubt(Doubt::WallClockStepped { step }));
+                }
+                Self::ClockStep { .. } => {}
             }
         }
-        targets
     }
 }
 
 /// The answers that were discarded because a round was held again, for each address.
 #[derive(Debug, Default)]
-pub(super) struct Tally(Vec<(String, Option<SocketAddr>, Discarded)>);
+pub(super) struct DiscardedAnswers(Vec<(String, Option<SocketAddr>, Discarded)>);
 
-impl Tally {
+impl DiscardedAnswers {
     /// Counts what is discarded now.
     pub(super) fn count(&mut self, disturbance: Disturbance, targets: &[TargetOutcome]) {
         for target in targets {
-            let samples = target.backends.iter().map(|backend| backend.samples).sum::<usize>();
+            let samples = target.backends().iter().map(|backend| backend.samples).sum::<usize>();
             let samples = u32::try_from(samples).unwrap_or(u32::MAX);
             let mut discarded = target.discarded;
             match disturbance {
@@ -78,7 +75,7 @@ impl Tally {
     }
 
     /// Adds what was counted to the targets that the last round found.
-    pub(super) fn tell(self, targets: &mut [TargetOutcome]) {
+    pub(super) fn add_to(self, targets: &mut [TargetOutcome]) {
         for (url, address, discarded) in self.0 {
             let same = |target: &&mut TargetOutcome| target.url == url && target.address == address;
             if let Some(target) = targets.iter_mut().find(same) {
@@ -90,127 +87,164 @@ impl Tally {
     }
 }
 
+/// Puts a finding in doubt.
+fn put_in_doubt(target: &mut TargetOutcome, doubt: Doubt) {
+    let found = std::mem::replace(&mut target.finding, Finding::Undetermined(Undetermined::NothingAsked));
+    target.finding = found.doubted(doubt);
+}
+
 /// Fewer backends than are known to be there.
 pub(super) fn miss_backends(targets: &mut [TargetOutcome], check: &Check) {
     let Some(expected) = check.expected_backends else { return };
     let urls: BTreeSet<String> = targets.iter().map(|target| target.url.clone()).collect();
     for url in urls {
-        let of_url = || targets.iter().filter(|target| target.url == url);
-        let backends = || of_url().flat_map(|target| &target.backends);
+        let of_url: Vec<&TargetOutcome> = targets.iter().filter(|target| target.url == url).collect();
+        let backends = || of_url.iter().flat_map(|target| target.backends());
         let named: BTreeSet<&str> = backends().filter_map(|backend| backend.instance.as_deref()).collect();
-        let are_nameless = backends().any(|backend| backend.instance.is_none());
         // A URL that is down, or answered with something old, has a worse fault than that.
-        let has_answered = of_url().any(|target| !target.backends.is_empty());
-        let met = named.len();
-        if met >= expected || !has_answered {
+        if named.len() >= expected || backends().next().is_none() {
             continue;
         }
-        // Answers without a name could be of any backend; a round that ended too early has not looked enough; and an
-        // address that this machine could not ask may be where the rest of them are.
-        let doubt = check.miss_probability * CERTAINTY;
-        let were_looked_for = of_url().all(|target| {
-            let is_complete = !target
-                .notes
-                .iter()
-                .any(|note| matches!(note, Note::AddressSkipped { .. } | Note::AddressesUnknown { .. }));
-            let was_asked = match &target.failure {
-                Some(failure) => !matches!(failure.kind, Kind::Local | Kind::NoRoute),
-                None => target.miss_probability.is_some_and(|missed| missed <= doubt),
-            };
-            is_complete && was_asked
-        });
-        let is_proven = !are_nameless && were_looked_for;
-        let note = Note::BackendsMissing { met, expected, are_nameless };
+        let missing = MissingBackends {
+            met: named.len(),
+            expected,
+            are_nameless: backends().any(|backend| backend.instance.is_none()),
+        };
+        let is_proven = !missing.are_nameless && were_looked_for(&of_url, check.miss_probability);
         for target in targets.iter_mut().filter(|target| target.url == url) {
-            if target.failure.is_none() && target.stale.is_none() {
-                let (status, reason) = if is_proven {
-                    (Status::Critical, Reason::BackendsMissing)
-                } else {
-                    (Status::Unknown, Reason::Undetermined)
-                };
-                // A clock that is proven to be wrong stays the reason.
-                if status.rank() > target.status.rank() {
-                    (target.status, target.reason) = (status, reason);
-                }
-                target.notes.push(note.clone());
-            }
+            target.miss(missing, is_proven);
         }
     }
 }
 
-/// Whether the status of a target says something about its clock, so that it is worth no more than the reference.
-fn is_judged_by_the_reference(target: &TargetOutcome) -> bool {
-    matches!(target.reason, Reason::InSync | Reason::Desynchronised | Reason::Undetermined)
-        && !target.backends.is_empty()
+/// Whether all backends of a URL were looked for so long that chance does not explain why some were not met.
+fn were_looked_for(of_url: &[&TargetOutcome], miss_probability: f64) -> bool {
+    let doubt = miss_probability * CERTAINTY;
+    of_url.iter().all(|target| {
+        // An address that this machine could not ask may be where the rest of them are.
+        let is_incomplete =
+            |note: &Note| matches!(note, Note::AddressSkipped { .. } | Note::AddressesUnknown { .. });
+        let was_asked = match target.finding.failure() {
+            Some(failure) => !matches!(failure.kind(), Kind::Local | Kind::NoRoute),
+            None => target.miss_probability.is_some_and(|missed| missed <= doubt),
+        };
+        was_asked && !target.notes.iter().any(is_incomplete)
+    })
 }
 
-fn take_verdict_back(target: &mut TargetOutcome, reason: Reason) {
-    (target.status, target.reason) = (Status::Unknown, reason);
-    for backend in &mut target.backends {
-        backend.verdict = Verdict::Undetermined;
+impl TargetOutcome {
+    /// Makes missing backends the finding, unless a worse one is proven: that a clock is wrong.
+    fn miss(&mut self, missing: MissingBackends, is_proven: bool) {
+        if self.finding.failure().is_some() || matches!(self.finding, Finding::Stale(_)) {
+            return;
+        }
+        let found = std::mem::replace(&mut self.finding, Finding::Undetermined(Undetermined::NothingAsked));
+        self.finding = match found {
+            Finding::InSync(backends) | Finding::NotWithinWarning(backends) if !is_proven => {
+                Finding::Undetermined(Undetermined::Uncounted { missing, backends })
+            }
+            Finding::InSync(backends)
+            | Finding::NotWithinWarning(backends)
+            | Finding::Undetermined(Undetermined::Open(backends))
+                if is_proven =>
+            {
+                Finding::BackendsMissing { missing, backends }
+            }
+            found => {
+                self.notes.push(Note::BackendsMissing(missing));
+                found
+            }
+        };
     }
 }
 
 /// What was compared with a reference is worth no more than that reference.
 pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], against: &RoundReference, check: &Check) {
     let reference = &against.outcome;
-    let limits = &check.limits;
-    let answered = reference.sources.iter().filter(|source| has_claim(&source.standing)).count();
-    let asked = reference.sources.len();
-    let are_few = asked > 1 && answered * 2 <= asked;
-    let too_few = check.strict && answered * 2 <= asked;
-    let wrong = reference.local_offset.filter(|offset| {
-        reference.lists_system() && judge(offset, limits) == Verdict::Desynchronised
-            || system_is_a_falseticker(reference)
-    });
-    let is_agreed = reference.standing == Standing::Agreed;
-    let asks_servers = reference.asks_servers();
-    for target in targets.iter_mut() {
+    let reservations = Reservations::about(reference, check);
+    for target in targets {
         // A certificate was judged by this machine's clock after all, and that is the one that is not trusted.
         let is_out_of_time =
-            |failure: &Failure| matches!(failure.kind, Kind::Certificate { is_out_of_time: true });
-        if asks_servers && !is_agreed && target.failure.as_ref().is_some_and(is_out_of_time) {
-            (target.status, target.reason) = (Status::Unknown, Reason::CheckerFault);
-            target.notes.push(Note::NoReference);
+            target.finding.failure().is_some_and(|failure| failure.cause.is_certificate_out_of_time());
+        if is_out_of_time && reference.asks_servers() && reference.standing != Standing::Agreed {
+            put_in_doubt(target, Doubt::NoReference);
+        } else if !target.backends().is_empty() {
+            reservations.apply_to(target);
         }
     }
-    for target in targets.iter_mut().filter(|target| !target.backends.is_empty()) {
-        let doubt = match reference.standing {
-            Standing::Disagreement => Some((Reason::ReferencesDisagree, Note::ReferencesDisagree)),
-            Standing::Unreachable => Some((Reason::CheckerFault, Note::NoReference)),
-            Standing::OnlyUnvouched if check.strict => {
-                Some((Reason::CheckerFault, Note::ReferenceNotVouchedFor))
+}
+
+/// What is wrong with a reference.
+struct Reservations {
+    /// It may not be judged by.
+    void: Option<Doubt>,
+    /// It may be judged by, but a reader should know.
+    notes: Vec<Note>,
+    /// This machine's clock is one of the references, and wrong by the others.
+    local: Option<Interval<Offset>>,
+    /// It is too vague to prove anything.
+    wide: Option<Doubt>,
+}
+
+impl Reservations {
+    fn about(reference: &ReferenceOutcome, check: &Check) -> Self {
+        let answered = reference.sources.iter().filter(|source| has_claim(&source.standing)).count();
+        let asked = reference.sources.len();
+        let are_few = answered * 2 <= asked;
+        let void = match reference.standing {
+            Standing::Disagreement => Some(Doubt::ReferencesDisagree),
+            Standing::Unreachable => Some(Doubt::NoReference),
+            Standing::OnlyUnvouched if check.strict => Some(Doubt::ReferenceNotVouchedFor),
+            Standing::OnlyUnvouched | Standing::Agreed => {
+                (are_few && check.strict).then_some(Doubt::TooFewReferences)
             }
-            Standing::OnlyUnvouched => {
-                target.notes.push(Note::ReferenceNotVouchedFor);
-                None
-            }
-            Standing::Agreed => None,
         };
-        if are_few && doubt.is_none() && !too_few {
-            target.notes.push(Note::FewReferences { answered, asked });
+        let mut notes = Vec::new();
+        if reference.standing == Standing::OnlyUnvouched && void.is_none() {
+            notes.push(Note::Doubt(Doubt::ReferenceNotVouchedFor));
         }
-        let doubt = doubt.or_else(|| too_few.then_some((Reason::CheckerFault, Note::TooFewReferences)));
-        if let Some((reason, note)) = doubt {
-            if is_judged_by_the_reference(target) {
-                take_verdict_back(target, reason);
+        if are_few && asked > 1 && void.is_none() {
+            notes.push(Note::FewReferences { answered, asked });
+        }
+        let is_beyond = |offset: &Interval<Offset>| judge(offset, &check.limits) == Verdict::Desynchronised;
+        let is_wrong = |offset: &Interval<Offset>| {
+            reference.lists_system() && is_beyond(offset) || system_is_a_falseticker(reference)
+        };
+        let wide = reference.max_error.filter(|max_error| *max_error > check.limits.max_offset);
+        Self {
+            void,
+            notes,
+            local: reference.local_offset.filter(is_wrong),
+            wide: wide.map(|max_error| Doubt::ReferenceTooWide {
+                max_error,
+                is_of_servers: reference.asks_servers(),
+            }),
+        }
+    }
+
+    fn apply_to(&self, target: &mut TargetOutcome) {
+        target.notes.extend(self.notes.iter().cloned());
+        if let Some(doubt) = self.void {
+            if target.finding.rests_on_the_reference() {
                 // An offset from a clock that is no reference resembles nothing.
                 target.notes.retain(|note| !matches!(note, Note::ResemblesTimeZone { .. }));
+                put_in_doubt(target, doubt);
+            } else {
+                target.notes.push(Note::Doubt(doubt));
             }
-            target.notes.push(note);
-        } else if let Some(offset) = wrong {
-            target.notes.push(Note::LocalClockWrong { offset });
+        } else if let Some(offset) = self.local {
+            let doubt = Doubt::LocalClockWrong { offset };
             // The others tell the time, so that a fault of the target is proven all the same.
-            if target.status.rank() < Status::Unknown.rank() {
-                (target.status, target.reason) = (Status::Unknown, Reason::CheckerFault);
+            if target.status() < Status::Unknown {
+                put_in_doubt(target, doubt);
+            } else {
+                target.notes.push(Note::Doubt(doubt));
             }
         }
-        if let Some(max_error) = reference.max_error
-            && max_error > limits.max_offset
-            && target.reason == Reason::Undetermined
+        if let Some(doubt) = self.wide
+            && matches!(target.finding, Finding::Undetermined(_))
         {
-            target.reason = Reason::CheckerFault;
-            target.notes.push(Note::ReferenceTooWide { max_error, is_of_servers: asks_servers });
+            put_in_doubt(target, doubt);
         }
     }
 }

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use clock_offset::{MonotonicInstant, Verdict};
 
-use crate::outcome::{Failure, Kind, Phase};
-use crate::text::figures::length;
+use crate::outcome::{Cause, Failure, Kind, Phase};
 
 use super::Round;
 use super::sampling::Interruption;
@@ -31,12 +30,9 @@ impl Pause {
         (late > PUNCTUAL.max(timeout / 10)).then_some(Self { late })
     }
 
-    /// What it has done, in words.
-    pub(super) fn message(self) -> String {
-        format!(
-            "the program was not let run until {} after its time was over (a pause, or far too much load)",
-            length(self.late)
-        )
+    /// Why nothing could be received, then.
+    pub(super) fn cause(self) -> Cause {
+        Cause::Paused { late: self.late }
     }
 
     /// What ended the sampling of an address, now that it is known that there was a pause. `worst` is what the answers
@@ -50,7 +46,7 @@ impl Pause {
         match (ended, worst) {
             // Whatever could not be asked any more: a clock that is proven to be wrong is wrong.
             (Err(Interruption::Failed(failure)), Some(Verdict::Desynchronised))
-                if failure.kind == Kind::Local =>
+                if failure.kind() == Kind::Local =>
             {
                 Ok(())
             }
@@ -59,8 +55,7 @@ impl Pause {
                 let phase = if wait.is_some() { Phase::Wait } else { Phase::Connect };
                 Err(Interruption::Failed(Failure {
                     phase,
-                    kind: Kind::Local,
-                    message: self.message(),
+                    cause: self.cause(),
                     elapsed: wait.unwrap_or_default(),
                 }))
             }
@@ -79,14 +74,15 @@ impl Round {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::ExchangeFault;
 
     const PAUSE: Pause = Pause { late: Duration::from_millis(1500) };
     const WAIT: Option<Duration> = Some(Duration::from_secs(2));
+    const LOCAL: Cause = Cause::Paused { late: Duration::from_secs(1) };
+    const SILENT: Cause = Cause::Exchange(ExchangeFault::Silent);
 
-    fn failed(kind: Kind) -> Result<(), Interruption> {
-        let failure =
-            Failure { phase: Phase::Wait, kind, message: "it failed".to_owned(), elapsed: Duration::ZERO };
-        Err(Interruption::Failed(failure))
+    fn failed(cause: Cause) -> Result<(), Interruption> {
+        Err(Interruption::Failed(Failure { phase: Phase::Wait, cause, elapsed: Duration::ZERO }))
     }
 
     #[test]
@@ -108,13 +104,16 @@ mod tests {
         else {
             panic!("nobody is told of the pause");
         };
-        assert_eq!((failure.phase, &failure.kind), (Phase::Wait, &Kind::Local));
+        assert_eq!((failure.phase, failure.kind()), (Phase::Wait, Kind::Local));
         assert_eq!(failure.elapsed, Duration::from_secs(2));
-        assert!(failure.message.contains("not let run until 1.50 s after its time was over"), "{failure}");
+        assert!(
+            failure.to_string().contains("not let run until 1.50 s after its time was over"),
+            "{failure}"
+        );
         let Err(Interruption::Failed(failure)) = PAUSE.excuses(Ok(()), None, None) else {
             panic!("nobody is told why nothing was asked");
         };
-        assert_eq!((failure.phase, &failure.kind), (Phase::Connect, &Kind::Local));
+        assert_eq!((failure.phase, failure.kind()), (Phase::Connect, Kind::Local));
     }
 
     #[test]
@@ -123,22 +122,18 @@ mod tests {
             assert_eq!(PAUSE.excuses(Ok(()), Some(proven), WAIT), Ok(()));
         }
         let wrong = Some(Verdict::Desynchronised);
-        assert_eq!(
-            PAUSE.excuses(failed(Kind::Local), wrong, WAIT),
-            Ok(()),
-            "and whatever else was not asked"
-        );
+        assert_eq!(PAUSE.excuses(failed(LOCAL), wrong, WAIT), Ok(()), "and whatever else was not asked");
     }
 
     #[test]
     fn a_pause_hides_no_failure_of_the_other_side_and_no_request_that_was_left_unanswered() {
         for worst in [None, Some(Verdict::InSync), Some(Verdict::Undetermined), Some(Verdict::Desynchronised)]
         {
-            assert_eq!(PAUSE.excuses(failed(Kind::Refused), worst, WAIT), failed(Kind::Refused));
+            assert_eq!(PAUSE.excuses(failed(SILENT), worst, WAIT), failed(SILENT));
             let cached = || Err(Interruption::Cached { seconds: 60 });
             assert_eq!(PAUSE.excuses(cached(), worst, WAIT), cached());
         }
         let right = Some(Verdict::InSync);
-        assert_eq!(PAUSE.excuses(failed(Kind::Local), right, WAIT), failed(Kind::Local));
+        assert_eq!(PAUSE.excuses(failed(LOCAL), right, WAIT), failed(LOCAL));
     }
 }

@@ -6,19 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, CERTAINTY, Conclusion, Drift, Evidence, JudgedBackend, Plan, Rules, Sample, Shown, Verdict,
-    connections_needed, resembles_time_zone,
+    Action, CERTAINTY, Conclusion, Drift, Evidence, JudgedBackend, Plan, Rules, Sample, Shown, UnixInstant,
+    Verdict, connections_needed, resembles_time_zone,
 };
 use http::header::{AGE, DATE, LOCATION};
 
 use crate::answer::age;
 use crate::answer::{self, Field, ServerTime};
 use crate::check::Check;
-use crate::outcome::StatedClock;
 use crate::outcome::{
-    BackendOutcome, CertificateOutcome, Discarded, Note, Phases, Reason, Spread, Stale, Status, TargetOutcome,
+    AnswerFault, BackendOutcome, Cause, CertificateOutcome, Discarded, Failure, Finding, Note, Phase, Phases,
+    Spread, Stale, StatedClock, TargetOutcome,
 };
-use crate::outcome::{Failure, Kind, Phase};
 use crate::parallel::in_parallel;
 use crate::probe::certificate::Certificate;
 use crate::probe::http::{Answer, HttpConnection};
@@ -27,7 +26,7 @@ use crate::target::Target;
 use crate::text::printable;
 
 use super::burst::{self, Burst};
-use super::{MOST_REDIRECTS, Round, status_of_backends, status_of_failure, worst_verdict};
+use super::{MOST_REDIRECTS, Round};
 
 /// Samples one address, and judges it.
 pub(super) async fn sample(
@@ -61,7 +60,7 @@ pub(super) async fn sample(
         clocks: Vec::new(),
     };
     let ended = sampling.perform().await;
-    sampling.judge(ended)
+    sampling.into_outcome(ended)
 }
 
 /// Enough to meet thirty backends, or as many as are known to be there, and to narrow down what is open.
@@ -193,138 +192,115 @@ impl Sampling<'_> {
 
     /// What an answer says, if it is one that says the time.
     fn read(&self, answer: &Answer) -> Result<ServerTime, Interruption> {
-        let elapsed = answer.received.since(answer.sent);
-        let fail =
-            |kind, message| Interruption::Failed(Failure { phase: Phase::Content, kind, message, elapsed });
-        let status = answer.status;
-        if status.is_redirection() {
-            let location =
-                answer.headers.get(LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
-            let location = location.map(std::borrow::Cow::into_owned);
-            let to = location.as_deref().map_or_else(
-                || " without a target".to_owned(),
-                |to| format!(" to {}", printable(to.as_bytes(), 300)),
-            );
-            let hint = if self.round.check.follow {
-                format!("; {MOST_REDIRECTS} are followed, and only to http or https")
-            } else {
-                "; --follow follows it".to_owned()
-            };
-            let message = format!("it answered {status}, a redirect{to}{hint}");
-            return Err(fail(Kind::Redirect { status: status.as_u16(), location }, message));
-        }
-        if !status.is_success() {
-            let message = match problem_detail(&answer.body) {
-                Some(detail) => format!("it answered {status}: {detail}"),
-                None => format!("it answered {status}"),
-            };
-            return Err(fail(Kind::Status { status: status.as_u16() }, message));
-        }
         // RFC 9111 section 5.1: a cache that answers from its store must say how old that is.
-        if let Some(seconds @ 1..) = answer.headers.get(AGE).and_then(|value| age::read(value.as_bytes())) {
+        if answer.status.is_success()
+            && let Some(seconds @ 1..) = answer.headers.get(AGE).and_then(|value| age::read(value.as_bytes()))
+        {
             return Err(Interruption::Cached { seconds });
         }
-        let body_start = || printable(&answer.body, 80);
-        let reads_body = !matches!(self.round.check.time.field, Field::Header(_));
-        if answer.is_cut && reads_body {
-            let message = format!(
-                "the answer is larger than 64 KiB, so it is not a time; it begins with: {}",
-                body_start()
-            );
-            return Err(fail(Kind::TooLarge { status: status.as_u16(), body_start: body_start() }, message));
-        }
-        let source = &self.round.check.time;
-        let now = self.round.reference.at(answer.received).shows.earliest();
-        let time = answer::read(&answer.headers, &answer.body, source);
-        time.and_then(|time| answer::in_the_right_unit(time, source.format, now)).map_err(|error| {
-            let got = if reads_body && !answer.body.is_empty() {
-                format!("; it begins with: {}", body_start())
-            } else {
-                String::new()
-            };
-            fail(
-                Kind::NotATime { status: status.as_u16(), body_start: body_start() },
-                format!("the answer is not a time: {error}{got}"),
-            )
+        self.time_in(answer).map_err(|fault| {
+            Interruption::Failed(Failure {
+                phase: Phase::Content,
+                cause: Cause::Answer(Box::new(fault)),
+                elapsed: answer.received.since(answer.sent),
+            })
         })
     }
 
-    fn judge(self, ended: Result<(), Interruption>) -> TargetOutcome {
+    fn time_in(&self, answer: &Answer) -> Result<ServerTime, AnswerFault> {
+        let status = answer.status;
+        if status.is_redirection() {
+            let location = answer.headers.get(LOCATION);
+            let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+            let limit = self.round.check.follow.then_some(MOST_REDIRECTS);
+            return Err(AnswerFault::Redirect { status, location, limit });
+        }
+        if !status.is_success() {
+            return Err(AnswerFault::Status { status, detail: problem_detail(&answer.body) });
+        }
+        let selector = &self.round.check.time;
+        let is_about_body = !matches!(selector.field, Field::Header(_));
+        let body_start = || printable(&answer.body, 80);
+        if answer.is_cut && is_about_body {
+            return Err(AnswerFault::TooLarge { status, body_start: body_start() });
+        }
+        let now = self.round.reference.at(answer.received).shows.earliest();
+        answer::read(&answer.headers, &answer.body, selector)
+            .and_then(|time| answer::in_the_right_unit(time, selector.format, now))
+            .map_err(|why| AnswerFault::NotATime { status, why, body_start: body_start(), is_about_body })
+    }
+
+    /// What all that came proves.
+    fn into_outcome(self, ended: Result<(), Interruption>) -> TargetOutcome {
         let conclusion = self.plan.conclusion();
-        let ended = match self.round.pause() {
-            // An old answer is one whenever it was read, and leaves nothing open.
-            Some(pause) if conclusion.standstill.is_none() => {
-                let wait = self.plan.samples().last().map(Sample::round_trip);
-                pause.excuses(ended, worst_verdict(&conclusion.backends), wait)
-            }
-            _ => ended,
-        };
-        let (failure, stale) = match ended {
-            Err(Interruption::Failed(failure)) => (Some(failure), None),
-            Err(Interruption::Cached { seconds }) => (None, Some(Stale::Age { seconds })),
-            Ok(()) => (None, conclusion.standstill.map(|still| Stale::Standstill { elapsed: still.elapsed })),
-        };
-        let (status, reason) = match (&failure, stale) {
-            // It refuses to be asked so often, and has told the time before.
-            (Some(Failure { kind: Kind::Status { status: 429 }, .. }), _)
-                if !conclusion.backends.is_empty() =>
-            {
-                (Status::Unknown, Reason::Undetermined)
-            }
-            (Some(failure), _) => status_of_failure(failure),
-            (None, Some(_)) => (Status::Critical, Reason::StaleCache),
-            (None, None) => status_of_backends(&conclusion.backends),
-        };
-        let mut notes = if stale.is_some() { Vec::new() } else { notes_on(&self.plan, &conclusion) };
-        if self.lost > 0 {
-            notes.push(Note::KeptConnectionsLost { count: self.lost });
-        }
-        let answered = !conclusion.backends.is_empty();
-        if answered
-            && failure.is_none()
-            && stale.is_none()
-            && conclusion.miss_probability > self.round.check.miss_probability
-        {
-            notes.push(Note::BackendsMayBeMissing);
-        }
-        let source = &self.round.check.time;
-        let cache = source.date_cache;
-        if answered && source.field == Field::Header(DATE) && cache > Duration::ZERO {
-            notes.push(Note::DateMayBeCached { cache });
-        }
-        if self.clocks.iter().flatten().any(|clock| clock.status == "unsynchronized") {
-            notes.push(Note::ServerSaysUnsynchronised);
-        }
         let now = self.round.reference.at(self.round.clock.now()).shows.earliest();
-        if let Some(certificate) = self.certificate
-            && certificate.ends_soon(now)
-        {
-            notes.push(Note::CertificateEndsSoon { left: certificate.left(now) });
-        }
-        let certificate = self
-            .certificate
-            .map(|Certificate { expires_at }| CertificateOutcome { expires_at, left: expires_at - now });
+        let finding = self.finding(self.excused(ended, &conclusion), &conclusion);
+        let answered = !conclusion.backends.is_empty();
         TargetOutcome {
             url: self.target.to_string(),
             address: Some(self.address),
-            status,
-            reason,
-            failure,
             phases: self.phases,
-            certificate,
+            certificate: self
+                .certificate
+                .map(|Certificate { expires_at }| CertificateOutcome { expires_at, left: expires_at - now }),
             connections: self.connections,
             requests: self.requests,
             discarded: self.discarded,
             miss_probability: (answered && conclusion.backends_are_counted)
                 .then_some(conclusion.miss_probability),
-            // An old answer says nothing about a clock.
-            backends: match stale {
-                Some(_) => Vec::new(),
-                None => conclusion.backends.iter().map(|judged| self.backend(judged)).collect(),
-            },
-            stale,
-            notes,
+            notes: self.notes(&conclusion, &finding, now),
+            finding,
         }
+    }
+
+    /// What ended the sampling, without what a pause of this program is to blame for.
+    fn excused(&self, ended: Result<(), Interruption>, conclusion: &Conclusion) -> Result<(), Interruption> {
+        match self.round.pause() {
+            // An old answer is one whenever it was read, and leaves nothing open.
+            Some(pause) if conclusion.standstill.is_none() => {
+                let wait = self.plan.samples().last().map(Sample::round_trip);
+                let worst = conclusion.backends.iter().map(|judged| judged.verdict).reduce(Verdict::worse);
+                pause.excuses(ended, worst, wait)
+            }
+            _ => ended,
+        }
+    }
+
+    fn finding(&self, ended: Result<(), Interruption>, conclusion: &Conclusion) -> Finding {
+        let backends = || conclusion.backends.iter().map(|judged| self.backend(judged)).collect();
+        match (ended, conclusion.standstill) {
+            (Err(Interruption::Failed(failure)), _) => Finding::of_failure(failure, backends()),
+            (Err(Interruption::Cached { seconds }), _) => Finding::Stale(Stale::Age { seconds }),
+            (Ok(()), Some(still)) => Finding::Stale(Stale::Standstill { elapsed: still.elapsed }),
+            (Ok(()), None) => Finding::of_backends(backends()),
+        }
+    }
+
+    fn notes(&self, conclusion: &Conclusion, finding: &Finding, now: UnixInstant) -> Vec<Note> {
+        let is_stale = matches!(finding, Finding::Stale(_));
+        let mut notes = if is_stale { Vec::new() } else { notes_on(&self.plan, conclusion) };
+        if self.lost > 0 {
+            notes.push(Note::KeptConnectionsLost { count: self.lost });
+        }
+        let check = &self.round.check;
+        let answered = !conclusion.backends.is_empty();
+        let has_missed = conclusion.miss_probability > check.miss_probability;
+        if answered && has_missed && !is_stale && finding.failure().is_none() {
+            notes.push(Note::BackendsMayBeMissing);
+        }
+        let cache = check.time.date_cache;
+        if answered && check.time.field == Field::Header(DATE) && cache > Duration::ZERO {
+            notes.push(Note::DateMayBeCached { cache });
+        }
+        if self.clocks.iter().flatten().any(|clock| clock.status == "unsynchronized") {
+            notes.push(Note::ServerSaysUnsynchronized);
+        }
+        if let Some(certificate) = self.certificate
+            && certificate.ends_soon(now)
+        {
+            notes.push(Note::CertificateEndsSoon { left: certificate.left(now) });
+        }
+        notes
     }
 
     fn backend(&self, judged: &JudgedBackend) -> BackendOutcome {

@@ -17,7 +17,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn fail(&self, why: &str) -> Unreadable {
-        Unreadable(format!("{:?} is not {}: {why}", self.text, self.what))
+        Unreadable::new(format!("{:?} is not {}: {why}", self.text, self.what))
     }
 
     fn digits(&mut self, count: usize, name: &str) -> Result<i128, Unreadable> {

@@ -2,9 +2,10 @@ use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Reference, Un
 
 use super::*;
 use crate::clock::{Synchronisation, WallReading};
-use crate::outcome::Kind;
-use crate::outcome::SourceOutcome;
-use crate::round::tests::outcome;
+use crate::outcome::{
+    Cause, CertificateFault, ConnectionFault, Reason, SourceOutcome, TlsFault, ValidityBreach,
+};
+use crate::round::tests::{backend, failed, healthy, refused};
 
 fn check() -> Check {
     Check::of(["http://time.example"]).build().unwrap()
@@ -40,11 +41,11 @@ fn round_reference(standing: Standing, sources: &[(&str, SourceStanding)]) -> Ro
 }
 
 fn healthy_and_dead() -> Vec<TargetOutcome> {
-    vec![outcome("192.0.2.1:80", None), outcome("192.0.2.2:80", Some(Kind::Refused))]
+    vec![healthy("192.0.2.1:80"), refused("192.0.2.2:80")]
 }
 
 fn verdict(target: &TargetOutcome) -> (Status, Reason) {
-    (target.status, target.reason)
+    (target.status(), target.reason())
 }
 
 const SYSTEM: (&str, SourceStanding) = ("system", SourceStanding::NotVouchedFor);
@@ -52,29 +53,31 @@ const SYSTEM: (&str, SourceStanding) = ("system", SourceStanding::NotVouchedFor)
 #[test]
 fn a_clock_step_at_the_end_of_a_round_takes_verdicts_on_clocks_back_and_no_others() {
     let step = Offset::from_nanos(3_600_000_000_000);
-    let targets = Disturbance::ClockStep { step }.take_back(healthy_and_dead());
+    let mut targets = healthy_and_dead();
+    Disturbance::ClockStep { step }.take_back(&mut targets);
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::CheckerFault));
-    assert_eq!(targets[0].notes, [Note::WallClockStepped { step }]);
+    assert_eq!(targets[0].finding.doubt(), Some(&Doubt::WallClockStepped { step }));
     // That an address refuses is true whatever the clock.
     assert_eq!(verdict(&targets[1]), (Status::Critical, Reason::Down));
 }
 
 #[test]
 fn a_suspension_takes_failures_back_too_because_connections_die_of_it() {
-    let targets = Disturbance::Suspended.take_back(healthy_and_dead());
+    let mut targets = healthy_and_dead();
+    Disturbance::Suspended.take_back(&mut targets);
     for target in &targets {
         assert_eq!(verdict(target), (Status::Unknown, Reason::CheckerFault));
-        assert_eq!(target.notes, [Note::Suspended]);
+        assert_eq!(target.finding.doubt(), Some(&Doubt::Suspended));
     }
 }
 
 #[test]
 fn what_was_discarded_is_told_of_the_address_that_it_came_from() {
-    let mut tally = Tally::default();
-    tally.count(Disturbance::Suspended, &healthy_and_dead());
-    tally.count(Disturbance::ClockStep { step: Offset::ZERO }, &healthy_and_dead());
+    let mut discarded = DiscardedAnswers::default();
+    discarded.count(Disturbance::Suspended, &healthy_and_dead());
+    discarded.count(Disturbance::ClockStep { step: Offset::ZERO }, &healthy_and_dead());
     let mut targets = healthy_and_dead();
-    tally.tell(&mut targets);
+    discarded.add_to(&mut targets);
     assert_eq!(targets[0].discarded, Discarded { suspended: 1, clock_step: 1, scheduling: 0 });
     assert_eq!(targets[1].discarded, Discarded::default());
 }
@@ -85,7 +88,8 @@ fn references_that_disagree_are_an_outcome_of_their_own_and_hide_no_outage() {
     let undecided = [("ntp:a", SourceStanding::Undecided), ("ntp:b", SourceStanding::Undecided)];
     doubt_the_reference(&mut targets, &round_reference(Standing::Disagreement, &undecided), &check());
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::ReferencesDisagree));
-    assert_eq!(targets[0].backends[0].verdict, Verdict::Undetermined);
+    let of_backend = targets[0].finding.of_backend(&targets[0].backends()[0]);
+    assert_eq!(of_backend, (Status::Unknown, Reason::ReferencesDisagree));
     assert_eq!(verdict(&targets[1]), (Status::Critical, Reason::Down));
 }
 
@@ -95,7 +99,7 @@ fn without_any_reference_nothing_is_judged() {
     let silent = [("ntp:a", SourceStanding::Silent)];
     doubt_the_reference(&mut targets, &round_reference(Standing::Unreachable, &silent), &check());
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::CheckerFault));
-    assert_eq!(targets[0].notes, [Note::NoReference]);
+    assert_eq!(targets[0].finding.doubt(), Some(&Doubt::NoReference));
 }
 
 #[test]
@@ -106,7 +110,8 @@ fn a_clock_that_nobody_vouches_for_is_good_enough_unless_strictness_is_asked_for
         let mut targets = healthy_and_dead();
         doubt_the_reference(&mut targets, &round_reference(Standing::OnlyUnvouched, &[SYSTEM]), &check);
         assert_eq!(verdict(&targets[0]), expected);
-        assert!(targets[0].notes.contains(&Note::ReferenceNotVouchedFor));
+        let note = Note::Doubt(Doubt::ReferenceNotVouchedFor);
+        assert!(targets[0].all_notes().any(|other| other == note));
     }
 }
 
@@ -117,7 +122,7 @@ fn strictness_wants_most_of_the_references_to_answer() {
         sources[..answering].fill(("ntp:b", SourceStanding::Truechimer));
         let mut targets = healthy_and_dead();
         doubt_the_reference(&mut targets, &round_reference(Standing::Agreed, &sources), &strict());
-        assert_eq!(targets[0].status, expected, "{answering} of 3");
+        assert_eq!(targets[0].status(), expected, "{answering} of 3");
     }
 }
 
@@ -139,28 +144,28 @@ fn this_machine_s_clock_is_a_fault_only_where_it_was_given_as_a_reference_and_hi
         assert_eq!(verdict(&targets[0]), expected);
         // By the others a target can still be proven wrong.
         let mut targets = healthy_and_dead();
-        (targets[0].status, targets[0].reason) = (Status::Critical, Reason::Desynchronised);
+        targets[0].finding = Finding::of_backends(vec![backend(None, Verdict::Desynchronised)]);
         doubt_the_reference(&mut targets, &round_reference, &check());
-        assert_eq!(verdict(&targets[0]), (Status::Critical, Reason::Desynchronised));
+        assert_eq!(verdict(&targets[0]), (Status::Critical, Reason::Desynchronized));
     }
 }
 
 #[test]
 fn a_reference_that_is_known_too_poorly_is_the_checkers_fault() {
     let mut targets = healthy_and_dead();
-    (targets[0].status, targets[0].reason) = (Status::Unknown, Reason::Undetermined);
+    targets[0].finding = Finding::of_backends(vec![backend(None, Verdict::Undetermined)]);
     let mut round_reference = round_reference(Standing::Agreed, &[("system", SourceStanding::Truechimer)]);
     round_reference.outcome.max_error = Some(Duration::from_secs(2));
     doubt_the_reference(&mut targets, &round_reference, &check());
-    assert_eq!(targets[0].reason, Reason::CheckerFault);
+    assert_eq!(targets[0].reason(), Reason::CheckerFault);
 }
 
 #[test]
 fn fewer_named_backends_than_expected_are_critical_over_all_addresses_together() {
     let with = |names: [Option<&str>; 2], missed: f64| {
-        let mut targets = vec![outcome("192.0.2.1:80", None), outcome("192.0.2.2:80", None)];
+        let mut targets = vec![healthy("192.0.2.1:80"), healthy("192.0.2.2:80")];
         for (target, name) in targets.iter_mut().zip(names) {
-            target.backends[0].instance = name.map(Into::into);
+            target.finding = Finding::of_backends(vec![backend(name, Verdict::InSync)]);
             target.miss_probability = Some(missed);
         }
         miss_backends(&mut targets, &expecting_two());
@@ -176,22 +181,25 @@ fn fewer_named_backends_than_expected_are_critical_over_all_addresses_together()
 #[test]
 fn backends_that_stand_where_this_machine_cannot_ask_are_not_said_to_be_missing() {
     let check = expecting_two();
-    let mut targets = vec![outcome("192.0.2.1:80", None)];
-    targets[0].backends[0].instance = Some("a".into());
+    let mut targets = vec![healthy("192.0.2.1:80")];
+    targets[0].finding = Finding::of_backends(vec![backend(Some("a"), Verdict::InSync)]);
     targets[0].miss_probability = Some(0.0);
     let address = "[2001:db8::1]:80".parse().unwrap();
-    targets[0].notes.push(Note::AddressSkipped { address, why: "this machine has no route".to_owned() });
+    let fault = ConnectionFault::NoRoute("no route".to_owned());
+    targets[0].notes.push(Note::AddressSkipped { address, cause: Cause::Connection { address, fault } });
     miss_backends(&mut targets, &check);
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::Undetermined));
 }
 
 #[test]
 fn a_certificate_that_only_this_machine_s_clock_finds_expired_is_no_outage_when_time_servers_were_to_judge() {
-    for (kind, expected) in [
-        (Kind::Certificate { is_out_of_time: true }, (Status::Unknown, Reason::CheckerFault)),
-        (Kind::Certificate { is_out_of_time: false }, (Status::Critical, Reason::Down)),
+    let expired = CertificateFault::OutOfTime { breach: ValidityBreach::Expired { not_after: 1 }, time: 2 };
+    for (fault, expected) in [
+        (expired, (Status::Unknown, Reason::CheckerFault)),
+        (CertificateFault::UnknownAuthority, (Status::Critical, Reason::Down)),
     ] {
-        let mut targets = vec![outcome("192.0.2.1:443", Some(kind))];
+        let cause = Cause::Tls(TlsFault::Certificate { fault, suspect: None });
+        let mut targets = vec![failed("192.0.2.1:443", cause)];
         let silent = [("ntp:a", SourceStanding::Silent)];
         doubt_the_reference(&mut targets, &round_reference(Standing::Unreachable, &silent), &check());
         assert_eq!(verdict(&targets[0]), expected);

@@ -1,0 +1,68 @@
+//! Why an answer holds no time.
+
+use crate::time_format::{Format, Unreadable};
+
+/// Why an answer holds no time. As text it stands behind "not a time: "; what the other side wrote is made printable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotATime {
+    /// The body is not UTF-8.
+    #[error("the body is not text")]
+    BodyIsNotText,
+    /// There is no body.
+    #[error("the body is empty")]
+    BodyIsEmpty,
+    /// The body cannot be parsed as JSON.
+    #[error("the body is not JSON ({error})")]
+    BodyIsNotJson {
+        /// The parser's words.
+        error: String,
+    },
+    /// The header is missing.
+    #[error("the answer has no header `{name}`")]
+    NoHeader {
+        /// Its name.
+        name: String,
+    },
+    /// The header is not visible ASCII.
+    #[error("the header `{name}` is not text")]
+    HeaderIsNotText {
+        /// Its name.
+        name: String,
+    },
+    /// The JSON body has no such value.
+    #[error("the JSON answer has no {wanted}: {found}")]
+    NoField {
+        /// What was looked for.
+        wanted: String,
+        /// What is there.
+        found: String,
+    },
+    /// The value is neither a string nor a number.
+    #[error("`{name}` is {kind}")]
+    WrongType {
+        /// Its name.
+        name: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// Two fields of one document say different times of day.
+    #[error("the answer contradicts itself: `datetime` says {datetime}, `current_time` says {current_time}")]
+    Contradiction {
+        /// The time of day in `datetime`.
+        datetime: String,
+        /// That in `current_time`.
+        current_time: String,
+    },
+    /// The text is not a time.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// The number is far from now in the unit that was given, and near now in another one. Such a clock would seem to
+    /// run a thousand times too fast, and each answer would look like another backend.
+    #[error("as {} it is far from now, as {} it is not", given.name(), likelier.name())]
+    WrongUnit {
+        /// The unit that was given.
+        given: Format,
+        /// The unit that puts it near now.
+        likelier: Format,
+    },
+}

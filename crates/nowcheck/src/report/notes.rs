@@ -1,0 +1,139 @@
+//! What a reader should know beside the verdict, a sentence for each note.
+
+use super::{Setting, Words};
+use crate::outcome::{Doubt, MissingBackends, Note};
+use crate::text::figures::{length, limit, offset, signed};
+
+impl Words<'_> {
+    /// A note as a sentence without a full stop.
+    #[must_use]
+    pub fn note(self, note: &Note) -> String {
+        match note {
+            Note::WholeDaysUnseen => {
+                "the answer is a time of day without a date: an error of whole days cannot be seen".to_owned()
+            }
+            Note::DateMayBeCached { cache } => format!(
+                "the header Date is taken to be up to {} old; for a server that is known to renew it in time, {} \
+                 proves more",
+                limit(*cache),
+                self.with(Setting::DateCache, "0s"),
+            ),
+            Note::ResemblesTimeZone { zone } => format!(
+                "the error is {}, which looks like a time zone: an answer in local time that is read as UTC, or a \
+                 clock that was set to local time",
+                signed(*zone)
+            ),
+            Note::FewReferences { answered, asked } => format!(
+                "only {answered} of {asked} references could be used, so no majority of them stands behind this"
+            ),
+            Note::AddressSkipped { address, cause } => {
+                format!("{address} was left out: {}", self.cause(cause))
+            }
+            Note::AddressesUnknown { fault } => {
+                format!("there may be more addresses than were checked: {fault}")
+            }
+            Note::RedirectedFrom { url } => format!("reached by a redirect from {url}"),
+            Note::OnTheWay { url, note } => format!("on the way, at {url}: {}", self.note(note)),
+            Note::CertificateEndsSoon { left } if left.as_nanos() > 0 => {
+                format!(
+                    "the certificate ends in {}: see whether it is being renewed",
+                    length(left.magnitude())
+                )
+            }
+            Note::CertificateEndsSoon { left } => {
+                format!("the certificate ended {} ago by the reference's time", length(left.magnitude()))
+            }
+            Note::BackendsMissing(missing) => missing_backends(missing),
+            Note::Doubt(doubt) => self.doubt(doubt),
+            Note::OneClockIsBelieved
+            | Note::BackendsUncounted
+            | Note::SeveralNamelessClocks
+            | Note::ClockWasStepped { .. }
+            | Note::BackendsMayBeMissing
+            | Note::ServerSaysUnsynchronized
+            | Note::KeptConnectionsLost { .. } => on_the_answers(note),
+        }
+    }
+
+    /// Why a finding cannot be relied on, as a sentence without a full stop.
+    pub(super) fn doubt(self, doubt: &Doubt) -> String {
+        match doubt {
+            Doubt::Suspended => {
+                "this machine was suspended during the round, and nothing that was measured before counts after"
+                    .to_owned()
+            }
+            Doubt::WallClockStepped { step } => {
+                format!("this machine's clock was stepped by {} during the round", signed(*step))
+            }
+            Doubt::ReferencesDisagree => {
+                "the references contradict each other and no majority agrees: nobody knows what time it is".to_owned()
+            }
+            Doubt::NoReference => {
+                "no time server gave a time that can be used, so there is nothing to compare with".to_owned()
+            }
+            Doubt::ReferenceNotVouchedFor => {
+                "this machine's own clock is not synchronised (NTP), by its kernel: offsets are from that clock as it is"
+                    .to_owned()
+            }
+            Doubt::TooFewReferences => format!(
+                "{}: no more than half of the references could be used, and that is not enough",
+                self.name(Setting::Strict)
+            ),
+            Doubt::LocalClockWrong { offset: local } => format!(
+                "this machine's clock, which was given as a reference, is wrong by the others: {}",
+                offset(local)
+            ),
+            Doubt::ReferenceTooWide { max_error, .. } => format!(
+                "the reference is only known to ± {} itself, so no answer could prove more",
+                length(*max_error)
+            ),
+        }
+    }
+}
+
+pub(super) fn missing_backends(missing: &MissingBackends) -> String {
+    let MissingBackends { met, expected, are_nameless } = missing;
+    if *are_nameless {
+        format!(
+            "{expected} backends or more are expected, but of those that answer only {met} named themselves by an \
+             `instance`, so that they cannot be counted"
+        )
+    } else {
+        format!("{met} of the {expected} backends that are expected were met")
+    }
+}
+
+/// Notes on what the answers of a target have in common.
+fn on_the_answers(note: &Note) -> String {
+    let sentence = match note {
+        Note::ClockWasStepped { instance } => {
+            return format!(
+                "the answers of {instance} contradict each other: its clock was stepped in between, or runs too fast or \
+                 too slow"
+            );
+        }
+        Note::KeptConnectionsLost { count } => {
+            return format!(
+                "the server closed {count} kept connection(s) before a request over them was answered"
+            );
+        }
+        Note::OneClockIsBelieved => {
+            "the answers are vaguer than the limit and name no instance: that they all come from one clock is taken for \
+             granted"
+        }
+        Note::BackendsUncounted => {
+            "the answers name no instance: backends whose clocks agree look like one, so a rarer one that is wrong may \
+             have been missed"
+        }
+        Note::SeveralNamelessClocks => {
+            "the answers contradict each other, so several clocks answer here; they do not name themselves, and are \
+             told apart by their times only"
+        }
+        Note::BackendsMayBeMissing => {
+            "the round ended before every backend was likely seen: more may stand behind this address"
+        }
+        Note::ServerSaysUnsynchronized => "the server says that its own clock is not synchronised (NTP)",
+        _ => "",
+    };
+    sentence.to_owned()
+}
