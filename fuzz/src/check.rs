@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clock_offset::{
-    BoundedTime, Drift, Interval, Limits, MonotonicInstant, Offset, Plan, Reading, Reference, Rules, Sample,
+    BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, Reference, Rules, Sample, Span,
     UnixInstant, exchange_bounds,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -183,7 +183,7 @@ pub fn sntp_packet(data: &[u8]) {
         assert!(sent <= received);
         assert_eq!(bounds.at, received);
         // A stamp may miss what the clock showed by the precision.
-        let shows = bounds.shows.widened_by(Offset::from(stamps.precision));
+        let shows = bounds.shows.widened_by(Span::from(stamps.precision));
         assert!(shows.contains(stamps.transmit), "{stamps:?} {bounds:?}");
         let later = bounds.carried_to(received + Duration::from_secs(86_400), Drift::DISCIPLINED);
         assert!(later.shows.width() >= bounds.shows.width());

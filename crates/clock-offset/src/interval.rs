@@ -1,8 +1,9 @@
 //! Closed intervals, and bounds on what a clock shows at an instant.
 
+use core::ops::Sub;
 use core::time::Duration;
 
-use crate::time::{Drift, MonotonicInstant, Offset, UnixInstant};
+use crate::time::{Drift, MonotonicInstant, Offset, Span, UnixInstant};
 
 /// All values from `earliest` to `latest`, both included; never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +64,14 @@ impl<T: Ord + Copy> Interval<T> {
     }
 }
 
+impl<T: Ord + Copy + Sub<Output = Span>> Interval<T> {
+    /// How far its ends are apart.
+    #[must_use]
+    pub fn width(&self) -> Duration {
+        (self.latest - self.earliest).positive_part()
+    }
+}
+
 impl Interval<Offset> {
     /// The middle: the estimate whose worst error is least.
     #[must_use]
@@ -73,26 +82,20 @@ impl Interval<Offset> {
     /// The error bound of [`midpoint`](Self::midpoint): half of the width, rounded up.
     #[must_use]
     pub fn half_width(&self) -> Duration {
-        Offset::from_nanos((self.latest.as_nanos() - self.earliest.as_nanos() + 1) / 2).positive_part()
+        Span::from_nanos(((self.latest - self.earliest).as_nanos() + 1) / 2).positive_part()
     }
 }
 
 impl Interval<UnixInstant> {
-    /// How far its ends are apart.
+    /// The interval moved by a length of time.
     #[must_use]
-    pub fn width(&self) -> Duration {
-        (self.latest - self.earliest).positive_part()
-    }
-
-    /// The interval moved by an offset.
-    #[must_use]
-    pub fn moved_by(&self, offset: Offset) -> Self {
-        Self { earliest: self.earliest + offset, latest: self.latest + offset }
+    pub fn moved_by(&self, length: Span) -> Self {
+        Self { earliest: self.earliest + length, latest: self.latest + length }
     }
 
     /// The interval with `margin` more on both sides.
     #[must_use]
-    pub fn widened_by(&self, margin: Offset) -> Self {
+    pub fn widened_by(&self, margin: Span) -> Self {
         Self::between(self.earliest - margin, self.latest + margin)
     }
 }
@@ -121,8 +124,8 @@ impl BoundedTime {
     pub fn offset_from(&self, reference: &Reference) -> Interval<Offset> {
         let reference = reference.at(self.at);
         Interval::between(
-            self.shows.earliest() - reference.shows.latest(),
-            self.shows.latest() - reference.shows.earliest(),
+            Offset::between(self.shows.earliest(), reference.shows.latest()),
+            Offset::between(self.shows.latest(), reference.shows.earliest()),
         )
     }
 }

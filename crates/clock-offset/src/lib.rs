@@ -14,7 +14,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`time`] | monotonic instants, Unix instants, signed offsets, drift: different types, nanoseconds inside |
+//! | [`time`] | instants, lengths of time, offsets, drift: types that cannot be mixed, nanoseconds inside |
 //! | [`interval`] | closed intervals: intersection, hull, carrying bounds from one instant to another |
 //! | [`sample`] | one answer, and the bounds that it proves |
 //! | [`backends`] | which samples came from one clock; how likely it is that a backend was never met |
@@ -38,5 +38,5 @@ pub use plan::{Action, CERTAINTY, Conclusion, JudgedBackend, Plan, Rules, StopRe
 pub use reference::{Agreement, Group, ServerStamps, Vote, exchange_bounds, vote};
 pub use sample::{Reading, Sample, Shown};
 pub use staleness::{Standstill, standstill};
-pub use time::{Drift, MonotonicInstant, Offset, TimeOfDay, UnixInstant};
+pub use time::{Drift, MonotonicInstant, Offset, Span, TimeOfDay, UnixInstant};
 pub use verdict::{Limits, Verdict, judge, resembles_time_zone};

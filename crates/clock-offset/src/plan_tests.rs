@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::sample::{Reading, Shown};
-use crate::time::UnixInstant;
+use crate::time::{Span, UnixInstant};
 
 const SECOND: i128 = 1_000_000_000;
 const MILLI: i128 = 1_000_000;
@@ -240,7 +240,7 @@ fn a_path_too_slow_for_the_limit_is_given_up_and_left_undetermined() {
 #[test]
 fn a_reference_wider_than_the_limit_stops_the_round_before_it_wastes_requests() {
     let noon = UnixInstant::from_nanos(NOON);
-    let wide = Interval::point(noon).widened_by(Offset::from_nanos(2 * SECOND));
+    let wide = Interval::point(noon).widened_by(Span::from_nanos(2 * SECOND));
     let (reason, plan, _) = World::with_offset(0).round_against(ONE_SECOND, wide);
     assert_eq!(reason, StopReason::Undecidable);
     assert_eq!(plan.samples().len(), 16);

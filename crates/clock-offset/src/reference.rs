@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::interval::{BoundedTime, Interval};
-use crate::time::{Drift, MonotonicInstant, Offset, UnixInstant};
+use crate::time::{Drift, MonotonicInstant, Span, UnixInstant};
 
 /// What a time server stamped in one exchange (RFC 5905 section 7.3), and how far it vouches for its clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,23 +51,23 @@ pub fn exchange_bounds(
 ) -> Option<BoundedTime> {
     let round_trip = received - sent;
     let inside_the_server = stamps.transmit - stamps.receive;
-    if round_trip < Offset::ZERO || inside_the_server < Offset::ZERO {
+    if round_trip < Span::ZERO || inside_the_server < Span::ZERO {
         return None;
     }
     let drifted = drift.during(round_trip.magnitude());
-    let precision = Offset::from(stamps.precision);
+    let precision = Span::from(stamps.precision);
     if inside_the_server > round_trip + drifted + precision + precision {
         return None;
     }
-    let margin = drifted + precision + half(stamps.root_delay) + Offset::from(stamps.root_dispersion);
+    let margin = drifted + precision + half(stamps.root_delay) + Span::from(stamps.root_dispersion);
     // The lower end is the lower one: both margins together are no smaller than the slack of the comparison above.
     let shows = Interval::between(stamps.transmit - margin, stamps.receive + round_trip + margin);
     Some(BoundedTime { at: received, shows })
 }
 
 /// Half of a length, rounded up.
-fn half(length: Duration) -> Offset {
-    Offset::from_nanos((Offset::from(length).as_nanos() + 1) / 2)
+fn half(length: Duration) -> Span {
+    Span::from_nanos((Span::from(length).as_nanos() + 1) / 2)
 }
 
 /// What the references agree on.

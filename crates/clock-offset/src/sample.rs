@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::interval::{BoundedTime, Interval};
-use crate::time::{Drift, MonotonicInstant, NANOS_PER_DAY, Offset, TimeOfDay, UnixInstant};
+use crate::time::{Drift, MonotonicInstant, NANOS_PER_DAY, Span, TimeOfDay, UnixInstant};
 
 /// What a server said its clock showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ impl Reading {
             Shown::Instant(interval) => interval.width(),
             Shown::TimeOfDay(interval) => {
                 let width = interval.latest().as_nanos() - interval.earliest().as_nanos();
-                Offset::from_nanos(width).positive_part()
+                Span::from_nanos(width).positive_part()
             }
         };
         said + self.may_lag
@@ -92,7 +92,7 @@ impl Sample {
     #[must_use]
     pub fn bounds(&self, expected: &BoundedTime, drift: Drift) -> BoundedTime {
         let apparent = self.apparent_bounds(expected, drift);
-        let lag = Offset::from(self.reading.may_lag) + drift.during(self.reading.may_lag);
+        let lag = Span::from(self.reading.may_lag) + drift.during(self.reading.may_lag);
         let latest = apparent.shows.latest() + lag;
         BoundedTime { shows: Interval::between(apparent.shows.earliest(), latest), ..apparent }
     }
@@ -104,7 +104,7 @@ impl Sample {
         let round_trip = self.round_trip();
         let expected = middle(&expected.carried_to(self.received, Drift::from_ppm(0)));
         let shown = self.reading.nearest_to(expected);
-        let latest = shown.latest() + Offset::from(round_trip) + drift.during(round_trip);
+        let latest = shown.latest() + Span::from(round_trip) + drift.during(round_trip);
         BoundedTime { at: self.received, shows: Interval::between(shown.earliest(), latest) }
     }
 }
@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn a_time_of_day_wraps_at_midnight_in_both_directions() {
         let midnight = UnixInstant::from_nanos(20_000 * NANOS_PER_DAY);
-        let just_before = time_of_day(86_399).nearest_to(midnight + Offset::from_nanos(SECOND));
+        let just_before = time_of_day(86_399).nearest_to(midnight + Span::from_nanos(SECOND));
         assert_eq!(just_before.latest(), midnight);
-        let just_after = time_of_day(0).nearest_to(midnight - Offset::from_nanos(SECOND));
+        let just_after = time_of_day(0).nearest_to(midnight - Span::from_nanos(SECOND));
         assert_eq!(just_after.earliest(), midnight);
     }
 
@@ -143,7 +143,7 @@ mod tests {
             for expected in (0..86_400).step_by(1_013) {
                 let expected = UnixInstant::from_nanos(20_000 * NANOS_PER_DAY + expected * SECOND);
                 let placed = time_of_day(second).nearest_to(expected);
-                let middle = placed.earliest() + Offset::from_nanos(SECOND / 2);
+                let middle = placed.earliest() + Span::from_nanos(SECOND / 2);
                 assert!((middle - expected).magnitude().as_secs() <= 43_200);
             }
         }

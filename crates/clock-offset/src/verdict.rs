@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::interval::Interval;
-use crate::time::Offset;
+use crate::time::{Offset, Span};
 
 /// How far a clock may be off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,8 @@ pub fn judge(offset: &Interval<Offset>, limits: &Limits) -> Verdict {
 /// The offsets that a limit allows: both ends included (“not more than 1 second”).
 #[must_use]
 pub fn within(limit: Duration) -> Interval<Offset> {
-    Interval::between(-Offset::from(limit), Offset::from(limit))
+    let limit = Span::from(limit);
+    Interval::between(Offset::ZERO - limit, Offset::ZERO + limit)
 }
 
 /// Offsets of civil time zones are multiples of 15 minutes, at most 14 hours (IANA time zone database).
@@ -124,7 +125,7 @@ mod tests {
         let hour = 3_600_000;
         assert_eq!(
             resembles_time_zone(&millis(hour - 300, hour + 700)),
-            Some(Offset::from(Duration::from_secs(3_600)))
+            Some(Offset::from_nanos(3_600_000_000_000))
         );
         assert!(resembles_time_zone(&millis(-12_600_000, -12_600_000)).is_some());
         assert!(resembles_time_zone(&millis(-300, 700)).is_none());

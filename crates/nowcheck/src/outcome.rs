@@ -6,7 +6,7 @@ mod reference;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
+use clock_offset::{Interval, Limits, Offset, Span, UnixInstant, Verdict};
 use std::sync::Arc;
 
 use crate::probe::failure::Failure;
@@ -152,7 +152,7 @@ pub struct CertificateOutcome {
     /// The end of its validity.
     pub expires_at: UnixInstant,
     /// How far away that is by the reference; negative afterwards.
-    pub left: Offset,
+    pub left: Span,
 }
 
 /// Answers that were not used, because the measurement itself was disturbed.

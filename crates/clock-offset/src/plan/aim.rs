@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::backends::{Backend, group_by_clock};
 use crate::interval::{BoundedTime, Interval};
 use crate::sample::Sample;
-use crate::time::{MonotonicInstant, Offset, UnixInstant};
+use crate::time::{MonotonicInstant, Span, UnixInstant};
 use crate::verdict::{Limits, within};
 
 use super::{COARSE_STEP, Over, PATIENCE, Plan, REQUESTS_UNAIMED, Request, StopReason, is_coarse};
@@ -41,7 +41,7 @@ impl Plan {
         if is_as_narrow_as(round_trip, &bounds) {
             return Err(StopReason::NoProgress);
         }
-        let split = cuts.best_split(&bounds.shows, Offset::from(round_trip * 3 / 4));
+        let split = cuts.best_split(&bounds.shows, Span::from(round_trip * 3 / 4));
         Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
     }
 
@@ -124,10 +124,10 @@ pub(super) fn edge_at(
 ) -> MonotonicInstant {
     let step = i128::try_from(step.as_nanos()).unwrap_or(i128::MAX);
     let until_edge = (-split.as_nanos()).rem_euclid(step);
-    let aimed = at + Offset::from_nanos(until_edge).positive_part() - travel;
+    let aimed = at + Span::from_nanos(until_edge).positive_part() - travel;
     let late_by = (now - aimed).as_nanos().max(0);
     let steps_later = (late_by + step - 1).div_euclid(step);
-    aimed + Offset::from_nanos(steps_later * step).positive_part()
+    aimed + Span::from_nanos(steps_later * step).positive_part()
 }
 
 /// The server times at which the verdict changes, at one instant; the reference's own width, and the lag of
@@ -146,7 +146,7 @@ impl Cuts {
     /// The cuts for a clock of which an apparent time is known that may lag it by `lag`.
     fn of(reference: &BoundedTime, limits: &Limits, lag: Duration) -> Self {
         let allowed = within(limits.max_offset);
-        let lag = Offset::from(lag);
+        let lag = Span::from(lag);
         Self {
             behind: reference.shows.earliest() + allowed.earliest() - lag,
             ok_from: reference.shows.latest() + allowed.earliest(),
@@ -164,7 +164,7 @@ impl Cuts {
 
     /// Where to split the bounds so that one answer decides most often: just on the roomier side of the limit
     /// that they straddle (`slack` keeps the round trip from blurring it), else in the middle.
-    fn best_split(&self, shows: &Interval<UnixInstant>, slack: Offset) -> UnixInstant {
+    fn best_split(&self, shows: &Interval<UnixInstant>, slack: Span) -> UnixInstant {
         let (earliest, latest) = (shows.earliest(), shows.latest());
         let middle = middle_of(shows);
         let straddles_upper = latest > self.ok_to && earliest <= self.ahead;
@@ -177,7 +177,7 @@ impl Cuts {
             _ => middle,
         };
         // A split close to an end would leave nearly everything open when it misses.
-        let margin = Offset::from_nanos((latest - earliest).as_nanos() / 8);
+        let margin = Span::from_nanos((latest - earliest).as_nanos() / 8);
         if split < earliest + margin || split > latest - margin { middle } else { split }
     }
 }

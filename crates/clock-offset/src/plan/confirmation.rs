@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::backends::{Backend, Evidence};
 use crate::interval::Interval;
 use crate::sample::Sample;
-use crate::time::{MonotonicInstant, Offset};
+use crate::time::{MonotonicInstant, Span};
 use crate::verdict::within;
 
 use super::aim::{edge_at, middle_of};
@@ -68,17 +68,16 @@ impl Plan {
 
     /// Whether there are offsets that one answer alone can prove to be within the limit.
     pub(super) fn can_be_conclusive(&self, backend: &Backend) -> bool {
-        let limit = Offset::from(self.rules.limits.max_offset);
-        self.vagueness(backend) <= limit + limit
+        self.vagueness(backend) <= Span::from(within(self.rules.limits.max_offset).width())
     }
 
     /// How wide the bounds of one answer are at the least: its step, lag and round trip, and the reference's width.
-    fn vagueness(&self, backend: &Backend) -> Offset {
+    fn vagueness(&self, backend: &Backend) -> Span {
         let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
         let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
         let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
         let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
-        Offset::from(step + lag + round_trip + self.reference_width(backend))
+        Span::from(step + lag + round_trip + self.reference_width(backend))
     }
 
     fn reference_width(&self, backend: &Backend) -> Duration {
@@ -86,12 +85,12 @@ impl Plan {
     }
 
     /// How much of its step a clock has passed at an instant, as far as its bounds tell.
-    fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Offset {
+    fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Span {
         let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
         let step = i128::try_from(steps.min().unwrap_or_default().as_nanos()).unwrap_or(i128::MAX).max(1);
         let apparent = self.apparent(backend);
         let shows = middle_of(&apparent.shows) + (instant - apparent.at);
-        Offset::from_nanos(shows.as_nanos().rem_euclid(step))
+        Span::from_nanos(shows.as_nanos().rem_euclid(step))
     }
 
     /// The phases of the server's step (how much of its second has passed) at which one answer alone proves that
@@ -99,14 +98,14 @@ impl Plan {
     ///
     /// An answer at the phase φ of a clock that appears to be off by o bounds the offset to [o − φ, o − φ + step +
     /// lag + round trip].
-    pub(super) fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Offset>> {
+    pub(super) fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Span>> {
         let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
-        let step = Offset::from(steps.min()?);
+        let step = Span::from(steps.min()?);
         let offset = self.apparent(backend).offset_from(&self.reference);
-        let limit = Offset::from(self.rules.limits.max_offset);
-        let from = offset.latest() + self.vagueness(backend) - limit;
-        let to = offset.earliest() + limit - Offset::from(self.reference_width(backend));
-        let (from, to) = (from.max(Offset::ZERO), to.min(step));
+        let allowed = within(self.rules.limits.max_offset);
+        let from = offset.latest() + self.vagueness(backend) - allowed.latest();
+        let to = offset.earliest() - allowed.earliest() - Span::from(self.reference_width(backend));
+        let (from, to) = (from.max(Span::ZERO), to.min(step));
         (from <= to).then(|| Interval::between(from, to))
     }
 
@@ -114,7 +113,7 @@ impl Plan {
     pub(super) fn confirming(
         &self,
         backend: &Backend,
-        phases: Interval<Offset>,
+        phases: Interval<Span>,
         now: MonotonicInstant,
     ) -> MonotonicInstant {
         let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
@@ -125,7 +124,7 @@ impl Plan {
         }
         // A little inside of the begin, so that a jitter of the path does not miss it.
         let inside =
-            phases.earliest() + Offset::from_nanos((phases.latest() - phases.earliest()).as_nanos() / 8);
+            phases.earliest() + Span::from_nanos((phases.latest() - phases.earliest()).as_nanos() / 8);
         let apparent = self.apparent(backend);
         edge_at(middle_of(&apparent.shows) - inside, apparent.at, step, travel, now)
     }

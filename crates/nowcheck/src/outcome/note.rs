@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::{Interval, Offset};
+use clock_offset::{Interval, Offset, Span};
 
 /// What a reader should know beside the verdict.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +104,7 @@ pub enum Note {
     /// The certificate ends soon.
     CertificateEndsSoon {
         /// How much is left of it.
-        left: Offset,
+        left: Span,
     },
     /// The reference's own bound is wider than the limit.
     ReferenceTooWide {

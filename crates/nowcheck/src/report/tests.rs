@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
+use clock_offset::{Interval, Limits, Offset, Span, UnixInstant, Verdict};
 use expect_test::expect;
 
 use super::*;
@@ -131,7 +131,7 @@ fn by_time_servers() -> Outcome {
             },
         ],
     };
-    let ten_days = Offset::from_nanos(864_000_000_000_000);
+    let ten_days = Span::from_nanos(864_000_000_000_000);
     let target = &mut outcome.targets[0];
     target.certificate =
         Some(CertificateOutcome { expires_at: outcome.checked_at + ten_days, left: ten_days });
