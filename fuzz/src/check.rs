@@ -45,7 +45,7 @@ fn assert_is_sound(reading: &Reading) {
     let reference = Reference {
         bounds: BoundedTime {
             at: MonotonicInstant::ORIGIN,
-            shows: Interval::between(
+            shows: Interval::new(
                 UnixInstant::from_nanos(1_795_464_711_000_000_000),
                 UnixInstant::from_nanos(1_795_464_712_000_000_000),
             ),

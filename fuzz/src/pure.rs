@@ -107,7 +107,7 @@ fn reading(from: &mut Unstructured<'_>) -> Result<Reading> {
     let shown = match from.int_in_range(0..=3)? {
         0 => {
             let begin = from.int_in_range(0..=DAY - 1)?;
-            Shown::TimeOfDay(Interval::between(
+            Shown::TimeOfDay(Interval::new(
                 TimeOfDay::from_nanos(begin),
                 TimeOfDay::from_nanos(begin + i128::from(step)),
             ))
@@ -121,7 +121,7 @@ fn reading(from: &mut Unstructured<'_>) -> Result<Reading> {
 }
 
 fn instant(begin: i128, step: u64) -> Shown {
-    Shown::Instant(Interval::between(
+    Shown::Instant(Interval::new(
         UnixInstant::from_nanos(begin),
         UnixInstant::from_nanos(begin + i128::from(step)),
     ))
@@ -193,6 +193,6 @@ fn claim(from: &mut Unstructured<'_>) -> Result<BoundedTime> {
     let at = MonotonicInstant::after_origin(Duration::from_nanos(from.arbitrary::<u32>()?.into()));
     let begin = NOW + i128::from(from.arbitrary::<i32>()?);
     let width = i128::from(from.arbitrary::<u16>()?) << from.int_in_range(0..=20)?;
-    let shows = Interval::between(UnixInstant::from_nanos(begin), UnixInstant::from_nanos(begin + width));
+    let shows = Interval::new(UnixInstant::from_nanos(begin), UnixInstant::from_nanos(begin + width));
     Ok(BoundedTime { at, shows })
 }

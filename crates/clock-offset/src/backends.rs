@@ -200,10 +200,8 @@ mod tests {
         let sent = MonotonicInstant::after_origin(Duration::from_millis(at_millis));
         let shown = NOON + sent.as_nanos() + ahead_millis * 1_000_000 + 100_000;
         let earliest = shown.div_euclid(step_nanos) * step_nanos;
-        let shown = Interval::between(
-            UnixInstant::from_nanos(earliest),
-            UnixInstant::from_nanos(earliest + step_nanos),
-        );
+        let shown =
+            Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step_nanos));
         Sample {
             sent,
             received: sent + Duration::from_micros(200),

@@ -1,5 +1,6 @@
 //! Closed intervals, and bounds on what a clock shows at an instant.
 
+use core::fmt::Debug;
 use core::ops::Sub;
 use core::time::Duration;
 
@@ -12,13 +13,22 @@ pub struct Interval<T> {
     latest: T,
 }
 
-impl<T: Ord + Copy> Interval<T> {
-    /// The interval between two values, given in either order.
+impl<T: Ord + Copy + Debug> Interval<T> {
+    /// The interval from one value to another.
+    ///
+    /// # Panics
+    ///
+    /// When `latest` is before `earliest`: bounds in the wrong order are a mistake in the proof that they come from, and
+    /// to swap them would hide it.
     #[must_use]
-    pub fn between(one: T, other: T) -> Self {
-        Self { earliest: one.min(other), latest: one.max(other) }
+    #[track_caller]
+    pub fn new(earliest: T, latest: T) -> Self {
+        assert!(earliest <= latest, "an interval cannot begin at {earliest:?} and end at {latest:?}");
+        Self { earliest, latest }
     }
+}
 
+impl<T: Ord + Copy> Interval<T> {
     /// The interval that holds one value.
     #[must_use]
     pub const fn point(value: T) -> Self {
@@ -94,9 +104,14 @@ impl Interval<UnixInstant> {
     }
 
     /// The interval with `margin` more on both sides.
+    ///
+    /// # Panics
+    ///
+    /// When `margin` is negative and leaves nothing.
     #[must_use]
+    #[track_caller]
     pub fn widened_by(&self, margin: Span) -> Self {
-        Self::between(self.earliest - margin, self.latest + margin)
+        Self::new(self.earliest - margin, self.latest + margin)
     }
 }
 
@@ -123,7 +138,7 @@ impl BoundedTime {
     #[must_use]
     pub fn offset_from(&self, reference: &Reference) -> Interval<Offset> {
         let reference = reference.at(self.at);
-        Interval::between(
+        Interval::new(
             Offset::between(self.shows.earliest(), reference.shows.latest()),
             Offset::between(self.shows.latest(), reference.shows.earliest()),
         )
@@ -153,7 +168,7 @@ mod tests {
     use super::*;
 
     fn offsets(earliest: i128, latest: i128) -> Interval<Offset> {
-        Interval::between(Offset::from_nanos(earliest), Offset::from_nanos(latest))
+        Interval::new(Offset::from_nanos(earliest), Offset::from_nanos(latest))
     }
 
     #[test]
@@ -161,6 +176,12 @@ mod tests {
         assert_eq!(offsets(0, 5).intersection(&offsets(5, 9)), Some(offsets(5, 5)));
         assert_eq!(offsets(0, 4).intersection(&offsets(5, 9)), None);
         assert_eq!(offsets(0, 4).hull(&offsets(5, 9)), offsets(0, 9));
+    }
+
+    #[test]
+    #[should_panic(expected = "cannot begin at Offset(5) and end at Offset(4)")]
+    fn ends_in_the_wrong_order_are_a_mistake_and_not_swapped() {
+        let _ = offsets(5, 4);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl World {
         let shown = NOON + (sent + self.out).as_nanos() + self.offset;
         let earliest = shown.div_euclid(step) * step;
         let shown =
-            Interval::between(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step));
+            Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step));
         let reading = match first {
             Some(first) if self.frozen => first.reading,
             _ => Reading { shown: Shown::Instant(shown), step: self.step, may_lag: self.may_lag },

@@ -61,7 +61,7 @@ pub fn exchange_bounds(
     }
     let margin = drifted + precision + half(stamps.root_delay) + Span::from(stamps.root_dispersion);
     // The lower end is the lower one: both margins together are no smaller than the slack of the comparison above.
-    let shows = Interval::between(stamps.transmit - margin, stamps.receive + round_trip + margin);
+    let shows = Interval::new(stamps.transmit - margin, stamps.receive + round_trip + margin);
     Some(BoundedTime { at: received, shows })
 }
 
@@ -131,7 +131,7 @@ pub fn vote(claims: &[BoundedTime], at: MonotonicInstant, drift: Drift) -> Vote 
     };
     let (truechimers, falsetickers) =
         (0..claims.len()).partition(|&claim| begins.iter().any(|&begin| claims[claim].contains(begin)));
-    let bounds = BoundedTime { at, shows: Interval::between(earliest, latest) };
+    let bounds = BoundedTime { at, shows: Interval::new(earliest, latest) };
     Vote::Agreed(Agreement { bounds, truechimers, falsetickers })
 }
 
@@ -152,7 +152,7 @@ fn largest_groups(claims: &[Interval<UnixInstant>], at: MonotonicInstant) -> Vec
             largest.clear();
         }
         let end = members.iter().map(|&member| claims[member].latest()).min().unwrap_or(begin);
-        let shows = Interval::between(begin, end);
+        let shows = Interval::new(begin, end);
         largest.push(Group { bounds: BoundedTime { at, shows }, members });
     }
     largest
@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn claim(earliest: i128, latest: i128) -> BoundedTime {
-        let shows = Interval::between(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest));
+        let shows = Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest));
         BoundedTime { at: MonotonicInstant::ORIGIN, shows }
     }
 

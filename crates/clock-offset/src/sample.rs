@@ -55,7 +55,7 @@ impl Reading {
                 // The whole number of days that leaves the least distance, at most half a day.
                 let days = (NANOS_PER_DAY / 2 - from_expected_to_middle).div_euclid(NANOS_PER_DAY);
                 let midnight = days * NANOS_PER_DAY;
-                Interval::between(
+                Interval::new(
                     UnixInstant::from_nanos(midnight + earliest),
                     UnixInstant::from_nanos(midnight + latest),
                 )
@@ -94,7 +94,7 @@ impl Sample {
         let apparent = self.apparent_bounds(expected, drift);
         let lag = Span::from(self.reading.may_lag) + drift.during(self.reading.may_lag);
         let latest = apparent.shows.latest() + lag;
-        BoundedTime { shows: Interval::between(apparent.shows.earliest(), latest), ..apparent }
+        BoundedTime { shows: Interval::new(apparent.shows.earliest(), latest), ..apparent }
     }
 
     /// The same for the clock as it appears in the answers, which may be the real one a little while ago. It
@@ -105,7 +105,7 @@ impl Sample {
         let expected = middle(&expected.carried_to(self.received, Drift::from_ppm(0)));
         let shown = self.reading.nearest_to(expected);
         let latest = shown.latest() + Span::from(round_trip) + drift.during(round_trip);
-        BoundedTime { at: self.received, shows: Interval::between(shown.earliest(), latest) }
+        BoundedTime { at: self.received, shows: Interval::new(shown.earliest(), latest) }
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
     const SECOND: i128 = 1_000_000_000;
 
     fn time_of_day(seconds: i128) -> Reading {
-        let second = Interval::between(
+        let second = Interval::new(
             TimeOfDay::from_nanos(seconds * SECOND),
             TimeOfDay::from_nanos((seconds + 1) * SECOND),
         );

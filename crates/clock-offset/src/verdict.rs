@@ -61,7 +61,7 @@ pub fn judge(offset: &Interval<Offset>, limits: &Limits) -> Verdict {
 #[must_use]
 pub fn within(limit: Duration) -> Interval<Offset> {
     let limit = Span::from(limit);
-    Interval::between(Offset::ZERO - limit, Offset::ZERO + limit)
+    Interval::new(Offset::ZERO - limit, Offset::ZERO + limit)
 }
 
 /// Offsets of civil time zones are multiples of 15 minutes, at most 14 hours (IANA time zone database).
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn millis(earliest: i128, latest: i128) -> Interval<Offset> {
-        Interval::between(Offset::from_nanos(earliest * 1_000_000), Offset::from_nanos(latest * 1_000_000))
+        Interval::new(Offset::from_nanos(earliest * 1_000_000), Offset::from_nanos(latest * 1_000_000))
     }
 
     const ONE_SECOND: Limits = Limits { max_offset: Duration::from_secs(1), warn_offset: None };

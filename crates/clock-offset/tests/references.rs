@@ -20,7 +20,7 @@ fn duration(nanos: i128) -> Duration {
 }
 
 fn between(earliest: i128, latest: i128) -> Interval<UnixInstant> {
-    Interval::between(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest))
+    Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest))
 }
 
 fn claim(earliest: i128, latest: i128) -> BoundedTime {

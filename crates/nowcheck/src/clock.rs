@@ -95,7 +95,7 @@ impl Clock {
             Ok(since) => UnixInstant::from_nanos(0) + Span::from(since),
             Err(before_epoch) => UnixInstant::from_nanos(0) - Span::from(before_epoch.duration()),
         };
-        BoundedTime { at: after, shows: Interval::between(shown, shown + (after - before)) }
+        BoundedTime { at: after, shows: Interval::new(shown, shown + (after - before)) }
     }
 }
 

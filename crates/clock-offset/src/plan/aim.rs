@@ -158,7 +158,7 @@ impl Cuts {
     /// Whether perfect knowledge of a server time inside these bounds could decide anything.
     fn can_decide(&self, shows: &Interval<UnixInstant>) -> bool {
         let ok = self.ok_from <= self.ok_to
-            && Interval::between(self.ok_from, self.ok_to).intersection(shows).is_some();
+            && Interval::new(self.ok_from, self.ok_to).intersection(shows).is_some();
         ok || shows.earliest() < self.behind || shows.latest() > self.ahead
     }
 

@@ -106,7 +106,7 @@ impl Plan {
         let from = offset.latest() + self.vagueness(backend) - allowed.latest();
         let to = offset.earliest() - allowed.earliest() - Span::from(self.reference_width(backend));
         let (from, to) = (from.max(Span::ZERO), to.min(step));
-        (from <= to).then(|| Interval::between(from, to))
+        (from <= to).then(|| Interval::new(from, to))
     }
 
     /// When to ask over a fresh connection so that the answer is likely to be conclusive by itself.

@@ -92,7 +92,7 @@ impl Random {
 impl World {
     pub(crate) fn reference(&self) -> Reference {
         let truth = NOON + self.phase;
-        let shows = Interval::between(
+        let shows = Interval::new(
             UnixInstant::from_nanos(truth - self.reference_slack.0),
             UnixInstant::from_nanos(truth + self.reference_slack.1),
         );
@@ -122,11 +122,11 @@ impl World {
         let shown = if self.date_is_said {
             let (from, to) =
                 (UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + self.step));
-            Shown::Instant(Interval::between(from, to))
+            Shown::Instant(Interval::new(from, to))
         } else {
             let of_day = earliest.rem_euclid(DAY);
             let (from, to) = (TimeOfDay::from_nanos(of_day), TimeOfDay::from_nanos(of_day + self.step));
-            Shown::TimeOfDay(Interval::between(from, to))
+            Shown::TimeOfDay(Interval::new(from, to))
         };
         let step = Duration::from_nanos(u64::try_from(self.step).expect("steps are positive"));
         let sample = Sample {

@@ -16,8 +16,7 @@ use crate::probe::server_time::StatedClock;
 use crate::probe::sntp::Leap;
 
 fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> BackendOutcome {
-    let offset =
-        Interval::between(Offset::from_nanos(micros.0 * 1_000), Offset::from_nanos(micros.1 * 1_000));
+    let offset = Interval::new(Offset::from_nanos(micros.0 * 1_000), Offset::from_nanos(micros.1 * 1_000));
     BackendOutcome {
         instance: name.map(Into::into),
         verdict,
@@ -97,7 +96,7 @@ fn by_time_servers() -> Outcome {
         smears: false,
     };
     let offset = |millis: (i128, i128)| {
-        Some(Interval::between(
+        Some(Interval::new(
             Offset::from_nanos(millis.0 * 1_000_000),
             Offset::from_nanos(millis.1 * 1_000_000),
         ))
