@@ -12,6 +12,7 @@
 //!    tells on which side of it the offset lies. Aiming repeatedly bisects the second's edge.
 
 mod aim;
+mod backend_samples;
 mod confirmation;
 
 use core::time::Duration;

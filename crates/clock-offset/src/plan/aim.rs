@@ -19,15 +19,13 @@ impl Plan {
         backend: &Backend,
         now: MonotonicInstant,
     ) -> Result<MonotonicInstant, StopReason> {
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
-        let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
-        let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
+        let samples = self.samples_of(backend);
+        let (step, round_trip) = (samples.finest_step(), samples.shortest_round_trip());
 
         let reference = self.reference.at(backend.bounds.at);
         let apparent = self.apparent_bounds(backend);
         let (cuts, bounds) = match apparent {
-            Some(apparent) => (Cuts::of(&reference, &self.rules.limits, lag), apparent),
+            Some(apparent) => (Cuts::of(&reference, &self.rules.limits, samples.greatest_lag()), apparent),
             None => (Cuts::of(&reference, &self.rules.limits, Duration::ZERO), backend.bounds),
         };
         if !cuts.can_decide(&bounds.shows) {
@@ -50,21 +48,23 @@ impl Plan {
     /// interval, until the round trip is what makes it wide.
     pub(super) fn sharpening(&self, backend: &Backend, now: MonotonicInstant) -> Option<Request> {
         let promised = self.rules.requests_per_connection;
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let round_trip = samples().map(Sample::round_trip).min()?;
-        let step = samples().map(|sample| sample.reading.step).min()?;
+        let samples = self.samples_of(backend);
+        let (step, round_trip) = (samples.finest_step(), samples.shortest_round_trip());
         let bounds = self.apparent_bounds(backend)?;
-        if promised <= REQUESTS_UNAIMED || !samples().any(is_coarse) || is_as_narrow_as(round_trip, &bounds) {
+        if promised <= REQUESTS_UNAIMED
+            || !samples.iter().any(is_coarse)
+            || is_as_narrow_as(round_trip, &bounds)
+        {
             return None;
         }
-        let asked_over = |connection| samples().filter(|sample| sample.connection == connection).count();
+        let asked_over = |connection| samples.iter().filter(|sample| sample.connection == connection).count();
         let over = self.way_to(backend);
         let may_be_asked = match over {
             Over::Kept(connection) => asked_over(connection) < promised as usize,
             // Once; and not of a server that lets nobody stay.
             Over::Fresh(_) => {
                 let had_its_own = |sample: &Sample| asked_over(sample.connection) > REQUESTS_UNAIMED as usize;
-                self.server_keeps_open && self.lost < MOST_LOST && !samples().any(had_its_own)
+                self.server_keeps_open && self.lost < MOST_LOST && !samples.iter().any(had_its_own)
             }
         };
         let at = edge_at(middle_of(&bounds.shows), bounds.at, step, round_trip / 2, now);
@@ -79,10 +79,10 @@ impl Plan {
     /// The intersection of the apparent clock's bounds, when the samples agree on one.
     fn apparent_bounds(&self, backend: &Backend) -> Option<BoundedTime> {
         let (at, drift) = (backend.bounds.at, self.rules.drift);
-        let bounds_of = |&index: &usize| {
-            self.samples[index].apparent_bounds(&self.expected(), drift).carried_to(at, drift).shows
-        };
-        let mut all = backend.samples.iter().map(bounds_of);
+        let expected = self.expected();
+        let bounds_of =
+            |sample: &Sample| sample.apparent_bounds(&expected, drift).carried_to(at, drift).shows;
+        let mut all = self.samples_of(backend).iter().map(bounds_of);
         let first = all.next()?;
         let shows = all.try_fold(first, |together, bounds| together.intersection(&bounds))?;
         Some(BoundedTime { at, shows })
@@ -122,7 +122,7 @@ pub(super) fn edge_at(
     travel: Duration,
     now: MonotonicInstant,
 ) -> MonotonicInstant {
-    let step = i128::try_from(step.as_nanos()).unwrap_or(i128::MAX);
+    let step = Span::from(step).as_nanos();
     let until_edge = (-split.as_nanos()).rem_euclid(step);
     let aimed = at + Span::from_nanos(until_edge).positive_part() - travel;
     let late_by = (now - aimed).as_nanos().max(0);

@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use crate::backends::{Backend, Evidence};
 use crate::interval::Interval;
-use crate::sample::Sample;
 use crate::time::{MonotonicInstant, Span};
 use crate::verdict::within;
 
@@ -54,7 +53,7 @@ impl Plan {
         let phases = self.conclusive_phases(backend)?;
         let allowed = within(self.rules.limits.max_offset);
         let (mut asked, mut failed) = (Vec::new(), 0);
-        for sample in backend.samples.iter().map(|&index| &self.samples[index]) {
+        for sample in self.samples_of(backend).iter() {
             let arrival = sample.sent + sample.round_trip() / 2;
             if asked.contains(&sample.connection) || !phases.contains(self.phase_at(backend, arrival)) {
                 continue;
@@ -73,11 +72,9 @@ impl Plan {
 
     /// How wide the bounds of one answer are at the least: its step, lag and round trip, and the reference's width.
     fn vagueness(&self, backend: &Backend) -> Span {
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
-        let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
-        let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
-        Span::from(step + lag + round_trip + self.reference_width(backend))
+        let samples = self.samples_of(backend);
+        let of_the_answer = samples.finest_step() + samples.greatest_lag() + samples.shortest_round_trip();
+        Span::from(of_the_answer + self.reference_width(backend))
     }
 
     fn reference_width(&self, backend: &Backend) -> Duration {
@@ -86,8 +83,7 @@ impl Plan {
 
     /// How much of its step a clock has passed at an instant, as far as its bounds tell.
     fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Span {
-        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
-        let step = i128::try_from(steps.min().unwrap_or_default().as_nanos()).unwrap_or(i128::MAX).max(1);
+        let step = Span::from(self.samples_of(backend).finest_step()).as_nanos().max(1);
         let apparent = self.apparent(backend);
         let shows = middle_of(&apparent.shows) + (instant - apparent.at);
         Span::from_nanos(shows.as_nanos().rem_euclid(step))
@@ -99,8 +95,7 @@ impl Plan {
     /// An answer at the phase φ of a clock that appears to be off by o bounds the offset to [o − φ, o − φ + step +
     /// lag + round trip].
     pub(super) fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Span>> {
-        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
-        let step = Span::from(steps.min()?);
+        let step = Span::from(self.samples_of(backend).finest_step());
         let offset = self.apparent(backend).offset_from(&self.reference);
         let allowed = within(self.rules.limits.max_offset);
         let from = offset.latest() + self.vagueness(backend) - allowed.latest();
@@ -116,9 +111,8 @@ impl Plan {
         phases: Interval<Span>,
         now: MonotonicInstant,
     ) -> MonotonicInstant {
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
-        let travel = samples().map(Sample::round_trip).min().unwrap_or_default() / 2;
+        let samples = self.samples_of(backend);
+        let (step, travel) = (samples.finest_step(), samples.shortest_round_trip() / 2);
         if phases.contains(self.phase_at(backend, now + travel)) {
             return now;
         }
