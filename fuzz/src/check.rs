@@ -57,7 +57,7 @@ fn assert_is_sound(reading: &Reading) {
         drift: Drift::DISCIPLINED,
         requests_per_connection: 2,
         miss_probability: 0.01,
-        expected_backends: 0,
+        expected_backends: None,
         max_requests: 64,
         last_start: MonotonicInstant::after_origin(Duration::from_secs(8)),
     };

@@ -1,5 +1,6 @@
 //! clock-offset: plans that are given any answers, votes on any claims.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ fn rules(from: &mut Unstructured<'_>) -> Result<Rules> {
         drift: Drift::from_ppm(from.int_in_range(0..=1_000)?),
         requests_per_connection: from.int_in_range(1..=4)?,
         miss_probability: f64::from(from.int_in_range(1..=9_999_u16)?) / 10_000.0,
-        expected_backends: from.int_in_range(0..=4)?,
+        expected_backends: NonZeroUsize::new(from.int_in_range(0..=4)?),
         max_requests: from.int_in_range(1..=48)?,
         last_start: MonotonicInstant::after_origin(Duration::from_millis(from.int_in_range(0..=20_000)?)),
     })

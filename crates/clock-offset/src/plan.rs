@@ -15,6 +15,7 @@ mod aim;
 mod backend_samples;
 mod confirmation;
 
+use core::num::NonZeroUsize;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
@@ -36,9 +37,9 @@ pub struct Rules {
     pub requests_per_connection: u32,
     /// The chance of having missed a backend that is small enough. Between 0 and 1, exclusive.
     pub miss_probability: f64,
-    /// How many backends are known to stand there; 0 when nobody said. They are looked for until meeting all of
-    /// them but one would have been unlikely.
-    pub expected_backends: usize,
+    /// How many backends are known to be behind the address, if that is known. They are looked for until meeting all
+    /// of them but one would have been unlikely.
+    pub expected_backends: Option<NonZeroUsize>,
     /// The most requests that one round may make to one address.
     pub max_requests: u32,
     /// No request is begun after this instant, so that each one had a fair time to be answered.
@@ -263,7 +264,7 @@ impl Plan {
                 let in_sync = matches!(self.verdict(backend), Verdict::InSync | Verdict::NotWithinWarning);
                 is_nameless && in_sync && !self.can_be_conclusive(backend)
             }),
-            backends_are_counted: self.rules.expected_backends > 0
+            backends_are_counted: self.rules.expected_backends.is_some()
                 || backends.iter().all(|backend| backend.instance.is_some()),
             standstill: standstill(&self.samples, self.rules.drift),
             connections: self.connections(),
@@ -314,7 +315,8 @@ impl Plan {
     /// How many backends there are at the least, but for one that may be missing: those that were met, or as many as are
     /// known to be there, but for one.
     fn seen(&self, backends: &[Backend]) -> usize {
-        backends.len().max(self.rules.expected_backends.saturating_sub(1))
+        let expected = self.rules.expected_backends.map_or(0, |expected| expected.get() - 1);
+        backends.len().max(expected)
     }
 
     /// How many fresh connections make it unlikely that one more backend is missed.
@@ -323,7 +325,8 @@ impl Plan {
     /// is only said when a ten-thousandth of the usual doubt is left.
     fn connections_needed(&self, backends: &[Backend]) -> u32 {
         let are_named = backends.iter().all(|backend| backend.instance.is_some());
-        let some_are_missing = are_named && backends.len() < self.rules.expected_backends;
+        let some_are_missing =
+            are_named && self.rules.expected_backends.is_some_and(|expected| backends.len() < expected.get());
         let doubt = self.rules.miss_probability * if some_are_missing { CERTAINTY } else { 1.0 };
         connections_needed(self.seen(backends), doubt)
     }

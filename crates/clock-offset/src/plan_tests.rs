@@ -65,7 +65,7 @@ impl World {
             drift: Drift::DISCIPLINED,
             requests_per_connection: 2,
             miss_probability: 0.01,
-            expected_backends: 0,
+            expected_backends: None,
             max_requests: 64,
             last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
         };
@@ -270,7 +270,7 @@ fn a_lost_kept_connection_leads_to_a_fresh_one_and_is_counted() {
         drift: Drift::DISCIPLINED,
         requests_per_connection: 5,
         miss_probability: 0.6,
-        expected_backends: 0,
+        expected_backends: None,
         max_requests: 3,
         last_start: MonotonicInstant::after_origin(ONE_SECOND),
     };
@@ -296,7 +296,7 @@ fn backends_that_are_known_to_be_there_are_looked_for_longer() {
             drift: Drift::DISCIPLINED,
             requests_per_connection: 1,
             miss_probability: 0.01,
-            expected_backends: 4,
+            expected_backends: NonZeroUsize::new(4),
             max_requests: 100,
             last_start: MonotonicInstant::after_origin(ONE_SECOND),
         },
@@ -323,7 +323,7 @@ fn with_twelve_samples_a_clock_of_whole_seconds_is_known_to_the_round_trip_and_f
                     drift: Drift::DISCIPLINED,
                     requests_per_connection: 12,
                     miss_probability: 0.9,
-                    expected_backends: 0,
+                    expected_backends: None,
                     max_requests: 100,
                     last_start: MonotonicInstant::after_origin(Duration::from_secs(15)),
                 };

@@ -43,7 +43,7 @@ impl Plan {
     /// How many clocks there are to be met: two, unless more are known to be there.
     fn clocks(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a count of backends, far below 2^52")]
-        let clocks = self.rules.expected_backends.max(2) as f64;
+        let clocks = self.rules.expected_backends.map_or(2, |expected| expected.get().max(2)) as f64;
         clocks
     }
 

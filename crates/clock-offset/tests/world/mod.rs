@@ -146,7 +146,7 @@ impl World {
             drift: Drift::DISCIPLINED,
             requests_per_connection: self.requests_per_connection,
             miss_probability: 0.01,
-            expected_backends: 0,
+            expected_backends: None,
             max_requests: self.max_requests,
             last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
         };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub(super) async fn sample(
         drift: Drift::DISCIPLINED,
         requests_per_connection: settings.requests_per_connection,
         miss_probability: settings.miss_probability,
-        expected_backends: settings.expected_backends.unwrap_or_default(),
+        expected_backends: settings.expected_backends.and_then(NonZeroUsize::new),
         max_requests: most_requests(settings),
         last_start: round.last_start,
     };
