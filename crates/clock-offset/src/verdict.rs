@@ -14,8 +14,11 @@ pub struct Limits {
     pub warn_offset: Option<Duration>,
 }
 
-/// What the bounds prove. The order is that of severity for a reader: see [`Verdict::worse`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What the bounds prove.
+///
+/// The order is that of severity, and the greater one is what a reader must hear of first: a proven fault, then not
+/// knowing, then a warning. So the verdict on several clocks is the maximum of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// All of the interval is within every limit.
     InSync,
@@ -25,20 +28,6 @@ pub enum Verdict {
     Undetermined,
     /// All of it is beyond the maximum.
     Desynchronised,
-}
-
-impl Verdict {
-    /// The one that a reader must hear of first: a proven fault, then not knowing, then a warning.
-    #[must_use]
-    pub fn worse(self, other: Self) -> Self {
-        let rank = |verdict| match verdict {
-            Self::InSync => 0,
-            Self::NotWithinWarning => 1,
-            Self::Undetermined => 2,
-            Self::Desynchronised => 3,
-        };
-        if rank(other) > rank(self) { other } else { self }
-    }
 }
 
 /// Judges an offset that is known to lie in `offset`. A verdict other than [`Verdict::Undetermined`] is a
@@ -99,6 +88,13 @@ mod tests {
         assert_eq!(judge(&beyond, &ONE_SECOND), Verdict::Desynchronised);
         let behind = Interval::point(Offset::from_nanos(-1_000_000_001));
         assert_eq!(judge(&behind, &ONE_SECOND), Verdict::Desynchronised);
+    }
+
+    #[test]
+    fn a_proven_fault_is_more_severe_than_not_knowing_and_that_than_a_warning() {
+        let by_severity =
+            [Verdict::InSync, Verdict::NotWithinWarning, Verdict::Undetermined, Verdict::Desynchronised];
+        assert!(by_severity.is_sorted());
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Figures {
         let mut worst = Verdict::InSync;
         let mut met = vec![false; world.clocks.len()];
         for judged in &conclusion.backends {
-            worst = worst.worse(judged.verdict);
+            worst = worst.max(judged.verdict);
             self.half_widths.push(judged.offset.half_width().as_nanos());
             let giver = givers[judged.backend.samples[0]];
             met[giver] = true;

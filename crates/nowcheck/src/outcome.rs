@@ -15,17 +15,18 @@ use crate::probe::server_time::StatedClock;
 pub use note::Note;
 pub use reference::{ReferenceOutcome, SYSTEM, SourceFacts, SourceOutcome, SourceStanding, Standing};
 
-/// The verdict, in the words and exit codes of the monitoring plugins' guidelines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The verdict, in the words and exit codes of the monitoring plugins' guidelines. The order is that of severity, and not
+/// that of the exit codes: a proven fault, then not knowing, then a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// Up, and the clock is proven to be right.
     Ok,
     /// Right, but not proven to be within the warning limit.
     Warning,
-    /// Down, or proven to be wrong.
-    Critical,
     /// Nothing could be proven.
     Unknown,
+    /// Down, or proven to be wrong.
+    Critical,
 }
 
 impl Status {
@@ -48,23 +49,6 @@ impl Status {
             Self::Warning => "WARNING",
             Self::Critical => "CRITICAL",
             Self::Unknown => "UNKNOWN",
-        }
-    }
-
-    /// The one that somebody must hear of first: a proven fault, then not knowing, then a warning.
-    #[must_use]
-    pub fn worse(self, other: Self) -> Self {
-        if other.rank() > self.rank() { other } else { self }
-    }
-
-    /// Rank in that order; more is worse.
-    #[must_use]
-    pub fn rank(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::Warning => 1,
-            Self::Unknown => 2,
-            Self::Critical => 3,
         }
     }
 }
@@ -126,11 +110,7 @@ impl Outcome {
     /// The target that decides the status: the first of the worst.
     #[must_use]
     pub fn worst(&self) -> Option<&TargetOutcome> {
-        self.targets.iter().reduce(
-            |worst, target| {
-                if target.status.rank() > worst.status.rank() { target } else { worst }
-            },
-        )
+        self.targets.iter().reduce(|worst, target| if target.status > worst.status { target } else { worst })
     }
 
     /// The status of the worst target.
@@ -290,9 +270,9 @@ mod tests {
 
     #[test]
     fn a_proven_fault_outranks_not_knowing_and_that_a_warning() {
-        assert_eq!(Status::Unknown.worse(Status::Critical), Status::Critical);
-        assert_eq!(Status::Unknown.worse(Status::Warning), Status::Unknown);
-        assert_eq!(Status::Warning.worse(Status::Ok), Status::Warning);
+        assert_eq!(Status::Unknown.max(Status::Critical), Status::Critical);
+        assert_eq!(Status::Unknown.max(Status::Warning), Status::Unknown);
+        assert_eq!(Status::Warning.max(Status::Ok), Status::Warning);
     }
 
     #[test]

@@ -203,7 +203,7 @@ fn status_of_backends(backends: &[JudgedBackend]) -> (Status, Reason) {
 }
 
 fn worst_verdict(backends: &[JudgedBackend]) -> Option<Verdict> {
-    backends.iter().map(|judged| judged.verdict).reduce(Verdict::worse)
+    backends.iter().map(|judged| judged.verdict).max()
 }
 
 /// The status and the reason that a verdict stands for.

@@ -228,16 +228,7 @@ fn is_checkers_fault(note: &Note) -> bool {
 
 /// The backend that decides: the worst verdict, and among those the farthest off.
 fn worst_backend(target: &TargetOutcome) -> Option<&BackendOutcome> {
-    let rank = |verdict| match verdict {
-        Verdict::InSync => 0,
-        Verdict::NotWithinWarning => 1,
-        Verdict::Undetermined => 2,
-        Verdict::Desynchronised => 3,
-    };
-    target
-        .backends
-        .iter()
-        .max_by_key(|backend| (rank(backend.verdict), backend.offset.midpoint().magnitude()))
+    target.backends.iter().max_by_key(|backend| (backend.verdict, backend.offset.midpoint().magnitude()))
 }
 
 /// Which backend is meant, when there are several: “1 of 4 backends, 3f9c2a7d: ”.

@@ -129,7 +129,7 @@ pub(super) fn miss_backends(targets: &mut [TargetOutcome], settings: &Settings) 
                     (Status::Unknown, Reason::Undetermined)
                 };
                 // A clock that is proven to be wrong stays the reason.
-                if status.rank() > target.status.rank() {
+                if status > target.status {
                     (target.status, target.reason) = (status, reason);
                 }
                 target.notes.push(note.clone());
@@ -201,7 +201,7 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
         } else if let Some(offset) = wrong {
             target.notes.push(Note::LocalClockWrong { offset });
             // The others tell the time, so that a fault of the target is proven all the same.
-            if target.status.rank() < Status::Unknown.rank() {
+            if target.status < Status::Unknown {
                 (target.status, target.reason) = (Status::Unknown, Reason::CheckerFault);
             }
         }

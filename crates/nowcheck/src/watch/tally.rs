@@ -23,7 +23,7 @@ impl Tally {
         let status = outcome.status();
         self.rounds += 1;
         self.counts[usize::from(status.exit_code())] += 1;
-        self.worst = Some(self.worst.map_or(status, |worst| worst.worse(status)));
+        self.worst = Some(self.worst.map_or(status, |worst| worst.max(status)));
         // The offsets of different services have no common range.
         let only = if outcome.targets.len() == 1 && outcome.reference.measures() {
             &outcome.targets[..]
