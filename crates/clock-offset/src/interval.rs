@@ -1,7 +1,7 @@
 //! Closed intervals, and bounds on what a clock shows at an instant.
 
 use core::fmt::Debug;
-use core::ops::Sub;
+use core::ops::{Add, Sub};
 use core::time::Duration;
 
 use crate::time::{Drift, MonotonicInstant, Offset, Span, UnixInstant};
@@ -74,19 +74,20 @@ impl<T: Ord + Copy> Interval<T> {
     }
 }
 
-impl<T: Ord + Copy + Sub<Output = Span>> Interval<T> {
+impl<T> Interval<T>
+where
+    T: Ord + Copy + Sub<Output = Span> + Add<Span, Output = T>,
+{
     /// How far its ends are apart.
     #[must_use]
     pub fn width(&self) -> Duration {
         (self.latest - self.earliest).positive_part()
     }
-}
 
-impl Interval<Offset> {
-    /// The middle: the estimate whose worst error is least.
+    /// The middle: the estimate whose worst error is least. Between two nanoseconds, it is the earlier one.
     #[must_use]
-    pub fn midpoint(&self) -> Offset {
-        Offset::from_nanos((self.earliest.as_nanos() + self.latest.as_nanos()).div_euclid(2))
+    pub fn midpoint(&self) -> T {
+        self.earliest + Span::from_nanos((self.latest - self.earliest).as_nanos() / 2)
     }
 
     /// The error bound of [`midpoint`](Self::midpoint): half of the width, rounded up.
@@ -191,6 +192,26 @@ mod tests {
             let bound = i128::try_from(interval.half_width().as_nanos()).unwrap();
             assert!(middle - bound <= interval.earliest().as_nanos(), "{interval:?}");
             assert!(middle + bound >= interval.latest().as_nanos(), "{interval:?}");
+        }
+    }
+
+    #[test]
+    fn the_middle_between_two_nanoseconds_is_the_earlier_one_on_both_sides_of_zero() {
+        for earliest in -9..9_i128 {
+            for latest in earliest..9 {
+                let sum = earliest + latest;
+                assert_eq!(offsets(earliest, latest).midpoint().as_nanos(), sum.div_euclid(2));
+                if sum >= 0 {
+                    assert_eq!(i128::midpoint(earliest, latest), sum.div_euclid(2));
+                }
+            }
+        }
+        let since_2026 = 1_795_521_600_000_000_000;
+        for width in 0..9 {
+            let (earliest, latest) =
+                (UnixInstant::from_nanos(since_2026), UnixInstant::from_nanos(since_2026 + width));
+            let expected = UnixInstant::from_nanos(i128::midpoint(since_2026, since_2026 + width));
+            assert_eq!(Interval::new(earliest, latest).midpoint(), expected);
         }
     }
 

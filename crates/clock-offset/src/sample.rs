@@ -50,15 +50,13 @@ impl Reading {
         match self.shown {
             Shown::Instant(interval) => interval,
             Shown::TimeOfDay(interval) => {
-                let (earliest, latest) = (interval.earliest().as_nanos(), interval.latest().as_nanos());
-                let from_expected_to_middle = i128::midpoint(earliest, latest) - expected.as_nanos();
+                let on_the_first_day = |time: TimeOfDay| UnixInstant::from_nanos(time.as_nanos());
+                let shown =
+                    Interval::new(on_the_first_day(interval.earliest()), on_the_first_day(interval.latest()));
                 // The whole number of days that leaves the least distance, at most half a day.
-                let days = (NANOS_PER_DAY / 2 - from_expected_to_middle).div_euclid(NANOS_PER_DAY);
-                let midnight = days * NANOS_PER_DAY;
-                Interval::new(
-                    UnixInstant::from_nanos(midnight + earliest),
-                    UnixInstant::from_nanos(midnight + latest),
-                )
+                let from_expected = (shown.midpoint() - expected).as_nanos();
+                let days = (NANOS_PER_DAY / 2 - from_expected).div_euclid(NANOS_PER_DAY);
+                shown.moved_by(Span::from_nanos(days * NANOS_PER_DAY))
             }
         }
     }
@@ -102,16 +100,11 @@ impl Sample {
     #[must_use]
     pub(crate) fn apparent_bounds(&self, expected: &BoundedTime, drift: Drift) -> BoundedTime {
         let round_trip = self.round_trip();
-        let expected = middle(&expected.carried_to(self.received, Drift::from_ppm(0)));
+        let expected = expected.carried_to(self.received, Drift::from_ppm(0)).shows.midpoint();
         let shown = self.reading.nearest_to(expected);
         let latest = shown.latest() + Span::from(round_trip) + drift.during(round_trip);
         BoundedTime { at: self.received, shows: Interval::new(shown.earliest(), latest) }
     }
-}
-
-fn middle(time: &BoundedTime) -> UnixInstant {
-    let (earliest, latest) = (time.shows.earliest().as_nanos(), time.shows.latest().as_nanos());
-    UnixInstant::from_nanos(i128::midpoint(earliest, latest))
 }
 
 #[cfg(test)]

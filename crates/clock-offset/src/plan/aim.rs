@@ -67,7 +67,7 @@ impl Plan {
                 self.server_keeps_open && self.lost < MOST_LOST && !samples.iter().any(had_its_own)
             }
         };
-        let at = edge_at(middle_of(&bounds.shows), bounds.at, step, round_trip / 2, now);
+        let at = edge_at(bounds.shows.midpoint(), bounds.at, step, round_trip / 2, now);
         (may_be_asked && at <= self.rules.last_start).then_some(Request { over, at })
     }
 
@@ -107,10 +107,6 @@ impl Plan {
 /// Whether bounds are about as narrow as the round trip: aiming cannot narrow them any further.
 fn is_as_narrow_as(round_trip: Duration, bounds: &BoundedTime) -> bool {
     bounds.shows.width() <= round_trip + round_trip / 4
-}
-
-pub(super) fn middle_of(shows: &Interval<UnixInstant>) -> UnixInstant {
-    UnixInstant::from_nanos(i128::midpoint(shows.earliest().as_nanos(), shows.latest().as_nanos()))
 }
 
 /// When to send a request so that it is read as the clock passes a multiple of `step`, if the clock shows
@@ -166,7 +162,7 @@ impl Cuts {
     /// that they straddle (`slack` keeps the round trip from blurring it), else in the middle.
     fn best_split(&self, shows: &Interval<UnixInstant>, slack: Span) -> UnixInstant {
         let (earliest, latest) = (shows.earliest(), shows.latest());
-        let middle = middle_of(shows);
+        let middle = shows.midpoint();
         let straddles_upper = latest > self.ok_to && earliest <= self.ahead;
         let straddles_lower = earliest < self.ok_from && latest >= self.behind;
         let split = match (straddles_lower, straddles_upper) {

@@ -7,7 +7,7 @@ use crate::interval::Interval;
 use crate::time::{MonotonicInstant, Span};
 use crate::verdict::within;
 
-use super::aim::{edge_at, middle_of};
+use super::aim::edge_at;
 use super::{MOST_AT_ONCE, Plan};
 
 impl Plan {
@@ -85,7 +85,7 @@ impl Plan {
     fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Span {
         let step = Span::from(self.samples_of(backend).finest_step()).as_nanos().max(1);
         let apparent = self.apparent(backend);
-        let shows = middle_of(&apparent.shows) + (instant - apparent.at);
+        let shows = apparent.shows.midpoint() + (instant - apparent.at);
         Span::from_nanos(shows.as_nanos().rem_euclid(step))
     }
 
@@ -120,7 +120,7 @@ impl Plan {
         let inside =
             phases.earliest() + Span::from_nanos((phases.latest() - phases.earliest()).as_nanos() / 8);
         let apparent = self.apparent(backend);
-        edge_at(middle_of(&apparent.shows) - inside, apparent.at, step, travel, now)
+        edge_at(apparent.shows.midpoint() - inside, apparent.at, step, travel, now)
     }
 }
 
