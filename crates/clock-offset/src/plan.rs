@@ -444,5 +444,4 @@ fn is_coarse(sample: &Sample) -> bool {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;
