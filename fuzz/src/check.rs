@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clock_offset::{
-    BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, Reference, Rules, Sample, Span,
+    BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, ReferenceClock, Rules, Sample, Span,
     UnixInstant, exchange_bounds,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -42,7 +42,7 @@ pub fn time_text(data: &[u8]) {
 /// Whatever was read, a round can reckon with it.
 fn assert_is_sound(reading: &Reading) {
     assert!(reading.width() >= reading.may_lag);
-    let reference = Reference {
+    let reference = ReferenceClock {
         bounds: BoundedTime {
             at: MonotonicInstant::ORIGIN,
             shows: Interval::new(

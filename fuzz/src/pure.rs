@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, Reference, Rules, Sample,
+    Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, ReferenceClock, Rules, Sample,
     Shown, TimeOfDay, UnixInstant, Verdict, Vote,
 };
 
@@ -24,7 +24,7 @@ fn held(from: &mut Unstructured<'_>) -> Result<()> {
     let rules = rules(from)?;
     let max_requests = rules.max_requests;
     let drift = Drift::from_ppm(from.int_in_range(0..=1_000)?);
-    let mut plan = Plan::new(rules, Reference { bounds: claim(from)?, drift });
+    let mut plan = Plan::new(rules, ReferenceClock { bounds: claim(from)?, drift });
     let mut now = MonotonicInstant::ORIGIN;
     let (mut opened, mut asked) = (0, 0);
     let mut discarded = 0;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::interval::{BoundedTime, Interval, Reference};
+use crate::interval::{BoundedTime, Interval, ReferenceClock};
 use crate::sample::Sample;
 use crate::time::{Drift, MonotonicInstant, Offset};
 use crate::verdict::{Limits, Verdict, judge};
@@ -36,7 +36,7 @@ pub struct Backend {
 impl Backend {
     /// Bounds on its offset from the reference.
     #[must_use]
-    pub fn offset(&self, reference: &Reference) -> Interval<Offset> {
+    pub fn offset(&self, reference: &ReferenceClock) -> Interval<Offset> {
         self.bounds.offset_from(reference)
     }
 
@@ -47,7 +47,7 @@ impl Backend {
     /// came from one), but one within the limit proves nothing about the others; so then each sample by
     /// itself has to be within.
     #[must_use]
-    pub fn verdict(&self, reference: &Reference, limits: &Limits) -> Verdict {
+    pub fn verdict(&self, reference: &ReferenceClock, limits: &Limits) -> Verdict {
         let together = judge(&self.offset(reference), limits);
         match (self.evidence, together) {
             (Evidence::OneClock, _) | (_, Verdict::Desynchronised) => together,
@@ -186,8 +186,8 @@ mod tests {
     const SECOND: i128 = 1_000_000_000;
     const NOON: i128 = 1_795_521_600 * SECOND;
 
-    fn reference() -> Reference {
-        Reference { bounds: noon(), drift: Drift::from_ppm(0) }
+    fn reference() -> ReferenceClock {
+        ReferenceClock { bounds: noon(), drift: Drift::from_ppm(0) }
     }
 
     fn noon() -> BoundedTime {

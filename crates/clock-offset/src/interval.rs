@@ -137,7 +137,7 @@ impl BoundedTime {
 
     /// Bounds on the offset of this clock from the reference, at this clock's instant.
     #[must_use]
-    pub fn offset_from(&self, reference: &Reference) -> Interval<Offset> {
+    pub fn offset_from(&self, reference: &ReferenceClock) -> Interval<Offset> {
         let reference = reference.at(self.at);
         Interval::new(
             Offset::between(self.shows.earliest(), reference.shows.latest()),
@@ -148,7 +148,7 @@ impl BoundedTime {
 
 /// What clocks are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reference {
+pub struct ReferenceClock {
     /// Bounds on it at one instant.
     pub bounds: BoundedTime,
     /// How fast it may run apart from the monotonic clock. Nothing for this machine's own clock as it stands, which is
@@ -156,7 +156,7 @@ pub struct Reference {
     pub drift: Drift,
 }
 
-impl Reference {
+impl ReferenceClock {
     /// Bounds on it at any instant.
     #[must_use]
     pub fn at(&self, instant: MonotonicInstant) -> BoundedTime {

@@ -36,7 +36,7 @@ pub mod verdict;
 
 pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
 pub use exchange::{ServerStamps, exchange_bounds};
-pub use interval::{BoundedTime, Interval, Reference};
+pub use interval::{BoundedTime, Interval, ReferenceClock};
 pub use plan::{Action, CERTAINTY, Conclusion, JudgedBackend, Plan, Rules, StopReason};
 pub use sample::{Reading, Sample, Shown};
 pub use selection::{Agreement, Group, Vote, vote};

@@ -20,7 +20,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use crate::backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
-use crate::interval::{BoundedTime, Interval, Reference};
+use crate::interval::{BoundedTime, Interval, ReferenceClock};
 use crate::sample::Sample;
 use crate::staleness::{Standstill, least_standstill, standstill, suspected_standstill};
 use crate::time::{Drift, MonotonicInstant, Offset};
@@ -158,7 +158,7 @@ enum Over {
 #[derive(Debug, Clone)]
 pub struct Plan {
     rules: Rules,
-    reference: Reference,
+    reference: ReferenceClock,
     samples: Vec<Sample>,
     requests: u32,
     /// Connections that are open.
@@ -172,7 +172,7 @@ pub struct Plan {
 impl Plan {
     /// A round that has not begun. `reference` is what the server's clock is compared with.
     #[must_use]
-    pub fn new(rules: Rules, reference: Reference) -> Self {
+    pub fn new(rules: Rules, reference: ReferenceClock) -> Self {
         Self {
             rules,
             reference,

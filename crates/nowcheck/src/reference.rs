@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, Reference, Vote, vote};
+use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, ReferenceClock, Vote, vote};
 use courtesy::Refusals;
 use source::Source;
 use tokio::task::JoinSet;
@@ -34,7 +34,7 @@ const MOST_ADDRESSES: usize = 4;
 pub struct Anchor {
     /// What the clocks are compared with. When nobody knows better, this machine's clock as it stands, so that the
     /// rest of the round has its evidence; [`ReferenceOutcome::standing`] says whether it may be judged by.
-    pub reference: Reference,
+    pub reference: ReferenceClock,
     /// What is told of it.
     pub outcome: ReferenceOutcome,
     /// This machine's clock at the begin.
@@ -88,7 +88,7 @@ pub async fn anchor(
     let claims: Vec<BoundedTime> = heard.iter().filter_map(|one| one.claim).collect();
     let lists_system = settings.references.contains(&Source::System);
     let has_servers = settings.references.iter().any(|source| *source != Source::System);
-    let as_it_stands = Reference { bounds: wall.shown, drift: Drift::from_ppm(0) };
+    let as_it_stands = ReferenceClock { bounds: wall.shown, drift: Drift::from_ppm(0) };
     let (standing, reference) = match vote(&claims, at, Drift::DISCIPLINED) {
         Vote::Agreed(agreement) => {
             for &index in &agreement.truechimers {
@@ -97,7 +97,7 @@ pub async fn anchor(
             for &index in &agreement.falsetickers {
                 heard[voters[index]].standing = SourceStanding::Falseticker;
             }
-            (Standing::Agreed, Reference { bounds: agreement.bounds, drift: Drift::DISCIPLINED })
+            (Standing::Agreed, ReferenceClock { bounds: agreement.bounds, drift: Drift::DISCIPLINED })
         }
         Vote::Disagreement { .. } => (Standing::Disagreement, as_it_stands),
         // Nobody vouches for this machine's clock, but there is nothing else.

@@ -8,7 +8,7 @@ mod sampling;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use clock_offset::{JudgedBackend, MonotonicInstant, Reference, Verdict};
+use clock_offset::{JudgedBackend, MonotonicInstant, ReferenceClock, Verdict};
 use url::Host;
 
 use crate::clock::Clock;
@@ -32,7 +32,7 @@ const MOST_REDIRECTS: u32 = 5;
 struct Round {
     settings: Arc<Settings>,
     clock: Clock,
-    reference: Reference,
+    reference: ReferenceClock,
     /// By which clock certificates are judged, in words.
     judge: Judge,
     /// A DNS that is silent must leave time for the addresses that it did tell.

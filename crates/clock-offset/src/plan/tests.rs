@@ -74,7 +74,7 @@ impl World {
 
     fn round_by(&self, rules: Rules, reference: Interval<UnixInstant>) -> (StopReason, Plan, Duration) {
         let bounds = BoundedTime { at: MonotonicInstant::ORIGIN, shows: reference };
-        let mut plan = Plan::new(rules, Reference { bounds, drift: Drift::from_ppm(0) });
+        let mut plan = Plan::new(rules, ReferenceClock { bounds, drift: Drift::from_ppm(0) });
         let mut now = MonotonicInstant::ORIGIN;
         let mut opened = 0;
         loop {
@@ -276,7 +276,7 @@ fn a_lost_kept_connection_leads_to_a_fresh_one_and_is_counted() {
     };
     let bounds =
         BoundedTime { at: MonotonicInstant::ORIGIN, shows: Interval::point(UnixInstant::from_nanos(NOON)) };
-    let mut plan = Plan::new(rules, Reference { bounds, drift: Drift::from_ppm(0) });
+    let mut plan = Plan::new(rules, ReferenceClock { bounds, drift: Drift::from_ppm(0) });
     let origin = MonotonicInstant::ORIGIN;
     assert_eq!(plan.next(origin), Action::Open { connections: 1, requests: 2, at: origin, keep: false });
     let sample = World::with_offset(0).answer(origin, 0, None);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, Plan, Reading, Reference,
-    Rules, Sample, Shown, TimeOfDay, UnixInstant,
+    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, Plan, Reading,
+    ReferenceClock, Rules, Sample, Shown, TimeOfDay, UnixInstant,
 };
 
 pub(crate) const SECOND: i128 = 1_000_000_000;
@@ -90,14 +90,14 @@ impl Random {
 }
 
 impl World {
-    pub(crate) fn reference(&self) -> Reference {
+    pub(crate) fn reference(&self) -> ReferenceClock {
         let truth = NOON + self.phase;
         let shows = Interval::new(
             UnixInstant::from_nanos(truth - self.reference_slack.0),
             UnixInstant::from_nanos(truth + self.reference_slack.1),
         );
         let bounds = BoundedTime { at: MonotonicInstant::ORIGIN, shows };
-        Reference { bounds, drift: Drift::from_ppm(self.reference_rate_ppm.unsigned_abs()) }
+        ReferenceClock { bounds, drift: Drift::from_ppm(self.reference_rate_ppm.unsigned_abs()) }
     }
 
     /// The offset of a clock from the reference, which does not run as fast as the monotonic clock either.

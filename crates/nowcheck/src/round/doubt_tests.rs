@@ -1,5 +1,5 @@
 use clap::Parser;
-use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Reference, UnixInstant};
+use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, ReferenceClock, UnixInstant};
 
 use super::*;
 use crate::cli::Cli;
@@ -21,7 +21,7 @@ fn anchor(standing: Standing, sources: &[(&str, SourceStanding)]) -> Anchor {
     let at = MonotonicInstant::ORIGIN;
     let bounds = BoundedTime { at, shows: Interval::point(UnixInstant::from_nanos(0)) };
     Anchor {
-        reference: Reference { bounds, drift: Drift::DISCIPLINED },
+        reference: ReferenceClock { bounds, drift: Drift::DISCIPLINED },
         outcome: ReferenceOutcome {
             standing,
             system: Synchronisation::Unsynchronized,
