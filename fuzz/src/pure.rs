@@ -1,4 +1,4 @@
-//! clock-offset: plans that are given any answers, votes on any claims.
+//! clock-offset: plans that are given any answers, selections among any claims.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use clock_offset::{
     Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, ReferenceClock, Rules, Sample,
-    Shown, TimeOfDay, UnixInstant, Verdict, Vote,
+    Shown, TimeOfDay, UnixInstant, Verdict, Selection,
 };
 
 const NOW: i128 = 1_795_464_711_000_000_000;
@@ -167,9 +167,9 @@ fn voted(from: &mut Unstructured<'_>) -> Result<()> {
         .map(|one| carried.iter().filter(|other| other.contains(one.earliest())).count())
         .max()
         .unwrap_or_default();
-    match clock_offset::vote(&claims, at, drift) {
-        Vote::Nobody => assert!(claims.is_empty()),
-        Vote::Agreed(agreement) => {
+    match clock_offset::select(&claims, at, drift) {
+        Selection::NoClaims => assert!(claims.is_empty()),
+        Selection::Agreed(agreement) => {
             assert!(2 * most > claims.len());
             let mut all = [&agreement.truechimers[..], &agreement.falsetickers[..]].concat();
             all.sort_unstable();
@@ -180,10 +180,10 @@ fn voted(from: &mut Unstructured<'_>) -> Result<()> {
                 assert!(carried[place].intersection(&agreement.bounds.shows).is_some());
             }
         }
-        Vote::Disagreement { largest } => {
+        Selection::NoMajority { largest } => {
             assert!(2 * most <= claims.len());
-            for group in largest {
-                assert_eq!(group.members.len(), most);
+            for clique in largest {
+                assert_eq!(clique.members.len(), most);
             }
         }
     }

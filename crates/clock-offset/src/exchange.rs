@@ -4,12 +4,12 @@ use core::time::Duration;
 
 use crate::interval::{BoundedTime, Interval};
 #[cfg(doc)]
-use crate::selection::vote;
+use crate::selection::select;
 use crate::time::{Drift, MonotonicInstant, Span, UnixInstant};
 
 /// What a time server stamped in one exchange (RFC 5905 section 7.3), and how far it vouches for its clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServerStamps {
+pub struct ServerTimestamps {
     /// T2: what the server's clock showed when the request came.
     pub receive: UnixInstant,
     /// T3: what it showed when the answer was made.
@@ -39,7 +39,7 @@ pub struct ServerStamps {
 ///   RFC 5905 section 7.2), and so slowly that the drift covers it.
 /// * `root_delay` / 2 + `root_dispersion`: that far the server's clock may be from the true time, by its own word
 ///   (the root distance of RFC 5905 appendix A.5.5.2; what that adds for the way from the server to us stands here
-///   as the distance of the two ends). This is what has to be believed; [`vote`] is for servers whose word is wrong.
+///   as the distance of the two ends). This is what has to be believed; [`select`] is for servers whose word is wrong.
 ///
 /// A pause of this machine before the request leaves or after the answer came makes T4 − T1 longer: the bounds
 /// become wider, and stay true. Nothing when the stamps contradict themselves: T3 before T2, or more time
@@ -48,22 +48,22 @@ pub struct ServerStamps {
 pub fn exchange_bounds(
     sent: MonotonicInstant,
     received: MonotonicInstant,
-    stamps: &ServerStamps,
+    timestamps: &ServerTimestamps,
     drift: Drift,
 ) -> Option<BoundedTime> {
     let round_trip = received - sent;
-    let inside_the_server = stamps.transmit - stamps.receive;
+    let inside_the_server = timestamps.transmit - timestamps.receive;
     if round_trip < Span::ZERO || inside_the_server < Span::ZERO {
         return None;
     }
     let drifted = drift.during(round_trip.magnitude());
-    let precision = Span::from(stamps.precision);
+    let precision = Span::from(timestamps.precision);
     if inside_the_server > round_trip + drifted + precision + precision {
         return None;
     }
-    let margin = drifted + precision + half(stamps.root_delay) + Span::from(stamps.root_dispersion);
+    let margin = drifted + precision + half(timestamps.root_delay) + Span::from(timestamps.root_dispersion);
     // The lower end is the lower one: both margins together are no smaller than the slack of the comparison above.
-    let shows = Interval::new(stamps.transmit - margin, stamps.receive + round_trip + margin);
+    let shows = Interval::new(timestamps.transmit - margin, timestamps.receive + round_trip + margin);
     Some(BoundedTime { at: received, shows })
 }
 

@@ -35,11 +35,11 @@ pub mod time;
 pub mod verdict;
 
 pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
-pub use exchange::{ServerStamps, exchange_bounds};
+pub use exchange::{ServerTimestamps, exchange_bounds};
 pub use interval::{BoundedTime, Interval, ReferenceClock};
 pub use plan::{Action, CERTAINTY, Conclusion, JudgedBackend, Plan, Rules, StopReason};
 pub use sample::{Reading, Sample, Shown};
-pub use selection::{Agreement, Group, Vote, vote};
+pub use selection::{Agreement, Clique, Selection, select};
 pub use staleness::{Standstill, standstill};
 pub use time::{Drift, MonotonicInstant, Offset, Span, TimeOfDay, UnixInstant};
 pub use verdict::{Limits, Verdict, judge, resembles_time_zone};

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, ReferenceClock, Vote, vote};
+use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, ReferenceClock, Selection, select};
 use courtesy::Refusals;
 use source::Source;
 use tokio::task::JoinSet;
@@ -89,8 +89,8 @@ pub async fn anchor(
     let lists_system = settings.references.contains(&Source::System);
     let has_servers = settings.references.iter().any(|source| *source != Source::System);
     let as_it_stands = ReferenceClock { bounds: wall.shown, drift: Drift::from_ppm(0) };
-    let (standing, reference) = match vote(&claims, at, Drift::DISCIPLINED) {
-        Vote::Agreed(agreement) => {
+    let (standing, reference) = match select(&claims, at, Drift::DISCIPLINED) {
+        Selection::Agreed(agreement) => {
             for &index in &agreement.truechimers {
                 heard[voters[index]].standing = SourceStanding::Truechimer;
             }
@@ -99,10 +99,10 @@ pub async fn anchor(
             }
             (Standing::Agreed, ReferenceClock { bounds: agreement.bounds, drift: Drift::DISCIPLINED })
         }
-        Vote::Disagreement { .. } => (Standing::Disagreement, as_it_stands),
+        Selection::NoMajority { .. } => (Standing::Disagreement, as_it_stands),
         // Nobody vouches for this machine's clock, but there is nothing else.
-        Vote::Nobody if lists_system => (Standing::OnlyUnvouched, as_it_stands),
-        Vote::Nobody => (Standing::Unreachable, as_it_stands),
+        Selection::NoClaims if lists_system => (Standing::OnlyUnvouched, as_it_stands),
+        Selection::NoClaims => (Standing::Unreachable, as_it_stands),
     };
     let is_agreed = standing == Standing::Agreed;
     let sources = heard.into_iter().map(|one| SourceOutcome {
