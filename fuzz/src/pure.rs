@@ -137,7 +137,7 @@ fn judge(plan: &Plan, rules: &Rules) {
     assert!(grouped.iter().copied().eq(0..plan.samples().len()), "each answer is of one clock: {grouped:?}");
     for judged in &conclusion.backends {
         assert!(judged.offset.earliest() <= judged.offset.latest());
-        let proven = clock_offset::judge(&judged.offset, &rules.limits);
+        let proven = rules.limits.verdict(&judged.offset);
         // It may say less than the offset proves: of clocks without a name every answer has to prove it by itself.
         let is_proven = match judged.verdict {
             Verdict::Undetermined => true,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::interval::{BoundedTime, Interval, ReferenceClock};
 use crate::sample::Sample;
 use crate::time::{Drift, MonotonicInstant, Offset};
-use crate::verdict::{Limits, Verdict, judge};
+use crate::verdict::{Limits, Verdict};
 
 /// What ties the samples of one [`Backend`] together, and so how far they may be combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +48,10 @@ impl Backend {
     /// itself has to be within.
     #[must_use]
     pub fn verdict(&self, reference: &ReferenceClock, limits: &Limits) -> Verdict {
-        let together = judge(&self.offset(reference), limits);
+        let together = limits.verdict(&self.offset(reference));
         match (self.evidence, together) {
             (Evidence::OneClock, _) | (_, Verdict::Desynchronised) => together,
-            (Evidence::ToldApart, _) => match judge(&self.bounds_each.offset_from(reference), limits) {
+            (Evidence::ToldApart, _) => match limits.verdict(&self.bounds_each.offset_from(reference)) {
                 Verdict::Desynchronised => Verdict::Undetermined,
                 each => each,
             },

@@ -42,4 +42,4 @@ pub use sample::{Reading, Sample, Shown};
 pub use selection::{Agreement, Clique, Selection, select};
 pub use staleness::{Standstill, standstill};
 pub use time::{Drift, MonotonicInstant, Offset, Span, TimeOfDay, UnixInstant};
-pub use verdict::{Limits, Verdict, judge, resembles_time_zone};
+pub use verdict::{Limits, Verdict, resembles_time_zone};

@@ -30,19 +30,23 @@ pub enum Verdict {
     Desynchronised,
 }
 
-/// Judges an offset that is known to lie in `offset`. A verdict other than [`Verdict::Undetermined`] is a
-/// proof: it holds for every value in the interval (for the warning limit: `InSync` is one).
-#[must_use]
-pub fn judge(offset: &Interval<Offset>, limits: &Limits) -> Verdict {
-    let allowed = within(limits.max_offset);
-    if offset.intersection(&allowed).is_none() {
-        Verdict::Desynchronised
-    } else if !offset.is_within(&allowed) {
-        Verdict::Undetermined
-    } else if limits.warn_offset.is_some_and(|warn| !offset.is_within(&within(warn))) {
-        Verdict::NotWithinWarning
-    } else {
-        Verdict::InSync
+impl Limits {
+    /// The verdict on a clock whose offset is known to lie in `offset`.
+    ///
+    /// One other than [`Verdict::Undetermined`] is a proof: it holds for every value in the interval. For the warning
+    /// limit only [`Verdict::InSync`] is one; [`Verdict::NotWithinWarning`] says that it is missing.
+    #[must_use]
+    pub fn verdict(&self, offset: &Interval<Offset>) -> Verdict {
+        let allowed = within(self.max_offset);
+        if offset.intersection(&allowed).is_none() {
+            Verdict::Desynchronised
+        } else if !offset.is_within(&allowed) {
+            Verdict::Undetermined
+        } else if self.warn_offset.is_some_and(|warn| !offset.is_within(&within(warn))) {
+            Verdict::NotWithinWarning
+        } else {
+            Verdict::InSync
+        }
     }
 }
 
@@ -82,12 +86,12 @@ mod tests {
 
     #[test]
     fn exactly_at_the_limit_is_still_in_sync_on_both_sides() {
-        assert_eq!(judge(&millis(1_000, 1_000), &ONE_SECOND), Verdict::InSync);
-        assert_eq!(judge(&millis(-1_000, -1_000), &ONE_SECOND), Verdict::InSync);
+        assert_eq!(ONE_SECOND.verdict(&millis(1_000, 1_000)), Verdict::InSync);
+        assert_eq!(ONE_SECOND.verdict(&millis(-1_000, -1_000)), Verdict::InSync);
         let beyond = Interval::point(Offset::from_nanos(1_000_000_001));
-        assert_eq!(judge(&beyond, &ONE_SECOND), Verdict::Desynchronised);
+        assert_eq!(ONE_SECOND.verdict(&beyond), Verdict::Desynchronised);
         let behind = Interval::point(Offset::from_nanos(-1_000_000_001));
-        assert_eq!(judge(&behind, &ONE_SECOND), Verdict::Desynchronised);
+        assert_eq!(ONE_SECOND.verdict(&behind), Verdict::Desynchronised);
     }
 
     #[test]
@@ -102,18 +106,18 @@ mod tests {
         for straddling in
             [millis(900, 1_100), millis(-1_100, -900), millis(-5_000, 5_000), millis(1_000, 1_001)]
         {
-            assert_eq!(judge(&straddling, &ONE_SECOND), Verdict::Undetermined, "{straddling:?}");
+            assert_eq!(ONE_SECOND.verdict(&straddling), Verdict::Undetermined, "{straddling:?}");
         }
     }
 
     #[test]
     fn the_warning_limit_is_judged_inside_of_the_maximum_only() {
         let limits = Limits { warn_offset: Some(Duration::from_millis(500)), ..ONE_SECOND };
-        assert_eq!(judge(&millis(-500, 500), &limits), Verdict::InSync);
-        assert_eq!(judge(&millis(400, 600), &limits), Verdict::NotWithinWarning);
-        assert_eq!(judge(&millis(700, 800), &limits), Verdict::NotWithinWarning);
-        assert_eq!(judge(&millis(700, 1_800), &limits), Verdict::Undetermined);
-        assert_eq!(judge(&millis(-1_800, -1_700), &limits), Verdict::Desynchronised);
+        assert_eq!(limits.verdict(&millis(-500, 500)), Verdict::InSync);
+        assert_eq!(limits.verdict(&millis(400, 600)), Verdict::NotWithinWarning);
+        assert_eq!(limits.verdict(&millis(700, 800)), Verdict::NotWithinWarning);
+        assert_eq!(limits.verdict(&millis(700, 1_800)), Verdict::Undetermined);
+        assert_eq!(limits.verdict(&millis(-1_800, -1_700)), Verdict::Desynchronised);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the clocks were compared with, in words.
 
-use clock_offset::{Interval, Limits, Offset, Verdict, judge};
+use clock_offset::{Interval, Limits, Offset, Verdict};
 
 use crate::clock::Synchronisation;
 use crate::outcome::{ReferenceOutcome, SourceOutcome, SourceStanding, Standing};
@@ -71,7 +71,7 @@ pub fn notes(reference: &ReferenceOutcome, limits: &Limits) -> Vec<String> {
         }
     }
     notes.extend(smear_note(reference));
-    let is_beyond = |local: &Interval<Offset>| judge(local, limits) == Verdict::Desynchronised;
+    let is_beyond = |local: &Interval<Offset>| limits.verdict(local) == Verdict::Desynchronised;
     if let Some(local) = reference.local_offset.filter(is_beyond)
         && !reference.lists_system()
     {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clock_offset::{CERTAINTY, Offset, Verdict, judge};
+use clock_offset::{CERTAINTY, Offset, Verdict};
 
 use crate::clock::Clock;
 use crate::outcome::{
@@ -160,7 +160,7 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
     let are_few = asked > 1 && answered * 2 <= asked;
     let too_few = settings.strict && answered * 2 <= asked;
     let wrong = reference.local_offset.filter(|offset| {
-        reference.lists_system() && judge(offset, limits) == Verdict::Desynchronised
+        reference.lists_system() && limits.verdict(offset) == Verdict::Desynchronised
             || system_is_a_falseticker(reference)
     });
     let is_agreed = reference.standing == Standing::Agreed;
