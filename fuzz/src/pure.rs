@@ -142,7 +142,7 @@ fn judge(plan: &Plan, rules: &Rules) {
         let is_proven = match judged.verdict {
             Verdict::Undetermined => true,
             Verdict::NotWithinWarning => matches!(proven, Verdict::InSync | Verdict::NotWithinWarning),
-            Verdict::InSync | Verdict::Desynchronised => judged.verdict == proven,
+            Verdict::InSync | Verdict::Desynchronized => judged.verdict == proven,
         };
         assert!(is_proven, "{proven:?} {judged:?}");
     }

@@ -50,9 +50,9 @@ impl Backend {
     pub fn verdict(&self, reference: &ReferenceClock, limits: &Limits) -> Verdict {
         let together = limits.verdict(&self.offset(reference));
         match (self.evidence, together) {
-            (Evidence::OneClock, _) | (_, Verdict::Desynchronised) => together,
+            (Evidence::OneClock, _) | (_, Verdict::Desynchronized) => together,
             (Evidence::ToldApart, _) => match limits.verdict(&self.bounds_each.offset_from(reference)) {
-                Verdict::Desynchronised => Verdict::Undetermined,
+                Verdict::Desynchronized => Verdict::Undetermined,
                 each => each,
             },
         }
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(backends[0].samples, [0, 2, 4]);
         assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::InSync);
         assert_eq!(backends[1].samples, [1, 3, 5]);
-        assert_eq!(backends[1].verdict(&reference(), &ONE_SECOND), Verdict::Desynchronised);
+        assert_eq!(backends[1].verdict(&reference(), &ONE_SECOND), Verdict::Desynchronized);
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(stepped.evidence, Evidence::ToldApart);
         assert_eq!(stepped.samples, [0, 1]);
         // It is three seconds ahead now; that it was right a moment ago does not help.
-        assert_eq!(stepped.verdict(&reference(), &ONE_SECOND), Verdict::Desynchronised);
+        assert_eq!(stepped.verdict(&reference(), &ONE_SECOND), Verdict::Desynchronized);
         let samples = [sample(0, 3_000, fine, Some("a")), sample(1, 0, fine, Some("a"))];
         let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
         assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::Undetermined);

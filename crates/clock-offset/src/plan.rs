@@ -295,7 +295,7 @@ impl Plan {
         let verdict = backend.verdict(&self.reference, &self.rules.limits);
         let is_proven = match verdict {
             Verdict::InSync | Verdict::NotWithinWarning => self.is_confirmed(backend),
-            Verdict::Undetermined | Verdict::Desynchronised => true,
+            Verdict::Undetermined | Verdict::Desynchronized => true,
         };
         if is_proven { verdict } else { Verdict::Undetermined }
     }
@@ -306,7 +306,7 @@ impl Plan {
         match backends {
             [only] if only.instance.is_none() && self.can_be_conclusive(only) => match self.verdict(only) {
                 Verdict::InSync | Verdict::NotWithinWarning => never_met.max(self.doubt(only)),
-                Verdict::Undetermined | Verdict::Desynchronised => never_met,
+                Verdict::Undetermined | Verdict::Desynchronized => never_met,
             },
             _ => never_met,
         }
@@ -406,7 +406,7 @@ impl Plan {
             Verdict::Undetermined => Some(self.narrowing(backend, now).map(to_it)),
             // A warning limit is a convenience; it is not worth a request that nobody asked for.
             Verdict::InSync | Verdict::NotWithinWarning => self.sharpening(backend, now).map(Ok),
-            Verdict::Desynchronised => {
+            Verdict::Desynchronized => {
                 let motion = self.proof_of_motion(backend).map(to_it);
                 motion.or_else(|| self.sharpening(backend, now)).map(Ok)
             }

@@ -44,8 +44,8 @@ pub enum Selection {
 ///
 /// An instant that more than half of the claims contain may be the true time. The bounds are the smallest interval
 /// that contains all such instants; a falseticker is a claim that contains none of them. The overlaps are counted as
-/// in the algorithm of K. Marzullo and S. Owicki (Maintaining the Time in a Distributed System, 1983), from which that of RFC 5905
-/// section 11.2.1 is derived.
+/// in the algorithm of K. Marzullo and S. Owicki (Maintaining the Time in a Distributed System, 1983), from which that
+/// of RFC 5905 section 11.2.1 is derived.
 ///
 /// **If more than half of the claims are true, the bounds contain the true time, and no true claim is called a
 /// falseticker**: the true time itself is such an instant.

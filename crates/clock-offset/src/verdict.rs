@@ -27,7 +27,7 @@ pub enum Verdict {
     /// It straddles the maximum: more precision is needed.
     Undetermined,
     /// All of it is beyond the maximum.
-    Desynchronised,
+    Desynchronized,
 }
 
 impl Limits {
@@ -39,7 +39,7 @@ impl Limits {
     pub fn verdict(&self, offset: &Interval<Offset>) -> Verdict {
         let allowed = within(self.max_offset);
         if offset.intersection(&allowed).is_none() {
-            Verdict::Desynchronised
+            Verdict::Desynchronized
         } else if !offset.is_within(&allowed) {
             Verdict::Undetermined
         } else if self.warn_offset.is_some_and(|warn| !offset.is_within(&within(warn))) {
@@ -89,15 +89,15 @@ mod tests {
         assert_eq!(ONE_SECOND.verdict(&millis(1_000, 1_000)), Verdict::InSync);
         assert_eq!(ONE_SECOND.verdict(&millis(-1_000, -1_000)), Verdict::InSync);
         let beyond = Interval::point(Offset::from_nanos(1_000_000_001));
-        assert_eq!(ONE_SECOND.verdict(&beyond), Verdict::Desynchronised);
+        assert_eq!(ONE_SECOND.verdict(&beyond), Verdict::Desynchronized);
         let behind = Interval::point(Offset::from_nanos(-1_000_000_001));
-        assert_eq!(ONE_SECOND.verdict(&behind), Verdict::Desynchronised);
+        assert_eq!(ONE_SECOND.verdict(&behind), Verdict::Desynchronized);
     }
 
     #[test]
     fn a_proven_fault_is_more_severe_than_not_knowing_and_that_than_a_warning() {
         let by_severity =
-            [Verdict::InSync, Verdict::NotWithinWarning, Verdict::Undetermined, Verdict::Desynchronised];
+            [Verdict::InSync, Verdict::NotWithinWarning, Verdict::Undetermined, Verdict::Desynchronized];
         assert!(by_severity.is_sorted());
     }
 
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(limits.verdict(&millis(400, 600)), Verdict::NotWithinWarning);
         assert_eq!(limits.verdict(&millis(700, 800)), Verdict::NotWithinWarning);
         assert_eq!(limits.verdict(&millis(700, 1_800)), Verdict::Undetermined);
-        assert_eq!(limits.verdict(&millis(-1_800, -1_700)), Verdict::Desynchronised);
+        assert_eq!(limits.verdict(&millis(-1_800, -1_700)), Verdict::Desynchronized);
     }
 
     #[test]

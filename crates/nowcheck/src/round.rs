@@ -213,7 +213,7 @@ pub fn status_of_verdict(verdict: Verdict) -> (Status, Reason) {
         Verdict::InSync => (Status::Ok, Reason::InSync),
         Verdict::NotWithinWarning => (Status::Warning, Reason::Desynchronised),
         Verdict::Undetermined => (Status::Unknown, Reason::Undetermined),
-        Verdict::Desynchronised => (Status::Critical, Reason::Desynchronised),
+        Verdict::Desynchronized => (Status::Critical, Reason::Desynchronised),
     }
 }
 

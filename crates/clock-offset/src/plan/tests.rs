@@ -150,7 +150,7 @@ fn whole_seconds_are_judged_by_requests_timed_to_the_edge() {
         let world = World { step: ONE_SECOND, ..World::with_offset(offset * MILLI) };
         let (reason, plan, _) = world.round(ONE_SECOND);
         assert_eq!(reason, StopReason::Decided, "offset {offset} ms");
-        assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronised, "offset {offset} ms");
+        assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronized, "offset {offset} ms");
     }
 }
 
@@ -158,13 +158,13 @@ fn whole_seconds_are_judged_by_requests_timed_to_the_edge() {
 fn whole_seconds_are_judged_over_long_paths_too() {
     for (round_trip, keeps_open) in [(20, true), (100, true), (200, true), (20, false), (100, false)] {
         for (offset, verdict) in [
-            (-3_000, Verdict::Desynchronised),
-            (-1_300, Verdict::Desynchronised),
+            (-3_000, Verdict::Desynchronized),
+            (-1_300, Verdict::Desynchronized),
             (-700, Verdict::InSync),
             (0, Verdict::InSync),
             (500, Verdict::InSync),
             (700, Verdict::InSync),
-            (1_300, Verdict::Desynchronised),
+            (1_300, Verdict::Desynchronized),
         ] {
             let half = Duration::from_millis(round_trip / 2);
             let world = World {
@@ -201,9 +201,9 @@ fn a_reading_that_may_lag_is_judged_where_its_lag_does_not_matter_and_left_open_
     assert_eq!(verdict(-250), Verdict::InSync);
     assert_eq!(verdict(-900), Verdict::InSync);
     assert_eq!(verdict(250), Verdict::Undetermined);
-    assert_eq!(verdict(1_100), Verdict::Desynchronised);
+    assert_eq!(verdict(1_100), Verdict::Desynchronized);
     assert_eq!(verdict(-1_500), Verdict::Undetermined);
-    assert_eq!(verdict(-2_100), Verdict::Desynchronised);
+    assert_eq!(verdict(-2_100), Verdict::Desynchronized);
     // Against two seconds the lag of one leaves room.
     let world = World { step: ONE_SECOND, may_lag: ONE_SECOND, ..World::with_offset(0) };
     let (reason, plan, _) = world.round(Duration::from_secs(2));
@@ -246,7 +246,7 @@ fn a_reference_wider_than_the_limit_stops_the_round_before_it_wastes_requests() 
     assert_eq!(plan.samples().len(), 16);
     let (reason, plan, _) = World::with_offset(10 * SECOND).round_against(ONE_SECOND, wide);
     assert_eq!(reason, StopReason::Decided);
-    assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronised);
+    assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronized);
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn with_twelve_samples_a_clock_of_whole_seconds_is_known_to_the_round_trip_and_f
                 // As wide as the interval is twice, the limit must be away to be decided at all.
                 if u64::try_from((offset.abs() - 1_000).abs()).unwrap() > 2 * round_trip / 1_000 + 10 {
                     let right = offset.abs() <= 1_000;
-                    let verdict = if right { Verdict::InSync } else { Verdict::Desynchronised };
+                    let verdict = if right { Verdict::InSync } else { Verdict::Desynchronized };
                     assert_eq!(judged.verdict, verdict, "{offset} ms, {out} of {round_trip} µs");
                 }
             }

@@ -71,7 +71,7 @@ pub fn notes(reference: &ReferenceOutcome, limits: &Limits) -> Vec<String> {
         }
     }
     notes.extend(smear_note(reference));
-    let is_beyond = |local: &Interval<Offset>| limits.verdict(local) == Verdict::Desynchronised;
+    let is_beyond = |local: &Interval<Offset>| limits.verdict(local) == Verdict::Desynchronized;
     if let Some(local) = reference.local_offset.filter(is_beyond)
         && !reference.lists_system()
     {

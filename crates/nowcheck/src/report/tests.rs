@@ -141,7 +141,7 @@ fn by_time_servers() -> Outcome {
 fn one_of_four_behind() -> Outcome {
     let mut backends: Vec<_> =
         ["0a", "0b", "0c"].iter().map(|name| backend(Some(name), Verdict::InSync, (-64, 106))).collect();
-    backends.push(backend(Some("0d"), Verdict::Desynchronised, (-3_000_250, -3_000_080)));
+    backends.push(backend(Some("0d"), Verdict::Desynchronized, (-3_000_250, -3_000_080)));
     outcome(vec![target(Status::Critical, Reason::Desynchronised, backends)])
 }
 

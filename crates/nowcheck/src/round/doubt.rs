@@ -160,7 +160,7 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], anchor: &Anchor
     let are_few = asked > 1 && answered * 2 <= asked;
     let too_few = settings.strict && answered * 2 <= asked;
     let wrong = reference.local_offset.filter(|offset| {
-        reference.lists_system() && limits.verdict(offset) == Verdict::Desynchronised
+        reference.lists_system() && limits.verdict(offset) == Verdict::Desynchronized
             || system_is_a_falseticker(reference)
     });
     let is_agreed = reference.standing == Standing::Agreed;

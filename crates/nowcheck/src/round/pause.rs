@@ -49,7 +49,7 @@ impl Pause {
     ) -> Result<(), Interruption> {
         match (ended, worst) {
             // Whatever could not be asked any more: a clock that is proven to be wrong is wrong.
-            (Err(Interruption::Failed(failure)), Some(Verdict::Desynchronised))
+            (Err(Interruption::Failed(failure)), Some(Verdict::Desynchronized))
                 if failure.kind == Kind::Local =>
             {
                 Ok(())
@@ -119,10 +119,10 @@ mod tests {
 
     #[test]
     fn an_interval_that_decides_is_true_however_late_it_was_read() {
-        for proven in [Verdict::InSync, Verdict::NotWithinWarning, Verdict::Desynchronised] {
+        for proven in [Verdict::InSync, Verdict::NotWithinWarning, Verdict::Desynchronized] {
             assert_eq!(PAUSE.excuses(Ok(()), Some(proven), WAIT), Ok(()));
         }
-        let wrong = Some(Verdict::Desynchronised);
+        let wrong = Some(Verdict::Desynchronized);
         assert_eq!(
             PAUSE.excuses(failed(Kind::Local), wrong, WAIT),
             Ok(()),
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_pause_hides_no_failure_of_the_other_side_and_no_request_that_was_left_unanswered() {
-        for worst in [None, Some(Verdict::InSync), Some(Verdict::Undetermined), Some(Verdict::Desynchronised)]
+        for worst in [None, Some(Verdict::InSync), Some(Verdict::Undetermined), Some(Verdict::Desynchronized)]
         {
             assert_eq!(PAUSE.excuses(failed(Kind::Refused), worst, WAIT), failed(Kind::Refused));
             let cached = || Err(Interruption::Cached { seconds: 60 });

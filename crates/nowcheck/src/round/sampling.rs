@@ -358,7 +358,7 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
         notes.push(Note::OneClockIsBelieved);
     }
     for judged in &conclusion.backends {
-        if judged.verdict == Verdict::Desynchronised
+        if judged.verdict == Verdict::Desynchronized
             && let Some(zone) = resembles_time_zone(&judged.offset)
         {
             notes.push(Note::ResemblesTimeZone { zone });
