@@ -141,13 +141,13 @@ const REQUESTS_UNAIMED: u32 = 2;
 /// A request that would settle something.
 #[derive(Debug, Clone, Copy)]
 struct Request {
-    over: Over,
+    via: Via,
     at: MonotonicInstant,
 }
 
 /// The way of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Over {
+enum Via {
     /// That connection, which is open.
     Kept(u32),
     /// That many new ones, side by side.
@@ -372,30 +372,30 @@ impl Plan {
                 Some(Ok(_)) | None => {}
             }
         }
-        let Some(Request { over, at }) = next else {
+        let Some(Request { via, at }) = next else {
             return Action::Stop(gave_up.unwrap_or(StopReason::Decided));
         };
-        match over {
+        match via {
             // One that may lead to a backend that is being narrowed down is kept for the next request to it.
-            Over::Fresh(1) => self.open_unless_out_of_time(1, 1, at, now, true),
-            Over::Fresh(connections) => self.open_unless_out_of_time(connections, 1, at, now, false),
-            Over::Kept(_) if at.max(now) > self.rules.last_start => Action::Stop(StopReason::OutOfTime),
-            Over::Kept(connection) => Action::Ask { connection, at: at.max(now) },
+            Via::Fresh(1) => self.open_unless_out_of_time(1, 1, at, now, true),
+            Via::Fresh(connections) => self.open_unless_out_of_time(connections, 1, at, now, false),
+            Via::Kept(_) if at.max(now) > self.rules.last_start => Action::Stop(StopReason::OutOfTime),
+            Via::Kept(connection) => Action::Ask { connection, at: at.max(now) },
         }
     }
 
     /// The request that would settle what is open about a backend: nothing when nothing is, and the reason
     /// when no request can.
     fn question(&self, backend: &Backend, now: MonotonicInstant) -> Option<Result<Request, StopReason>> {
-        let over = self.way_to(backend);
-        let to_it = |at| Request { over, at };
+        let via = self.way_to(backend);
+        let to_it = |at| Request { via, at };
         if let Verdict::InSync | Verdict::NotWithinWarning =
             backend.verdict(&self.reference, &self.rules.limits)
             && !self.is_confirmed(backend)
         {
             return Some(match self.conclusive_phases(backend) {
                 Some(phases) => Ok(Request {
-                    over: Over::Fresh(self.confirmations_lacking(backend)),
+                    via: Via::Fresh(self.confirmations_lacking(backend)),
                     at: self.confirming(backend, phases, now),
                 }),
                 // Too close to the limit for that, or not known well enough yet.
@@ -415,13 +415,13 @@ impl Plan {
 
     /// The way to a backend: the connection that it answered over last, if that is still open; else a fresh one,
     /// which may or may not lead there.
-    fn way_to(&self, backend: &Backend) -> Over {
+    fn way_to(&self, backend: &Backend) -> Via {
         let answered_last = |connection: u32| {
             let last = self.samples.iter().rposition(|sample| sample.connection == connection);
             last.is_some_and(|last| backend.samples.contains(&last))
         };
         let mut kept = self.open.iter().copied().filter(|&connection| answered_last(connection));
-        kept.next().map_or(Over::Fresh(1), Over::Kept)
+        kept.next().map_or(Via::Fresh(1), Via::Kept)
     }
 
     /// A cache that answers with an old time looks like a slow clock until it is seen not to move. When all

@@ -8,7 +8,7 @@ use crate::sample::Sample;
 use crate::time::{MonotonicInstant, Span, UnixInstant};
 use crate::verdict::{Limits, within};
 
-use super::{COARSE_STEP, Over, PATIENCE, Plan, REQUESTS_UNAIMED, Request, StopReason, is_coarse};
+use super::{COARSE_STEP, PATIENCE, Plan, REQUESTS_UNAIMED, Request, StopReason, Via, is_coarse};
 
 /// Kept connections that may be lost before a server is taken for one that lets nobody stay.
 const MOST_LOST: u32 = 2;
@@ -24,11 +24,13 @@ impl Plan {
 
         let reference = self.reference.at(backend.bounds.at);
         let apparent = self.apparent_bounds(backend);
-        let (cuts, bounds) = match apparent {
-            Some(apparent) => (Cuts::of(&reference, &self.rules.limits, samples.greatest_lag()), apparent),
-            None => (Cuts::of(&reference, &self.rules.limits, Duration::ZERO), backend.bounds),
+        let (thresholds, bounds) = match apparent {
+            Some(apparent) => {
+                (Thresholds::of(&reference, &self.rules.limits, samples.greatest_lag()), apparent)
+            }
+            None => (Thresholds::of(&reference, &self.rules.limits, Duration::ZERO), backend.bounds),
         };
-        if !cuts.can_decide(&bounds.shows) {
+        if !thresholds.can_decide(&bounds.shows) {
             return Err(StopReason::Undecidable);
         }
         if step < COARSE_STEP || step < round_trip {
@@ -39,7 +41,7 @@ impl Plan {
         if is_as_narrow_as(round_trip, &bounds) {
             return Err(StopReason::NoProgress);
         }
-        let split = cuts.best_split(&bounds.shows, Span::from(round_trip * 3 / 4));
+        let split = thresholds.best_split(&bounds.shows, Span::from(round_trip * 3 / 4));
         Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
     }
 
@@ -58,17 +60,17 @@ impl Plan {
             return None;
         }
         let asked_over = |connection| samples.iter().filter(|sample| sample.connection == connection).count();
-        let over = self.way_to(backend);
-        let may_be_asked = match over {
-            Over::Kept(connection) => asked_over(connection) < promised as usize,
+        let via = self.way_to(backend);
+        let may_be_asked = match via {
+            Via::Kept(connection) => asked_over(connection) < promised as usize,
             // Once; and not of a server that lets nobody stay.
-            Over::Fresh(_) => {
+            Via::Fresh(_) => {
                 let had_its_own = |sample: &Sample| asked_over(sample.connection) > REQUESTS_UNAIMED as usize;
                 self.server_keeps_open && self.lost < MOST_LOST && !samples.iter().any(had_its_own)
             }
         };
         let at = edge_at(bounds.shows.midpoint(), bounds.at, step, round_trip / 2, now);
-        (may_be_asked && at <= self.rules.last_start).then_some(Request { over, at })
+        (may_be_asked && at <= self.rules.last_start).then_some(Request { via, at })
     }
 
     /// The clock as it appears in the answers, which may lag; the clock itself when they agree on none.
@@ -128,7 +130,7 @@ pub(super) fn edge_at(
 
 /// The server times at which the verdict changes, at one instant; the reference's own width, and the lag of
 /// answers, lie between the pairs.
-struct Cuts {
+struct Thresholds {
     /// Below this: proven behind.
     behind: UnixInstant,
     /// From here to `ok_to`: proven within the limit, if it is not empty.
@@ -138,8 +140,8 @@ struct Cuts {
     ahead: UnixInstant,
 }
 
-impl Cuts {
-    /// The cuts for a clock of which an apparent time is known that may lag it by `lag`.
+impl Thresholds {
+    /// The thresholds for a clock of which an apparent time is known that may lag it by `lag`.
     fn of(reference: &BoundedTime, limits: &Limits, lag: Duration) -> Self {
         let allowed = within(limits.max_offset);
         let lag = Span::from(lag);
