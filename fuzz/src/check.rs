@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clock_offset::{
-    BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, ReferenceClock, Rules, Sample, Span,
-    UnixInstant, exchange_bounds,
+    BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, ReferenceClock, Rules, Sample,
+    Span, UnixInstant, exchange_bounds,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use nowcheck::probe::age;

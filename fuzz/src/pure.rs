@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, ReferenceClock, Rules, Sample,
-    Shown, TimeOfDay, UnixInstant, Verdict, Selection,
+    Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, NewConnections, Plan, Reading,
+    ReferenceClock, Rules, Sample, Selection, Shown, TimeOfDay, UnixInstant, Verdict,
 };
 
 const NOW: i128 = 1_795_464_711_000_000_000;
@@ -32,11 +32,11 @@ fn held(from: &mut Unstructured<'_>) -> Result<()> {
     loop {
         match plan.next(now) {
             Action::Stop(_) => break,
-            Action::Open { connections, requests, at, .. } => {
-                assert!(connections > 0 && requests > 0 && at >= now);
+            Action::Open(NewConnections { count, requests, at, .. }) => {
+                assert!(count > 0 && requests > 0 && at >= now);
                 // Those that were kept are let go, as the check does it.
                 (0..opened).for_each(|connection| plan.connection_was_closed(connection));
-                for connection in opened..opened + connections {
+                for connection in opened..opened + count {
                     let mut begin = at;
                     for _ in 0..requests {
                         asked += 1;
@@ -48,7 +48,7 @@ fn held(from: &mut Unstructured<'_>) -> Result<()> {
                         }
                     }
                 }
-                opened += connections;
+                opened += count;
             }
             Action::Ask { connection, at } => {
                 assert!(connection < opened && at >= now);

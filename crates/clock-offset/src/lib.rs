@@ -37,7 +37,7 @@ pub mod verdict;
 pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
 pub use exchange::{ServerTimestamps, exchange_bounds};
 pub use interval::{BoundedTime, Interval, ReferenceClock};
-pub use plan::{Action, CERTAINTY, Conclusion, JudgedBackend, Plan, Rules, StopReason};
+pub use plan::{Action, CERTAINTY, Conclusion, JudgedBackend, NewConnections, Plan, Rules, StopReason};
 pub use sample::{Reading, Sample, Shown};
 pub use selection::{Agreement, Clique, Selection, select};
 pub use staleness::{Standstill, standstill};

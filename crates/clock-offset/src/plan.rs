@@ -49,19 +49,8 @@ pub struct Rules {
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Open new connections side by side. At that instant (at once, when it has passed) send a request over each, and
-    /// then, while the server keeps it open, the rest of them, one after the other.
-    Open {
-        /// How many connections.
-        connections: u32,
-        /// How many requests over each.
-        requests: u32,
-        /// When the first request is sent.
-        at: MonotonicInstant,
-        /// Whether they stay open for further requests. Those that only explore must not: a server that serves one
-        /// connection at a time could not answer the next one.
-        keep: bool,
-    },
+    /// Open new connections side by side, and send requests over each.
+    Open(NewConnections),
     /// Send one more request over a connection that is open.
     Ask {
         /// Which one, counted from 0 in the order in which they were opened.
@@ -71,6 +60,23 @@ pub enum Action {
     },
     /// The round is over for this address.
     Stop(StopReason),
+}
+
+/// Connections to open side by side.
+///
+/// The first request over each is sent at one instant. The others follow one after the other, while the server keeps
+/// the connection open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewConnections {
+    /// How many connections. At least 1.
+    pub count: u32,
+    /// How many requests over each. At least 1.
+    pub requests: u32,
+    /// When the first request is sent; at once, when this instant has passed.
+    pub at: MonotonicInstant,
+    /// Whether they stay open for further requests. Those that only explore must not: a server that serves one
+    /// connection at a time could not answer the next one.
+    pub keep: bool,
 }
 
 /// Why a round is over.
@@ -233,7 +239,7 @@ impl Plan {
             }
             // The first is made alone: whoever cannot answer one needs not be asked by eight.
             let requests = self.rules.requests_per_connection.min(REQUESTS_UNAIMED);
-            return self.open_unless_out_of_time(1, requests, now, now, false);
+            return self.open(NewConnections { count: 1, requests, at: now, keep: false }, now);
         }
         if standstill(&self.samples, self.rules.drift).is_some() {
             return Action::Stop(StopReason::Standstill);
@@ -244,12 +250,13 @@ impl Plan {
         if let Some(due) = suspected_standstill(&self.samples, self.rules.drift)
             && due <= self.rules.last_start
         {
-            return self.open_unless_out_of_time(1, 1, due, now, false);
+            return self.open(NewConnections { count: 1, requests: 1, at: due, keep: false }, now);
         }
         let backends = self.backends();
         let lacking = self.connections_needed(&backends).saturating_sub(self.connections());
         if lacking > 0 {
-            return self.open_unless_out_of_time(lacking, self.requests_unaimed(), now, now, false);
+            let requests = self.requests_unaimed();
+            return self.open(NewConnections { count: lacking, requests, at: now, keep: false }, now);
         }
         self.decide(&backends, now)
     }
@@ -343,22 +350,16 @@ impl Plan {
         if self.samples.iter().any(is_coarse) { wanted.min(REQUESTS_UNAIMED) } else { wanted }
     }
 
-    fn open_unless_out_of_time(
-        &self,
-        connections: u32,
-        requests: u32,
-        at: MonotonicInstant,
-        now: MonotonicInstant,
-        keep: bool,
-    ) -> Action {
-        let at = at.max(now);
+    /// Opens what is wanted, as far as requests are left; ends the round when it is too late for that.
+    fn open(&self, wanted: NewConnections, now: MonotonicInstant) -> Action {
+        let at = wanted.at.max(now);
         if at > self.rules.last_start {
             return Action::Stop(StopReason::OutOfTime);
         }
         let left = self.rules.max_requests.saturating_sub(self.requests).max(1);
-        let requests = requests.min(left);
-        let connections = connections.min(MOST_AT_ONCE).min(left / requests);
-        Action::Open { connections, requests, at, keep }
+        let requests = wanted.requests.min(left);
+        let count = wanted.count.min(MOST_AT_ONCE).min(left / requests);
+        Action::Open(NewConnections { count, requests, at, ..wanted })
     }
 
     /// Every backend is met often enough; now the open questions, the one that can be asked first.
@@ -377,8 +378,7 @@ impl Plan {
         };
         match via {
             // One that may lead to a backend that is being narrowed down is kept for the next request to it.
-            Via::Fresh(1) => self.open_unless_out_of_time(1, 1, at, now, true),
-            Via::Fresh(connections) => self.open_unless_out_of_time(connections, 1, at, now, false),
+            Via::Fresh(count) => self.open(NewConnections { count, requests: 1, at, keep: count == 1 }, now),
             Via::Kept(_) if at.max(now) > self.rules.last_start => Action::Stop(StopReason::OutOfTime),
             Via::Kept(connection) => Action::Ask { connection, at: at.max(now) },
         }

@@ -80,23 +80,23 @@ impl World {
         loop {
             match plan.next(now) {
                 Action::Stop(reason) => return (reason, plan, now.since(MonotonicInstant::ORIGIN)),
-                Action::Open { connections, requests, at, keep } => {
+                Action::Open(NewConnections { count, requests, at, keep }) => {
                     let first = plan.samples().first().cloned();
                     let requests = if self.keeps_open { requests } else { 1 };
                     for nth in 0..requests {
                         let sent = at + (self.out + self.back) * nth;
-                        for connection in opened..opened + connections {
+                        for connection in opened..opened + count {
                             let sample = self.answer(sent, connection, first.as_ref());
                             now = sample.received;
                             plan.record(sample, self.keeps_open);
                         }
                     }
-                    for connection in opened..opened + connections {
+                    for connection in opened..opened + count {
                         if !keep {
                             plan.connection_was_closed(connection);
                         }
                     }
-                    opened += connections;
+                    opened += count;
                 }
                 Action::Ask { connection, at } => {
                     let sample = self.answer(at, connection, plan.samples().first());
@@ -278,12 +278,14 @@ fn a_lost_kept_connection_leads_to_a_fresh_one_and_is_counted() {
         BoundedTime { at: MonotonicInstant::ORIGIN, shows: Interval::point(UnixInstant::from_nanos(NOON)) };
     let mut plan = Plan::new(rules, ReferenceClock { bounds, drift: Drift::from_ppm(0) });
     let origin = MonotonicInstant::ORIGIN;
-    assert_eq!(plan.next(origin), Action::Open { connections: 1, requests: 2, at: origin, keep: false });
+    let first = NewConnections { count: 1, requests: 2, at: origin, keep: false };
+    assert_eq!(plan.next(origin), Action::Open(first));
     let sample = World::with_offset(0).answer(origin, 0, None);
     let now = sample.received;
     plan.record(sample, true);
     plan.kept_connection_was_lost(0);
-    assert_eq!(plan.next(now), Action::Open { connections: 1, requests: 1, at: now, keep: false });
+    let another = NewConnections { count: 1, requests: 1, at: now, keep: false };
+    assert_eq!(plan.next(now), Action::Open(another));
     plan.record(World::with_offset(0).answer(now, 1, None), false);
     assert_eq!(plan.next(now), Action::Stop(StopReason::RequestsSpent));
 }

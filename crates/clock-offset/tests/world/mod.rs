@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, Plan, Reading,
-    ReferenceClock, Rules, Sample, Shown, TimeOfDay, UnixInstant,
+    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, NewConnections, Plan,
+    Reading, ReferenceClock, Rules, Sample, Shown, TimeOfDay, UnixInstant,
 };
 
 pub(crate) const SECOND: i128 = 1_000_000_000;
@@ -157,15 +157,15 @@ impl World {
             let action = plan.next(now);
             let (connections, requests, at) = match action {
                 Action::Stop(_) => return (plan, givers),
-                Action::Open { connections, requests, at, .. } => {
-                    opened += connections;
-                    (opened - connections..opened, requests, at)
+                Action::Open(NewConnections { count, requests, at, .. }) => {
+                    opened += count;
+                    (opened - count..opened, requests, at)
                 }
                 Action::Ask { connection, at } => (connection..connection + 1, 1, at),
             };
             // Opening comes first: the request is what has to be on time.
             let sent = match action {
-                Action::Open { .. } => at.max(now + Duration::from_nanos(self.connecting)),
+                Action::Open(_) => at.max(now + Duration::from_nanos(self.connecting)),
                 _ => at,
             };
             assert!(at >= now && at <= rules.last_start && givers.len() < self.max_requests as usize);
@@ -188,8 +188,8 @@ impl World {
                 givers.push(giver);
                 plan.record(sample, self.keeps_open);
             }
-            if let Action::Open { connections, keep: false, .. } = action {
-                (opened - connections..opened).for_each(|connection| plan.connection_was_closed(connection));
+            if let Action::Open(NewConnections { count, keep: false, .. }) = action {
+                (opened - count..opened).for_each(|connection| plan.connection_was_closed(connection));
             }
         }
     }

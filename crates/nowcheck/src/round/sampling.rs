@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, CERTAINTY, Conclusion, Drift, Evidence, JudgedBackend, Plan, Rules, Sample, Shown, Verdict,
-    connections_needed, resembles_time_zone,
+    Action, CERTAINTY, Conclusion, Drift, Evidence, JudgedBackend, NewConnections, Plan, Rules, Sample,
+    Shown, Verdict, connections_needed, resembles_time_zone,
 };
 use http::header::{AGE, DATE, LOCATION};
 
@@ -104,13 +104,13 @@ impl Sampling<'_> {
         loop {
             let bursts = match self.plan.next(self.round.clock.now()) {
                 Action::Stop(_) => return Ok(()),
-                Action::Open { connections, requests, at, keep } => {
+                Action::Open(NewConnections { count, requests, at, keep }) => {
                     // A server that serves few connections at a time could not answer beside those that are kept.
                     for id in std::mem::take(&mut self.kept).into_keys() {
                         self.plan.connection_was_closed(id);
                     }
                     let first = self.connections;
-                    self.connections += connections;
+                    self.connections += count;
                     let bursts = (first..self.connections).map(|id| {
                         let (round, target) = (self.round.clone(), self.target.clone());
                         burst::over_a_fresh_one(round, target, self.address, id, requests, at, keep)
