@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clock_offset::{
-    BoundedTime, Drift, Interval, Limits, MonotonicInstant, Offset, Plan, Reading, Reference, Rules, Sample,
-    UnixInstant, exchange_bounds,
+    BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, ReferenceClock, Rules, Sample,
+    Span, UnixInstant, exchange_bounds,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use nowcheck::answer::age;
@@ -43,10 +43,10 @@ pub fn time_text(data: &[u8]) {
 /// Whatever was read, a round can reckon with it.
 fn assert_is_sound(reading: &Reading) {
     assert!(reading.width() >= reading.may_lag);
-    let reference = Reference {
+    let reference = ReferenceClock {
         bounds: BoundedTime {
             at: MonotonicInstant::ORIGIN,
-            shows: Interval::between(
+            shows: Interval::new(
                 UnixInstant::from_nanos(1_795_464_711_000_000_000),
                 UnixInstant::from_nanos(1_795_464_712_000_000_000),
             ),
@@ -58,7 +58,7 @@ fn assert_is_sound(reading: &Reading) {
         drift: Drift::DISCIPLINED,
         requests_per_connection: 2,
         miss_probability: 0.01,
-        expected_backends: 0,
+        expected_backends: None,
         max_requests: 64,
         last_start: MonotonicInstant::after_origin(Duration::from_secs(8)),
     };
@@ -188,7 +188,7 @@ pub fn sntp_packet(data: &[u8]) {
         assert!(sent <= received);
         assert_eq!(bounds.at, received);
         // A stamp may miss what the clock showed by the precision.
-        let shows = bounds.shows.widened_by(Offset::from(stamps.precision));
+        let shows = bounds.shows.widened_by(Span::from(stamps.precision));
         assert!(shows.contains(stamps.transmit), "{stamps:?} {bounds:?}");
         let later = bounds.carried_to(received + Duration::from_secs(86_400), Drift::DISCIPLINED);
         assert!(later.shows.width() >= bounds.shows.width());

@@ -1,12 +1,13 @@
-//! clock-offset: plans that are given any answers, votes on any claims.
+//! clock-offset: plans that are given any answers, selections among any claims.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, Reading, Reference, Rules, Sample,
-    Shown, TimeOfDay, UnixInstant, Verdict, Vote,
+    Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, NewConnections, Plan, Reading,
+    ReferenceClock, Rules, Sample, Selection, Shown, TimeOfDay, UnixInstant, Verdict,
 };
 
 const NOW: i128 = 1_795_464_711_000_000_000;
@@ -23,7 +24,7 @@ fn held(from: &mut Unstructured<'_>) -> Result<()> {
     let rules = rules(from)?;
     let max_requests = rules.max_requests;
     let drift = Drift::from_ppm(from.int_in_range(0..=1_000)?);
-    let mut plan = Plan::new(rules, Reference { bounds: claim(from)?, drift });
+    let mut plan = Plan::new(rules, ReferenceClock { bounds: claim(from)?, drift });
     let mut now = MonotonicInstant::ORIGIN;
     let (mut opened, mut asked) = (0, 0);
     let mut discarded = 0;
@@ -31,11 +32,11 @@ fn held(from: &mut Unstructured<'_>) -> Result<()> {
     loop {
         match plan.next(now) {
             Action::Stop(_) => break,
-            Action::Open { connections, requests, at, .. } => {
-                assert!(connections > 0 && requests > 0 && at >= now);
+            Action::Open(NewConnections { count, requests, at, .. }) => {
+                assert!(count > 0 && requests > 0 && at >= now);
                 // Those that were kept are let go, as the check does it.
                 (0..opened).for_each(|connection| plan.connection_was_closed(connection));
-                for connection in opened..opened + connections {
+                for connection in opened..opened + count {
                     let mut begin = at;
                     for _ in 0..requests {
                         asked += 1;
@@ -47,7 +48,7 @@ fn held(from: &mut Unstructured<'_>) -> Result<()> {
                         }
                     }
                 }
-                opened += connections;
+                opened += count;
             }
             Action::Ask { connection, at } => {
                 assert!(connection < opened && at >= now);
@@ -73,7 +74,7 @@ fn rules(from: &mut Unstructured<'_>) -> Result<Rules> {
         drift: Drift::from_ppm(from.int_in_range(0..=1_000)?),
         requests_per_connection: from.int_in_range(1..=4)?,
         miss_probability: f64::from(from.int_in_range(1..=9_999_u16)?) / 10_000.0,
-        expected_backends: from.int_in_range(0..=4)?,
+        expected_backends: NonZeroUsize::new(from.int_in_range(0..=4)?),
         max_requests: from.int_in_range(1..=48)?,
         last_start: MonotonicInstant::after_origin(Duration::from_millis(from.int_in_range(0..=20_000)?)),
     })
@@ -107,7 +108,7 @@ fn reading(from: &mut Unstructured<'_>) -> Result<Reading> {
     let shown = match from.int_in_range(0..=3)? {
         0 => {
             let begin = from.int_in_range(0..=DAY - 1)?;
-            Shown::TimeOfDay(Interval::between(
+            Shown::TimeOfDay(Interval::new(
                 TimeOfDay::from_nanos(begin),
                 TimeOfDay::from_nanos(begin + i128::from(step)),
             ))
@@ -121,7 +122,7 @@ fn reading(from: &mut Unstructured<'_>) -> Result<Reading> {
 }
 
 fn instant(begin: i128, step: u64) -> Shown {
-    Shown::Instant(Interval::between(
+    Shown::Instant(Interval::new(
         UnixInstant::from_nanos(begin),
         UnixInstant::from_nanos(begin + i128::from(step)),
     ))
@@ -136,12 +137,12 @@ fn judge(plan: &Plan, rules: &Rules) {
     assert!(grouped.iter().copied().eq(0..plan.samples().len()), "each answer is of one clock: {grouped:?}");
     for judged in &conclusion.backends {
         assert!(judged.offset.earliest() <= judged.offset.latest());
-        let proven = clock_offset::judge(&judged.offset, &rules.limits);
+        let proven = rules.limits.verdict(&judged.offset);
         // It may say less than the offset proves: of clocks without a name every answer has to prove it by itself.
         let is_proven = match judged.verdict {
             Verdict::Undetermined => true,
             Verdict::NotWithinWarning => matches!(proven, Verdict::InSync | Verdict::NotWithinWarning),
-            Verdict::InSync | Verdict::Desynchronised => judged.verdict == proven,
+            Verdict::InSync | Verdict::Desynchronized => judged.verdict == proven,
         };
         assert!(is_proven, "{proven:?} {judged:?}");
     }
@@ -166,9 +167,9 @@ fn voted(from: &mut Unstructured<'_>) -> Result<()> {
         .map(|one| carried.iter().filter(|other| other.contains(one.earliest())).count())
         .max()
         .unwrap_or_default();
-    match clock_offset::vote(&claims, at, drift) {
-        Vote::Nobody => assert!(claims.is_empty()),
-        Vote::Agreed(agreement) => {
+    match clock_offset::select(&claims, at, drift) {
+        Selection::NoClaims => assert!(claims.is_empty()),
+        Selection::Agreed(agreement) => {
             assert!(2 * most > claims.len());
             let mut all = [&agreement.truechimers[..], &agreement.falsetickers[..]].concat();
             all.sort_unstable();
@@ -179,10 +180,10 @@ fn voted(from: &mut Unstructured<'_>) -> Result<()> {
                 assert!(carried[place].intersection(&agreement.bounds.shows).is_some());
             }
         }
-        Vote::Disagreement { largest } => {
+        Selection::NoMajority { largest } => {
             assert!(2 * most <= claims.len());
-            for group in largest {
-                assert_eq!(group.members.len(), most);
+            for clique in largest {
+                assert_eq!(clique.members.len(), most);
             }
         }
     }
@@ -193,6 +194,6 @@ fn claim(from: &mut Unstructured<'_>) -> Result<BoundedTime> {
     let at = MonotonicInstant::after_origin(Duration::from_nanos(from.arbitrary::<u32>()?.into()));
     let begin = NOW + i128::from(from.arbitrary::<i32>()?);
     let width = i128::from(from.arbitrary::<u16>()?) << from.int_in_range(0..=20)?;
-    let shows = Interval::between(UnixInstant::from_nanos(begin), UnixInstant::from_nanos(begin + width));
+    let shows = Interval::new(UnixInstant::from_nanos(begin), UnixInstant::from_nanos(begin + width));
     Ok(BoundedTime { at, shows })
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::interval::{BoundedTime, Interval, Reference};
+use crate::interval::{BoundedTime, Interval, ReferenceClock};
 use crate::sample::Sample;
 use crate::time::{Drift, MonotonicInstant, Offset};
-use crate::verdict::{Limits, Verdict, judge};
+use crate::verdict::{Limits, Verdict};
 
 /// What ties the samples of one [`Backend`] together, and so how far they may be combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Backend {
 impl Backend {
     /// Bounds on its offset from the reference.
     #[must_use]
-    pub fn offset(&self, reference: &Reference) -> Interval<Offset> {
+    pub fn offset(&self, reference: &ReferenceClock) -> Interval<Offset> {
         self.bounds.offset_from(reference)
     }
 
@@ -47,12 +47,12 @@ impl Backend {
     /// came from one), but one within the limit proves nothing about the others; so then each sample by
     /// itself has to be within.
     #[must_use]
-    pub fn verdict(&self, reference: &Reference, limits: &Limits) -> Verdict {
-        let together = judge(&self.offset(reference), limits);
+    pub fn verdict(&self, reference: &ReferenceClock, limits: &Limits) -> Verdict {
+        let together = limits.verdict(&self.offset(reference));
         match (self.evidence, together) {
-            (Evidence::OneClock, _) | (_, Verdict::Desynchronised) => together,
-            (Evidence::ToldApart, _) => match judge(&self.bounds_each.offset_from(reference), limits) {
-                Verdict::Desynchronised => Verdict::Undetermined,
+            (Evidence::OneClock, _) | (_, Verdict::Desynchronized) => together,
+            (Evidence::ToldApart, _) => match limits.verdict(&self.bounds_each.offset_from(reference)) {
+                Verdict::Desynchronized => Verdict::Undetermined,
                 each => each,
             },
         }
@@ -186,8 +186,8 @@ mod tests {
     const SECOND: i128 = 1_000_000_000;
     const NOON: i128 = 1_795_521_600 * SECOND;
 
-    fn reference() -> Reference {
-        Reference { bounds: noon(), drift: Drift::from_ppm(0) }
+    fn reference() -> ReferenceClock {
+        ReferenceClock { bounds: noon(), drift: Drift::from_ppm(0) }
     }
 
     fn noon() -> BoundedTime {
@@ -200,10 +200,8 @@ mod tests {
         let sent = MonotonicInstant::after_origin(Duration::from_millis(at_millis));
         let shown = NOON + sent.as_nanos() + ahead_millis * 1_000_000 + 100_000;
         let earliest = shown.div_euclid(step_nanos) * step_nanos;
-        let shown = Interval::between(
-            UnixInstant::from_nanos(earliest),
-            UnixInstant::from_nanos(earliest + step_nanos),
-        );
+        let shown =
+            Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step_nanos));
         Sample {
             sent,
             received: sent + Duration::from_micros(200),
@@ -236,7 +234,7 @@ mod tests {
         assert_eq!(backends[0].samples, [0, 2, 4]);
         assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::InSync);
         assert_eq!(backends[1].samples, [1, 3, 5]);
-        assert_eq!(backends[1].verdict(&reference(), &ONE_SECOND), Verdict::Desynchronised);
+        assert_eq!(backends[1].verdict(&reference(), &ONE_SECOND), Verdict::Desynchronized);
     }
 
     #[test]
@@ -271,7 +269,7 @@ mod tests {
         assert_eq!(stepped.evidence, Evidence::ToldApart);
         assert_eq!(stepped.samples, [0, 1]);
         // It is three seconds ahead now; that it was right a moment ago does not help.
-        assert_eq!(stepped.verdict(&reference(), &ONE_SECOND), Verdict::Desynchronised);
+        assert_eq!(stepped.verdict(&reference(), &ONE_SECOND), Verdict::Desynchronized);
         let samples = [sample(0, 3_000, fine, Some("a")), sample(1, 0, fine, Some("a"))];
         let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
         assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::Undetermined);

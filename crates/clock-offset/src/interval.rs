@@ -1,8 +1,10 @@
 //! Closed intervals, and bounds on what a clock shows at an instant.
 
+use core::fmt::Debug;
+use core::ops::{Add, Sub};
 use core::time::Duration;
 
-use crate::time::{Drift, MonotonicInstant, Offset, UnixInstant};
+use crate::time::{Drift, MonotonicInstant, Offset, Span, UnixInstant};
 
 /// All values from `earliest` to `latest`, both included; never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,13 +13,22 @@ pub struct Interval<T> {
     latest: T,
 }
 
-impl<T: Ord + Copy> Interval<T> {
-    /// The interval between two values, given in either order.
+impl<T: Ord + Copy + Debug> Interval<T> {
+    /// The interval from one value to another.
+    ///
+    /// # Panics
+    ///
+    /// When `latest` is before `earliest`: bounds in the wrong order are a mistake in the proof that they come from, and
+    /// to swap them would hide it.
     #[must_use]
-    pub fn between(one: T, other: T) -> Self {
-        Self { earliest: one.min(other), latest: one.max(other) }
+    #[track_caller]
+    pub fn new(earliest: T, latest: T) -> Self {
+        assert!(earliest <= latest, "an interval cannot begin at {earliest:?} and end at {latest:?}");
+        Self { earliest, latest }
     }
+}
 
+impl<T: Ord + Copy> Interval<T> {
     /// The interval that holds one value.
     #[must_use]
     pub const fn point(value: T) -> Self {
@@ -63,37 +74,45 @@ impl<T: Ord + Copy> Interval<T> {
     }
 }
 
-impl Interval<Offset> {
-    /// The middle: the estimate whose worst error is least.
-    #[must_use]
-    pub fn midpoint(&self) -> Offset {
-        Offset::from_nanos((self.earliest.as_nanos() + self.latest.as_nanos()).div_euclid(2))
-    }
-
-    /// The error bound of [`midpoint`](Self::midpoint): half of the width, rounded up.
-    #[must_use]
-    pub fn half_width(&self) -> Duration {
-        Offset::from_nanos((self.latest.as_nanos() - self.earliest.as_nanos() + 1) / 2).positive_part()
-    }
-}
-
-impl Interval<UnixInstant> {
+impl<T> Interval<T>
+where
+    T: Ord + Copy + Sub<Output = Span> + Add<Span, Output = T>,
+{
     /// How far its ends are apart.
     #[must_use]
     pub fn width(&self) -> Duration {
         (self.latest - self.earliest).positive_part()
     }
 
-    /// The interval moved by an offset.
+    /// The middle: the estimate whose worst error is least. Between two nanoseconds, it is the earlier one.
     #[must_use]
-    pub fn moved_by(&self, offset: Offset) -> Self {
-        Self { earliest: self.earliest + offset, latest: self.latest + offset }
+    pub fn midpoint(&self) -> T {
+        self.earliest + Span::from_nanos((self.latest - self.earliest).as_nanos() / 2)
+    }
+
+    /// The error bound of [`midpoint`](Self::midpoint): half of the width, rounded up.
+    #[must_use]
+    pub fn half_width(&self) -> Duration {
+        Span::from_nanos(((self.latest - self.earliest).as_nanos() + 1) / 2).positive_part()
+    }
+}
+
+impl Interval<UnixInstant> {
+    /// The interval moved by a length of time.
+    #[must_use]
+    pub fn moved_by(&self, length: Span) -> Self {
+        Self { earliest: self.earliest + length, latest: self.latest + length }
     }
 
     /// The interval with `margin` more on both sides.
+    ///
+    /// # Panics
+    ///
+    /// When `margin` is negative and leaves nothing.
     #[must_use]
-    pub fn widened_by(&self, margin: Offset) -> Self {
-        Self::between(self.earliest - margin, self.latest + margin)
+    #[track_caller]
+    pub fn widened_by(&self, margin: Span) -> Self {
+        Self::new(self.earliest - margin, self.latest + margin)
     }
 }
 
@@ -118,18 +137,18 @@ impl BoundedTime {
 
     /// Bounds on the offset of this clock from the reference, at this clock's instant.
     #[must_use]
-    pub fn offset_from(&self, reference: &Reference) -> Interval<Offset> {
+    pub fn offset_from(&self, reference: &ReferenceClock) -> Interval<Offset> {
         let reference = reference.at(self.at);
-        Interval::between(
-            self.shows.earliest() - reference.shows.latest(),
-            self.shows.latest() - reference.shows.earliest(),
+        Interval::new(
+            Offset::between(self.shows.earliest(), reference.shows.latest()),
+            Offset::between(self.shows.latest(), reference.shows.earliest()),
         )
     }
 }
 
 /// What clocks are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reference {
+pub struct ReferenceClock {
     /// Bounds on it at one instant.
     pub bounds: BoundedTime,
     /// How fast it may run apart from the monotonic clock. Nothing for this machine's own clock as it stands, which is
@@ -137,7 +156,7 @@ pub struct Reference {
     pub drift: Drift,
 }
 
-impl Reference {
+impl ReferenceClock {
     /// Bounds on it at any instant.
     #[must_use]
     pub fn at(&self, instant: MonotonicInstant) -> BoundedTime {
@@ -150,7 +169,7 @@ mod tests {
     use super::*;
 
     fn offsets(earliest: i128, latest: i128) -> Interval<Offset> {
-        Interval::between(Offset::from_nanos(earliest), Offset::from_nanos(latest))
+        Interval::new(Offset::from_nanos(earliest), Offset::from_nanos(latest))
     }
 
     #[test]
@@ -161,12 +180,38 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "cannot begin at Offset(5) and end at Offset(4)")]
+    fn ends_in_the_wrong_order_are_a_mistake_and_not_swapped() {
+        let _ = offsets(5, 4);
+    }
+
+    #[test]
     fn estimate_and_bound_cover_the_interval_also_when_its_width_is_odd() {
         for interval in [offsets(-3, 4), offsets(-4, 3), offsets(7, 7), offsets(-9, -2)] {
             let middle = interval.midpoint().as_nanos();
             let bound = i128::try_from(interval.half_width().as_nanos()).unwrap();
             assert!(middle - bound <= interval.earliest().as_nanos(), "{interval:?}");
             assert!(middle + bound >= interval.latest().as_nanos(), "{interval:?}");
+        }
+    }
+
+    #[test]
+    fn the_middle_between_two_nanoseconds_is_the_earlier_one_on_both_sides_of_zero() {
+        for earliest in -9..9_i128 {
+            for latest in earliest..9 {
+                let sum = earliest + latest;
+                assert_eq!(offsets(earliest, latest).midpoint().as_nanos(), sum.div_euclid(2));
+                if sum >= 0 {
+                    assert_eq!(i128::midpoint(earliest, latest), sum.div_euclid(2));
+                }
+            }
+        }
+        let since_2026 = 1_795_521_600_000_000_000;
+        for width in 0..9 {
+            let (earliest, latest) =
+                (UnixInstant::from_nanos(since_2026), UnixInstant::from_nanos(since_2026 + width));
+            let expected = UnixInstant::from_nanos(i128::midpoint(since_2026, since_2026 + width));
+            assert_eq!(Interval::new(earliest, latest).midpoint(), expected);
         }
     }
 

@@ -14,29 +14,32 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`time`] | monotonic instants, Unix instants, signed offsets, drift: different types, nanoseconds inside |
+//! | [`time`] | instants, lengths of time, offsets, drift: types that cannot be mixed, nanoseconds inside |
 //! | [`interval`] | closed intervals: intersection, hull, carrying bounds from one instant to another |
 //! | [`sample`] | one answer, and the bounds that it proves |
 //! | [`backends`] | which samples came from one clock; how likely it is that a backend was never met |
 //! | [`verdict`] | bounds on an offset against the limits |
 //! | [`staleness`] | answers that do not move while time passes |
-//! | [`mod@reference`] | what time servers prove about the true time, one by one and together |
+//! | [`exchange`] | what one exchange with a time server proves about the true time |
+//! | [`selection`] | what several time servers agree on |
 //! | [`plan`] | what to ask next, when, and when to stop |
 
 pub mod backends;
+pub mod exchange;
 pub mod interval;
 pub mod plan;
-pub mod reference;
 pub mod sample;
+pub mod selection;
 pub mod staleness;
 pub mod time;
 pub mod verdict;
 
 pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
-pub use interval::{BoundedTime, Interval, Reference};
-pub use plan::{Action, CERTAINTY, Conclusion, JudgedBackend, Plan, Rules, StopReason};
-pub use reference::{Agreement, Group, ServerStamps, Vote, exchange_bounds, vote};
+pub use exchange::{ServerTimestamps, exchange_bounds};
+pub use interval::{BoundedTime, Interval, ReferenceClock};
+pub use plan::{Action, CERTAINTY, Conclusion, JudgedBackend, NewConnections, Plan, Rules, StopReason};
 pub use sample::{Reading, Sample, Shown};
+pub use selection::{Agreement, Clique, Selection, select};
 pub use staleness::{Standstill, standstill};
-pub use time::{Drift, MonotonicInstant, Offset, TimeOfDay, UnixInstant};
-pub use verdict::{Limits, Verdict, judge, resembles_time_zone};
+pub use time::{Drift, MonotonicInstant, Offset, Span, TimeOfDay, UnixInstant};
+pub use verdict::{Limits, Verdict, resembles_time_zone};

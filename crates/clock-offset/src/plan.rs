@@ -12,13 +12,15 @@
 //!    tells on which side of it the offset lies. Aiming repeatedly bisects the second's edge.
 
 mod aim;
+mod backend_samples;
 mod confirmation;
 
+use core::num::NonZeroUsize;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
 use crate::backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
-use crate::interval::{BoundedTime, Interval, Reference};
+use crate::interval::{BoundedTime, Interval, ReferenceClock};
 use crate::sample::Sample;
 use crate::staleness::{Standstill, least_standstill, standstill, suspected_standstill};
 use crate::time::{Drift, MonotonicInstant, Offset};
@@ -35,9 +37,9 @@ pub struct Rules {
     pub requests_per_connection: u32,
     /// The chance of having missed a backend that is small enough. Between 0 and 1, exclusive.
     pub miss_probability: f64,
-    /// How many backends are known to stand there; 0 when nobody said. They are looked for until meeting all of
-    /// them but one would have been unlikely.
-    pub expected_backends: usize,
+    /// How many backends are known to be behind the address, if that is known. They are looked for until meeting all
+    /// of them but one would have been unlikely.
+    pub expected_backends: Option<NonZeroUsize>,
     /// The most requests that one round may make to one address.
     pub max_requests: u32,
     /// No request is begun after this instant, so that each one had a fair time to be answered.
@@ -47,19 +49,8 @@ pub struct Rules {
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Open new connections side by side. At that instant (at once, when it has passed) send a request over each, and
-    /// then, while the server keeps it open, the rest of them, one after the other.
-    Open {
-        /// How many connections.
-        connections: u32,
-        /// How many requests over each.
-        requests: u32,
-        /// When the first request is sent.
-        at: MonotonicInstant,
-        /// Whether they stay open for further requests. Those that only explore must not: a server that serves one
-        /// connection at a time could not answer the next one.
-        keep: bool,
-    },
+    /// Open new connections side by side, and send requests over each.
+    Open(NewConnections),
     /// Send one more request over a connection that is open.
     Ask {
         /// Which one, counted from 0 in the order in which they were opened.
@@ -69,6 +60,23 @@ pub enum Action {
     },
     /// The round is over for this address.
     Stop(StopReason),
+}
+
+/// Connections to open side by side.
+///
+/// The first request over each is sent at one instant. The others follow one after the other, while the server keeps
+/// the connection open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewConnections {
+    /// How many connections. At least 1.
+    pub count: u32,
+    /// How many requests over each. At least 1.
+    pub requests: u32,
+    /// When the first request is sent; at once, when this instant has passed.
+    pub at: MonotonicInstant,
+    /// Whether they stay open for further requests. Those that only explore must not: a server that serves one
+    /// connection at a time could not answer the next one.
+    pub keep: bool,
 }
 
 /// Why a round is over.
@@ -139,13 +147,13 @@ const REQUESTS_UNAIMED: u32 = 2;
 /// A request that would settle something.
 #[derive(Debug, Clone, Copy)]
 struct Request {
-    over: Over,
+    via: Via,
     at: MonotonicInstant,
 }
 
 /// The way of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Over {
+enum Via {
     /// That connection, which is open.
     Kept(u32),
     /// That many new ones, side by side.
@@ -156,7 +164,7 @@ enum Over {
 #[derive(Debug, Clone)]
 pub struct Plan {
     rules: Rules,
-    reference: Reference,
+    reference: ReferenceClock,
     samples: Vec<Sample>,
     requests: u32,
     /// Connections that are open.
@@ -170,7 +178,7 @@ pub struct Plan {
 impl Plan {
     /// A round that has not begun. `reference` is what the server's clock is compared with.
     #[must_use]
-    pub fn new(rules: Rules, reference: Reference) -> Self {
+    pub fn new(rules: Rules, reference: ReferenceClock) -> Self {
         Self {
             rules,
             reference,
@@ -231,7 +239,7 @@ impl Plan {
             }
             // The first is made alone: whoever cannot answer one needs not be asked by eight.
             let requests = self.rules.requests_per_connection.min(REQUESTS_UNAIMED);
-            return self.open_unless_out_of_time(1, requests, now, now, false);
+            return self.open(NewConnections { count: 1, requests, at: now, keep: false }, now);
         }
         if standstill(&self.samples, self.rules.drift).is_some() {
             return Action::Stop(StopReason::Standstill);
@@ -242,12 +250,13 @@ impl Plan {
         if let Some(due) = suspected_standstill(&self.samples, self.rules.drift)
             && due <= self.rules.last_start
         {
-            return self.open_unless_out_of_time(1, 1, due, now, false);
+            return self.open(NewConnections { count: 1, requests: 1, at: due, keep: false }, now);
         }
         let backends = self.backends();
         let lacking = self.connections_needed(&backends).saturating_sub(self.connections());
         if lacking > 0 {
-            return self.open_unless_out_of_time(lacking, self.requests_unaimed(), now, now, false);
+            let requests = self.requests_unaimed();
+            return self.open(NewConnections { count: lacking, requests, at: now, keep: false }, now);
         }
         self.decide(&backends, now)
     }
@@ -262,7 +271,7 @@ impl Plan {
                 let in_sync = matches!(self.verdict(backend), Verdict::InSync | Verdict::NotWithinWarning);
                 is_nameless && in_sync && !self.can_be_conclusive(backend)
             }),
-            backends_are_counted: self.rules.expected_backends > 0
+            backends_are_counted: self.rules.expected_backends.is_some()
                 || backends.iter().all(|backend| backend.instance.is_some()),
             standstill: standstill(&self.samples, self.rules.drift),
             connections: self.connections(),
@@ -293,7 +302,7 @@ impl Plan {
         let verdict = backend.verdict(&self.reference, &self.rules.limits);
         let is_proven = match verdict {
             Verdict::InSync | Verdict::NotWithinWarning => self.is_confirmed(backend),
-            Verdict::Undetermined | Verdict::Desynchronised => true,
+            Verdict::Undetermined | Verdict::Desynchronized => true,
         };
         if is_proven { verdict } else { Verdict::Undetermined }
     }
@@ -304,7 +313,7 @@ impl Plan {
         match backends {
             [only] if only.instance.is_none() && self.can_be_conclusive(only) => match self.verdict(only) {
                 Verdict::InSync | Verdict::NotWithinWarning => never_met.max(self.doubt(only)),
-                Verdict::Undetermined | Verdict::Desynchronised => never_met,
+                Verdict::Undetermined | Verdict::Desynchronized => never_met,
             },
             _ => never_met,
         }
@@ -313,7 +322,8 @@ impl Plan {
     /// How many backends there are at the least, but for one that may be missing: those that were met, or as many as are
     /// known to be there, but for one.
     fn seen(&self, backends: &[Backend]) -> usize {
-        backends.len().max(self.rules.expected_backends.saturating_sub(1))
+        let expected = self.rules.expected_backends.map_or(0, |expected| expected.get() - 1);
+        backends.len().max(expected)
     }
 
     /// How many fresh connections make it unlikely that one more backend is missed.
@@ -322,7 +332,8 @@ impl Plan {
     /// is only said when a ten-thousandth of the usual doubt is left.
     fn connections_needed(&self, backends: &[Backend]) -> u32 {
         let are_named = backends.iter().all(|backend| backend.instance.is_some());
-        let some_are_missing = are_named && backends.len() < self.rules.expected_backends;
+        let some_are_missing =
+            are_named && self.rules.expected_backends.is_some_and(|expected| backends.len() < expected.get());
         let doubt = self.rules.miss_probability * if some_are_missing { CERTAINTY } else { 1.0 };
         connections_needed(self.seen(backends), doubt)
     }
@@ -339,22 +350,16 @@ impl Plan {
         if self.samples.iter().any(is_coarse) { wanted.min(REQUESTS_UNAIMED) } else { wanted }
     }
 
-    fn open_unless_out_of_time(
-        &self,
-        connections: u32,
-        requests: u32,
-        at: MonotonicInstant,
-        now: MonotonicInstant,
-        keep: bool,
-    ) -> Action {
-        let at = at.max(now);
+    /// Opens what is wanted, as far as requests are left; ends the round when it is too late for that.
+    fn open(&self, wanted: NewConnections, now: MonotonicInstant) -> Action {
+        let at = wanted.at.max(now);
         if at > self.rules.last_start {
             return Action::Stop(StopReason::OutOfTime);
         }
         let left = self.rules.max_requests.saturating_sub(self.requests).max(1);
-        let requests = requests.min(left);
-        let connections = connections.min(MOST_AT_ONCE).min(left / requests);
-        Action::Open { connections, requests, at, keep }
+        let requests = wanted.requests.min(left);
+        let count = wanted.count.min(MOST_AT_ONCE).min(left / requests);
+        Action::Open(NewConnections { count, requests, at, ..wanted })
     }
 
     /// Every backend is met often enough; now the open questions, the one that can be asked first.
@@ -368,30 +373,29 @@ impl Plan {
                 Some(Ok(_)) | None => {}
             }
         }
-        let Some(Request { over, at }) = next else {
+        let Some(Request { via, at }) = next else {
             return Action::Stop(gave_up.unwrap_or(StopReason::Decided));
         };
-        match over {
+        match via {
             // One that may lead to a backend that is being narrowed down is kept for the next request to it.
-            Over::Fresh(1) => self.open_unless_out_of_time(1, 1, at, now, true),
-            Over::Fresh(connections) => self.open_unless_out_of_time(connections, 1, at, now, false),
-            Over::Kept(_) if at.max(now) > self.rules.last_start => Action::Stop(StopReason::OutOfTime),
-            Over::Kept(connection) => Action::Ask { connection, at: at.max(now) },
+            Via::Fresh(count) => self.open(NewConnections { count, requests: 1, at, keep: count == 1 }, now),
+            Via::Kept(_) if at.max(now) > self.rules.last_start => Action::Stop(StopReason::OutOfTime),
+            Via::Kept(connection) => Action::Ask { connection, at: at.max(now) },
         }
     }
 
     /// The request that would settle what is open about a backend: nothing when nothing is, and the reason
     /// when no request can.
     fn question(&self, backend: &Backend, now: MonotonicInstant) -> Option<Result<Request, StopReason>> {
-        let over = self.way_to(backend);
-        let to_it = |at| Request { over, at };
+        let via = self.way_to(backend);
+        let to_it = |at| Request { via, at };
         if let Verdict::InSync | Verdict::NotWithinWarning =
             backend.verdict(&self.reference, &self.rules.limits)
             && !self.is_confirmed(backend)
         {
             return Some(match self.conclusive_phases(backend) {
                 Some(phases) => Ok(Request {
-                    over: Over::Fresh(self.confirmations_lacking(backend)),
+                    via: Via::Fresh(self.confirmations_lacking(backend)),
                     at: self.confirming(backend, phases, now),
                 }),
                 // Too close to the limit for that, or not known well enough yet.
@@ -402,7 +406,7 @@ impl Plan {
             Verdict::Undetermined => Some(self.narrowing(backend, now).map(to_it)),
             // A warning limit is a convenience; it is not worth a request that nobody asked for.
             Verdict::InSync | Verdict::NotWithinWarning => self.sharpening(backend, now).map(Ok),
-            Verdict::Desynchronised => {
+            Verdict::Desynchronized => {
                 let motion = self.proof_of_motion(backend).map(to_it);
                 motion.or_else(|| self.sharpening(backend, now)).map(Ok)
             }
@@ -411,13 +415,13 @@ impl Plan {
 
     /// The way to a backend: the connection that it answered over last, if that is still open; else a fresh one,
     /// which may or may not lead there.
-    fn way_to(&self, backend: &Backend) -> Over {
+    fn way_to(&self, backend: &Backend) -> Via {
         let answered_last = |connection: u32| {
             let last = self.samples.iter().rposition(|sample| sample.connection == connection);
             last.is_some_and(|last| backend.samples.contains(&last))
         };
         let mut kept = self.open.iter().copied().filter(|&connection| answered_last(connection));
-        kept.next().map_or(Over::Fresh(1), Over::Kept)
+        kept.next().map_or(Via::Fresh(1), Via::Kept)
     }
 
     /// A cache that answers with an old time looks like a slow clock until it is seen not to move. When all
@@ -440,5 +444,4 @@ fn is_coarse(sample: &Sample) -> bool {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

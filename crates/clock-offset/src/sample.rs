@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::interval::{BoundedTime, Interval};
-use crate::time::{Drift, MonotonicInstant, NANOS_PER_DAY, Offset, TimeOfDay, UnixInstant};
+use crate::time::{Drift, MonotonicInstant, NANOS_PER_DAY, Span, TimeOfDay, UnixInstant};
 
 /// What a server said its clock showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ impl Reading {
             Shown::Instant(interval) => interval.width(),
             Shown::TimeOfDay(interval) => {
                 let width = interval.latest().as_nanos() - interval.earliest().as_nanos();
-                Offset::from_nanos(width).positive_part()
+                Span::from_nanos(width).positive_part()
             }
         };
         said + self.may_lag
@@ -50,15 +50,13 @@ impl Reading {
         match self.shown {
             Shown::Instant(interval) => interval,
             Shown::TimeOfDay(interval) => {
-                let (earliest, latest) = (interval.earliest().as_nanos(), interval.latest().as_nanos());
-                let from_expected_to_middle = i128::midpoint(earliest, latest) - expected.as_nanos();
+                let on_the_first_day = |time: TimeOfDay| UnixInstant::from_nanos(time.as_nanos());
+                let shown =
+                    Interval::new(on_the_first_day(interval.earliest()), on_the_first_day(interval.latest()));
                 // The whole number of days that leaves the least distance, at most half a day.
-                let days = (NANOS_PER_DAY / 2 - from_expected_to_middle).div_euclid(NANOS_PER_DAY);
-                let midnight = days * NANOS_PER_DAY;
-                Interval::between(
-                    UnixInstant::from_nanos(midnight + earliest),
-                    UnixInstant::from_nanos(midnight + latest),
-                )
+                let from_expected = (shown.midpoint() - expected).as_nanos();
+                let days = (NANOS_PER_DAY / 2 - from_expected).div_euclid(NANOS_PER_DAY);
+                shown.moved_by(Span::from_nanos(days * NANOS_PER_DAY))
             }
         }
     }
@@ -92,9 +90,9 @@ impl Sample {
     #[must_use]
     pub fn bounds(&self, expected: &BoundedTime, drift: Drift) -> BoundedTime {
         let apparent = self.apparent_bounds(expected, drift);
-        let lag = Offset::from(self.reading.may_lag) + drift.during(self.reading.may_lag);
+        let lag = Span::from(self.reading.may_lag) + drift.during(self.reading.may_lag);
         let latest = apparent.shows.latest() + lag;
-        BoundedTime { shows: Interval::between(apparent.shows.earliest(), latest), ..apparent }
+        BoundedTime { shows: Interval::new(apparent.shows.earliest(), latest), ..apparent }
     }
 
     /// The same for the clock as it appears in the answers, which may be the real one a little while ago. It
@@ -102,16 +100,11 @@ impl Sample {
     #[must_use]
     pub(crate) fn apparent_bounds(&self, expected: &BoundedTime, drift: Drift) -> BoundedTime {
         let round_trip = self.round_trip();
-        let expected = middle(&expected.carried_to(self.received, Drift::from_ppm(0)));
+        let expected = expected.carried_to(self.received, Drift::from_ppm(0)).shows.midpoint();
         let shown = self.reading.nearest_to(expected);
-        let latest = shown.latest() + Offset::from(round_trip) + drift.during(round_trip);
-        BoundedTime { at: self.received, shows: Interval::between(shown.earliest(), latest) }
+        let latest = shown.latest() + Span::from(round_trip) + drift.during(round_trip);
+        BoundedTime { at: self.received, shows: Interval::new(shown.earliest(), latest) }
     }
-}
-
-fn middle(time: &BoundedTime) -> UnixInstant {
-    let (earliest, latest) = (time.shows.earliest().as_nanos(), time.shows.latest().as_nanos());
-    UnixInstant::from_nanos(i128::midpoint(earliest, latest))
 }
 
 #[cfg(test)]
@@ -121,7 +114,7 @@ mod tests {
     const SECOND: i128 = 1_000_000_000;
 
     fn time_of_day(seconds: i128) -> Reading {
-        let second = Interval::between(
+        let second = Interval::new(
             TimeOfDay::from_nanos(seconds * SECOND),
             TimeOfDay::from_nanos((seconds + 1) * SECOND),
         );
@@ -131,9 +124,9 @@ mod tests {
     #[test]
     fn a_time_of_day_wraps_at_midnight_in_both_directions() {
         let midnight = UnixInstant::from_nanos(20_000 * NANOS_PER_DAY);
-        let just_before = time_of_day(86_399).nearest_to(midnight + Offset::from_nanos(SECOND));
+        let just_before = time_of_day(86_399).nearest_to(midnight + Span::from_nanos(SECOND));
         assert_eq!(just_before.latest(), midnight);
-        let just_after = time_of_day(0).nearest_to(midnight - Offset::from_nanos(SECOND));
+        let just_after = time_of_day(0).nearest_to(midnight - Span::from_nanos(SECOND));
         assert_eq!(just_after.earliest(), midnight);
     }
 
@@ -143,7 +136,7 @@ mod tests {
             for expected in (0..86_400).step_by(1_013) {
                 let expected = UnixInstant::from_nanos(20_000 * NANOS_PER_DAY + expected * SECOND);
                 let placed = time_of_day(second).nearest_to(expected);
-                let middle = placed.earliest() + Offset::from_nanos(SECOND / 2);
+                let middle = placed.earliest() + Span::from_nanos(SECOND / 2);
                 assert!((middle - expected).magnitude().as_secs() <= 43_200);
             }
         }

@@ -86,7 +86,7 @@ mod tests {
     fn sample(at_millis: u64, shown_millis: i128, width: Duration, instance: Option<&str>) -> Sample {
         let earliest = shown_millis * 1_000_000;
         let latest = earliest + i128::try_from(width.as_nanos()).unwrap();
-        let shown = Interval::between(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest));
+        let shown = Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest));
         let sent = MonotonicInstant::after_origin(Duration::from_millis(at_millis));
         Sample {
             sent,

@@ -1,5 +1,14 @@
-//! Instants, signed offsets and drift. They are different types so that none is taken for another; all
-//! count whole nanoseconds, so that sums are exact. Unsigned lengths of time are [`core::time::Duration`].
+//! Instants, lengths of time, offsets and drift, as types that cannot be mixed. All of them count whole nanoseconds, so
+//! sums are exact.
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`MonotonicInstant`] | an instant on the checker's monotonic clock |
+//! | [`UnixInstant`] | what a clock shows |
+//! | [`TimeOfDay`] | what a clock shows, without the date |
+//! | [`Span`] | a signed length of time; [`Duration`] where it cannot be negative |
+//! | [`Offset`] | how far two clocks are apart at one instant: server − reference |
+//! | [`Drift`] | how fast two clocks may run apart |
 
 use core::ops::{Add, Sub};
 use core::time::Duration;
@@ -31,7 +40,7 @@ impl MonotonicInstant {
     /// How long `earlier` was before this instant; zero when it was not before.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        Offset(self.0 - earlier.0).positive_part()
+        Span(self.0 - earlier.0).positive_part()
     }
 
     /// Nanoseconds since the origin.
@@ -56,18 +65,21 @@ impl Sub<Duration> for MonotonicInstant {
 }
 
 impl Sub for MonotonicInstant {
-    type Output = Offset;
-    fn sub(self, other: Self) -> Offset {
-        Offset(self.0 - other.0)
+    type Output = Span;
+    fn sub(self, earlier: Self) -> Span {
+        Span(self.0 - earlier.0)
     }
 }
 
-/// What a clock shows: nanoseconds since 1970-01-01T00:00:00Z on the POSIX scale (leap seconds not counted).
+/// What a clock shows: nanoseconds since 1970-01-01T00:00:00Z on the POSIX scale, which does not count leap seconds.
+///
+/// The difference of two of them is a [`Span`]: how much the reading changes from one to the other. Where they are
+/// readings of two clocks at one instant, their difference is an [`Offset`], and [`Offset::between`] says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixInstant(i128);
 
 impl UnixInstant {
-    /// The instant that many nanoseconds after the epoch (before it, when negative).
+    /// The instant that many nanoseconds after the epoch; before it, when negative.
     #[must_use]
     pub const fn from_nanos(nanos: i128) -> Self {
         Self(nanos)
@@ -80,24 +92,32 @@ impl UnixInstant {
     }
 }
 
-impl Add<Offset> for UnixInstant {
+impl Add<Span> for UnixInstant {
     type Output = Self;
-    fn add(self, offset: Offset) -> Self {
-        Self(self.0 + offset.0)
+    fn add(self, length: Span) -> Self {
+        Self(self.0 + length.0)
     }
 }
 
-impl Sub<Offset> for UnixInstant {
+impl Sub<Span> for UnixInstant {
     type Output = Self;
-    fn sub(self, offset: Offset) -> Self {
-        Self(self.0 - offset.0)
+    fn sub(self, length: Span) -> Self {
+        Self(self.0 - length.0)
     }
 }
 
 impl Sub for UnixInstant {
-    type Output = Offset;
-    fn sub(self, other: Self) -> Offset {
-        Offset(self.0 - other.0)
+    type Output = Span;
+    fn sub(self, earlier: Self) -> Span {
+        Span(self.0 - earlier.0)
+    }
+}
+
+/// What the server shows when the reference shows this: the inverse of [`Offset::between`].
+impl Add<Offset> for UnixInstant {
+    type Output = Self;
+    fn add(self, offset: Offset) -> Self {
+        Self(self.0 + offset.0)
     }
 }
 
@@ -119,18 +139,18 @@ impl TimeOfDay {
     }
 }
 
-/// A signed difference between two clocks or instants, in nanoseconds.
+/// A signed length of time in nanoseconds: elapsed time, a width, a phase, a margin.
 ///
-/// Sign convention, everywhere in this project: **offset = server − reference**, positive when the server is
-/// ahead.
+/// It says nothing about two clocks; that is what [`Offset`] is for. A length that cannot be negative is a
+/// [`Duration`], from which a span is made with [`Span::from`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Offset(i128);
+pub struct Span(i128);
 
-impl Offset {
-    /// No difference.
+impl Span {
+    /// No time at all.
     pub const ZERO: Self = Self(0);
 
-    /// A difference of that many nanoseconds.
+    /// A span of that many nanoseconds.
     #[must_use]
     pub const fn from_nanos(nanos: i128) -> Self {
         Self(nanos)
@@ -142,7 +162,7 @@ impl Offset {
         self.0
     }
 
-    /// The difference without its sign. Saturates at [`Duration::MAX`] (10¹¹ years).
+    /// The span without its sign. Saturates at [`Duration::MAX`] (5.8 × 10¹¹ years).
     #[must_use]
     pub fn magnitude(self) -> Duration {
         let nanos = self.0.unsigned_abs();
@@ -153,37 +173,90 @@ impl Offset {
         })
     }
 
-    /// The difference when it is positive, else zero.
+    /// The span when it is positive, else zero. Saturates as [`magnitude`](Self::magnitude) does.
     #[must_use]
     pub fn positive_part(self) -> Duration {
         if self.0 > 0 { self.magnitude() } else { Duration::ZERO }
     }
 }
 
-impl From<Duration> for Offset {
+impl From<Duration> for Span {
     fn from(length: Duration) -> Self {
         Self(nanos(length))
     }
 }
 
-impl Add for Offset {
+impl Add for Span {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self(self.0 + other.0)
     }
 }
 
-impl Sub for Offset {
+impl Sub for Span {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
         Self(self.0 - other.0)
     }
 }
 
-impl core::ops::Neg for Offset {
+/// How far two clocks are apart at one instant, in nanoseconds.
+///
+/// Sign convention, everywhere in this project: **offset = server − reference**, positive when the server is
+/// ahead.
+///
+/// An offset is made of two readings in two places only: here, by [`Offset::between`], and for bounds in
+/// [`BoundedTime::offset_from`](crate::BoundedTime::offset_from). Two offsets are a [`Span`] apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offset(i128);
+
+impl Offset {
+    /// No difference.
+    pub const ZERO: Self = Self(0);
+
+    /// An offset of that many nanoseconds.
+    #[must_use]
+    pub const fn from_nanos(nanos: i128) -> Self {
+        Self(nanos)
+    }
+
+    /// The offset of a server's clock from the reference, when they show these times at one instant.
+    #[must_use]
+    pub const fn between(server: UnixInstant, reference: UnixInstant) -> Self {
+        Self(server.0 - reference.0)
+    }
+
+    /// Nanoseconds, with sign.
+    #[must_use]
+    pub const fn as_nanos(self) -> i128 {
+        self.0
+    }
+
+    /// The offset without its sign. Saturates at [`Duration::MAX`] (5.8 × 10¹¹ years).
+    #[must_use]
+    pub fn magnitude(self) -> Duration {
+        Span(self.0).magnitude()
+    }
+}
+
+impl Add<Span> for Offset {
     type Output = Self;
-    fn neg(self) -> Self {
-        Self(-self.0)
+    fn add(self, length: Span) -> Self {
+        Self(self.0 + length.0)
+    }
+}
+
+impl Sub<Span> for Offset {
+    type Output = Self;
+    fn sub(self, length: Span) -> Self {
+        Self(self.0 - length.0)
+    }
+}
+
+impl Sub for Offset {
+    type Output = Span;
+    fn sub(self, other: Self) -> Span {
+        Span(self.0 - other.0)
     }
 }
 
@@ -207,9 +280,9 @@ impl Drift {
 
     /// How far the clocks may have run apart during `elapsed`; rounded up, so that the bound stays a bound.
     #[must_use]
-    pub fn during(self, elapsed: Duration) -> Offset {
+    pub fn during(self, elapsed: Duration) -> Span {
         let product = nanos(elapsed) * i128::from(self.ppm);
-        Offset((product + 999_999) / 1_000_000)
+        Span((product + 999_999) / 1_000_000)
     }
 }
 
@@ -219,10 +292,18 @@ mod tests {
 
     #[test]
     fn an_offset_keeps_its_sign_and_its_magnitude_apart() {
-        let behind = UnixInstant::from_nanos(5) - UnixInstant::from_nanos(12);
+        let behind = Offset::between(UnixInstant::from_nanos(5), UnixInstant::from_nanos(12));
         assert_eq!(behind, Offset::from_nanos(-7));
         assert_eq!(behind.magnitude(), Duration::from_nanos(7));
-        assert_eq!(behind.positive_part(), Duration::ZERO);
+        assert_eq!(UnixInstant::from_nanos(12) + behind, UnixInstant::from_nanos(5));
+    }
+
+    #[test]
+    fn a_span_keeps_its_sign_and_its_magnitude_apart() {
+        let back = UnixInstant::from_nanos(5) - UnixInstant::from_nanos(12);
+        assert_eq!(back, Span::from_nanos(-7));
+        assert_eq!(back.magnitude(), Duration::from_nanos(7));
+        assert_eq!(back.positive_part(), Duration::ZERO);
     }
 
     #[test]
@@ -232,8 +313,8 @@ mod tests {
 
     #[test]
     fn drift_is_rounded_up() {
-        assert_eq!(Drift::DISCIPLINED.during(Duration::from_secs(1)), Offset::from_nanos(500_000));
-        assert_eq!(Drift::DISCIPLINED.during(Duration::from_nanos(1)), Offset::from_nanos(1));
-        assert_eq!(Drift::DISCIPLINED.during(Duration::ZERO), Offset::ZERO);
+        assert_eq!(Drift::DISCIPLINED.during(Duration::from_secs(1)), Span::from_nanos(500_000));
+        assert_eq!(Drift::DISCIPLINED.during(Duration::from_nanos(1)), Span::from_nanos(1));
+        assert_eq!(Drift::DISCIPLINED.during(Duration::ZERO), Span::ZERO);
     }
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::interval::Interval;
-use crate::time::Offset;
+use crate::time::{Offset, Span};
 
 /// How far a clock may be off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +14,11 @@ pub struct Limits {
     pub warn_offset: Option<Duration>,
 }
 
-/// What the bounds prove. The order is that of severity for a reader: see [`Verdict::worse`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What the bounds prove.
+///
+/// The order is that of severity, and the greater one is what a reader must hear of first: a proven fault, then not
+/// knowing, then a warning. So the verdict on several clocks is the maximum of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// All of the interval is within every limit.
     InSync,
@@ -24,43 +27,34 @@ pub enum Verdict {
     /// It straddles the maximum: more precision is needed.
     Undetermined,
     /// All of it is beyond the maximum.
-    Desynchronised,
+    Desynchronized,
 }
 
-impl Verdict {
-    /// The one that a reader must hear of first: a proven fault, then not knowing, then a warning.
+impl Limits {
+    /// The verdict on a clock whose offset is known to lie in `offset`.
+    ///
+    /// One other than [`Verdict::Undetermined`] is a proof: it holds for every value in the interval. For the warning
+    /// limit only [`Verdict::InSync`] is one; [`Verdict::NotWithinWarning`] says that it is missing.
     #[must_use]
-    pub fn worse(self, other: Self) -> Self {
-        let rank = |verdict| match verdict {
-            Self::InSync => 0,
-            Self::NotWithinWarning => 1,
-            Self::Undetermined => 2,
-            Self::Desynchronised => 3,
-        };
-        if rank(other) > rank(self) { other } else { self }
-    }
-}
-
-/// Judges an offset that is known to lie in `offset`. A verdict other than [`Verdict::Undetermined`] is a
-/// proof: it holds for every value in the interval (for the warning limit: `InSync` is one).
-#[must_use]
-pub fn judge(offset: &Interval<Offset>, limits: &Limits) -> Verdict {
-    let allowed = within(limits.max_offset);
-    if offset.intersection(&allowed).is_none() {
-        Verdict::Desynchronised
-    } else if !offset.is_within(&allowed) {
-        Verdict::Undetermined
-    } else if limits.warn_offset.is_some_and(|warn| !offset.is_within(&within(warn))) {
-        Verdict::NotWithinWarning
-    } else {
-        Verdict::InSync
+    pub fn verdict(&self, offset: &Interval<Offset>) -> Verdict {
+        let allowed = within(self.max_offset);
+        if offset.intersection(&allowed).is_none() {
+            Verdict::Desynchronized
+        } else if !offset.is_within(&allowed) {
+            Verdict::Undetermined
+        } else if self.warn_offset.is_some_and(|warn| !offset.is_within(&within(warn))) {
+            Verdict::NotWithinWarning
+        } else {
+            Verdict::InSync
+        }
     }
 }
 
 /// The offsets that a limit allows: both ends included (“not more than 1 second”).
 #[must_use]
 pub fn within(limit: Duration) -> Interval<Offset> {
-    Interval::between(-Offset::from(limit), Offset::from(limit))
+    let limit = Span::from(limit);
+    Interval::new(Offset::ZERO - limit, Offset::ZERO + limit)
 }
 
 /// Offsets of civil time zones are multiples of 15 minutes, at most 14 hours (IANA time zone database).
@@ -85,19 +79,26 @@ mod tests {
     use super::*;
 
     fn millis(earliest: i128, latest: i128) -> Interval<Offset> {
-        Interval::between(Offset::from_nanos(earliest * 1_000_000), Offset::from_nanos(latest * 1_000_000))
+        Interval::new(Offset::from_nanos(earliest * 1_000_000), Offset::from_nanos(latest * 1_000_000))
     }
 
     const ONE_SECOND: Limits = Limits { max_offset: Duration::from_secs(1), warn_offset: None };
 
     #[test]
     fn exactly_at_the_limit_is_still_in_sync_on_both_sides() {
-        assert_eq!(judge(&millis(1_000, 1_000), &ONE_SECOND), Verdict::InSync);
-        assert_eq!(judge(&millis(-1_000, -1_000), &ONE_SECOND), Verdict::InSync);
+        assert_eq!(ONE_SECOND.verdict(&millis(1_000, 1_000)), Verdict::InSync);
+        assert_eq!(ONE_SECOND.verdict(&millis(-1_000, -1_000)), Verdict::InSync);
         let beyond = Interval::point(Offset::from_nanos(1_000_000_001));
-        assert_eq!(judge(&beyond, &ONE_SECOND), Verdict::Desynchronised);
+        assert_eq!(ONE_SECOND.verdict(&beyond), Verdict::Desynchronized);
         let behind = Interval::point(Offset::from_nanos(-1_000_000_001));
-        assert_eq!(judge(&behind, &ONE_SECOND), Verdict::Desynchronised);
+        assert_eq!(ONE_SECOND.verdict(&behind), Verdict::Desynchronized);
+    }
+
+    #[test]
+    fn a_proven_fault_is_more_severe_than_not_knowing_and_that_than_a_warning() {
+        let by_severity =
+            [Verdict::InSync, Verdict::NotWithinWarning, Verdict::Undetermined, Verdict::Desynchronized];
+        assert!(by_severity.is_sorted());
     }
 
     #[test]
@@ -105,18 +106,18 @@ mod tests {
         for straddling in
             [millis(900, 1_100), millis(-1_100, -900), millis(-5_000, 5_000), millis(1_000, 1_001)]
         {
-            assert_eq!(judge(&straddling, &ONE_SECOND), Verdict::Undetermined, "{straddling:?}");
+            assert_eq!(ONE_SECOND.verdict(&straddling), Verdict::Undetermined, "{straddling:?}");
         }
     }
 
     #[test]
     fn the_warning_limit_is_judged_inside_of_the_maximum_only() {
         let limits = Limits { warn_offset: Some(Duration::from_millis(500)), ..ONE_SECOND };
-        assert_eq!(judge(&millis(-500, 500), &limits), Verdict::InSync);
-        assert_eq!(judge(&millis(400, 600), &limits), Verdict::NotWithinWarning);
-        assert_eq!(judge(&millis(700, 800), &limits), Verdict::NotWithinWarning);
-        assert_eq!(judge(&millis(700, 1_800), &limits), Verdict::Undetermined);
-        assert_eq!(judge(&millis(-1_800, -1_700), &limits), Verdict::Desynchronised);
+        assert_eq!(limits.verdict(&millis(-500, 500)), Verdict::InSync);
+        assert_eq!(limits.verdict(&millis(400, 600)), Verdict::NotWithinWarning);
+        assert_eq!(limits.verdict(&millis(700, 800)), Verdict::NotWithinWarning);
+        assert_eq!(limits.verdict(&millis(700, 1_800)), Verdict::Undetermined);
+        assert_eq!(limits.verdict(&millis(-1_800, -1_700)), Verdict::Desynchronized);
     }
 
     #[test]
@@ -124,7 +125,7 @@ mod tests {
         let hour = 3_600_000;
         assert_eq!(
             resembles_time_zone(&millis(hour - 300, hour + 700)),
-            Some(Offset::from(Duration::from_secs(3_600)))
+            Some(Offset::from_nanos(3_600_000_000_000))
         );
         assert!(resembles_time_zone(&millis(-12_600_000, -12_600_000)).is_some());
         assert!(resembles_time_zone(&millis(-300, 700)).is_none());

@@ -77,7 +77,7 @@ proptest! {
         prop_assert!(judged.offset.contains(Offset::from_nanos(truth)), "{} not in {:?}", truth, judged.offset);
         match judged.verdict {
             Verdict::InSync => prop_assert!(is_within(truth, world.limit)),
-            Verdict::Desynchronised => prop_assert!(!is_within(truth, world.limit)),
+            Verdict::Desynchronized => prop_assert!(!is_within(truth, world.limit)),
             Verdict::Undetermined => {}
             Verdict::NotWithinWarning => prop_assert!(false, "no warning limit was set"),
         }
@@ -92,16 +92,16 @@ proptest! {
             let truth = if world.date_is_said { truth } else { to_the_nearest_day(truth, &judged) };
             prop_assert!(judged.offset.contains(Offset::from_nanos(truth)));
             prop_assert!(judged.verdict != Verdict::InSync || is_within(truth, world.limit));
-            prop_assert!(judged.verdict != Verdict::Desynchronised || !is_within(truth, world.limit));
+            prop_assert!(judged.verdict != Verdict::Desynchronized || !is_within(truth, world.limit));
         }
     }
 
     #[test]
-    fn without_names_a_verdict_of_desynchronised_still_means_that_one_clock_is(mut world in worlds(2..5)) {
+    fn without_names_a_verdict_of_desynchronized_still_means_that_one_clock_is(mut world in worlds(2..5)) {
         world.named = false;
         let (plan, givers) = world.round();
         let conclusion = plan.conclusion();
-        if conclusion.backends.iter().any(|judged| judged.verdict == Verdict::Desynchronised) {
+        if conclusion.backends.iter().any(|judged| judged.verdict == Verdict::Desynchronized) {
             let at = conclusion.backends[0].backend.bounds.at;
             prop_assert!(givers.iter().any(|&giver| !is_within(world.truth(giver, at), world.limit)));
         }
@@ -120,12 +120,12 @@ proptest! {
     }
 
     #[test]
-    fn exactly_the_limit_is_never_called_desynchronised(mut world in worlds(1..2), ahead in any::<bool>()) {
+    fn exactly_the_limit_is_never_called_desynchronized(mut world in worlds(1..2), ahead in any::<bool>()) {
         let limit = i128::from(world.limit);
         world.clocks[0] = ServerClock { offset: if ahead { limit } else { -limit }, rate_ppm: 0 };
         world.reference_rate_ppm = 0;
         let (plan, _) = world.round();
-        prop_assert_ne!(plan.conclusion().backends[0].verdict, Verdict::Desynchronised);
+        prop_assert_ne!(plan.conclusion().backends[0].verdict, Verdict::Desynchronized);
     }
 
     #[test]

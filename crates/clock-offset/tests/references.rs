@@ -1,10 +1,10 @@
-//! For any references: the bounds of an exchange hold the truth, and so do those of a vote under its assumption.
+//! For any references: the bounds of an exchange hold the truth, and so do those of a selection under its assumption.
 
 use std::time::Duration;
 
 use clock_offset::{
-    Agreement, BoundedTime, Drift, Group, Interval, MonotonicInstant, ServerStamps, UnixInstant, Vote,
-    exchange_bounds, vote,
+    Agreement, BoundedTime, Clique, Drift, Interval, MonotonicInstant, Selection, ServerTimestamps,
+    UnixInstant, exchange_bounds, select,
 };
 use proptest::prelude::*;
 
@@ -20,15 +20,15 @@ fn duration(nanos: i128) -> Duration {
 }
 
 fn between(earliest: i128, latest: i128) -> Interval<UnixInstant> {
-    Interval::between(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest))
+    Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest))
 }
 
 fn claim(earliest: i128, latest: i128) -> BoundedTime {
     BoundedTime { at: MonotonicInstant::ORIGIN, shows: between(earliest, latest) }
 }
 
-fn vote_at_origin(claims: &[BoundedTime]) -> Vote {
-    vote(claims, MonotonicInstant::ORIGIN, Drift::from_ppm(0))
+fn select_at_origin(claims: &[BoundedTime]) -> Selection {
+    select(claims, MonotonicInstant::ORIGIN, Drift::from_ppm(0))
 }
 
 // ---------------------------------------------------------------------------------------------------- one exchange
@@ -67,7 +67,7 @@ impl World {
     }
 
     fn bounds(&self) -> Option<BoundedTime> {
-        let stamps = ServerStamps {
+        let stamps = ServerTimestamps {
             receive: self.stamp(NOON + self.parts.0, self.misses.0),
             transmit: self.stamp(NOON + self.parts.0 + self.parts.1, self.misses.1),
             root_delay: duration(self.root_delay),
@@ -133,7 +133,7 @@ proptest! {
     }
 }
 
-// -------------------------------------------------------------------------------------------------------- the vote
+// -------------------------------------------------------------------------------------------------- the selection
 
 /// Claims over so few instants that every one of them can be tried.
 const FEW: std::ops::Range<i128> = 0..40;
@@ -157,7 +157,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn a_vote_is_what_trying_every_instant_finds(claims in few_claims()) {
+    fn a_selection_is_what_trying_every_instant_finds(claims in few_claims()) {
         let depths = depths(&claims);
         let most = depths.iter().map(|&(_, depth)| depth).max().unwrap_or_default();
         let held_by = |least: usize| {
@@ -165,28 +165,28 @@ proptest! {
             held.map(|&(instant, _)| instant).collect::<Vec<UnixInstant>>()
         };
         let deepest = held_by(most);
-        match vote_at_origin(&claims) {
-            Vote::Nobody => prop_assert!(claims.is_empty()),
-            Vote::Disagreement { largest } => {
+        match select_at_origin(&claims) {
+            Selection::NoClaims => prop_assert!(claims.is_empty()),
+            Selection::NoMajority { largest } => {
                 prop_assert!(most * 2 <= claims.len());
                 for &instant in &deepest {
-                    let holding: Vec<&Group> =
-                        largest.iter().filter(|group| group.bounds.shows.contains(instant)).collect();
+                    let holding: Vec<&Clique> =
+                        largest.iter().filter(|clique| clique.bounds.shows.contains(instant)).collect();
                     prop_assert_eq!(holding.len(), 1);
                     for (index, claim) in claims.iter().enumerate() {
                         let is_member = holding[0].members.contains(&index);
                         prop_assert_eq!(is_member, claim.shows.contains(instant));
                     }
                 }
-                for group in &largest {
-                    prop_assert_eq!(group.members.len(), most);
-                    prop_assert!(deepest.contains(&group.bounds.shows.earliest()));
-                    prop_assert!(deepest.contains(&group.bounds.shows.latest()));
+                for clique in &largest {
+                    prop_assert_eq!(clique.members.len(), most);
+                    prop_assert!(deepest.contains(&clique.bounds.shows.earliest()));
+                    prop_assert!(deepest.contains(&clique.bounds.shows.latest()));
                 }
-                let times: Vec<UnixInstant> = largest.iter().map(|group| group.bounds.shows.earliest()).collect();
+                let times: Vec<UnixInstant> = largest.iter().map(|clique| clique.bounds.shows.earliest()).collect();
                 prop_assert!(times.is_sorted());
             }
-            Vote::Agreed(Agreement { bounds, truechimers, falsetickers }) => {
+            Selection::Agreed(Agreement { bounds, truechimers, falsetickers }) => {
                 prop_assert!(most * 2 > claims.len());
                 let possible = held_by(claims.len() / 2 + 1);
                 prop_assert_eq!(bounds.shows.earliest(), possible[0]);
@@ -214,17 +214,17 @@ proptest! {
             members.sort_unstable();
             members
         };
-        let expected = vote_at_origin(&claims);
-        let found = match vote_at_origin(&shuffled) {
-            Vote::Nobody => Vote::Nobody,
-            Vote::Disagreement { largest } => {
+        let expected = select_at_origin(&claims);
+        let found = match select_at_origin(&shuffled) {
+            Selection::NoClaims => Selection::NoClaims,
+            Selection::NoMajority { largest } => {
                 let largest = largest
                     .into_iter()
-                    .map(|group| Group { members: back(&group.members), ..group })
+                    .map(|clique| Clique { members: back(&clique.members), ..clique })
                     .collect();
-                Vote::Disagreement { largest }
+                Selection::NoMajority { largest }
             }
-            Vote::Agreed(agreement) => Vote::Agreed(Agreement {
+            Selection::Agreed(agreement) => Selection::Agreed(Agreement {
                 truechimers: back(&agreement.truechimers),
                 falsetickers: back(&agreement.falsetickers),
                 ..agreement
@@ -238,13 +238,13 @@ proptest! {
 #[derive(Debug, Clone)]
 struct Reference {
     asked_at: i128,
-    /// By how much the checker's clock was fast between then and the vote.
+    /// By how much the checker's clock was fast between then and the selection.
     rate_ppm: i128,
     /// How far its bounds lie below and above the truth; an end on the wrong side of the truth makes it wrong.
     slack: (i128, i128),
 }
 
-const VOTE_AT: i128 = 10 * SECOND;
+const SELECTED_AT: i128 = 10 * SECOND;
 
 impl Reference {
     fn is_right(&self) -> bool {
@@ -252,7 +252,7 @@ impl Reference {
     }
 
     fn claim(&self) -> BoundedTime {
-        let elapsed = VOTE_AT - self.asked_at;
+        let elapsed = SELECTED_AT - self.asked_at;
         let truth_then = NOON - (elapsed + elapsed * self.rate_ppm / 1_000_000);
         BoundedTime {
             at: mono(self.asked_at),
@@ -269,7 +269,7 @@ fn references() -> impl Strategy<Value = Vec<Reference>> {
         1 => (1..SECOND / 20).prop_flat_map(|gap| (gap..SECOND / 10, Just(-gap))),
         1 => (SECOND..60 * SECOND).prop_map(|gap| (-gap, gap + SECOND / 50)),
     ];
-    let reference = (0..=2 * VOTE_AT, -499..=499_i128, slack)
+    let reference = (0..=2 * SELECTED_AT, -499..=499_i128, slack)
         .prop_map(|(asked_at, rate_ppm, slack)| Reference { asked_at, rate_ppm, slack });
     prop::collection::vec(reference, 1..9)
 }
@@ -284,7 +284,7 @@ proptest! {
         if right.len() * 2 <= claims.len() {
             return Ok(());
         }
-        let Vote::Agreed(agreement) = vote(&claims, mono(VOTE_AT), Drift::DISCIPLINED) else {
+        let Selection::Agreed(agreement) = select(&claims, mono(SELECTED_AT), Drift::DISCIPLINED) else {
             return Err(TestCaseError::fail("those who are right meet"));
         };
         prop_assert!(agreement.bounds.shows.contains(UnixInstant::from_nanos(NOON)));

@@ -134,7 +134,7 @@ impl Figures {
         let mut worst = Verdict::InSync;
         let mut met = vec![false; world.clocks.len()];
         for judged in &conclusion.backends {
-            worst = worst.worse(judged.verdict);
+            worst = worst.max(judged.verdict);
             self.half_widths.push(judged.offset.half_width().as_nanos());
             let giver = givers[judged.backend.samples[0]];
             met[giver] = true;
@@ -143,7 +143,7 @@ impl Figures {
             self.outside += u32::from(!judged.offset.contains(Offset::from_nanos(truth)));
             let is_right = match judged.verdict {
                 Verdict::InSync => is_within(truth, world.limit),
-                Verdict::Desynchronised => !is_within(truth, world.limit),
+                Verdict::Desynchronized => !is_within(truth, world.limit),
                 Verdict::NotWithinWarning | Verdict::Undetermined => true,
             };
             self.wrong += u32::from(!is_right);
@@ -151,7 +151,7 @@ impl Figures {
         self.missed += u32::from(met.contains(&false));
         match worst {
             Verdict::InSync => self.ok += 1,
-            Verdict::Desynchronised => self.critical += 1,
+            Verdict::Desynchronized => self.critical += 1,
             Verdict::NotWithinWarning | Verdict::Undetermined => self.unknown += 1,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! The library's errors hold facts. Here they become sentences that name the flag.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ impl Invocation {
             .time(TimeSelector { field, format: arguments.format.0, date_cache: arguments.date_cache })
             .references(references(&arguments.references)?)
             .strict(arguments.strict)
-            .expected_backends(arguments.expect_backends.map(usize::from))
+            .expected_backends(arguments.expect_backends.and_then(|count| NonZeroUsize::new(count.into())))
             .miss_probability(arguments.miss_probability)
             .addresses(addresses(&arguments.resolve)?)
             .follow(arguments.follow)

@@ -3,6 +3,7 @@
 //! A [`Check`] holds only values that were validated together. It is made by a [`CheckBuilder`], from the flags of a
 //! program or the keys of a file: nothing here knows how either spells them.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clock_offset::Limits;
@@ -41,7 +42,7 @@ pub struct Check {
     pub(crate) time: TimeSelector,
     pub(crate) references: Vec<ReferenceSource>,
     pub(crate) strict: bool,
-    pub(crate) expected_backends: Option<usize>,
+    pub(crate) expected_backends: Option<NonZeroUsize>,
     pub(crate) miss_probability: f64,
     pub(crate) addresses: AddressOverrides,
     pub(crate) follow: bool,
@@ -144,7 +145,7 @@ pub struct CheckBuilder {
     time: TimeSelector,
     references: Vec<ReferenceSource>,
     strict: bool,
-    expected_backends: Option<usize>,
+    expected_backends: Option<NonZeroUsize>,
     miss_probability: f64,
     addresses: AddressOverrides,
     follow: bool,
@@ -203,7 +204,7 @@ impl CheckBuilder {
 
     /// How many instances a URL must have. Default: not known.
     #[must_use]
-    pub fn expected_backends(mut self, backends: Option<usize>) -> Self {
+    pub fn expected_backends(mut self, backends: Option<NonZeroUsize>) -> Self {
         self.expected_backends = backends;
         self
     }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Offset, UnixInstant};
+use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Offset, Span, UnixInstant};
 
 /// The monotonic clock of this machine, counted from the start of the program.
 #[derive(Debug, Clone, Copy)]
@@ -92,10 +92,10 @@ impl Clock {
         let wall = SystemTime::now();
         let after = self.now();
         let shown = match wall.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(since) => UnixInstant::from_nanos(0) + Offset::from(since),
-            Err(before_epoch) => UnixInstant::from_nanos(0) - Offset::from(before_epoch.duration()),
+            Ok(since) => UnixInstant::from_nanos(0) + Span::from(since),
+            Err(before_epoch) => UnixInstant::from_nanos(0) - Span::from(before_epoch.duration()),
         };
-        BoundedTime { at: after, shows: Interval::between(shown, shown + (after - before)) }
+        BoundedTime { at: after, shows: Interval::new(shown, shown + (after - before)) }
     }
 }
 
@@ -117,7 +117,7 @@ impl WallReading {
     /// admits.
     #[must_use]
     pub fn claim(&self) -> Option<BoundedTime> {
-        let bound = Offset::from(self.synchronisation.max_error()?);
+        let bound = Span::from(self.synchronisation.max_error()?);
         Some(BoundedTime { shows: self.shown.shows.widened_by(bound), ..self.shown })
     }
 
@@ -127,11 +127,11 @@ impl WallReading {
     #[must_use]
     pub fn step_until(&self, later: &Self) -> Option<Offset> {
         let expected = self.shown.carried_to(later.shown.at, Drift::from_ppm(0));
-        let rounding = Offset::from(Duration::from_micros(1));
+        let rounding = Span::from(Duration::from_micros(1));
         if expected.shows.widened_by(rounding).intersection(&later.shown.shows).is_some() {
             return None;
         }
-        Some(later.shown.shows.earliest() - expected.shows.earliest())
+        Some(Offset::between(later.shown.shows.earliest(), expected.shows.earliest()))
     }
 }
 

@@ -12,7 +12,7 @@ pub mod source;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, Reference, Vote, vote};
+use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, ReferenceClock, Selection, select};
 
 use crate::clock::{Clock, WallReading};
 use crate::outcome::{ReferenceOutcome, SourceOutcome, SourceStanding, Standing};
@@ -28,7 +28,7 @@ use source::ReferenceSource;
 pub struct RoundReference {
     /// What the clocks are compared with. When nobody knows better, this machine's clock as it stands, so that the
     /// rest of the round has its evidence; [`ReferenceOutcome::standing`] says whether it may be judged by.
-    pub reference: Reference,
+    pub reference: ReferenceClock,
     /// What is reported of it.
     pub outcome: ReferenceOutcome,
     /// This machine's clock when the sources were queried.
@@ -101,23 +101,23 @@ impl References {
     fn agreement(&self, mut replies: Vec<Reply>, wall: WallReading, at: MonotonicInstant) -> RoundReference {
         let lists_system = self.sources.contains(&ReferenceSource::System);
         let has_servers = self.sources.iter().any(|source| *source != ReferenceSource::System);
-        let as_it_stands = Reference { bounds: wall.shown, drift: Drift::from_ppm(0) };
+        let as_it_stands = ReferenceClock { bounds: wall.shown, drift: Drift::from_ppm(0) };
         let voters: Vec<usize> = (0..replies.len()).filter(|&index| replies[index].claim.is_some()).collect();
         let claims: Vec<BoundedTime> = replies.iter().filter_map(|reply| reply.claim).collect();
-        let (standing, reference) = match vote(&claims, at, Drift::DISCIPLINED) {
-            Vote::Agreed(agreement) => {
+        let (standing, reference) = match select(&claims, at, Drift::DISCIPLINED) {
+            Selection::Agreed(agreement) => {
                 for &index in &agreement.truechimers {
                     replies[voters[index]].standing = SourceStanding::Truechimer;
                 }
                 for &index in &agreement.falsetickers {
                     replies[voters[index]].standing = SourceStanding::Falseticker;
                 }
-                (Standing::Agreed, Reference { bounds: agreement.bounds, drift: Drift::DISCIPLINED })
+                (Standing::Agreed, ReferenceClock { bounds: agreement.bounds, drift: Drift::DISCIPLINED })
             }
-            Vote::Disagreement { .. } => (Standing::Disagreement, as_it_stands),
+            Selection::NoMajority { .. } => (Standing::Disagreement, as_it_stands),
             // Nobody vouches for this machine's clock, but there is nothing else.
-            Vote::Nobody if lists_system => (Standing::OnlyUnvouched, as_it_stands),
-            Vote::Nobody => (Standing::Unreachable, as_it_stands),
+            Selection::NoClaims if lists_system => (Standing::OnlyUnvouched, as_it_stands),
+            Selection::NoClaims => (Standing::Unreachable, as_it_stands),
         };
         let is_agreed = standing == Standing::Agreed;
         let sources = replies.into_iter().map(|reply| SourceOutcome {

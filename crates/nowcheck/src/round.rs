@@ -8,7 +8,7 @@ mod sampling;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use clock_offset::{MonotonicInstant, Reference};
+use clock_offset::{MonotonicInstant, ReferenceClock};
 use rustls::ClientConfig;
 use url::Host;
 
@@ -37,7 +37,7 @@ struct Round {
     /// How TLS is spoken in this round.
     tls: Arc<ClientConfig>,
     clock: Clock,
-    reference: Reference,
+    reference: ReferenceClock,
     /// By which clock certificates are judged.
     judging_clock: JudgingClock,
     /// A DNS that is silent must leave time for the addresses that it did tell.

@@ -196,7 +196,7 @@ impl Nanos {
         let (earliest, latest) =
             (UnixInstant::from_nanos(self.earliest), UnixInstant::from_nanos(self.latest));
         Reading {
-            shown: Shown::Instant(Interval::between(earliest, latest)),
+            shown: Shown::Instant(Interval::new(earliest, latest)),
             step: duration(self.step),
             may_lag: Duration::ZERO,
         }
@@ -205,7 +205,7 @@ impl Nanos {
     fn into_time_of_day(self) -> Reading {
         let (earliest, latest) = (TimeOfDay::from_nanos(self.earliest), TimeOfDay::from_nanos(self.latest));
         Reading {
-            shown: Shown::TimeOfDay(Interval::between(earliest, latest)),
+            shown: Shown::TimeOfDay(Interval::new(earliest, latest)),
             step: duration(self.step),
             may_lag: Duration::ZERO,
         }

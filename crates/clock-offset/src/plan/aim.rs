@@ -5,10 +5,10 @@ use core::time::Duration;
 use crate::backends::{Backend, group_by_clock};
 use crate::interval::{BoundedTime, Interval};
 use crate::sample::Sample;
-use crate::time::{MonotonicInstant, Offset, UnixInstant};
+use crate::time::{MonotonicInstant, Span, UnixInstant};
 use crate::verdict::{Limits, within};
 
-use super::{COARSE_STEP, Over, PATIENCE, Plan, REQUESTS_UNAIMED, Request, StopReason, is_coarse};
+use super::{COARSE_STEP, PATIENCE, Plan, REQUESTS_UNAIMED, Request, StopReason, Via, is_coarse};
 
 /// Kept connections that may be lost before a server is taken for one that lets nobody stay.
 const MOST_LOST: u32 = 2;
@@ -19,18 +19,18 @@ impl Plan {
         backend: &Backend,
         now: MonotonicInstant,
     ) -> Result<MonotonicInstant, StopReason> {
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
-        let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
-        let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
+        let samples = self.samples_of(backend);
+        let (step, round_trip) = (samples.finest_step(), samples.shortest_round_trip());
 
         let reference = self.reference.at(backend.bounds.at);
         let apparent = self.apparent_bounds(backend);
-        let (cuts, bounds) = match apparent {
-            Some(apparent) => (Cuts::of(&reference, &self.rules.limits, lag), apparent),
-            None => (Cuts::of(&reference, &self.rules.limits, Duration::ZERO), backend.bounds),
+        let (thresholds, bounds) = match apparent {
+            Some(apparent) => {
+                (Thresholds::of(&reference, &self.rules.limits, samples.greatest_lag()), apparent)
+            }
+            None => (Thresholds::of(&reference, &self.rules.limits, Duration::ZERO), backend.bounds),
         };
-        if !cuts.can_decide(&bounds.shows) {
+        if !thresholds.can_decide(&bounds.shows) {
             return Err(StopReason::Undecidable);
         }
         if step < COARSE_STEP || step < round_trip {
@@ -41,7 +41,7 @@ impl Plan {
         if is_as_narrow_as(round_trip, &bounds) {
             return Err(StopReason::NoProgress);
         }
-        let split = cuts.best_split(&bounds.shows, Offset::from(round_trip * 3 / 4));
+        let split = thresholds.best_split(&bounds.shows, Span::from(round_trip * 3 / 4));
         Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
     }
 
@@ -50,25 +50,27 @@ impl Plan {
     /// interval, until the round trip is what makes it wide.
     pub(super) fn sharpening(&self, backend: &Backend, now: MonotonicInstant) -> Option<Request> {
         let promised = self.rules.requests_per_connection;
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let round_trip = samples().map(Sample::round_trip).min()?;
-        let step = samples().map(|sample| sample.reading.step).min()?;
+        let samples = self.samples_of(backend);
+        let (step, round_trip) = (samples.finest_step(), samples.shortest_round_trip());
         let bounds = self.apparent_bounds(backend)?;
-        if promised <= REQUESTS_UNAIMED || !samples().any(is_coarse) || is_as_narrow_as(round_trip, &bounds) {
+        if promised <= REQUESTS_UNAIMED
+            || !samples.iter().any(is_coarse)
+            || is_as_narrow_as(round_trip, &bounds)
+        {
             return None;
         }
-        let asked_over = |connection| samples().filter(|sample| sample.connection == connection).count();
-        let over = self.way_to(backend);
-        let may_be_asked = match over {
-            Over::Kept(connection) => asked_over(connection) < promised as usize,
+        let asked_over = |connection| samples.iter().filter(|sample| sample.connection == connection).count();
+        let via = self.way_to(backend);
+        let may_be_asked = match via {
+            Via::Kept(connection) => asked_over(connection) < promised as usize,
             // Once; and not of a server that lets nobody stay.
-            Over::Fresh(_) => {
+            Via::Fresh(_) => {
                 let had_its_own = |sample: &Sample| asked_over(sample.connection) > REQUESTS_UNAIMED as usize;
-                self.server_keeps_open && self.lost < MOST_LOST && !samples().any(had_its_own)
+                self.server_keeps_open && self.lost < MOST_LOST && !samples.iter().any(had_its_own)
             }
         };
-        let at = edge_at(middle_of(&bounds.shows), bounds.at, step, round_trip / 2, now);
-        (may_be_asked && at <= self.rules.last_start).then_some(Request { over, at })
+        let at = edge_at(bounds.shows.midpoint(), bounds.at, step, round_trip / 2, now);
+        (may_be_asked && at <= self.rules.last_start).then_some(Request { via, at })
     }
 
     /// The clock as it appears in the answers, which may lag; the clock itself when they agree on none.
@@ -79,10 +81,10 @@ impl Plan {
     /// The intersection of the apparent clock's bounds, when the samples agree on one.
     fn apparent_bounds(&self, backend: &Backend) -> Option<BoundedTime> {
         let (at, drift) = (backend.bounds.at, self.rules.drift);
-        let bounds_of = |&index: &usize| {
-            self.samples[index].apparent_bounds(&self.expected(), drift).carried_to(at, drift).shows
-        };
-        let mut all = backend.samples.iter().map(bounds_of);
+        let expected = self.expected();
+        let bounds_of =
+            |sample: &Sample| sample.apparent_bounds(&expected, drift).carried_to(at, drift).shows;
+        let mut all = self.samples_of(backend).iter().map(bounds_of);
         let first = all.next()?;
         let shows = all.try_fold(first, |together, bounds| together.intersection(&bounds))?;
         Some(BoundedTime { at, shows })
@@ -109,10 +111,6 @@ fn is_as_narrow_as(round_trip: Duration, bounds: &BoundedTime) -> bool {
     bounds.shows.width() <= round_trip + round_trip / 4
 }
 
-pub(super) fn middle_of(shows: &Interval<UnixInstant>) -> UnixInstant {
-    UnixInstant::from_nanos(i128::midpoint(shows.earliest().as_nanos(), shows.latest().as_nanos()))
-}
-
 /// When to send a request so that it is read as the clock passes a multiple of `step`, if the clock shows
 /// `split` at the instant `at`: then the reading says on which side of the split the clock is. Not before `now`.
 pub(super) fn edge_at(
@@ -122,17 +120,17 @@ pub(super) fn edge_at(
     travel: Duration,
     now: MonotonicInstant,
 ) -> MonotonicInstant {
-    let step = i128::try_from(step.as_nanos()).unwrap_or(i128::MAX);
+    let step = Span::from(step).as_nanos();
     let until_edge = (-split.as_nanos()).rem_euclid(step);
-    let aimed = at + Offset::from_nanos(until_edge).positive_part() - travel;
+    let aimed = at + Span::from_nanos(until_edge).positive_part() - travel;
     let late_by = (now - aimed).as_nanos().max(0);
     let steps_later = (late_by + step - 1).div_euclid(step);
-    aimed + Offset::from_nanos(steps_later * step).positive_part()
+    aimed + Span::from_nanos(steps_later * step).positive_part()
 }
 
 /// The server times at which the verdict changes, at one instant; the reference's own width, and the lag of
 /// answers, lie between the pairs.
-struct Cuts {
+struct Thresholds {
     /// Below this: proven behind.
     behind: UnixInstant,
     /// From here to `ok_to`: proven within the limit, if it is not empty.
@@ -142,11 +140,11 @@ struct Cuts {
     ahead: UnixInstant,
 }
 
-impl Cuts {
-    /// The cuts for a clock of which an apparent time is known that may lag it by `lag`.
+impl Thresholds {
+    /// The thresholds for a clock of which an apparent time is known that may lag it by `lag`.
     fn of(reference: &BoundedTime, limits: &Limits, lag: Duration) -> Self {
         let allowed = within(limits.max_offset);
-        let lag = Offset::from(lag);
+        let lag = Span::from(lag);
         Self {
             behind: reference.shows.earliest() + allowed.earliest() - lag,
             ok_from: reference.shows.latest() + allowed.earliest(),
@@ -158,15 +156,15 @@ impl Cuts {
     /// Whether perfect knowledge of a server time inside these bounds could decide anything.
     fn can_decide(&self, shows: &Interval<UnixInstant>) -> bool {
         let ok = self.ok_from <= self.ok_to
-            && Interval::between(self.ok_from, self.ok_to).intersection(shows).is_some();
+            && Interval::new(self.ok_from, self.ok_to).intersection(shows).is_some();
         ok || shows.earliest() < self.behind || shows.latest() > self.ahead
     }
 
     /// Where to split the bounds so that one answer decides most often: just on the roomier side of the limit
     /// that they straddle (`slack` keeps the round trip from blurring it), else in the middle.
-    fn best_split(&self, shows: &Interval<UnixInstant>, slack: Offset) -> UnixInstant {
+    fn best_split(&self, shows: &Interval<UnixInstant>, slack: Span) -> UnixInstant {
         let (earliest, latest) = (shows.earliest(), shows.latest());
-        let middle = middle_of(shows);
+        let middle = shows.midpoint();
         let straddles_upper = latest > self.ok_to && earliest <= self.ahead;
         let straddles_lower = earliest < self.ok_from && latest >= self.behind;
         let split = match (straddles_lower, straddles_upper) {
@@ -177,7 +175,7 @@ impl Cuts {
             _ => middle,
         };
         // A split close to an end would leave nearly everything open when it misses.
-        let margin = Offset::from_nanos((latest - earliest).as_nanos() / 8);
+        let margin = Span::from_nanos((latest - earliest).as_nanos() / 8);
         if split < earliest + margin || split > latest - margin { middle } else { split }
     }
 }

@@ -4,11 +4,10 @@ use core::time::Duration;
 
 use crate::backends::{Backend, Evidence};
 use crate::interval::Interval;
-use crate::sample::Sample;
-use crate::time::{MonotonicInstant, Offset};
+use crate::time::{MonotonicInstant, Span};
 use crate::verdict::within;
 
-use super::aim::{edge_at, middle_of};
+use super::aim::edge_at;
 use super::{MOST_AT_ONCE, Plan};
 
 impl Plan {
@@ -44,7 +43,7 @@ impl Plan {
     /// How many clocks there are to be met: two, unless more are known to be there.
     fn clocks(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a count of backends, far below 2^52")]
-        let clocks = self.rules.expected_backends.max(2) as f64;
+        let clocks = self.rules.expected_backends.map_or(2, |expected| expected.get().max(2)) as f64;
         clocks
     }
 
@@ -54,7 +53,7 @@ impl Plan {
         let phases = self.conclusive_phases(backend)?;
         let allowed = within(self.rules.limits.max_offset);
         let (mut asked, mut failed) = (Vec::new(), 0);
-        for sample in backend.samples.iter().map(|&index| &self.samples[index]) {
+        for sample in self.samples_of(backend).iter() {
             let arrival = sample.sent + sample.round_trip() / 2;
             if asked.contains(&sample.connection) || !phases.contains(self.phase_at(backend, arrival)) {
                 continue;
@@ -68,17 +67,14 @@ impl Plan {
 
     /// Whether there are offsets that one answer alone can prove to be within the limit.
     pub(super) fn can_be_conclusive(&self, backend: &Backend) -> bool {
-        let limit = Offset::from(self.rules.limits.max_offset);
-        self.vagueness(backend) <= limit + limit
+        self.vagueness(backend) <= Span::from(within(self.rules.limits.max_offset).width())
     }
 
     /// How wide the bounds of one answer are at the least: its step, lag and round trip, and the reference's width.
-    fn vagueness(&self, backend: &Backend) -> Offset {
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
-        let lag = samples().map(|sample| sample.reading.may_lag).max().unwrap_or_default();
-        let round_trip = samples().map(Sample::round_trip).min().unwrap_or_default();
-        Offset::from(step + lag + round_trip + self.reference_width(backend))
+    fn vagueness(&self, backend: &Backend) -> Span {
+        let samples = self.samples_of(backend);
+        let of_the_answer = samples.finest_step() + samples.greatest_lag() + samples.shortest_round_trip();
+        Span::from(of_the_answer + self.reference_width(backend))
     }
 
     fn reference_width(&self, backend: &Backend) -> Duration {
@@ -86,12 +82,11 @@ impl Plan {
     }
 
     /// How much of its step a clock has passed at an instant, as far as its bounds tell.
-    fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Offset {
-        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
-        let step = i128::try_from(steps.min().unwrap_or_default().as_nanos()).unwrap_or(i128::MAX).max(1);
+    fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Span {
+        let step = Span::from(self.samples_of(backend).finest_step()).as_nanos().max(1);
         let apparent = self.apparent(backend);
-        let shows = middle_of(&apparent.shows) + (instant - apparent.at);
-        Offset::from_nanos(shows.as_nanos().rem_euclid(step))
+        let shows = apparent.shows.midpoint() + (instant - apparent.at);
+        Span::from_nanos(shows.as_nanos().rem_euclid(step))
     }
 
     /// The phases of the server's step (how much of its second has passed) at which one answer alone proves that
@@ -99,35 +94,33 @@ impl Plan {
     ///
     /// An answer at the phase φ of a clock that appears to be off by o bounds the offset to [o − φ, o − φ + step +
     /// lag + round trip].
-    pub(super) fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Offset>> {
-        let steps = backend.samples.iter().map(|&index| self.samples[index].reading.step);
-        let step = Offset::from(steps.min()?);
+    pub(super) fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Span>> {
+        let step = Span::from(self.samples_of(backend).finest_step());
         let offset = self.apparent(backend).offset_from(&self.reference);
-        let limit = Offset::from(self.rules.limits.max_offset);
-        let from = offset.latest() + self.vagueness(backend) - limit;
-        let to = offset.earliest() + limit - Offset::from(self.reference_width(backend));
-        let (from, to) = (from.max(Offset::ZERO), to.min(step));
-        (from <= to).then(|| Interval::between(from, to))
+        let allowed = within(self.rules.limits.max_offset);
+        let from = offset.latest() + self.vagueness(backend) - allowed.latest();
+        let to = offset.earliest() - allowed.earliest() - Span::from(self.reference_width(backend));
+        let (from, to) = (from.max(Span::ZERO), to.min(step));
+        (from <= to).then(|| Interval::new(from, to))
     }
 
     /// When to ask over a fresh connection so that the answer is likely to be conclusive by itself.
     pub(super) fn confirming(
         &self,
         backend: &Backend,
-        phases: Interval<Offset>,
+        phases: Interval<Span>,
         now: MonotonicInstant,
     ) -> MonotonicInstant {
-        let samples = || backend.samples.iter().map(|&index| &self.samples[index]);
-        let step = samples().map(|sample| sample.reading.step).min().unwrap_or_default();
-        let travel = samples().map(Sample::round_trip).min().unwrap_or_default() / 2;
+        let samples = self.samples_of(backend);
+        let (step, travel) = (samples.finest_step(), samples.shortest_round_trip() / 2);
         if phases.contains(self.phase_at(backend, now + travel)) {
             return now;
         }
         // A little inside of the begin, so that a jitter of the path does not miss it.
         let inside =
-            phases.earliest() + Offset::from_nanos((phases.latest() - phases.earliest()).as_nanos() / 8);
+            phases.earliest() + Span::from_nanos((phases.latest() - phases.earliest()).as_nanos() / 8);
         let apparent = self.apparent(backend);
-        edge_at(middle_of(&apparent.shows) - inside, apparent.at, step, travel, now)
+        edge_at(apparent.shows.midpoint() - inside, apparent.at, step, travel, now)
     }
 }
 

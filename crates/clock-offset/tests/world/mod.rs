@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, Plan, Reading, Reference,
-    Rules, Sample, Shown, TimeOfDay, UnixInstant,
+    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, NewConnections, Plan,
+    Reading, ReferenceClock, Rules, Sample, Shown, TimeOfDay, UnixInstant,
 };
 
 pub(crate) const SECOND: i128 = 1_000_000_000;
@@ -90,14 +90,14 @@ impl Random {
 }
 
 impl World {
-    pub(crate) fn reference(&self) -> Reference {
+    pub(crate) fn reference(&self) -> ReferenceClock {
         let truth = NOON + self.phase;
-        let shows = Interval::between(
+        let shows = Interval::new(
             UnixInstant::from_nanos(truth - self.reference_slack.0),
             UnixInstant::from_nanos(truth + self.reference_slack.1),
         );
         let bounds = BoundedTime { at: MonotonicInstant::ORIGIN, shows };
-        Reference { bounds, drift: Drift::from_ppm(self.reference_rate_ppm.unsigned_abs()) }
+        ReferenceClock { bounds, drift: Drift::from_ppm(self.reference_rate_ppm.unsigned_abs()) }
     }
 
     /// The offset of a clock from the reference, which does not run as fast as the monotonic clock either.
@@ -122,11 +122,11 @@ impl World {
         let shown = if self.date_is_said {
             let (from, to) =
                 (UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + self.step));
-            Shown::Instant(Interval::between(from, to))
+            Shown::Instant(Interval::new(from, to))
         } else {
             let of_day = earliest.rem_euclid(DAY);
             let (from, to) = (TimeOfDay::from_nanos(of_day), TimeOfDay::from_nanos(of_day + self.step));
-            Shown::TimeOfDay(Interval::between(from, to))
+            Shown::TimeOfDay(Interval::new(from, to))
         };
         let step = Duration::from_nanos(u64::try_from(self.step).expect("steps are positive"));
         let sample = Sample {
@@ -146,7 +146,7 @@ impl World {
             drift: Drift::DISCIPLINED,
             requests_per_connection: self.requests_per_connection,
             miss_probability: 0.01,
-            expected_backends: 0,
+            expected_backends: None,
             max_requests: self.max_requests,
             last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
         };
@@ -157,15 +157,15 @@ impl World {
             let action = plan.next(now);
             let (connections, requests, at) = match action {
                 Action::Stop(_) => return (plan, givers),
-                Action::Open { connections, requests, at, .. } => {
-                    opened += connections;
-                    (opened - connections..opened, requests, at)
+                Action::Open(NewConnections { count, requests, at, .. }) => {
+                    opened += count;
+                    (opened - count..opened, requests, at)
                 }
                 Action::Ask { connection, at } => (connection..connection + 1, 1, at),
             };
             // Opening comes first: the request is what has to be on time.
             let sent = match action {
-                Action::Open { .. } => at.max(now + Duration::from_nanos(self.connecting)),
+                Action::Open(_) => at.max(now + Duration::from_nanos(self.connecting)),
                 _ => at,
             };
             assert!(at >= now && at <= rules.last_start && givers.len() < self.max_requests as usize);
@@ -188,8 +188,8 @@ impl World {
                 givers.push(giver);
                 plan.record(sample, self.keeps_open);
             }
-            if let Action::Open { connections, keep: false, .. } = action {
-                (opened - connections..opened).for_each(|connection| plan.connection_was_closed(connection));
+            if let Action::Open(NewConnections { count, keep: false, .. }) = action {
+                (opened - count..opened).for_each(|connection| plan.connection_was_closed(connection));
             }
         }
     }

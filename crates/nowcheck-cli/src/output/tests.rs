@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
+use clock_offset::{Interval, Limits, Offset, Span, UnixInstant, Verdict};
 use expect_test::expect;
 use http::StatusCode;
 
@@ -15,8 +15,7 @@ use nowcheck::outcome::{
 };
 
 fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> BackendOutcome {
-    let offset =
-        Interval::between(Offset::from_nanos(micros.0 * 1_000), Offset::from_nanos(micros.1 * 1_000));
+    let offset = Interval::new(Offset::from_nanos(micros.0 * 1_000), Offset::from_nanos(micros.1 * 1_000));
     BackendOutcome {
         instance: name.map(Into::into),
         verdict,
@@ -96,7 +95,7 @@ fn by_time_servers() -> Outcome {
         smears: false,
     };
     let offset = |millis: (i128, i128)| {
-        Some(Interval::between(
+        Some(Interval::new(
             Offset::from_nanos(millis.0 * 1_000_000),
             Offset::from_nanos(millis.1 * 1_000_000),
         ))
@@ -127,7 +126,7 @@ fn by_time_servers() -> Outcome {
             source("ntp:silent.example", SourceStanding::Silent),
         ],
     };
-    let ten_days = Offset::from_nanos(864_000_000_000_000);
+    let ten_days = Span::from_nanos(864_000_000_000_000);
     let target = &mut outcome.targets[0];
     target.certificate =
         Some(CertificateOutcome { expires_at: outcome.checked_at + ten_days, left: ten_days });
@@ -138,7 +137,7 @@ fn by_time_servers() -> Outcome {
 fn one_of_four_behind() -> Outcome {
     let mut backends: Vec<_> =
         ["0a", "0b", "0c"].iter().map(|name| backend(Some(name), Verdict::InSync, (-64, 106))).collect();
-    backends.push(backend(Some("0d"), Verdict::Desynchronised, (-3_000_250, -3_000_080)));
+    backends.push(backend(Some("0d"), Verdict::Desynchronized, (-3_000_250, -3_000_080)));
     outcome(vec![measured(backends)])
 }
 

@@ -37,7 +37,7 @@ impl Backends {
     #[must_use]
     pub fn worst(&self) -> &BackendOutcome {
         let by_severity =
-            |backend: &&BackendOutcome| (severity(backend.verdict), backend.offset.midpoint().magnitude());
+            |backend: &&BackendOutcome| (backend.verdict, backend.offset.midpoint().magnitude());
         self.0.iter().max_by_key(by_severity).unwrap_or(&self.0[0])
     }
 
@@ -51,15 +51,6 @@ impl Backends {
     #[must_use]
     pub fn into_vec(self) -> Vec<BackendOutcome> {
         self.0
-    }
-}
-
-fn severity(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::InSync => 0,
-        Verdict::NotWithinWarning => 1,
-        Verdict::Undetermined => 2,
-        Verdict::Desynchronised => 3,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use clock_offset::{Offset, UnixInstant};
+use clock_offset::{Span, UnixInstant};
 
 use crate::text::figures::date_and_time;
 
@@ -12,7 +12,7 @@ pub struct CertificateOutcome {
     /// The end of its validity.
     pub expires_at: UnixInstant,
     /// How far away that is by the reference; negative afterwards.
-    pub left: Offset,
+    pub left: Span,
 }
 
 /// Why a certificate is not accepted.

@@ -157,7 +157,7 @@ impl Finding {
             Verdict::InSync => Self::InSync(backends),
             Verdict::NotWithinWarning => Self::NotWithinWarning(backends),
             Verdict::Undetermined => Self::Undetermined(Undetermined::Open(backends)),
-            Verdict::Desynchronised => Self::Desynchronized(backends),
+            Verdict::Desynchronized => Self::Desynchronized(backends),
         }
     }
 
@@ -225,7 +225,7 @@ impl Finding {
             (_, Verdict::InSync) => (Status::Ok, Reason::InSync),
             (_, Verdict::NotWithinWarning) => (Status::Warning, Reason::Desynchronized),
             (_, Verdict::Undetermined) => (Status::Unknown, Reason::Undetermined),
-            (_, Verdict::Desynchronised) => (Status::Critical, Reason::Desynchronized),
+            (_, Verdict::Desynchronized) => (Status::Critical, Reason::Desynchronized),
         }
     }
 

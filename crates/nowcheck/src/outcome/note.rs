@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::Offset;
+use clock_offset::{Offset, Span};
 
 use super::{Cause, Doubt, MissingBackends, NameFault};
 
@@ -77,7 +77,7 @@ pub enum Note {
     /// The certificate ends soon.
     CertificateEndsSoon {
         /// How much is left of it; negative afterwards.
-        left: Offset,
+        left: Span,
     },
     /// Too few backends answered.
     BackendsMissing(MissingBackends),

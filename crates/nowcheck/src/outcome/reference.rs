@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clock_offset::{Interval, Limits, Offset, Verdict, judge};
+use clock_offset::{Interval, Limits, Offset, Verdict};
 
 use super::Failure;
 use crate::clock::Synchronisation;
@@ -76,7 +76,7 @@ impl ReferenceOutcome {
         if let (Some(smearing), Some(other)) = (with_facts(true), with_facts(false)) {
             notes.push(ReferenceNote::SmearsDiffer { smearing, other });
         }
-        let is_beyond = |local: &Interval<Offset>| judge(local, limits) == Verdict::Desynchronised;
+        let is_beyond = |local: &Interval<Offset>| limits.verdict(local) == Verdict::Desynchronized;
         if let Some(offset) = self.local_offset.filter(is_beyond)
             && !self.lists_system()
         {

@@ -1,6 +1,6 @@
 //! The server's certificate: until when it is valid.
 
-use clock_offset::{Offset, UnixInstant};
+use clock_offset::{Span, UnixInstant};
 use rustls::pki_types::CertificateDer;
 use std::time::Duration;
 use x509_cert::Certificate as X509;
@@ -20,14 +20,14 @@ const SOON: Duration = Duration::from_secs(14 * 86_400);
 impl Certificate {
     /// How long it is still valid, seen from `now`; negative afterwards.
     #[must_use]
-    pub fn left(&self, now: UnixInstant) -> Offset {
+    pub fn left(&self, now: UnixInstant) -> Span {
         self.expires_at - now
     }
 
     /// Whether it ends so soon that somebody should look.
     #[must_use]
     pub fn ends_soon(&self, now: UnixInstant) -> bool {
-        self.left(now) < Offset::from(SOON)
+        self.left(now) < Span::from(SOON)
     }
 }
 
@@ -36,7 +36,7 @@ impl Certificate {
 pub fn read(der: &CertificateDer<'_>) -> Option<Certificate> {
     let certificate = X509::from_der(der).ok()?;
     let expires = certificate.tbs_certificate().validity().not_after.to_unix_duration();
-    Some(Certificate { expires_at: UnixInstant::from_nanos(0) + Offset::from(expires) })
+    Some(Certificate { expires_at: UnixInstant::from_nanos(0) + Span::from(expires) })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::{BoundedTime, Drift, Offset};
+use clock_offset::{BoundedTime, Drift};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -121,7 +121,7 @@ impl TimeProvider for CertificateTime {
             return DefaultTimeProvider.current_time();
         };
         let shows = bounds.carried_to(clock.now(), Drift::from_ppm(0)).shows;
-        let now = shows.earliest() + Offset::from(shows.width() / 2);
+        let now = shows.midpoint();
         let seconds = u64::try_from(now.as_nanos() / 1_000_000_000).ok()?;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }

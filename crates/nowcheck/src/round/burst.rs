@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use clock_offset::MonotonicInstant;
+use clock_offset::{MonotonicInstant, NewConnections};
 use http::Method;
 
 use crate::answer::Field;
@@ -38,18 +38,17 @@ pub(super) async fn over_a_fresh_one(
     target: Target,
     address: SocketAddr,
     id: u32,
-    requests: u32,
-    at: MonotonicInstant,
-    keep: bool,
+    new: NewConnections,
 ) -> Burst {
     let Round { tls, clock, deadline, judging_clock, .. } = &round;
     let peer = Peer { target: &target, address, tls };
     match connect(&peer, *clock, *deadline).await {
         Ok(connection) => {
             let opened = connection.opened;
-            let mut burst = over(&round, &target, connection, id, requests, at, false).await;
+            let requests = Requests { count: new.requests, at: new.at, was_kept: false };
+            let mut burst = over(&round, &target, connection, id, requests).await;
             burst.opened = Some(opened);
-            if !keep {
+            if !new.keep {
                 // Here, and not when all that run side by side have ended: the server may be waiting for it.
                 burst.connection = None;
             }
@@ -83,16 +82,35 @@ impl Round {
     }
 }
 
-/// Asks over a connection that is open. Whether it `was_kept` decides what it means that the server closed it before
-/// the first answer: of a kept one that is its right (RFC 9112 section 9.5), of a fresh one it is a failure.
-pub(super) async fn over(
+/// Asks once over a connection that was kept.
+pub(super) async fn over_a_kept_one(
+    round: &Round,
+    target: &Target,
+    connection: HttpConnection,
+    id: u32,
+    at: MonotonicInstant,
+) -> Burst {
+    over(round, target, connection, id, Requests { count: 1, at, was_kept: true }).await
+}
+
+/// What is asked over one connection.
+#[derive(Debug, Clone, Copy)]
+struct Requests {
+    count: u32,
+    /// When the first one is sent.
+    at: MonotonicInstant,
+    /// Decides what it means that the server closed the connection before the first answer: of a kept one that is its
+    /// right (RFC 9112 section 9.5), of a fresh one it is a failure.
+    was_kept: bool,
+}
+
+/// Asks over a connection that is open.
+async fn over(
     round: &Round,
     target: &Target,
     mut connection: HttpConnection,
     id: u32,
-    requests: u32,
-    at: MonotonicInstant,
-    was_kept: bool,
+    requests: Requests,
 ) -> Burst {
     let mut burst = Burst { id, ..Burst::default() };
     let wanted = match round.check.time.field {
@@ -100,10 +118,10 @@ pub(super) async fn over(
         _ => Wanted::Whole,
     };
     // Opening came first: the request is what has to be on time.
-    if at > round.clock.now() {
-        tokio::time::sleep_until(round.clock.deadline(at)).await;
+    if requests.at > round.clock.now() {
+        tokio::time::sleep_until(round.clock.deadline(requests.at)).await;
     }
-    for nth in 0..requests {
+    for nth in 0..requests.count {
         if nth > 0 && round.clock.now() > round.last_start {
             break;
         }
@@ -116,7 +134,7 @@ pub(super) async fn over(
                     return burst;
                 }
             }
-            Err(lost) if (was_kept || nth > 0) && lost.closed_before_answer => {
+            Err(lost) if (requests.was_kept || nth > 0) && lost.closed_before_answer => {
                 burst.was_lost = true;
                 return burst;
             }

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use clock_offset::{CERTAINTY, Interval, Offset, Verdict, judge};
+use clock_offset::{CERTAINTY, Interval, Offset, Verdict};
 
 use crate::check::Check;
 use crate::clock::Clock;
@@ -95,7 +96,7 @@ fn put_in_doubt(target: &mut TargetOutcome, doubt: Doubt) {
 
 /// Fewer backends than are known to be there.
 pub(super) fn miss_backends(targets: &mut [TargetOutcome], check: &Check) {
-    let Some(expected) = check.expected_backends else { return };
+    let Some(expected) = check.expected_backends.map(NonZeroUsize::get) else { return };
     let urls: BTreeSet<String> = targets.iter().map(|target| target.url.clone()).collect();
     for url in urls {
         let of_url: Vec<&TargetOutcome> = targets.iter().filter(|target| target.url == url).collect();
@@ -206,7 +207,7 @@ impl Reservations {
         if are_few && asked > 1 && void.is_none() {
             notes.push(Note::FewReferences { answered, asked });
         }
-        let is_beyond = |offset: &Interval<Offset>| judge(offset, &check.limits) == Verdict::Desynchronised;
+        let is_beyond = |offset: &Interval<Offset>| check.limits.verdict(offset) == Verdict::Desynchronized;
         let is_wrong = |offset: &Interval<Offset>| {
             reference.lists_system() && is_beyond(offset) || system_is_a_falseticker(reference)
         };

@@ -45,7 +45,7 @@ impl Pause {
     ) -> Result<(), Interruption> {
         match (ended, worst) {
             // Whatever could not be asked any more: a clock that is proven to be wrong is wrong.
-            (Err(Interruption::Failed(failure)), Some(Verdict::Desynchronised))
+            (Err(Interruption::Failed(failure)), Some(Verdict::Desynchronized))
                 if failure.kind() == Kind::Local =>
             {
                 Ok(())
@@ -118,16 +118,16 @@ mod tests {
 
     #[test]
     fn an_interval_that_decides_is_true_however_late_it_was_read() {
-        for proven in [Verdict::InSync, Verdict::NotWithinWarning, Verdict::Desynchronised] {
+        for proven in [Verdict::InSync, Verdict::NotWithinWarning, Verdict::Desynchronized] {
             assert_eq!(PAUSE.excuses(Ok(()), Some(proven), WAIT), Ok(()));
         }
-        let wrong = Some(Verdict::Desynchronised);
+        let wrong = Some(Verdict::Desynchronized);
         assert_eq!(PAUSE.excuses(failed(LOCAL), wrong, WAIT), Ok(()), "and whatever else was not asked");
     }
 
     #[test]
     fn a_pause_hides_no_failure_of_the_other_side_and_no_request_that_was_left_unanswered() {
-        for worst in [None, Some(Verdict::InSync), Some(Verdict::Undetermined), Some(Verdict::Desynchronised)]
+        for worst in [None, Some(Verdict::InSync), Some(Verdict::Undetermined), Some(Verdict::Desynchronized)]
         {
             assert_eq!(PAUSE.excuses(failed(SILENT), worst, WAIT), failed(SILENT));
             let cached = || Err(Interruption::Cached { seconds: 60 });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub(super) async fn sample(
         drift: Drift::DISCIPLINED,
         requests_per_connection: check.requests_per_connection,
         miss_probability: check.miss_probability,
-        expected_backends: check.expected_backends.unwrap_or_default(),
+        expected_backends: check.expected_backends,
         max_requests: most_requests(check),
         last_start: round.last_start,
     };
@@ -65,7 +66,7 @@ pub(super) async fn sample(
 
 /// Enough to meet thirty backends, or as many as are known to be there, and to narrow down what is open.
 fn most_requests(check: &Check) -> u32 {
-    let seen = check.expected_backends.unwrap_or_default().max(30);
+    let seen = check.expected_backends.map_or(0, NonZeroUsize::get).max(30);
     let certain = check.expected_backends.map_or(1.0, |_| CERTAINTY);
     let connections = connections_needed(seen, check.miss_probability * certain);
     64 + connections * check.requests_per_connection
@@ -104,16 +105,16 @@ impl Sampling<'_> {
         loop {
             let bursts = match self.plan.next(self.round.clock.now()) {
                 Action::Stop(_) => return Ok(()),
-                Action::Open { connections, requests, at, keep } => {
+                Action::Open(new) => {
                     // A server that serves few connections at a time could not answer beside those that are kept.
                     for id in std::mem::take(&mut self.kept).into_keys() {
                         self.plan.connection_was_closed(id);
                     }
                     let first = self.connections;
-                    self.connections += connections;
+                    self.connections += new.count;
                     let bursts = (first..self.connections).map(|id| {
                         let (round, target) = (self.round.clone(), self.target.clone());
-                        burst::over_a_fresh_one(round, target, self.address, id, requests, at, keep)
+                        burst::over_a_fresh_one(round, target, self.address, id, new)
                     });
                     in_parallel(bursts).await
                 }
@@ -122,7 +123,7 @@ impl Sampling<'_> {
                         self.plan.connection_was_closed(id);
                         continue;
                     };
-                    vec![burst::over(self.round, self.target, kept, id, 1, at, true).await]
+                    vec![burst::over_a_kept_one(self.round, self.target, kept, id, at).await]
                 }
             };
             self.take(bursts)?;
@@ -259,7 +260,7 @@ impl Sampling<'_> {
             // An old answer is one whenever it was read, and leaves nothing open.
             Some(pause) if conclusion.standstill.is_none() => {
                 let wait = self.plan.samples().last().map(Sample::round_trip);
-                let worst = conclusion.backends.iter().map(|judged| judged.verdict).reduce(Verdict::worse);
+                let worst = conclusion.backends.iter().map(|judged| judged.verdict).max();
                 pause.excuses(ended, worst, wait)
             }
             _ => ended,
@@ -335,7 +336,7 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
         notes.push(Note::OneClockIsBelieved);
     }
     for judged in &conclusion.backends {
-        if judged.verdict == Verdict::Desynchronised
+        if judged.verdict == Verdict::Desynchronized
             && let Some(zone) = resembles_time_zone(&judged.offset)
         {
             notes.push(Note::ResemblesTimeZone { zone });

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn interval(earliest: i128, latest: i128) -> Interval<Offset> {
-        Interval::between(Offset::from_nanos(earliest), Offset::from_nanos(latest))
+        Interval::new(Offset::from_nanos(earliest), Offset::from_nanos(latest))
     }
 
     #[test]

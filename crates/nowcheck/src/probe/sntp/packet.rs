@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use clock_offset::{ServerStamps, UnixInstant};
+use clock_offset::{ServerTimestamps, UnixInstant};
 
 /// The length of a header; what may come behind it (extensions, a signature) was not asked for.
 pub(super) const LENGTH: usize = 48;
@@ -64,8 +64,8 @@ impl Header {
         self.long(32) == 0 || self.long(40) == 0
     }
 
-    pub(super) fn stamps(&self) -> ServerStamps {
-        ServerStamps {
+    pub(super) fn stamps(&self) -> ServerTimestamps {
+        ServerTimestamps {
             receive: instant(self.long(32)),
             transmit: instant(self.long(40)),
             root_delay: short(self.word(4)),

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use clock_offset::{Offset, UnixInstant};
+use clock_offset::{Span, UnixInstant};
 use proptest::prelude::*;
 
 use super::*;
@@ -282,11 +282,11 @@ async fn a_leap_second_that_is_near_is_told() {
 async fn an_answer_without_a_time_or_with_times_that_contradict_each_other_is_of_no_use() {
     assert_eq!(ask_changed(|reply| reply[32..40].fill(0)).await, Err(NtpError::NoTime));
     assert_eq!(ask_changed(|reply| reply[40..48].fill(0)).await, Err(NtpError::NoTime));
-    let earlier = long(an_instant() - Offset::from(Duration::from_micros(1)));
+    let earlier = long(an_instant() - Span::from(Duration::from_micros(1)));
     let backwards = ask_changed(move |reply| reply[40..48].copy_from_slice(&earlier)).await;
     assert_eq!(backwards, Err(NtpError::Contradiction));
     // So long the answer was not under way.
-    let later = long(an_instant() + Offset::from(Duration::from_secs(60)));
+    let later = long(an_instant() + Span::from(Duration::from_secs(60)));
     let for_ever = ask_changed(move |reply| reply[40..48].copy_from_slice(&later)).await;
     assert_eq!(for_ever, Err(NtpError::Contradiction));
 }
@@ -303,8 +303,8 @@ async fn an_exchange_across_the_rollover_of_2036_is_like_any_other() {
     let rollover = UnixInstant::from_nanos(2_085_978_496 * SECOND);
     let answer = ask_changed(move |reply| {
         reply[3] = 0;
-        reply[32..40].copy_from_slice(&long(rollover - Offset::from(Duration::from_nanos(5))));
-        reply[40..48].copy_from_slice(&long(rollover + Offset::from(Duration::from_nanos(5))));
+        reply[32..40].copy_from_slice(&long(rollover - Span::from(Duration::from_nanos(5))));
+        reply[40..48].copy_from_slice(&long(rollover + Span::from(Duration::from_nanos(5))));
     })
     .await
     .unwrap();

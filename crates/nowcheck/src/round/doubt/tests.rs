@@ -1,4 +1,4 @@
-use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Reference, UnixInstant};
+use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, ReferenceClock, UnixInstant};
 
 use super::*;
 use crate::clock::{Synchronisation, WallReading};
@@ -16,7 +16,7 @@ fn strict() -> Check {
 }
 
 fn expecting_two() -> Check {
-    Check::of(["http://time.example"]).expected_backends(Some(2)).build().unwrap()
+    Check::of(["http://time.example"]).expected_backends(NonZeroUsize::new(2)).build().unwrap()
 }
 
 fn source(name: &str, standing: SourceStanding) -> SourceOutcome {
@@ -27,7 +27,7 @@ fn round_reference(standing: Standing, sources: &[(&str, SourceStanding)]) -> Ro
     let at = MonotonicInstant::ORIGIN;
     let bounds = BoundedTime { at, shows: Interval::point(UnixInstant::from_nanos(0)) };
     RoundReference {
-        reference: Reference { bounds, drift: Drift::DISCIPLINED },
+        reference: ReferenceClock { bounds, drift: Drift::DISCIPLINED },
         outcome: ReferenceOutcome {
             standing,
             system: Synchronisation::Unsynchronized,
@@ -144,7 +144,7 @@ fn this_machine_s_clock_is_a_fault_only_where_it_was_given_as_a_reference_and_hi
         assert_eq!(verdict(&targets[0]), expected);
         // By the others a target can still be proven wrong.
         let mut targets = healthy_and_dead();
-        targets[0].finding = Finding::of_backends(vec![backend(None, Verdict::Desynchronised)]);
+        targets[0].finding = Finding::of_backends(vec![backend(None, Verdict::Desynchronized)]);
         doubt_the_reference(&mut targets, &round_reference, &check());
         assert_eq!(verdict(&targets[0]), (Status::Critical, Reason::Desynchronized));
     }

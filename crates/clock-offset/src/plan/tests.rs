@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::sample::{Reading, Shown};
-use crate::time::UnixInstant;
+use crate::time::{Span, UnixInstant};
 
 const SECOND: i128 = 1_000_000_000;
 const MILLI: i128 = 1_000_000;
@@ -42,7 +42,7 @@ impl World {
         let shown = NOON + (sent + self.out).as_nanos() + self.offset;
         let earliest = shown.div_euclid(step) * step;
         let shown =
-            Interval::between(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step));
+            Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step));
         let reading = match first {
             Some(first) if self.frozen => first.reading,
             _ => Reading { shown: Shown::Instant(shown), step: self.step, may_lag: self.may_lag },
@@ -65,7 +65,7 @@ impl World {
             drift: Drift::DISCIPLINED,
             requests_per_connection: 2,
             miss_probability: 0.01,
-            expected_backends: 0,
+            expected_backends: None,
             max_requests: 64,
             last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
         };
@@ -74,29 +74,29 @@ impl World {
 
     fn round_by(&self, rules: Rules, reference: Interval<UnixInstant>) -> (StopReason, Plan, Duration) {
         let bounds = BoundedTime { at: MonotonicInstant::ORIGIN, shows: reference };
-        let mut plan = Plan::new(rules, Reference { bounds, drift: Drift::from_ppm(0) });
+        let mut plan = Plan::new(rules, ReferenceClock { bounds, drift: Drift::from_ppm(0) });
         let mut now = MonotonicInstant::ORIGIN;
         let mut opened = 0;
         loop {
             match plan.next(now) {
                 Action::Stop(reason) => return (reason, plan, now.since(MonotonicInstant::ORIGIN)),
-                Action::Open { connections, requests, at, keep } => {
+                Action::Open(NewConnections { count, requests, at, keep }) => {
                     let first = plan.samples().first().cloned();
                     let requests = if self.keeps_open { requests } else { 1 };
                     for nth in 0..requests {
                         let sent = at + (self.out + self.back) * nth;
-                        for connection in opened..opened + connections {
+                        for connection in opened..opened + count {
                             let sample = self.answer(sent, connection, first.as_ref());
                             now = sample.received;
                             plan.record(sample, self.keeps_open);
                         }
                     }
-                    for connection in opened..opened + connections {
+                    for connection in opened..opened + count {
                         if !keep {
                             plan.connection_was_closed(connection);
                         }
                     }
-                    opened += connections;
+                    opened += count;
                 }
                 Action::Ask { connection, at } => {
                     let sample = self.answer(at, connection, plan.samples().first());
@@ -150,7 +150,7 @@ fn whole_seconds_are_judged_by_requests_timed_to_the_edge() {
         let world = World { step: ONE_SECOND, ..World::with_offset(offset * MILLI) };
         let (reason, plan, _) = world.round(ONE_SECOND);
         assert_eq!(reason, StopReason::Decided, "offset {offset} ms");
-        assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronised, "offset {offset} ms");
+        assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronized, "offset {offset} ms");
     }
 }
 
@@ -158,13 +158,13 @@ fn whole_seconds_are_judged_by_requests_timed_to_the_edge() {
 fn whole_seconds_are_judged_over_long_paths_too() {
     for (round_trip, keeps_open) in [(20, true), (100, true), (200, true), (20, false), (100, false)] {
         for (offset, verdict) in [
-            (-3_000, Verdict::Desynchronised),
-            (-1_300, Verdict::Desynchronised),
+            (-3_000, Verdict::Desynchronized),
+            (-1_300, Verdict::Desynchronized),
             (-700, Verdict::InSync),
             (0, Verdict::InSync),
             (500, Verdict::InSync),
             (700, Verdict::InSync),
-            (1_300, Verdict::Desynchronised),
+            (1_300, Verdict::Desynchronized),
         ] {
             let half = Duration::from_millis(round_trip / 2);
             let world = World {
@@ -201,9 +201,9 @@ fn a_reading_that_may_lag_is_judged_where_its_lag_does_not_matter_and_left_open_
     assert_eq!(verdict(-250), Verdict::InSync);
     assert_eq!(verdict(-900), Verdict::InSync);
     assert_eq!(verdict(250), Verdict::Undetermined);
-    assert_eq!(verdict(1_100), Verdict::Desynchronised);
+    assert_eq!(verdict(1_100), Verdict::Desynchronized);
     assert_eq!(verdict(-1_500), Verdict::Undetermined);
-    assert_eq!(verdict(-2_100), Verdict::Desynchronised);
+    assert_eq!(verdict(-2_100), Verdict::Desynchronized);
     // Against two seconds the lag of one leaves room.
     let world = World { step: ONE_SECOND, may_lag: ONE_SECOND, ..World::with_offset(0) };
     let (reason, plan, _) = world.round(Duration::from_secs(2));
@@ -240,13 +240,13 @@ fn a_path_too_slow_for_the_limit_is_given_up_and_left_undetermined() {
 #[test]
 fn a_reference_wider_than_the_limit_stops_the_round_before_it_wastes_requests() {
     let noon = UnixInstant::from_nanos(NOON);
-    let wide = Interval::point(noon).widened_by(Offset::from_nanos(2 * SECOND));
+    let wide = Interval::point(noon).widened_by(Span::from_nanos(2 * SECOND));
     let (reason, plan, _) = World::with_offset(0).round_against(ONE_SECOND, wide);
     assert_eq!(reason, StopReason::Undecidable);
     assert_eq!(plan.samples().len(), 16);
     let (reason, plan, _) = World::with_offset(10 * SECOND).round_against(ONE_SECOND, wide);
     assert_eq!(reason, StopReason::Decided);
-    assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronised);
+    assert_eq!(only_backend(&plan).verdict, Verdict::Desynchronized);
 }
 
 #[test]
@@ -270,20 +270,22 @@ fn a_lost_kept_connection_leads_to_a_fresh_one_and_is_counted() {
         drift: Drift::DISCIPLINED,
         requests_per_connection: 5,
         miss_probability: 0.6,
-        expected_backends: 0,
+        expected_backends: None,
         max_requests: 3,
         last_start: MonotonicInstant::after_origin(ONE_SECOND),
     };
     let bounds =
         BoundedTime { at: MonotonicInstant::ORIGIN, shows: Interval::point(UnixInstant::from_nanos(NOON)) };
-    let mut plan = Plan::new(rules, Reference { bounds, drift: Drift::from_ppm(0) });
+    let mut plan = Plan::new(rules, ReferenceClock { bounds, drift: Drift::from_ppm(0) });
     let origin = MonotonicInstant::ORIGIN;
-    assert_eq!(plan.next(origin), Action::Open { connections: 1, requests: 2, at: origin, keep: false });
+    let first = NewConnections { count: 1, requests: 2, at: origin, keep: false };
+    assert_eq!(plan.next(origin), Action::Open(first));
     let sample = World::with_offset(0).answer(origin, 0, None);
     let now = sample.received;
     plan.record(sample, true);
     plan.kept_connection_was_lost(0);
-    assert_eq!(plan.next(now), Action::Open { connections: 1, requests: 1, at: now, keep: false });
+    let another = NewConnections { count: 1, requests: 1, at: now, keep: false };
+    assert_eq!(plan.next(now), Action::Open(another));
     plan.record(World::with_offset(0).answer(now, 1, None), false);
     assert_eq!(plan.next(now), Action::Stop(StopReason::RequestsSpent));
 }
@@ -296,7 +298,7 @@ fn backends_that_are_known_to_be_there_are_looked_for_longer() {
             drift: Drift::DISCIPLINED,
             requests_per_connection: 1,
             miss_probability: 0.01,
-            expected_backends: 4,
+            expected_backends: NonZeroUsize::new(4),
             max_requests: 100,
             last_start: MonotonicInstant::after_origin(ONE_SECOND),
         },
@@ -323,7 +325,7 @@ fn with_twelve_samples_a_clock_of_whole_seconds_is_known_to_the_round_trip_and_f
                     drift: Drift::DISCIPLINED,
                     requests_per_connection: 12,
                     miss_probability: 0.9,
-                    expected_backends: 0,
+                    expected_backends: None,
                     max_requests: 100,
                     last_start: MonotonicInstant::after_origin(Duration::from_secs(15)),
                 };
@@ -339,7 +341,7 @@ fn with_twelve_samples_a_clock_of_whole_seconds_is_known_to_the_round_trip_and_f
                 // As wide as the interval is twice, the limit must be away to be decided at all.
                 if u64::try_from((offset.abs() - 1_000).abs()).unwrap() > 2 * round_trip / 1_000 + 10 {
                     let right = offset.abs() <= 1_000;
-                    let verdict = if right { Verdict::InSync } else { Verdict::Desynchronised };
+                    let verdict = if right { Verdict::InSync } else { Verdict::Desynchronized };
                     assert_eq!(judged.verdict, verdict, "{offset} ms, {out} of {round_trip} µs");
                 }
             }
