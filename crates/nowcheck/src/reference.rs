@@ -33,6 +33,9 @@ pub struct RoundReference {
     pub outcome: ReferenceOutcome,
     /// This machine's clock when the sources were queried.
     pub wall: WallReading,
+    /// For how long this machine had been suspended by then, since it was started: what was measured before a suspension
+    /// is worth nothing after it.
+    pub suspended: Duration,
     /// Whether this machine's clock had a part in it: then a step of that clock matters.
     pub rests_on_wall_clock: bool,
 }
@@ -71,6 +74,7 @@ impl References {
         clock: Clock,
         until: MonotonicInstant,
     ) -> RoundReference {
+        let suspended = clock.suspended();
         let wall = clock.read_wall();
         let began = clock.now();
         let query = Query { wide: max_offset / 8, clock, until };
@@ -94,7 +98,7 @@ impl References {
             }
         }
         drop_duplicates(&mut replies);
-        self.agreement(replies, wall, clock.now())
+        RoundReference { suspended, ..self.agreement(replies, wall, clock.now()) }
     }
 
     /// What the replies agree on at the instant `at`.
@@ -138,6 +142,7 @@ impl References {
             },
             reference,
             wall,
+            suspended: Duration::ZERO,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::probe::clock_suspect::clock_suspect;
 use crate::probe::http::{Answer, HttpConnection, NoConnection, Opened, Peer, Wanted, connect};
 use crate::target::Target;
 
-use super::Round;
+use super::RoundContext;
 
 /// What came over one connection.
 #[derive(Debug, Default)]
@@ -34,13 +34,13 @@ pub(super) struct Burst {
 
 /// Opens a connection and asks over it.
 pub(super) async fn over_a_fresh_one(
-    round: Round,
+    round: RoundContext,
     target: Target,
     address: SocketAddr,
     id: u32,
     new: NewConnections,
 ) -> Burst {
-    let Round { tls, clock, deadline, judging_clock, .. } = &round;
+    let RoundContext { tls, clock, deadline, judging_clock, .. } = &round;
     let peer = Peer { target: &target, address, tls };
     match connect(&peer, *clock, *deadline).await {
         Ok(connection) => {
@@ -66,7 +66,7 @@ pub(super) async fn over_a_fresh_one(
     }
 }
 
-impl Round {
+impl RoundContext {
     /// Silence is the other side's fault only when it had a fair time to answer, and when this program was there to
     /// listen: a machine that was paused finds the deadline long over when it goes on.
     fn without_blame_for_silence(&self, mut failure: Failure) -> Failure {
@@ -84,7 +84,7 @@ impl Round {
 
 /// Asks once over a connection that was kept.
 pub(super) async fn over_a_kept_one(
-    round: &Round,
+    round: &RoundContext,
     target: &Target,
     connection: HttpConnection,
     id: u32,
@@ -106,7 +106,7 @@ struct Requests {
 
 /// Asks over a connection that is open.
 async fn over(
-    round: &Round,
+    round: &RoundContext,
     target: &Target,
     mut connection: HttpConnection,
     id: u32,

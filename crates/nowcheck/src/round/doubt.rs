@@ -30,9 +30,9 @@ pub(super) enum Disturbance {
 const READING_NOISE: Duration = Duration::from_millis(50);
 
 impl Disturbance {
-    /// What happened since the time asleep was `suspended` and the reference was read.
-    pub(super) fn since(suspended: Duration, reference: &RoundReference, clock: Clock) -> Option<Self> {
-        if clock.suspended() > suspended + READING_NOISE {
+    /// What happened since the references were queried.
+    pub(super) fn since(reference: &RoundReference, clock: Clock) -> Option<Self> {
+        if clock.suspended() > reference.suspended + READING_NOISE {
             return Some(Self::Suspended);
         }
         reference.step_until(&clock.read_wall()).map(|step| Self::ClockStep { step })

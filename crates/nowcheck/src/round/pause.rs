@@ -11,7 +11,7 @@ use clock_offset::{MonotonicInstant, Verdict};
 
 use crate::outcome::{Cause, Failure, Kind, Phase};
 
-use super::Round;
+use super::RoundContext;
 use super::sampling::Interruption;
 
 /// The deadline ends a wait within this, unless the machine does not let the program run.
@@ -64,7 +64,7 @@ impl Pause {
     }
 }
 
-impl Round {
+impl RoundContext {
     /// The pause that this program has just come out of, if its time is long over.
     pub(super) fn pause(&self) -> Option<Pause> {
         Pause::until(self.clock.now(), self.deadline, self.check.timeout)

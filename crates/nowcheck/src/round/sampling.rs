@@ -26,12 +26,13 @@ use crate::scheduling::is_heavy;
 use crate::target::Target;
 use crate::text::printable;
 
+use super::RoundContext;
 use super::burst::{self, Burst};
-use super::{MOST_REDIRECTS, Round};
+use super::redirects::MOST_REDIRECTS;
 
 /// Samples one address, and judges it.
 pub(super) async fn sample(
-    round: &Round,
+    round: &RoundContext,
     target: &Target,
     address: SocketAddr,
     resolve_took: Option<Duration>,
@@ -84,7 +85,7 @@ pub(super) enum Interruption {
 
 /// The sampling of one address.
 struct Sampling<'a> {
-    round: &'a Round,
+    round: &'a RoundContext,
     target: &'a Target,
     address: SocketAddr,
     plan: Plan,

@@ -1,10 +1,15 @@
 use std::time::Duration;
 
 use clock_offset::{Interval, Offset, Span, Verdict};
-use http::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use super::*;
-use crate::outcome::{BackendOutcome, Cause, ConnectionFault, NameFault, Phase, Reason, Spread, Status};
+use crate::outcome::{
+    BackendOutcome, Cause, ConnectionFault, Discarded, Doubt, Failure, Finding, NameFault, Phase, Phases,
+    Reason, Spread, Status,
+};
+use crate::text::figures::rfc3339;
 
 pub(super) fn backend(instance: Option<&str>, verdict: Verdict) -> BackendOutcome {
     BackendOutcome {
@@ -49,43 +54,6 @@ pub(super) fn refused(address: &str) -> TargetOutcome {
     unconnected(address, ConnectionFault::Refused)
 }
 
-fn without_route(address: &str) -> TargetOutcome {
-    unconnected(address, ConnectionFault::NoRoute("no route".to_owned()))
-}
-
-fn addresses(are_one_machine: bool) -> Addresses {
-    Addresses { all: Vec::new(), are_one_machine, unknown: None }
-}
-
-#[test]
-fn a_dead_address_is_not_hidden_by_a_healthy_one() {
-    let both = vec![healthy("192.0.2.1:80"), refused("192.0.2.2:80")];
-    let kept = without_skipped(both, &addresses(false));
-    assert_eq!(kept.len(), 2);
-    assert_eq!(kept[1].status(), Status::Critical);
-}
-
-#[test]
-fn the_other_way_to_this_machine_may_refuse_but_not_both() {
-    let both = vec![healthy("127.0.0.1:80"), refused("[::1]:80")];
-    let kept = without_skipped(both, &addresses(true));
-    assert_eq!(kept.len(), 1);
-    assert!(matches!(kept[0].notes[..], [Note::AddressSkipped { .. }]));
-    let none = vec![refused("127.0.0.1:80"), refused("[::1]:80")];
-    assert_eq!(without_skipped(none, &addresses(true)).len(), 2);
-}
-
-#[test]
-fn a_machine_without_ipv6_judges_by_ipv4_and_says_so() {
-    let both = vec![without_route("[2001:db8::1]:80"), healthy("192.0.2.1:80")];
-    let kept = without_skipped(both, &addresses(false));
-    assert_eq!(kept.len(), 1);
-    assert_eq!(kept[0].status(), Status::Ok);
-    let only = vec![without_route("[2001:db8::1]:80")];
-    let kept = without_skipped(only, &addresses(false));
-    assert_eq!((kept[0].status(), kept[0].reason()), (Status::Unknown, Reason::CheckerFault));
-}
-
 #[test]
 fn a_silent_dns_server_is_a_fault_on_this_side() {
     let reason = |fault| {
@@ -97,26 +65,48 @@ fn a_silent_dns_server_is_a_fault_on_this_side() {
     assert_eq!(reason(NameFault::NotFound { name: name() }), Reason::Down);
 }
 
-#[test]
-fn redirects_are_followed_five_times_and_no_further() {
-    let target = Target::parse("http://time.example/now", "/now").unwrap();
-    let fault = AnswerFault::Redirect {
-        status: StatusCode::FOUND,
-        location: Some("/other".to_owned()),
-        limit: Some(MOST_REDIRECTS),
-    };
-    let redirected = failed("192.0.2.1:80", Cause::Answer(Box::new(fault)));
-    assert_eq!(destination(&redirected, &target, 4).unwrap().to_string(), "http://time.example/other");
-    assert_eq!(destination(&redirected, &target, 5), None);
-    assert_eq!(destination(&healthy("192.0.2.1:80"), &target, 0), None);
+/// A service whose clock is this machine's; each answer closes its connection.
+async fn serve(clock: Clock) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = [0; 1_024];
+            let _ = connection.read(&mut request).await;
+            let now = rfc3339(clock.read_wall().shown.shows.earliest(), 9);
+            let body = format!("{{\"datetime\":\"{now}\",\"instance\":\"one\"}}");
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close", body.len());
+            let _ = connection.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await;
+        }
+    });
+    url
 }
 
-#[test]
-fn what_is_to_be_known_of_an_address_that_redirects_is_kept_but_for_what_is_said_of_its_time() {
-    let mut redirected = healthy("192.0.2.1:80");
-    let kept = Note::CertificateEndsSoon { left: Span::from(Duration::from_secs(86_400)) };
-    redirected.notes = vec![Note::BackendsUncounted, kept.clone(), Note::WholeDaysUnseen];
-    let url = redirected.url.clone();
-    let notes: Vec<Note> = notes_on_the_way(redirected).collect();
-    assert_eq!(notes, [Note::OnTheWay { url, note: Box::new(kept) }]);
+async fn query(check: &Check, clock: Clock) -> RoundReference {
+    check.references(None).query(check.limits.max_offset, clock, clock.now() + Duration::from_secs(1)).await
+}
+
+#[tokio::test]
+async fn many_checks_share_one_answer_of_the_references() {
+    let clock = Clock::start();
+    let checks =
+        [serve(clock).await, serve(clock).await].map(|url| Arc::new(Check::of([url]).build().unwrap()));
+    let reference = query(&checks[0], clock).await;
+    for check in &checks {
+        let outcome = hold_against(check, &reference, clock).await;
+        assert_eq!((outcome.status(), outcome.reason()), (Status::Ok, Reason::InSync), "{outcome:?}");
+        assert_eq!(outcome.reference, reference.outcome);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_stepped_since_the_references_were_queried_proves_nothing() {
+    let clock = Clock::start();
+    let check = Arc::new(Check::of([serve(clock).await]).build().unwrap());
+    let mut reference = query(&check, clock).await;
+    let hour = Span::from(Duration::from_secs(3_600));
+    reference.wall.shown.shows = reference.wall.shown.shows.moved_by(hour);
+    let outcome = hold_against(&check, &reference, clock).await;
+    let doubt = outcome.targets[0].finding.doubt();
+    assert!(matches!(doubt, Some(Doubt::WallClockStepped { .. })), "{outcome:?}");
 }

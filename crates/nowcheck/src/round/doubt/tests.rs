@@ -36,6 +36,7 @@ fn round_reference(standing: Standing, sources: &[(&str, SourceStanding)]) -> Ro
             sources: sources.iter().map(|(name, standing)| source(name, standing.clone())).collect(),
         },
         wall: WallReading { shown: bounds, synchronisation: Synchronisation::Unsynchronized },
+        suspended: Duration::ZERO,
         rests_on_wall_clock: true,
     }
 }

@@ -1,0 +1,84 @@
+//! The addresses of one target: resolved, sampled side by side, and left out where they say nothing about the service.
+
+use std::net::SocketAddr;
+
+use url::Host;
+
+use super::RoundContext;
+use super::sampling::sample;
+use crate::outcome::{Discarded, Failure, Finding, Kind, Note, Phases, TargetOutcome};
+use crate::parallel::in_parallel;
+use crate::probe::resolve::{Addresses, resolve};
+use crate::target::Target;
+
+impl RoundContext {
+    /// Checks every address of a target.
+    pub(super) async fn every_address(&self, target: &Target) -> Vec<TargetOutcome> {
+        let begin = self.clock.now();
+        let given = self.check.addresses.of(&target.host);
+        let is_given = given.is_some();
+        let addresses = match given {
+            Some(addresses) => Ok(addresses),
+            None => resolve(&target.host, &self.clock, self.resolve_until).await,
+        };
+        let addresses = match addresses {
+            Ok(addresses) => addresses,
+            Err(failure) => return vec![unresolved(target, failure)],
+        };
+        let is_a_name = matches!(target.host, Host::Domain(_)) && !is_given;
+        let resolve_took = is_a_name.then(|| self.clock.now().since(begin));
+        let probes = addresses.all.iter().map(|&ip| {
+            let (context, target) = (self.clone(), target.clone());
+            let address = SocketAddr::new(ip, target.port);
+            async move { sample(&context, &target, address, resolve_took).await }
+        });
+        let mut outcomes = without_skipped(in_parallel(probes).await, &addresses);
+        if let (Some(fault), Some(first)) = (&addresses.unknown, outcomes.first_mut()) {
+            first.notes.push(Note::AddressesUnknown { fault: fault.clone() });
+        }
+        outcomes
+    }
+}
+
+/// A name that gave no address is judged as one target without one.
+fn unresolved(target: &Target, failure: Failure) -> TargetOutcome {
+    TargetOutcome {
+        url: target.to_string(),
+        address: None,
+        finding: Finding::of_failure(failure, Vec::new()),
+        phases: Phases::default(),
+        certificate: None,
+        connections: 0,
+        requests: 0,
+        discarded: Discarded::default(),
+        miss_probability: None,
+        notes: Vec::new(),
+    }
+}
+
+/// Leaves out addresses that say nothing about the service: the other way to this same machine when a loopback
+/// name is checked, and those of a family that this machine has no route for. They are named in a note.
+fn without_skipped(outcomes: Vec<TargetOutcome>, addresses: &Addresses) -> Vec<TargetOutcome> {
+    let says_nothing = |outcome: &TargetOutcome| {
+        outcome.finding.failure().is_some_and(|failure| match failure.kind() {
+            Kind::NoRoute => true,
+            Kind::Refused => addresses.are_one_machine,
+            _ => false,
+        })
+    };
+    if outcomes.iter().all(says_nothing) {
+        return outcomes;
+    }
+    let (skipped, mut kept): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(says_nothing);
+    for outcome in skipped {
+        if let (Some(address), Some(failure), Some(first)) =
+            (outcome.address, outcome.finding.failure(), kept.first_mut())
+        {
+            first.notes.push(Note::AddressSkipped { address, cause: failure.cause.clone() });
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! What all probes of a round share.
+
+use std::sync::Arc;
+
+use clock_offset::{MonotonicInstant, ReferenceClock};
+use rustls::ClientConfig;
+
+use crate::check::Check;
+use crate::clock::Clock;
+use crate::outcome::{CertificateClock, Standing};
+use crate::probe::clock_suspect::JudgingClock;
+use crate::probe::tls::CertificateTime;
+use crate::reference::RoundReference;
+
+/// What all probes of a round share.
+#[derive(Debug, Clone)]
+pub(super) struct RoundContext {
+    pub(super) check: Arc<Check>,
+    /// How TLS is spoken in this round.
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) clock: Clock,
+    pub(super) reference: ReferenceClock,
+    /// By which clock certificates are judged.
+    pub(super) judging_clock: JudgingClock,
+    /// A DNS that is silent must leave time for the addresses that it did tell.
+    pub(super) resolve_until: MonotonicInstant,
+    pub(super) deadline: MonotonicInstant,
+    pub(super) last_start: MonotonicInstant,
+}
+
+impl RoundContext {
+    /// A round that began then. It ends the timeout later.
+    pub(super) fn new(
+        check: &Arc<Check>,
+        against: &RoundReference,
+        clock: Clock,
+        begin: MonotonicInstant,
+    ) -> Self {
+        let last_start = Self::last_start(check, begin);
+        let bounds = against.reference.bounds;
+        let (whose, certificate_time) = if against.outcome.local_offset.is_some() {
+            (CertificateClock::TimeServers, CertificateTime::Reference { bounds, clock })
+        } else {
+            (CertificateClock::ThisMachine, CertificateTime::ThisMachine)
+        };
+        Self {
+            clock,
+            reference: against.reference,
+            judging_clock: JudgingClock {
+                bounds,
+                is_vouched_for: against.outcome.standing == Standing::Agreed,
+                whose,
+            },
+            resolve_until: last_start.min(clock.now() + check.timeout / 3),
+            deadline: begin + check.timeout,
+            last_start,
+            tls: check.trust.client_config(certificate_time),
+            check: Arc::clone(check),
+        }
+    }
+
+    /// After that no request is begun: each has a quarter of the round to be answered, so that silence until its end
+    /// means something.
+    pub(super) fn last_start(check: &Check, begin: MonotonicInstant) -> MonotonicInstant {
+        begin + check.timeout * 3 / 4
+    }
+}
