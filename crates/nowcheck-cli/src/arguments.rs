@@ -43,7 +43,8 @@ pub(crate) struct Arguments {
     pub(crate) urls: Vec<String>,
 
     /// A clock that is off by more than this is CRITICAL; exactly this is OK.
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(default_value = "1s", value_parser = duration)]
     pub(crate) max_offset: Duration,
 
     /// A clock that is not proven to be within this is a WARNING.
@@ -51,11 +52,13 @@ pub(crate) struct Arguments {
     pub(crate) warn_offset: Option<Duration>,
 
     /// The most that a whole round may take. A server that is silent for its last quarter is down.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(default_value = "10s", value_parser = duration)]
     pub(crate) timeout: Duration,
 
     /// Requests on each connection, at least: more of them make the bound on the offset narrower.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) samples: u32,
 
     /// Where the time stands in the answer: a member of the JSON body (`a.b.c`), a JSON Pointer (`/a/b`), `header:NAME`,
@@ -70,7 +73,8 @@ pub(crate) struct Arguments {
     /// How long the server may go on sending an old `Date` header (with `--field header:date`): some
     /// renew it once a second by a timer of their own. 0s for one that is known not to; otherwise a Date can
     /// hardly prove a limit of one second.
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration_or_zero, allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(default_value = "1s", value_parser = duration_or_zero)]
     pub(crate) date_cache: Duration,
 
     /// What the clock is compared with: `system`, this machine's clock, or `ntp:HOST[:PORT]`, a time server. Repeat it for

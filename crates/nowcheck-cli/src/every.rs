@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::{self, Output};
-use crate::terminal::{Lines, to_stderr};
+use crate::terminal::{BackgroundWriter, to_stderr};
 use nowcheck::check::Check;
 use nowcheck::clock::Clock;
 use nowcheck::outcome::Status;
@@ -38,7 +38,7 @@ pub(crate) async fn run(
     let schedule = Schedule::new(begin, period);
     let mut statistics = Statistics::default();
     let mut references = check.references(Some(period));
-    let mut lines = Lines::start();
+    let mut lines = BackgroundWriter::start();
     let summary_is_wanted = loop {
         let outcome = tokio::select! {
             outcome = round::hold(&check, &mut references, clock) => outcome,

@@ -100,9 +100,9 @@ fn too_frequent(error: &TooFrequent) -> anyhow::Error {
     let source = &error.reference;
     if error.is_foreign {
         anyhow!(
-            "--every must be 16s or more with {source} as a reference, because it is asked in each round and may be \
-             somebody else's (RFC 4330 section 10); only a private address, or a name for one by --resolve HOST:ADDR, \
-             may be asked each second"
+            "--every must be 16s or more with {source} as a reference, because it is asked in each round \
+             and may be somebody else's (RFC 4330 section 10); only a private address, or a name for one \
+             by --resolve HOST:ADDR, may be asked each second"
         )
     } else {
         anyhow!("--every must be 1s or more with time servers as references: {source} is asked in each round")

@@ -43,12 +43,12 @@ const LONGEST_QUEUE: usize = 10_000;
 
 /// Lines that go to standard output one after the other, on a thread of their own.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct BackgroundWriter {
     queue: Option<mpsc::SyncSender<String>>,
     ended: Option<oneshot::Receiver<io::Result<()>>>,
 }
 
-impl Lines {
+impl BackgroundWriter {
     /// Starts the thread. It ends with the last line, or when nobody reads any more.
     #[must_use]
     pub(crate) fn start() -> Self {

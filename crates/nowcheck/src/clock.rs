@@ -16,7 +16,7 @@ pub struct Clock {
 
 /// What the kernel says of this machine's wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Synchronisation {
+pub enum Synchronization {
     /// Something disciplines it, and the kernel bounds its error.
     Synchronized {
         /// That bound.
@@ -34,7 +34,7 @@ pub struct WallReading {
     /// What the wall clock showed, as it stands: as wide as the reading took.
     pub shown: BoundedTime,
     /// How far the kernel vouches for it.
-    pub synchronisation: Synchronisation,
+    pub synchronization: Synchronization,
 }
 
 /// Tries to read the wall clock within one short bracket; a scheduler's pause makes a bracket wide.
@@ -83,7 +83,7 @@ impl Clock {
                 best = again;
             }
         }
-        WallReading { shown: best, synchronisation: Synchronisation::of_kernel() }
+        WallReading { shown: best, synchronization: Synchronization::of_kernel() }
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clocks")]
@@ -117,7 +117,7 @@ impl WallReading {
     /// admits.
     #[must_use]
     pub fn claim(&self) -> Option<BoundedTime> {
-        let bound = Span::from(self.synchronisation.max_error()?);
+        let bound = Span::from(self.synchronization.max_error()?);
         Some(BoundedTime { shows: self.shown.shows.widened_by(bound), ..self.shown })
     }
 
@@ -135,7 +135,7 @@ impl WallReading {
     }
 }
 
-impl Synchronisation {
+impl Synchronization {
     /// The kernel's bound, when it gives one.
     #[must_use]
     pub fn max_error(&self) -> Option<Duration> {
@@ -171,7 +171,7 @@ mod tests {
     fn reading(at_millis: u64, shown_micros: i128) -> WallReading {
         let shows = Interval::point(UnixInstant::from_nanos(shown_micros * 1_000));
         let at = MonotonicInstant::after_origin(Duration::from_millis(at_millis));
-        WallReading { shown: BoundedTime { at, shows }, synchronisation: Synchronisation::Unknown }
+        WallReading { shown: BoundedTime { at, shows }, synchronization: Synchronization::Unknown }
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn the_bound_of_a_synchronised_kernel_widens_its_claim_on_both_sides() {
         let mut vouched = reading(0, 0);
-        vouched.synchronisation = Synchronisation::Synchronized { max_error: Duration::from_millis(3) };
+        vouched.synchronization = Synchronization::Synchronized { max_error: Duration::from_millis(3) };
         assert_eq!(vouched.claim().unwrap().shows.width(), Duration::from_millis(6));
         assert_eq!(reading(0, 0).claim(), None);
     }

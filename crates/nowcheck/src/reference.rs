@@ -135,7 +135,7 @@ impl References {
             rests_on_wall_clock: !is_agreed || (lists_system && wall.claim().is_some()),
             outcome: ReferenceOutcome {
                 standing,
-                system: wall.synchronisation,
+                system: wall.synchronization,
                 max_error: is_agreed.then(|| reference.bounds.shows.width() / 2),
                 local_offset: (has_servers && is_agreed).then(|| wall.shown.offset_from(&reference)),
                 sources: sources.collect(),

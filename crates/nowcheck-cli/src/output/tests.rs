@@ -7,7 +7,7 @@ use expect_test::expect;
 use http::StatusCode;
 
 use super::*;
-use nowcheck::clock::Synchronisation;
+use nowcheck::clock::Synchronization;
 use nowcheck::outcome::{
     AnswerFault, BackendOutcome, Cause, CertificateOutcome, Discarded, Failure, Finding, Leap, Note, Phase,
     Phases, ReferenceOutcome, SourceFacts, SourceOutcome, SourceStanding, Spread, Stale, Standing,
@@ -56,12 +56,12 @@ fn outcome(targets: Vec<TargetOutcome>) -> Outcome {
         checked_at: UnixInstant::from_nanos(1_795_464_711_123_456_789),
         duration: Duration::from_micros(4_321),
         limits: Limits { max_offset: Duration::from_secs(1), warn_offset: Some(Duration::from_millis(500)) },
-        reference: this_machine(Synchronisation::Synchronized { max_error: Duration::from_micros(250) }),
+        reference: this_machine(Synchronization::Synchronized { max_error: Duration::from_micros(250) }),
         targets,
     }
 }
 
-fn this_machine(system: Synchronisation) -> ReferenceOutcome {
+fn this_machine(system: Synchronization) -> ReferenceOutcome {
     let max_error = system.max_error();
     let is_vouched_for = max_error.is_some();
     ReferenceOutcome {
@@ -103,7 +103,7 @@ fn by_time_servers() -> Outcome {
     let mut outcome = in_sync();
     outcome.reference = ReferenceOutcome {
         standing: Standing::Agreed,
-        system: Synchronisation::Unsynchronized,
+        system: Synchronization::Unsynchronized,
         max_error: Some(Duration::from_millis(9)),
         local_offset: offset((-3_600_004, -3_599_996)),
         sources: vec![
@@ -188,7 +188,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
             <bold><green>OK      <plain>  192.0.2.7:80  instance 0c  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
             <bold><red>CRITICAL<plain>  192.0.2.7:80  instance 0d  offset -3.000165 s ± 85 µs  round trip 150 µs (median 170 µs)
             16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
-            next: on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronisation running, and can it reach its servers?
+            next: on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronization running, and can it reach its servers?
             reference: this machine's clock, synchronised to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&one_of_four_behind())));
     expect![[r#"

@@ -36,20 +36,20 @@ pub enum CertificateFault {
     },
     /// It is not signed by an authority that is trusted.
     #[error(
-        "the certificate is not signed by an authority that this machine trusts: self-signed, or from a private \
-         authority"
+        "the certificate is not signed by an authority that this machine trusts: self-signed, or from a \
+         private authority"
     )]
     UnknownAuthority,
     /// It is marked as an authority's, and used as a server's.
     #[error(
-        "the certificate is self-signed and marked as an authority's, which no server's may be: make it anew with \
-         -addext basicConstraints=critical,CA:FALSE"
+        "the certificate is self-signed and marked as an authority's, which no server's may be: make it \
+         anew with -addext basicConstraints=critical,CA:FALSE"
     )]
     IsAuthority,
     /// It is signed by another kind of key than the trusted authority of that name has.
     #[error(
-        "the certificate is signed by another kind of key than that of the authority of this name which this machine \
-         trusts: was the authority renewed?"
+        "the certificate is signed by another kind of key than that of the authority of this name which \
+         this machine trusts: was the authority renewed?"
     )]
     OtherAuthorityKey,
     /// The TLS library has another reason.
@@ -143,8 +143,8 @@ pub enum ClockSuspect {
     Certificate,
     /// The judging clock is synchronized, and the server's is not where the certificate is valid.
     #[error(
-        "the server's clock says {}, but {by} is synchronised: the certificate and the server's clock are the likelier \
-         culprits",
+        "the server's clock says {}, but {by} is synchronised: the certificate and the server's clock are \
+         the likelier culprits",
         date_and_time(*server)
     )]
     CertificateAndServer {
@@ -155,8 +155,8 @@ pub enum ClockSuspect {
     },
     /// Nothing vouches for the judging clock, and by the server's the certificate is valid.
     #[error(
-        "{by} is the likelier culprit: its kernel says that nothing keeps it right, and by the server's clock ({}) the \
-         certificate is valid",
+        "{by} is the likelier culprit: its kernel says that nothing keeps it right, and by the server's \
+         clock ({}) the certificate is valid",
         date_and_time(*server)
     )]
     JudgingClock {
@@ -167,8 +167,8 @@ pub enum ClockSuspect {
     },
     /// The certificate is not valid by either clock.
     #[error(
-        "the certificate is not valid by the server's own clock either ({}): it is the likelier culprit, though the two \
-         clocks disagree",
+        "the certificate is not valid by the server's own clock either ({}): it is the likelier culprit, \
+         though the two clocks disagree",
         date_and_time(*server)
     )]
     CertificateByBoth {
@@ -182,7 +182,10 @@ pub enum ClockSuspect {
         by: CertificateClock,
     },
     /// Nothing is known of either clock.
-    #[error("{by} ({}) is not synchronised and the server's could not be asked: look at both", date_and_time(*local))]
+    #[error(
+        "{by} ({}) is not synchronised and the server's could not be asked: look at both",
+        date_and_time(*local)
+    )]
     Unknown {
         /// The judging clock.
         by: CertificateClock,

@@ -47,7 +47,7 @@ impl Phase {
 
 /// What kind of failure: one of a few, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// The DNS says that there is no such name or address.
     NoSuchName,
     /// The DNS answers that it failed (SERVFAIL and the like).
@@ -78,7 +78,7 @@ pub enum Kind {
     Local,
 }
 
-impl Kind {
+impl FailureKind {
     /// As the contract calls it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -116,7 +116,7 @@ pub struct Failure {
 impl Failure {
     /// What kind of failure it is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FailureKind {
         self.cause.kind()
     }
 
@@ -176,14 +176,14 @@ pub enum Cause {
 impl Cause {
     /// What kind of failure it is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FailureKind {
         match self {
             Self::Name(fault) => fault.kind(),
             Self::Connection { fault, .. } => fault.kind(),
             Self::Tls(fault) => fault.kind(),
             Self::Exchange(fault) => fault.kind(),
             Self::Answer(fault) => fault.kind(),
-            Self::Paused { .. } | Self::TooLittleTime(_) => Kind::Local,
+            Self::Paused { .. } | Self::TooLittleTime(_) => FailureKind::Local,
         }
     }
 
@@ -226,7 +226,10 @@ pub enum NameFault {
         code: String,
     },
     /// The DNS did not answer.
-    #[error("the DNS gave no answer for {name}{}", record.map(|record| format!(" ({record})")).unwrap_or_default())]
+    #[error(
+        "the DNS gave no answer for {name}{}",
+        record.map(|record| format!(" ({record})")).unwrap_or_default()
+    )]
     Silent {
         /// The name.
         name: String,
@@ -250,12 +253,14 @@ pub enum NameFault {
 impl NameFault {
     /// What kind of failure it is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FailureKind {
         match self {
-            Self::NotFound { .. } | Self::NoAddress { .. } | Self::Unresolvable { .. } => Kind::NoSuchName,
-            Self::ServerFailure { .. } => Kind::DnsFailure,
-            Self::Silent { .. } => Kind::Timeout,
-            Self::NoServer { .. } | Self::Configuration { .. } => Kind::Local,
+            Self::NotFound { .. } | Self::NoAddress { .. } | Self::Unresolvable { .. } => {
+                FailureKind::NoSuchName
+            }
+            Self::ServerFailure { .. } => FailureKind::DnsFailure,
+            Self::Silent { .. } => FailureKind::Timeout,
+            Self::NoServer { .. } | Self::Configuration { .. } => FailureKind::Local,
         }
     }
 }
@@ -282,14 +287,14 @@ pub enum ConnectionFault {
 }
 
 impl ConnectionFault {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::Refused => Kind::Refused,
-            Self::NoRoute(_) => Kind::NoRoute,
-            Self::Unreachable(_) => Kind::Unreachable,
-            Self::Silent => Kind::Timeout,
-            Self::Reset(_) => Kind::Closed,
-            Self::Forbidden(_) | Self::Failed(_) | Self::Setup(_) => Kind::Local,
+            Self::Refused => FailureKind::Refused,
+            Self::NoRoute(_) => FailureKind::NoRoute,
+            Self::Unreachable(_) => FailureKind::Unreachable,
+            Self::Silent => FailureKind::Timeout,
+            Self::Reset(_) => FailureKind::Closed,
+            Self::Forbidden(_) | Self::Failed(_) | Self::Setup(_) => FailureKind::Local,
         }
     }
 
@@ -345,12 +350,12 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::Certificate { .. } => Kind::Certificate,
-            Self::InvalidName { .. } | Self::NotTls | Self::Failed { .. } => Kind::Protocol,
-            Self::Closed { .. } => Kind::Closed,
-            Self::Silent => Kind::Timeout,
+            Self::Certificate { .. } => FailureKind::Certificate,
+            Self::InvalidName { .. } | Self::NotTls | Self::Failed { .. } => FailureKind::Protocol,
+            Self::Closed { .. } => FailureKind::Closed,
+            Self::Silent => FailureKind::Timeout,
         }
     }
 }
@@ -385,11 +390,11 @@ pub enum ExchangeFault {
 }
 
 impl ExchangeFault {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::NotHttp { .. } => Kind::Protocol,
-            Self::Closed { .. } => Kind::Closed,
-            Self::Silent | Self::Unfinished => Kind::Timeout,
+            Self::NotHttp { .. } => FailureKind::Protocol,
+            Self::Closed { .. } => FailureKind::Closed,
+            Self::Silent | Self::Unfinished => FailureKind::Timeout,
         }
     }
 }
@@ -398,7 +403,10 @@ impl ExchangeFault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerFault {
     /// It is an error.
-    #[error("it answered {status}{}", detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+    #[error(
+        "it answered {status}{}",
+        detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default()
+    )]
     Status {
         /// Its status.
         status: StatusCode,
@@ -438,12 +446,12 @@ pub enum AnswerFault {
 }
 
 impl AnswerFault {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FailureKind {
         match self {
-            Self::Status { .. } => Kind::Status,
-            Self::Redirect { .. } => Kind::Redirect,
-            Self::NotATime { .. } => Kind::NotATime,
-            Self::TooLarge { .. } => Kind::TooLarge,
+            Self::Status { .. } => FailureKind::Status,
+            Self::Redirect { .. } => FailureKind::Redirect,
+            Self::NotATime { .. } => FailureKind::NotATime,
+            Self::TooLarge { .. } => FailureKind::TooLarge,
         }
     }
 

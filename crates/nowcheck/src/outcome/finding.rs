@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clock_offset::{Interval, Offset, Verdict};
 
-use super::{BackendOutcome, Backends, Failure, Kind, Phase, Reason, Status};
+use super::{BackendOutcome, Backends, Failure, FailureKind, Phase, Reason, Status};
 
 /// What was found at one address.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,9 +166,9 @@ impl Finding {
     pub fn of_failure(failure: Failure, backends: Vec<BackendOutcome>) -> Self {
         let is_rate_limit = failure.is_rate_limit() && !backends.is_empty();
         let is_this_machines = match failure.kind() {
-            Kind::Local | Kind::NoRoute => true,
+            FailureKind::Local | FailureKind::NoRoute => true,
             // A DNS server that is silent says nothing about the service.
-            Kind::Timeout => failure.phase == Phase::Resolve,
+            FailureKind::Timeout => failure.phase == Phase::Resolve,
             _ => false,
         };
         let interrupted = Interrupted { failure, backends };

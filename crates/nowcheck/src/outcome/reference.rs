@@ -6,7 +6,7 @@ use std::time::Duration;
 use clock_offset::{Interval, Limits, Offset, Verdict};
 
 use super::Failure;
-use crate::clock::Synchronisation;
+use crate::clock::Synchronization;
 
 /// The name of this machine's clock, on the command line and in every output.
 pub const SYSTEM: &str = "system";
@@ -17,7 +17,7 @@ pub struct ReferenceOutcome {
     /// Whether it may be judged by.
     pub standing: Standing,
     /// What the kernel says of this machine's clock.
-    pub system: Synchronisation,
+    pub system: Synchronization,
     /// The reference's own error, at most; none when nobody vouches for it.
     pub max_error: Option<Duration>,
     /// How far this machine's clock is from it, when it is time servers that agree.
@@ -96,7 +96,7 @@ pub enum ReferenceNote<'a> {
     /// It made no claim that counts.
     NotUsed(&'a SourceOutcome),
     /// This machine's clock makes no claim, because of what the kernel says of it.
-    NotVouchedFor(Synchronisation),
+    NotVouchedFor(Synchronization),
     /// It announces a leap second.
     LeapSecondAnnounced(&'a SourceOutcome),
     /// One spreads leap seconds over hours and the other is not known to: around one they differ by up to a second.

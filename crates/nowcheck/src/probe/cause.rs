@@ -58,20 +58,20 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::outcome::{Cause, Kind};
+    use crate::outcome::{Cause, FailureKind};
 
     #[test]
     fn whose_fault_it_is_that_no_connection_could_be_opened_is_told_apart() {
         let address: SocketAddr = "192.0.2.1:80".parse().unwrap();
         for (error, kind, words) in [
-            (io::ErrorKind::ConnectionRefused, Kind::Refused, "nothing listens on 192.0.2.1:80"),
-            (io::ErrorKind::NetworkUnreachable, Kind::NoRoute, "this machine has no route to"),
-            (io::ErrorKind::AddrNotAvailable, Kind::NoRoute, "this machine has no route to"),
-            (io::ErrorKind::HostUnreachable, Kind::Unreachable, "the network cannot reach"),
-            (io::ErrorKind::TimedOut, Kind::Timeout, "does not answer a connection attempt"),
-            (io::ErrorKind::ConnectionReset, Kind::Closed, "ended the connection at once"),
-            (io::ErrorKind::PermissionDenied, Kind::Local, "this machine forbids"),
-            (io::ErrorKind::OutOfMemory, Kind::Local, "this machine cannot open"),
+            (io::ErrorKind::ConnectionRefused, FailureKind::Refused, "nothing listens on 192.0.2.1:80"),
+            (io::ErrorKind::NetworkUnreachable, FailureKind::NoRoute, "this machine has no route to"),
+            (io::ErrorKind::AddrNotAvailable, FailureKind::NoRoute, "this machine has no route to"),
+            (io::ErrorKind::HostUnreachable, FailureKind::Unreachable, "the network cannot reach"),
+            (io::ErrorKind::TimedOut, FailureKind::Timeout, "does not answer a connection attempt"),
+            (io::ErrorKind::ConnectionReset, FailureKind::Closed, "ended the connection at once"),
+            (io::ErrorKind::PermissionDenied, FailureKind::Local, "this machine forbids"),
+            (io::ErrorKind::OutOfMemory, FailureKind::Local, "this machine cannot open"),
         ] {
             let cause = Cause::Connection { address, fault: of_no_connection(&error.into()) };
             assert_eq!(cause.kind(), kind, "{error:?}");

@@ -27,8 +27,8 @@ use crate::clock::Clock;
 use crate::outcome::{Cause, ConnectionFault, ExchangeFault, Failure, Phase, TlsFault};
 use crate::probe::cause;
 use crate::probe::certificate::{self, Certificate};
-use crate::probe::timed_io::{Exchange, TimedIo};
-use crate::scheduling::Account;
+use crate::probe::timed_io::{ExchangeInstants, TimedIo};
+use crate::run_delay::RunDelay;
 use crate::target::Target;
 
 /// The most that is read of an answer; a time needs a thousandth of it.
@@ -52,10 +52,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 #[derive(Debug)]
 pub struct HttpConnection {
     requests: SendRequest<Empty<Bytes>>,
-    exchange: Exchange,
+    instants: ExchangeInstants,
     driver: JoinHandle<()>,
     clock: Clock,
-    account: Account,
+    run_delay: RunDelay,
     /// How it opened.
     pub opened: Opened,
 }
@@ -89,7 +89,7 @@ pub struct Answer {
     /// After the last byte of the answer that was read came.
     pub received: MonotonicInstant,
     /// How long of that time this program could not run, by the scheduler's account.
-    pub kept_waiting: Duration,
+    pub run_delay: Duration,
 }
 
 /// A request that brought no answer.
@@ -165,8 +165,8 @@ pub async fn connect(
     } else {
         Box::new(tcp)
     };
-    let exchange = Exchange::default();
-    let io = TokioIo::new(TimedIo::new(stream, clock, exchange.clone()));
+    let instants = ExchangeInstants::default();
+    let io = TokioIo::new(TimedIo::new(stream, clock, instants.clone()));
     let handshake = http1::Builder::new().max_buf_size(MOST_OF_A_HEAD).handshake(io);
     let (requests, connection) = handshake.await.map_err(|error| NoConnection {
         failure: connection_failure(peer.address, ConnectionFault::Setup(error.to_string()), opened.connect),
@@ -176,8 +176,8 @@ pub async fn connect(
     let driver = tokio::spawn(async move {
         let _ = connection.await;
     });
-    let account = Account::of_this_thread();
-    Ok(HttpConnection { requests, exchange, driver, clock, account, opened })
+    let run_delay = RunDelay::of_this_thread();
+    Ok(HttpConnection { requests, instants, driver, clock, run_delay, opened })
 }
 
 fn connection_failure(address: SocketAddr, fault: ConnectionFault, elapsed: Duration) -> Failure {
@@ -232,15 +232,15 @@ impl HttpConnection {
         wanted: Wanted,
         deadline: MonotonicInstant,
     ) -> Result<Answer, NoAnswer> {
-        let delayed_before = self.account.waited();
+        let delayed_before = self.run_delay.total();
         let begin = self.clock.now();
-        self.exchange.begin();
+        self.instants.begin();
         let clock = self.clock;
         let exchanged = by(deadline, clock, self.exchange(method, target, wanted)).await;
-        let instants = self.exchange.instants();
+        let instants = self.instants.so_far();
         let sent = instants.sent.unwrap_or(begin);
         match exchanged {
-            Ok(Ok(Exchanged { head, body, is_cut, received })) => {
+            Ok(Ok(RawAnswer { head, body, is_cut, received })) => {
                 let received = received.unwrap_or_else(|| clock.now());
                 Ok(Answer {
                     status: head.status,
@@ -251,7 +251,7 @@ impl HttpConnection {
                     sent,
                     first_byte: instants.first_byte.unwrap_or(received),
                     received,
-                    kept_waiting: self.account.waited().saturating_sub(delayed_before),
+                    run_delay: self.run_delay.total().saturating_sub(delayed_before),
                 })
             }
             Ok(Err(error)) => {
@@ -263,7 +263,7 @@ impl HttpConnection {
 
     fn no_answer(&self, sent: MonotonicInstant, fault: ExchangeFault) -> NoAnswer {
         let now = self.clock.now();
-        let (phase, begin) = match self.exchange.instants().first_byte {
+        let (phase, begin) = match self.instants.so_far().first_byte {
             None => (Phase::Wait, sent),
             Some(first_byte) => (Phase::Transfer, first_byte),
         };
@@ -278,7 +278,7 @@ impl HttpConnection {
         method: Method,
         target: &Target,
         wanted: Wanted,
-    ) -> Result<Exchanged, hyper::Error> {
+    ) -> Result<RawAnswer, hyper::Error> {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = method;
         *request.uri_mut() = target.request_target();
@@ -293,14 +293,14 @@ impl HttpConnection {
         self.requests.ready().await?;
         let (head, mut incoming) = self.requests.send_request(request).await?.into_parts();
         if wanted == Wanted::Head {
-            let received = self.exchange.instants().last_byte;
+            let received = self.instants.so_far().last_byte;
             // A body that is there at once leaves the connection free for the next request.
             let rest = timeout(PATIENCE_FOR_A_BODY, read_body(&mut incoming)).await;
             let is_whole = matches!(rest, Ok(Ok((_, false))));
-            return Ok(Exchanged { head, body: Vec::new(), is_cut: !is_whole, received });
+            return Ok(RawAnswer { head, body: Vec::new(), is_cut: !is_whole, received });
         }
         let (body, is_cut) = read_body(&mut incoming).await?;
-        Ok(Exchanged { head, body, is_cut, received: self.exchange.instants().last_byte })
+        Ok(RawAnswer { head, body, is_cut, received: self.instants.so_far().last_byte })
     }
 }
 
@@ -315,7 +315,7 @@ async fn by<F: Future>(deadline: MonotonicInstant, clock: Clock, what: F) -> Res
 }
 
 /// What came back, and when the last byte of it that was wanted did.
-struct Exchanged {
+struct RawAnswer {
     head: http::response::Parts,
     body: Vec<u8>,
     is_cut: bool,

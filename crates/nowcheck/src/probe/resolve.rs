@@ -10,7 +10,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use url::Host;
 
 use crate::clock::Clock;
-use crate::outcome::{Cause, Failure, Kind, NameFault, Phase};
+use crate::outcome::{Cause, Failure, FailureKind, NameFault, Phase};
 
 /// The addresses of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +96,8 @@ fn comparable(name: &str) -> String {
 /// (RFC 6761 section 6.3), other names are asked of the hosts file and the DNS (A and AAAA).
 ///
 /// # Errors
-/// [`Kind::NoSuchName`] when the DNS says that there is nothing to connect to, [`Kind::DnsFailure`] when it fails,
-/// [`Kind::Timeout`] when it is silent, [`Kind::Local`] when this machine cannot ask.
+/// [`FailureKind::NoSuchName`] when the DNS says that there is nothing to connect to, [`FailureKind::DnsFailure`] when it fails,
+/// [`FailureKind::Timeout`] when it is silent, [`FailureKind::Local`] when this machine cannot ask.
 pub async fn resolve(
     host: &Host<String>,
     clock: &Clock,
@@ -145,7 +145,7 @@ async fn look_up(name: &str, clock: &Clock, deadline: MonotonicInstant) -> Resul
     };
     let (v4, v6) =
         tokio::join!(ask(LookupIpStrategy::Ipv4Only, "A"), ask(LookupIpStrategy::Ipv6Only, "AAAA"));
-    let has_no_address = |fault: &NameFault| fault.kind() == Kind::NoSuchName;
+    let has_no_address = |fault: &NameFault| fault.kind() == FailureKind::NoSuchName;
     let found = match (v4, v6) {
         (Ok(mut all), Ok(more)) => {
             all.extend(more);

@@ -26,9 +26,9 @@ pub struct Instants {
 
 /// The instants of the exchange that is going on, shared between the stream and the probe.
 #[derive(Debug, Clone, Default)]
-pub struct Exchange(Arc<Mutex<Instants>>);
+pub struct ExchangeInstants(Arc<Mutex<Instants>>);
 
-impl Exchange {
+impl ExchangeInstants {
     /// Forgets the last exchange; the next write begins a new one.
     pub fn begin(&self) {
         self.update(|instants| *instants = Instants::default());
@@ -36,7 +36,7 @@ impl Exchange {
 
     /// The instants so far.
     #[must_use]
-    pub fn instants(&self) -> Instants {
+    pub fn so_far(&self) -> Instants {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -45,17 +45,17 @@ impl Exchange {
     }
 }
 
-/// A stream whose writes and reads are noted in an [`Exchange`].
+/// A stream whose writes and reads are noted in an [`ExchangeInstants`].
 #[derive(Debug)]
 pub struct TimedIo<S> {
     stream: S,
     clock: Clock,
-    exchange: Exchange,
+    exchange: ExchangeInstants,
 }
 
 impl<S> TimedIo<S> {
     /// Wraps a stream.
-    pub fn new(stream: S, clock: Clock, exchange: Exchange) -> Self {
+    pub fn new(stream: S, clock: Clock, exchange: ExchangeInstants) -> Self {
         Self { stream, clock, exchange }
     }
 }

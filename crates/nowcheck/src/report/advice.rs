@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::{Setting, Words};
 use crate::outcome::{
-    AnswerFault, CheckerFault, Doubt, Failure, Finding, Kind, Note, Stale, TargetOutcome, Undetermined,
+    AnswerFault, CheckerFault, Doubt, Failure, FailureKind, Finding, Note, Stale, TargetOutcome, Undetermined,
 };
 
 impl Words<'_> {
@@ -18,17 +18,20 @@ impl Words<'_> {
         Some(match &target.finding {
             Finding::InSync(_) => return None,
             Finding::NotWithinWarning(_) if has(is_unvouched) => self.find_the_wrong_clock(),
-            Finding::NotWithinWarning(_) | Finding::Desynchronized(_) if has(is_zone) && !has(is_unvouched) => {
+            Finding::NotWithinWarning(_) | Finding::Desynchronized(_)
+                if has(is_zone) && !has(is_unvouched) =>
+            {
                 "make the service answer in UTC, or with its zone's offset (RFC 3339)".to_owned()
             }
             Finding::Desynchronized(_) if has(is_unvouched) => self.find_the_wrong_clock(),
             Finding::NotWithinWarning(_) | Finding::Desynchronized(_) => {
-                "on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronisation running, and \
-                 can it reach its servers?"
+                "on the host behind it look at `chronyc tracking` or `timedatectl`: is time \
+                 synchronization running, and can it reach its servers?"
                     .to_owned()
             }
             Finding::Stale(Stale::Age { .. } | Stale::Standstill { .. }) => {
-                "make the cache in between pass this path (Cache-Control: no-store), or ask the service behind it"
+                "make the cache in between pass this path (Cache-Control: no-store), or ask the service \
+                 behind it"
                     .to_owned()
             }
             Finding::BackendsMissing { .. } => format!(
@@ -36,17 +39,21 @@ impl Words<'_> {
                 self.name(Setting::ExpectBackends)
             ),
             Finding::CheckerFault(CheckerFault::Doubted { doubt, .. }) => self.after_doubt(doubt),
-            Finding::Undetermined(Undetermined::Uncounted { missing, .. }) if missing.are_nameless => format!(
-                "leave out {}: it counts answers that carry an `instance`",
-                self.name(Setting::ExpectBackends)
-            ),
+            Finding::Undetermined(Undetermined::Uncounted { missing, .. }) if missing.are_nameless => {
+                format!(
+                    "leave out {}: it counts answers that carry an `instance`",
+                    self.name(Setting::ExpectBackends)
+                )
+            }
             Finding::Undetermined(_) if has(|note| matches!(note, Note::DateMayBeCached { .. })) => format!(
-                "a Date header that may be old proves little: {} if this server renews it in time, or a {} that is \
-                 greater than its age by a second",
+                "a Date header that may be old proves little: {} if this server renews it in time, or a {} \
+                 that is greater than its age by a second",
                 self.with(Setting::DateCache, "0s"),
                 self.name(Setting::MaxOffset)
             ),
-            Finding::Undetermined(_) | Finding::Down(_) | Finding::CheckerFault(CheckerFault::CannotAsk(_)) => format!(
+            Finding::Undetermined(_)
+            | Finding::Down(_)
+            | Finding::CheckerFault(CheckerFault::CannotAsk(_)) => format!(
                 "ask again with a longer {} or more {}, or from a place that is nearer",
                 self.name(Setting::Timeout),
                 self.name(Setting::Samples)
@@ -56,8 +63,8 @@ impl Words<'_> {
 
     fn find_the_wrong_clock(self) -> String {
         format!(
-            "find out which clock is wrong: `chronyc tracking` or `timedatectl`, first on this machine, then on the host \
-             behind it; or compare with time servers: {}",
+            "find out which clock is wrong: `chronyc tracking` or `timedatectl`, first on this machine, \
+             then on the host behind it; or compare with time servers: {}",
             self.with(Setting::Reference, "ntp:HOST")
         )
     }
@@ -66,11 +73,13 @@ impl Words<'_> {
         let reference = self.name(Setting::Reference);
         match doubt {
             Doubt::ReferencesDisagree => {
-                "find out which time server is wrong, or give three or more references: then the majority decides"
+                "find out which time server is wrong, or give three or more references: then the majority \
+                 decides"
                     .to_owned()
             }
             Doubt::NoReference | Doubt::TooFewReferences => format!(
-                "see whether this machine reaches its time servers (UDP port 123), or give it others with {reference}"
+                "see whether this machine reaches its time servers (UDP port 123), or give it others with \
+                 {reference}"
             ),
             Doubt::ReferenceTooWide { is_of_servers: true, .. } => format!(
                 "name better time servers with {reference}, or allow a greater {}",
@@ -84,7 +93,8 @@ impl Words<'_> {
             | Doubt::WallClockStepped { .. }
             | Doubt::ReferenceNotVouchedFor
             | Doubt::ReferenceTooWide { is_of_servers: false, .. } => {
-                "mend this machine's clock first (`chronyc tracking`, `timedatectl`), or check from another one"
+                "mend this machine's clock first (`chronyc tracking`, `timedatectl`), or check from \
+                 another one"
                     .to_owned()
             }
         }
@@ -92,32 +102,37 @@ impl Words<'_> {
 
     fn after_failure(self, failure: &Failure) -> String {
         let step = match failure.kind() {
-            Kind::NoSuchName => "check the spelling of the URL and the record in the DNS",
-            Kind::DnsFailure => "look at the name servers of that name: they answer, but with a failure",
-            Kind::Refused => "is the service running, and does it listen on this port?",
-            Kind::Unreachable => "check the host, the route to it and the firewalls between",
-            Kind::Timeout => "look at the load and the logs of the service, and at the firewalls between",
-            Kind::Closed => {
-                "look at the logs of the service and of the balancer before it; if it speaks TLS, write https://"
+            FailureKind::NoSuchName => "check the spelling of the URL and the record in the DNS",
+            FailureKind::DnsFailure => {
+                "look at the name servers of that name: they answer, but with a failure"
             }
-            Kind::Certificate => {
+            FailureKind::Refused => "is the service running, and does it listen on this port?",
+            FailureKind::Unreachable => "check the host, the route to it and the firewalls between",
+            FailureKind::Timeout => {
+                "look at the load and the logs of the service, and at the firewalls between"
+            }
+            FailureKind::Closed => {
+                "look at the logs of the service and of the balancer before it; if it speaks TLS, write \
+                 https://"
+            }
+            FailureKind::Certificate => {
                 return format!(
                     "mend what the line above names; {} trusts an authority that this machine does not know",
                     self.with(Setting::CaFile, "FILE")
                 );
             }
-            Kind::Protocol => "is this the right port and scheme?",
-            Kind::Status => return self.after_status(failure),
-            Kind::Redirect => "check the URL that it points at",
-            Kind::NotATime | Kind::TooLarge => {
+            FailureKind::Protocol => "is this the right port and scheme?",
+            FailureKind::Status => return self.after_status(failure),
+            FailureKind::Redirect => "check the URL that it points at",
+            FailureKind::NotATime | FailureKind::TooLarge => {
                 return format!(
                     "is this the right path? {} and {} say where and how the time stands",
                     self.name(Setting::Field),
                     self.name(Setting::Format)
                 );
             }
-            Kind::NoRoute => "the fault is on this machine: look at its network",
-            Kind::Local => "the fault is on this machine: look at its network and at its load",
+            FailureKind::NoRoute => "the fault is on this machine: look at its network",
+            FailureKind::Local => "the fault is on this machine: look at its network and at its load",
         };
         step.to_owned()
     }
@@ -129,7 +144,8 @@ impl Words<'_> {
             ) => "it wants to know who asks, and nowcheck sends no credentials: open this path to the check"
                 .to_owned(),
             Some(StatusCode::TOO_MANY_REQUESTS) => format!(
-                "the service limits how often it may be asked: allow this machine more, or ask less: {} and a greater {}",
+                "the service limits how often it may be asked: allow this machine more, or ask less: {} \
+                 and a greater {}",
                 self.with(Setting::Samples, "1"),
                 self.name(Setting::MissProbability)
             ),

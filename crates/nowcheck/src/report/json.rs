@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Words;
-use crate::clock::Synchronisation;
+use crate::clock::Synchronization;
 use crate::outcome::{
     AnswerFault, BackendOutcome, CertificateOutcome, Failure, Finding, Leap, Outcome, Phases,
     ReferenceOutcome, SYSTEM, SourceOutcome, SourceStanding, Standing, TargetOutcome,
@@ -210,7 +210,7 @@ fn reference<'a>(
             (Standing::Agreed, _) => "synchronized",
             (Standing::Disagreement, _) => "disagreement",
             (Standing::Unreachable, _) => "unreachable",
-            (Standing::OnlyUnvouched, Synchronisation::Unknown) => "unknown",
+            (Standing::OnlyUnvouched, Synchronization::Unknown) => "unknown",
             (Standing::OnlyUnvouched, _) => "unsynchronized",
         },
         max_error: reference.max_error.map(number).transpose()?,

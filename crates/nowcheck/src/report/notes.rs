@@ -13,18 +13,19 @@ impl Words<'_> {
                 "the answer is a time of day without a date: an error of whole days cannot be seen".to_owned()
             }
             Note::DateMayBeCached { cache } => format!(
-                "the header Date is taken to be up to {} old; for a server that is known to renew it in time, {} \
-                 proves more",
+                "the header Date is taken to be up to {} old; for a server that is known to renew it in \
+                 time, {} proves more",
                 limit(*cache),
                 self.with(Setting::DateCache, "0s"),
             ),
             Note::ResemblesTimeZone { zone } => format!(
-                "the error is {}, which looks like a time zone: an answer in local time that is read as UTC, or a \
-                 clock that was set to local time",
+                "the error is {}, which looks like a time zone: an answer in local time that is read as \
+                 UTC, or a clock that was set to local time",
                 signed(*zone)
             ),
             Note::FewReferences { answered, asked } => format!(
-                "only {answered} of {asked} references could be used, so no majority of them stands behind this"
+                "only {answered} of {asked} references could be used, so no majority of them stands behind \
+                 this"
             ),
             Note::AddressSkipped { address, cause } => {
                 format!("{address} was left out: {}", self.cause(cause))
@@ -59,20 +60,23 @@ impl Words<'_> {
     pub(super) fn doubt(self, doubt: &Doubt) -> String {
         match doubt {
             Doubt::Suspended => {
-                "this machine was suspended during the round, and nothing that was measured before counts after"
+                "this machine was suspended during the round, and nothing that was measured before counts \
+                 after"
                     .to_owned()
             }
             Doubt::WallClockStepped { step } => {
                 format!("this machine's clock was stepped by {} during the round", signed(*step))
             }
             Doubt::ReferencesDisagree => {
-                "the references contradict each other and no majority agrees: nobody knows what time it is".to_owned()
+                "the references contradict each other and no majority agrees: nobody knows what time it is"
+                    .to_owned()
             }
             Doubt::NoReference => {
                 "no time server gave a time that can be used, so there is nothing to compare with".to_owned()
             }
             Doubt::ReferenceNotVouchedFor => {
-                "this machine's own clock is not synchronised (NTP), by its kernel: offsets are from that clock as it is"
+                "this machine's own clock is not synchronised (NTP), by its kernel: offsets are from that \
+                 clock as it is"
                     .to_owned()
             }
             Doubt::TooFewReferences => format!(
@@ -95,8 +99,8 @@ pub(super) fn missing_backends(missing: &MissingBackends) -> String {
     let MissingBackends { met, expected, are_nameless } = missing;
     if *are_nameless {
         format!(
-            "{expected} backends or more are expected, but of those that answer only {met} named themselves by an \
-             `instance`, so that they cannot be counted"
+            "{expected} backends or more are expected, but of those that answer only {met} named \
+             themselves by an `instance`, so that they cannot be counted"
         )
     } else {
         format!("{met} of the {expected} backends that are expected were met")
@@ -108,8 +112,8 @@ fn on_the_answers(note: &Note) -> String {
     let sentence = match note {
         Note::ClockWasStepped { instance } => {
             return format!(
-                "the answers of {instance} contradict each other: its clock was stepped in between, or runs too fast or \
-                 too slow"
+                "the answers of {instance} contradict each other: its clock was stepped in between, or \
+                 runs too fast or too slow"
             );
         }
         Note::KeptConnectionsLost { count } => {
@@ -118,16 +122,16 @@ fn on_the_answers(note: &Note) -> String {
             );
         }
         Note::OneClockIsBelieved => {
-            "the answers are vaguer than the limit and name no instance: that they all come from one clock is taken for \
-             granted"
+            "the answers are vaguer than the limit and name no instance: that they all come from one clock \
+             is taken for granted"
         }
         Note::BackendsUncounted => {
-            "the answers name no instance: backends whose clocks agree look like one, so a rarer one that is wrong may \
-             have been missed"
+            "the answers name no instance: backends whose clocks agree look like one, so a rarer one that \
+             is wrong may have been missed"
         }
         Note::SeveralNamelessClocks => {
-            "the answers contradict each other, so several clocks answer here; they do not name themselves, and are \
-             told apart by their times only"
+            "the answers contradict each other, so several clocks answer here; they do not name \
+             themselves, and are told apart by their times only"
         }
         Note::BackendsMayBeMissing => {
             "the round ended before every backend was likely seen: more may stand behind this address"

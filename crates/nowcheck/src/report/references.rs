@@ -1,7 +1,7 @@
 //! What the clocks were compared with, in words.
 
 use super::{Setting, Words};
-use crate::clock::Synchronisation;
+use crate::clock::Synchronization;
 use crate::outcome::{
     Leap, NtpError, ReferenceNote, ReferenceOutcome, Restraint, SourceOutcome, SourceStanding, Standing,
     Unusable, kiss_code_advice,
@@ -60,7 +60,7 @@ impl Words<'_> {
             ReferenceNote::NotVouchedFor(system) => format!(
                 "this machine's clock has no vote: {}",
                 match system {
-                    Synchronisation::Unknown => "its kernel cannot be asked whether it is synchronised",
+                    Synchronization::Unknown => "its kernel cannot be asked whether it is synchronised",
                     _ => "it is not synchronised, by its kernel",
                 }
             ),
@@ -108,8 +108,8 @@ impl Words<'_> {
                 kiss_code_advice(code)
             ),
             Restraint::LessOften { pause } => format!(
-                "the server was asked too often (kiss code RATE) and is asked only every {} now: name another one, or \
-                 write a longer {}",
+                "the server was asked too often (kiss code RATE) and is asked only every {} now: name \
+                 another one, or write a longer {}",
                 limit(*pause),
                 self.name(Setting::Every)
             ),
@@ -118,15 +118,15 @@ impl Words<'_> {
 }
 
 /// What this machine's clock is worth as the reference.
-fn system(synchronisation: &Synchronisation) -> String {
-    match synchronisation {
-        Synchronisation::Synchronized { max_error } => {
+fn system(synchronization: &Synchronization) -> String {
+    match synchronization {
+        Synchronization::Synchronized { max_error } => {
             format!("this machine's clock, synchronised to ± {} by its kernel", length(*max_error))
         }
-        Synchronisation::Unsynchronized => {
+        Synchronization::Unsynchronized => {
             "this machine's clock, which is not synchronised (NTP), by its kernel".to_owned()
         }
-        Synchronisation::Unknown => {
+        Synchronization::Unknown => {
             "this machine's clock; its kernel cannot be asked whether it is synchronised (NTP)".to_owned()
         }
     }

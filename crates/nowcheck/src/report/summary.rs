@@ -182,7 +182,8 @@ fn old_answer(stale: Stale) -> String {
             format!("a cache answered instead of the service: its answer is {seconds} s old (header Age)")
         }
         Stale::Standstill { elapsed } => format!(
-            "the answers stand still: the same time again after {}; a cache answers, or the clock has stopped",
+            "the answers stand still: the same time again after {}; a cache answers, or the clock has \
+             stopped",
             length(elapsed)
         ),
     }
@@ -238,7 +239,8 @@ fn open(backends: &Backends, limits: &Limits) -> String {
     let (earliest, latest) = (signed(worst.offset.earliest()), signed(worst.offset.latest()));
     if !worst.offset.is_within(&within(limits.max_offset)) {
         return format!(
-            "{whose}cannot be decided: the offset lies between {earliest} and {latest}, the limit is ± {allowed}"
+            "{whose}cannot be decided: the offset lies between {earliest} and {latest}, the limit is ± \
+             {allowed}"
         );
     }
     let why = match worst.instance {
@@ -246,8 +248,8 @@ fn open(backends: &Backends, limits: &Limits) -> String {
         Some(_) => "they contradict each other",
     };
     format!(
-        "{whose}cannot be decided: together the answers put the offset between {earliest} and {latest}, within ± \
-         {allowed}, but {why}"
+        "{whose}cannot be decided: together the answers put the offset between {earliest} and {latest}, \
+         within ± {allowed}, but {why}"
     )
 }
 

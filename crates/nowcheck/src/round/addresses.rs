@@ -6,7 +6,7 @@ use url::Host;
 
 use super::RoundContext;
 use super::sampling::sample;
-use crate::outcome::{Discarded, Failure, Finding, Kind, Note, Phases, TargetOutcome};
+use crate::outcome::{Discarded, Failure, FailureKind, Finding, Note, Phases, TargetOutcome};
 use crate::parallel::in_parallel;
 use crate::probe::resolve::{Addresses, resolve};
 use crate::target::Target;
@@ -61,8 +61,8 @@ fn unresolved(target: &Target, failure: Failure) -> TargetOutcome {
 fn without_skipped(outcomes: Vec<TargetOutcome>, addresses: &Addresses) -> Vec<TargetOutcome> {
     let says_nothing = |outcome: &TargetOutcome| {
         outcome.finding.failure().is_some_and(|failure| match failure.kind() {
-            Kind::NoRoute => true,
-            Kind::Refused => addresses.are_one_machine,
+            FailureKind::NoRoute => true,
+            FailureKind::Refused => addresses.are_one_machine,
             _ => false,
         })
     };

@@ -6,7 +6,7 @@ use clock_offset::{MonotonicInstant, NewConnections};
 use http::Method;
 
 use crate::answer::Field;
-use crate::outcome::{Cause, Failure, Kind, Phase, TlsFault};
+use crate::outcome::{Cause, Failure, FailureKind, Phase, TlsFault};
 use crate::probe::clock_suspect::clock_suspect;
 use crate::probe::http::{Answer, HttpConnection, NoConnection, Opened, Peer, Wanted, connect};
 use crate::target::Target;
@@ -70,7 +70,7 @@ impl RoundContext {
     /// Silence is the other side's fault only when it had a fair time to answer, and when this program was there to
     /// listen: a machine that was paused finds the deadline long over when it goes on.
     fn without_blame_for_silence(&self, mut failure: Failure) -> Failure {
-        if failure.kind() != Kind::Timeout || failure.phase == Phase::Transfer {
+        if failure.kind() != FailureKind::Timeout || failure.phase == Phase::Transfer {
             return failure;
         }
         if let Some(pause) = self.pause() {

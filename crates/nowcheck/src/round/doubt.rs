@@ -11,8 +11,8 @@ use clock_offset::{CERTAINTY, Interval, Offset, Verdict};
 use crate::check::Check;
 use crate::clock::Clock;
 use crate::outcome::{
-    Discarded, Doubt, Finding, Kind, MissingBackends, Note, ReferenceOutcome, SourceStanding, Standing,
-    Status, TargetOutcome, Undetermined,
+    Discarded, Doubt, FailureKind, Finding, MissingBackends, Note, ReferenceOutcome, SourceStanding,
+    Standing, Status, TargetOutcome, Undetermined,
 };
 use crate::reference::RoundReference;
 
@@ -126,7 +126,7 @@ fn were_looked_for(of_url: &[&TargetOutcome], miss_probability: f64) -> bool {
         let is_incomplete =
             |note: &Note| matches!(note, Note::AddressSkipped { .. } | Note::AddressesUnknown { .. });
         let was_asked = match target.finding.failure() {
-            Some(failure) => !matches!(failure.kind(), Kind::Local | Kind::NoRoute),
+            Some(failure) => !matches!(failure.kind(), FailureKind::Local | FailureKind::NoRoute),
             None => target.miss_probability.is_some_and(|missed| missed <= doubt),
         };
         was_asked && !target.notes.iter().any(is_incomplete)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clock_offset::{MonotonicInstant, Verdict};
 
-use crate::outcome::{Cause, Failure, Kind, Phase};
+use crate::outcome::{Cause, Failure, FailureKind, Phase};
 
 use super::RoundContext;
 use super::sampling::Interruption;
@@ -46,7 +46,7 @@ impl Pause {
         match (ended, worst) {
             // Whatever could not be asked any more: a clock that is proven to be wrong is wrong.
             (Err(Interruption::Failed(failure)), Some(Verdict::Desynchronized))
-                if failure.kind() == Kind::Local =>
+                if failure.kind() == FailureKind::Local =>
             {
                 Ok(())
             }
@@ -104,7 +104,7 @@ mod tests {
         else {
             panic!("nobody is told of the pause");
         };
-        assert_eq!((failure.phase, failure.kind()), (Phase::Wait, Kind::Local));
+        assert_eq!((failure.phase, failure.kind()), (Phase::Wait, FailureKind::Local));
         assert_eq!(failure.elapsed, Duration::from_secs(2));
         assert!(
             failure.to_string().contains("not let run until 1.50 s after its time was over"),
@@ -113,7 +113,7 @@ mod tests {
         let Err(Interruption::Failed(failure)) = PAUSE.excuses(Ok(()), None, None) else {
             panic!("nobody is told why nothing was asked");
         };
-        assert_eq!((failure.phase, failure.kind()), (Phase::Connect, Kind::Local));
+        assert_eq!((failure.phase, failure.kind()), (Phase::Connect, FailureKind::Local));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::outcome::{
 use crate::parallel::in_parallel;
 use crate::probe::certificate::Certificate;
 use crate::probe::http::{Answer, HttpConnection};
-use crate::scheduling::is_heavy;
+use crate::run_delay::is_heavy;
 use crate::target::Target;
 use crate::text::printable;
 
@@ -182,7 +182,7 @@ impl Sampling<'_> {
             instance: time.instance,
             connection,
         };
-        if is_heavy(answer.kept_waiting, sample.round_trip()) && self.discarded.scheduling < MOST_DISCARDED {
+        if is_heavy(answer.run_delay, sample.round_trip()) && self.discarded.scheduling < MOST_DISCARDED {
             self.discarded.scheduling += 1;
             self.plan.answer_was_discarded(connection, answer.stays_open);
             return Ok(());

@@ -261,7 +261,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_covers_the_interval(earliest in -10_i128.pow(13)..10_i128.pow(13), width in 0..10_i128.pow(11)) {
+        fn what_is_shown_covers_the_interval(
+            earliest in -10_i128.pow(13)..10_i128.pow(13),
+            width in 0..10_i128.pow(11),
+        ) {
             let text = estimate(&interval(earliest, earliest + width));
             let (figure, bound) = text.split_once(" ± ").unwrap();
             let nanos = |text: &str| {

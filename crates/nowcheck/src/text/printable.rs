@@ -10,9 +10,7 @@ pub fn printable(bytes: &[u8], limit: usize) -> String {
     let mut text = String::new();
     for chunk in start.utf8_chunks() {
         for character in chunk.valid().chars() {
-            // Also the marks that turn the direction of writing: they would rearrange a terminal's line.
-            let turns_direction = matches!(character, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if character.is_control() || turns_direction {
+            if character.is_control() || turns_direction(character) {
                 text.extend(character.escape_default());
             } else {
                 text.push(character);
@@ -27,6 +25,15 @@ pub fn printable(bytes: &[u8], limit: usize) -> String {
         text.push('…');
     }
     text
+}
+
+/// Whether it is a mark that turns the direction of writing, or a separator of lines: it would rearrange a terminal's
+/// line.
+fn turns_direction(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
 }
 
 #[cfg(test)]

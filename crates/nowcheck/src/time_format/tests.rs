@@ -180,7 +180,9 @@ fn a_unit_is_suspected_only_when_another_one_makes_it_now() {
 
 proptest! {
     #[test]
-    fn any_date_is_read_as_another_implementation_writes_it(nanos in -62_000_000_000_i128 * SECOND..253_000_000_000_i128 * SECOND) {
+    fn any_date_is_read_as_another_implementation_writes_it(
+        nanos in -62_000_000_000_i128 * SECOND..253_000_000_000_i128 * SECOND,
+    ) {
         let written = jiff::Timestamp::from_nanosecond(nanos).unwrap();
         let text = format!("{written:.9}");
         let (earliest, latest) = instant(&text, Format::Rfc3339);

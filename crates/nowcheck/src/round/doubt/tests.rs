@@ -1,7 +1,7 @@
 use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, ReferenceClock, UnixInstant};
 
 use super::*;
-use crate::clock::{Synchronisation, WallReading};
+use crate::clock::{Synchronization, WallReading};
 use crate::outcome::{
     Cause, CertificateFault, ConnectionFault, Reason, SourceOutcome, TlsFault, ValidityBreach,
 };
@@ -30,12 +30,12 @@ fn round_reference(standing: Standing, sources: &[(&str, SourceStanding)]) -> Ro
         reference: ReferenceClock { bounds, drift: Drift::DISCIPLINED },
         outcome: ReferenceOutcome {
             standing,
-            system: Synchronisation::Unsynchronized,
+            system: Synchronization::Unsynchronized,
             max_error: (standing == Standing::Agreed).then_some(Duration::from_millis(1)),
             local_offset: None,
             sources: sources.iter().map(|(name, standing)| source(name, standing.clone())).collect(),
         },
-        wall: WallReading { shown: bounds, synchronisation: Synchronisation::Unsynchronized },
+        wall: WallReading { shown: bounds, synchronization: Synchronization::Unsynchronized },
         suspended: Duration::ZERO,
         rests_on_wall_clock: true,
     }

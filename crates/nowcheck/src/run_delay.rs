@@ -10,11 +10,11 @@ use std::time::Duration;
 /// A delay below this is the usual noise of a busy machine.
 const NOISE: Duration = Duration::from_millis(5);
 
-/// The scheduler's account of the calling thread.
+/// The kernel's figure `run_delay` of one thread.
 #[derive(Debug)]
-pub struct Account(Option<File>);
+pub struct RunDelay(Option<File>);
 
-impl Account {
+impl RunDelay {
     /// Opens the account of the thread that calls. Where the kernel keeps none, no delay is ever seen.
     #[must_use]
     pub fn of_this_thread() -> Self {
@@ -24,7 +24,7 @@ impl Account {
     /// How long the thread has waited for a processor since it began, though it could have run: the second figure
     /// of the file, in nanoseconds (Documentation/scheduler/sched-stats.rst of the kernel).
     #[must_use]
-    pub fn waited(&self) -> Duration {
+    pub fn total(&self) -> Duration {
         let mut text = [0; 80];
         let length = self.0.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or_default();
         parse(&text[..length]).unwrap_or_default()
@@ -64,9 +64,9 @@ mod tests {
 
     #[test]
     fn where_the_kernel_keeps_an_account_it_never_runs_backwards() {
-        let account = Account::of_this_thread();
-        let before = account.waited();
-        assert!(account.waited() >= before);
-        assert_eq!(Account(None).waited(), Duration::ZERO);
+        let run_delay = RunDelay::of_this_thread();
+        let before = run_delay.total();
+        assert!(run_delay.total() >= before);
+        assert_eq!(RunDelay(None).total(), Duration::ZERO);
     }
 }
