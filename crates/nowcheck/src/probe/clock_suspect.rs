@@ -48,7 +48,7 @@ async fn server_date(peer: &Peer<'_>, clock: Clock, deadline: MonotonicInstant) 
     // Not the path that the user gave: it may hold a secret, and nobody knows who listens there.
     let root = peer.target.root();
     let trusting = config_that_trusts_anybody();
-    let peer = Peer { target: &root, address: peer.address, tls: &trusting };
+    let peer = Peer { target: &root, address: peer.address, tls: Some(&trusting) };
     let mut connection = connect(&peer, clock, deadline).await.ok()?;
     let answer = connection.ask(Method::HEAD, &root, Wanted::Head, deadline).await.ok()?;
     let date = httpdate::parse_http_date(answer.headers.get(DATE)?.to_str().ok()?).ok()?;

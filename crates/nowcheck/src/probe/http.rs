@@ -118,8 +118,8 @@ pub struct Peer<'a> {
     pub target: &'a Target,
     /// One of the addresses of the target's host.
     pub address: SocketAddr,
-    /// How TLS is spoken, if the target wants it.
-    pub tls: &'a Arc<ClientConfig>,
+    /// How TLS is spoken, for a target that wants it.
+    pub tls: Option<&'a Arc<ClientConfig>>,
 }
 
 /// How a connection opened.
@@ -149,15 +149,16 @@ pub async fn connect(
     })?;
     let connected = clock.now();
     let mut opened = Opened { connect: connected.since(begin), tls: None, certificate: None };
-    let stream: Box<dyn Stream> = if peer.target.tls {
-        let stream = handshake(peer, tcp, clock, deadline).await.map_err(|fault| NoConnection {
-            failure: Failure {
-                phase: Phase::Tls,
-                cause: Cause::Tls(fault),
-                elapsed: clock.now().since(connected),
-            },
-            opened: Some(opened),
-        })?;
+    let stream: Box<dyn Stream> = if let Some(tls) = peer.tls {
+        let stream =
+            handshake(peer.target, tls, tcp, clock, deadline).await.map_err(|fault| NoConnection {
+                failure: Failure {
+                    phase: Phase::Tls,
+                    cause: Cause::Tls(fault),
+                    elapsed: clock.now().since(connected),
+                },
+                opened: Some(opened),
+            })?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         opened.certificate = chain.first().and_then(certificate::read);
         opened.tls = Some(clock.now().since(connected));
@@ -200,12 +201,13 @@ async fn open_tcp(
 }
 
 async fn handshake(
-    peer: &Peer<'_>,
+    target: &Target,
+    tls: &Arc<ClientConfig>,
     tcp: TcpStream,
     clock: Clock,
     deadline: MonotonicInstant,
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, TlsFault> {
-    let host = &peer.target.host;
+    let host = &target.host;
     let name = match host {
         Host::Domain(name) => {
             ServerName::try_from(name.clone()).map_err(|_| TlsFault::InvalidName { host: name.clone() })?
@@ -213,7 +215,7 @@ async fn handshake(
         Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
         Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
     };
-    match by(deadline, clock, TlsConnector::from(Arc::clone(peer.tls)).connect(name, tcp)).await {
+    match by(deadline, clock, TlsConnector::from(Arc::clone(tls)).connect(name, tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(cause::of_no_handshake(&host.to_string(), &error)),
         Err(_) => Err(TlsFault::Silent),

@@ -40,8 +40,8 @@ pub(super) async fn over_a_fresh_one(
     id: u32,
     new: NewConnections,
 ) -> Burst {
-    let RoundContext { tls, clock, deadline, judging_clock, .. } = &round;
-    let peer = Peer { target: &target, address, tls };
+    let RoundContext { clock, deadline, judging_clock, .. } = &round;
+    let peer = Peer { target: &target, address, tls: target.tls.then(|| round.tls()) };
     match connect(&peer, *clock, *deadline).await {
         Ok(connection) => {
             let opened = connection.opened;

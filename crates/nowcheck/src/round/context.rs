@@ -1,6 +1,6 @@
 //! What all probes of a round share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clock_offset::{MonotonicInstant, ReferenceClock};
 use rustls::ClientConfig;
@@ -16,8 +16,9 @@ use crate::reference::RoundReference;
 #[derive(Debug, Clone)]
 pub(super) struct RoundContext {
     pub(super) check: Arc<Check>,
-    /// How TLS is spoken in this round.
-    pub(super) tls: Arc<ClientConfig>,
+    /// How TLS is spoken in this round, once a target needs it.
+    tls: Arc<OnceLock<Arc<ClientConfig>>>,
+    certificate_time: CertificateTime,
     pub(super) clock: Clock,
     pub(super) reference: ReferenceClock,
     /// By which clock certificates are judged.
@@ -54,9 +55,15 @@ impl RoundContext {
             resolve_until: last_start.min(clock.now() + check.timeout / 3),
             deadline: begin + check.timeout,
             last_start,
-            tls: check.trust.client_config(certificate_time),
+            tls: Arc::default(),
+            certificate_time,
             check: Arc::clone(check),
         }
+    }
+
+    /// How TLS is spoken in this round.
+    pub(super) fn tls(&self) -> &Arc<ClientConfig> {
+        self.tls.get_or_init(|| self.check.trust.client_config(self.certificate_time))
     }
 
     /// After that no request is begun: each has a quarter of the round to be answered, so that silence until its end
