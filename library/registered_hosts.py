@@ -28,7 +28,7 @@ def reasons_of(session: botocore.session.Session, region: str, group: str) -> li
         told = session.create_client("autoscaling", region).describe_scaling_activities(AutoScalingGroupName=group, MaxRecords=10)
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
         return []  # it only adds to what is known
-    failed = (one for one in told["Activities"] if one["StatusCode"] in ("Failed", "Cancelled"))
+    failed = (one for one in told["Activities"] if one["StatusCode"] in ("Failed", "Canceled"))
     return list(dict.fromkeys(one.get("StatusMessage") or one.get("Description", "no reason was given") for one in failed))
 
 

@@ -15,7 +15,7 @@ from support.tools import ROOT, binary
 
 ANSI = re.compile(r"\x1b\[")
 SERVERS = {
-    # name -> behaviour, options of the check, status
+    # name -> behavior, options of the check, status
     "in sync": (["answers"], [], "OK"),
     "ahead": (["answers", "--offset", 3], [], "CRITICAL"),
     "behind": (["answers", "--offset", -3], [], "CRITICAL"),
@@ -33,8 +33,8 @@ SERVERS = {
 @pytest.fixture(params=SERVERS.items(), ids=lambda item: item[0])
 def case(request, faulty):
     """A server, the options to check it with, and the status that is right."""
-    _, (behaviour, options, status) = request.param
-    return faulty(*behaviour), options, status
+    _, (behavior, options, status) = request.param
+    return faulty(*behavior), options, status
 
 
 def on_a_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -117,7 +117,7 @@ def test_people_read_of_both_backends(faulty):
     assert "bbbbbbbb" in text
 
 
-def test_a_terminal_gets_colour(faulty):
+def test_a_terminal_gets_color(faulty):
     code, text = on_a_terminal(faulty("answers", "--offset", 3).url)
     assert code == 2
     assert ANSI.search(text), repr(text)
@@ -136,23 +136,23 @@ def test_an_empty_no_color_counts_as_none(faulty):
     assert ANSI.search(text), repr(text)
 
 
-def test_a_dumb_terminal_gets_no_colour(faulty):
+def test_a_dumb_terminal_gets_no_color(faulty):
     _, text = on_a_terminal(faulty("answers", "--offset", 3).url, TERM="dumb")
     assert not ANSI.search(text), repr(text)
 
 
 @pytest.mark.parametrize("output", ["json", "nagios"])
-def test_what_programs_read_has_no_colour_even_on_a_terminal(faulty, output):
+def test_what_programs_read_has_no_color_even_on_a_terminal(faulty, output):
     _, text = on_a_terminal(faulty("answers", "--offset", 3).url, "--output", output)
     assert not ANSI.search(text), repr(text)
 
 
-def test_colour_changes_no_word(faulty):
+def test_color_changes_no_word(faulty):
     server = faulty("refuses-with-a-status")
-    _, coloured = on_a_terminal(server.url)
+    _, colored = on_a_terminal(server.url)
     _, plain = on_a_terminal(server.url, NO_COLOR="1")
     figures = re.compile(r"\d+(\.\d+)?( ?(s|ms|µs|us)\b)?")
-    bare = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", colored)
     assert figures.sub("N", bare) == figures.sub("N", plain)
 
 

@@ -145,10 +145,10 @@ def test_a_time_server_is_a_reference_by_itself(one_nowd, ahead, chronyd, family
 
 
 def test_nobody_has_to_vouch_for_this_machine_when_a_time_server_does(one_nowd, real):
-    """Also where the kernel says that its clock is not synchronised, as it does in many containers."""
+    """Also where the kernel says that its clock is not synchronized, as it does in many containers."""
     run = check(one_nowd.url, *by(real.honest[0]), "--strict")
     assert run.verdict == OK, str(run)
-    assert "not synchronised (NTP), by its kernel" not in "\n".join(messages(run.target["notes"])), str(run)
+    assert "not synchronized (NTP), by its kernel" not in "\n".join(messages(run.target["notes"])), str(run)
 
 
 def test_this_machine_and_time_servers_vote_together(one_nowd, real):
@@ -235,7 +235,7 @@ def test_a_time_server_that_does_not_know_the_time_is_not_believed(one_nowd, rea
     run = check(one_nowd.url, *by(real.honest[0], real.ignorant))
     assert run.verdict == OK, str(run)
     assert standing(run, real.ignorant) == ["unusable"]
-    assert "synchronised" in source(run, real.ignorant)["message"]
+    assert "synchronized" in source(run, real.ignorant)["message"]
 
 
 def test_a_time_server_that_refuses_is_no_reference_and_its_word_is_shown(one_nowd, real, ntp):
@@ -491,7 +491,7 @@ def test_strict_wants_somebody_to_vouch_for_this_machines_clock(one_nowd):
     run = check(one_nowd.url, "--strict")
     assert run.verdict == (OK if vouched else ("UNKNOWN", "checker_fault")), str(run)
     if not vouched:
-        assert "synchronised" in nowcheck(one_nowd.url, "--strict").stdout, "not a word of what is doubted"
+        assert "synchronized" in nowcheck(one_nowd.url, "--strict").stdout, "not a word of what is doubted"
 
 
 def test_strict_does_not_hide_that_a_server_is_down(faulty):

@@ -1,4 +1,4 @@
-"""A test is worth as much as the fault that it makes: behaviours of `servers/faulty.py`, seen by a plain socket."""
+"""A test is worth as much as the fault that it makes: behaviors of `servers/faulty.py`, seen by a plain socket."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def raw(server, seconds: float = 0.5) -> tuple[bytes, str]:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "begins", "ended"),
+    ("behavior", "begins", "ended"),
     [
         ("answers", rb"HTTP/1\.1 200 OK\r\n", "open"),
         ("closes-each-time", rb"HTTP/1\.1 200 OK\r\n(.*\r\n)*Connection: close\r\n", "closed"),
@@ -50,8 +50,8 @@ def raw(server, seconds: float = 0.5) -> tuple[bytes, str]:
         ("refuses-with-a-status", rb"HTTP/1\.1 500 ", "open"),
     ],
 )
-def test_it_does_what_its_name_says(faulty, behaviour, begins, ended):
-    seen, how = raw(faulty(behaviour))
+def test_it_does_what_its_name_says(faulty, behavior, begins, ended):
+    seen, how = raw(faulty(behavior))
     assert re.match(begins, seen), seen
     assert how == ended
 

@@ -66,7 +66,7 @@ def test_a_name_that_does_not_resolve_is_down_in_the_phase_resolve():
 class Silence:
     """A server that leaves the client waiting until its time is over."""
 
-    behaviour: str
+    behavior: str
     phase: str
 
 
@@ -80,9 +80,9 @@ SILENCES = [
 
 
 @pytest.mark.parametrize("timeout", [0.5, 2.0], ids=lambda t: f"timeout-{t:g}s")
-@pytest.mark.parametrize("case", SILENCES, ids=lambda case: case.behaviour)
+@pytest.mark.parametrize("case", SILENCES, ids=lambda case: case.behavior)
 def test_a_server_that_keeps_the_client_waiting_is_down_when_the_time_is_over(faulty, case, timeout):
-    server = faulty(case.behaviour)
+    server = faulty(case.behavior)
     run = check_in_time(server.url, timeout=timeout)
     assert_down(run, case.phase, "timeout")
     assert run.seconds >= timeout * 0.8, "it was given up before its time"
@@ -90,15 +90,15 @@ def test_a_server_that_keeps_the_client_waiting_is_down_when_the_time_is_over(fa
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "words"),
+    ("behavior", "words"),
     [
         ("never-accepts", r"connect"),
         ("never-answers", r"wait|answer"),
         ("sends-one-byte-of-the-body-a-second", r"transfer|body|answer|read"),
     ],
 )
-def test_a_human_reads_which_phase_took_how_long(faulty, behaviour, words):
-    run = nowcheck(faulty(behaviour).url, "--timeout", "1s")
+def test_a_human_reads_which_phase_took_how_long(faulty, behavior, words):
+    run = nowcheck(faulty(behavior).url, "--timeout", "1s")
     assert run.exit == 2, str(run)
     assert re.search(words, run.stdout, re.IGNORECASE), str(run)
     assert re.search(r"\b1(\.0\d*)? s\b|\b(9\d\d|10\d\d)(\.\d+)? ms\b|\b0\.9\d* s\b", run.stdout), str(run)
@@ -118,7 +118,7 @@ def test_tls_to_a_server_that_speaks_plain_http_is_down_in_the_phase_tls(faulty)
 
 
 BROKEN_OFF = [
-    # behaviour, phase, kinds
+    # behavior, phase, kinds
     ("closes-at-once", "wait", {"closed"}),
     ("resets", "wait", {"closed"}),
     ("closes-in-the-header", "transfer", {"closed"}),
@@ -126,16 +126,16 @@ BROKEN_OFF = [
 ]
 
 
-@pytest.mark.parametrize(("behaviour", "phase", "kinds"), BROKEN_OFF, ids=lambda value: str(value))
-def test_a_server_that_breaks_off_is_down_at_once(faulty, behaviour, phase, kinds):
-    run = check_in_time(faulty(behaviour).url, timeout=3)
+@pytest.mark.parametrize(("behavior", "phase", "kinds"), BROKEN_OFF, ids=lambda value: str(value))
+def test_a_server_that_breaks_off_is_down_at_once(faulty, behavior, phase, kinds):
+    run = check_in_time(faulty(behavior).url, timeout=3)
     assert_down(run, phase, *kinds)
     assert run.seconds < 1.5, "what is closed is closed: nothing to wait for"
 
 
-@pytest.mark.parametrize("behaviour", ["says-garbage", "sends-a-huge-header"])
-def test_a_server_that_does_not_speak_http_is_down_by_protocol(faulty, behaviour):
-    run = check_in_time(faulty(behaviour).url, timeout=3)
+@pytest.mark.parametrize("behavior", ["says-garbage", "sends-a-huge-header"])
+def test_a_server_that_does_not_speak_http_is_down_by_protocol(faulty, behavior):
+    run = check_in_time(faulty(behavior).url, timeout=3)
     assert run.verdict == ("CRITICAL", "down"), str(run)
     assert run.failure["phase"] in ("wait", "transfer"), str(run)
     assert run.failure["kind"] in ("protocol", "too_large"), str(run)

@@ -65,7 +65,7 @@ mod trace_context;
 #[path = "../../services/app/src/trust.rs"]
 mod trust;
 
-// A file of nowcheck that is for its neighbour alone.
+// A file of nowcheck that is for its neighbor alone.
 #[path = "../../crates/nowcheck/src/probe/sntp/packet.rs"]
 mod packet;
 

@@ -7,7 +7,7 @@ one byte a second, a status line that is none, or nothing at all.
 
 The first line on stdout is `listening on HOST:PORT`. The server ends when its stdin is closed, so it cannot outlive
 the test that started it, and its last line is `report {JSON}`: what it saw and how much it could send.
-SIGUSR1 turns the behaviour `breaks-on-signal` bad, and good again.
+SIGUSR1 turns the behavior `breaks-on-signal` bad, and good again.
 """
 
 import argparse
@@ -101,7 +101,7 @@ BODIES: dict[str, tuple[str, Callable[[int], str]]] = {
     "unparsable": ("application/json", lambda _: '{"current_time":"half past ten"}'),
     "impossible": ("application/json", lambda _: '{"current_time":"25:61:00"}'),
     "impossible-date": ("application/json", lambda _: '{"datetime":"2026-02-30T10:00:00Z"}'),
-    # Would colour, ring, clear and retitle the terminal of whoever prints it as it is.
+    # Would color, ring, clear and retitle the terminal of whoever prints it as it is.
     "terminal-escapes": ("text/plain", lambda _: "\x1b[2J\x1b[31m\x1b]0;owned\x07\x00\x9b31m\u202edoog\r\noops" * 4),
     # A body that is a time and as long as asked for (`--size`); filled in by `sized`.
 }
@@ -207,18 +207,18 @@ def right_answer(connection: Connection, **more) -> bytes:
     return whole.split(b"\r\n\r\n")[0] + b"\r\n\r\n" if connection.method == "HEAD" else whole
 
 
-# -------------------------------------------------------------------------------------------------------- behaviours
+# -------------------------------------------------------------------------------------------------------- behaviors
 
-Behaviour = Callable[[Connection], None]
-BEHAVIOURS: dict[str, Behaviour] = {}
+Behavior = Callable[[Connection], None]
+BEHAVIOURS: dict[str, Behavior] = {}
 
 
-def behaviour(function: Behaviour) -> Behaviour:
+def behavior(function: Behavior) -> Behavior:
     BEHAVIOURS[function.__name__.replace("_", "-")] = function
     return function
 
 
-@behaviour
+@behavior
 def answers(c: Connection) -> None:
     """Well; `--says` chooses the words, `--delay` how late they come, `--age` what a cache would add."""
     headers = {"Age": str(c.options.age)} if c.options.age is not None else {}
@@ -228,7 +228,7 @@ def answers(c: Connection) -> None:
         c.send(right_answer(c, headers=headers, chunked=c.options.chunked))
 
 
-@behaviour
+@behavior
 def answers_and_then_dawdles(c: Connection) -> None:
     """The time is read at once, but sent `--delay` later: the answer is old when it comes."""
     while c.request():
@@ -237,26 +237,26 @@ def answers_and_then_dawdles(c: Connection) -> None:
         c.send(reply)
 
 
-@behaviour
+@behavior
 def closes_each_time(c: Connection) -> None:
     if c.request():
         c.send(right_answer(c, headers={"Connection": "close"}))
 
 
-@behaviour
+@behavior
 def closes_without_a_word_each_time(c: Connection) -> None:
     """Looks like keep-alive, but is none."""
     if c.request():
         c.send(right_answer(c))
 
 
-@behaviour
+@behavior
 def speaks_http_1_0(c: Connection) -> None:
     if c.request():
         c.send(right_answer(c, version="HTTP/1.0"))
 
 
-@behaviour
+@behavior
 def sends_a_byte_at_a_time(c: Connection) -> None:
     """Every byte of a right answer on its own, but soon."""
     c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -264,7 +264,7 @@ def sends_a_byte_at_a_time(c: Connection) -> None:
         c.drip(right_answer(c), 0.0005)
 
 
-@behaviour
+@behavior
 def says_continue_first(c: Connection) -> None:
     """An informational answer (103) before the real one (RFC 9110, 15.2)."""
     while c.request():
@@ -272,18 +272,18 @@ def says_continue_first(c: Connection) -> None:
         c.send(right_answer(c))
 
 
-@behaviour
+@behavior
 def never_answers(c: Connection) -> None:
     c.wait_for_the_end()
 
 
-@behaviour
+@behavior
 def sends_one_byte_a_second(c: Connection) -> None:
     c.request()
     c.drip(right_answer(c), 1)
 
 
-@behaviour
+@behavior
 def sends_one_byte_of_the_body_a_second(c: Connection) -> None:
     c.request()
     head, body = right_answer(c).split(b"\r\n\r\n", 1)
@@ -291,7 +291,7 @@ def sends_one_byte_of_the_body_a_second(c: Connection) -> None:
     c.drip(body, 1)
 
 
-@behaviour
+@behavior
 def sends_headers_for_ever(c: Connection) -> None:
     c.request()
     c.send(b"HTTP/1.1 200 OK\r\n")
@@ -300,7 +300,7 @@ def sends_headers_for_ever(c: Connection) -> None:
         time.sleep(0.1)
 
 
-@behaviour
+@behavior
 def sends_a_huge_header(c: Connection) -> None:
     c.request()
     c.send(b"HTTP/1.1 200 OK\r\nX-Huge: ")
@@ -308,51 +308,51 @@ def sends_a_huge_header(c: Connection) -> None:
         c.send(b"x" * 65536)
 
 
-@behaviour
+@behavior
 def closes_half_way(c: Connection) -> None:
     c.request()
     whole = right_answer(c)
     c.send(whole[: len(whole) - 20])
 
 
-@behaviour
+@behavior
 def closes_in_the_header(c: Connection) -> None:
     c.request()
     c.send(b"HTTP/1.1 200 OK\r\nContent-Ty")
 
 
-@behaviour
+@behavior
 def closes_at_once(c: Connection) -> None:
-    # The request is read first: closing with unread data would be a reset, which is another behaviour.
+    # The request is read first: closing with unread data would be a reset, which is another behavior.
     c.request()
 
 
-@behaviour
+@behavior
 def resets(c: Connection) -> None:
     c.request()
     c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-@behaviour
+@behavior
 def says_garbage(c: Connection) -> None:
     c.request()
     c.send(b"SSH-2.0-OpenSSH_9.9\r\nwhatever\r\n\r\n")
 
 
-@behaviour
+@behavior
 def refuses_with_a_status(c: Connection) -> None:
     while c.request():
         c.send(answer("<h1>No</h1>", status=c.options.status, content_type="text/html", nanos=c.now()))
 
 
-@behaviour
+@behavior
 def redirects(c: Connection) -> None:
     """To `--location`."""
     while c.request():
         c.send(answer(status=c.options.status, headers={"Location": c.options.location}, nanos=c.now()))
 
 
-@behaviour
+@behavior
 def streams_for_ever(c: Connection) -> None:
     """A body of 1 GB; `--chunked` does not even say how long it will be."""
     c.request()
@@ -366,7 +366,7 @@ def streams_for_ever(c: Connection) -> None:
         c.send(part)
 
 
-@behaviour
+@behavior
 def sized(c: Connection) -> None:
     """A right time in a body of exactly `--size` bytes."""
     while c.request():
@@ -376,7 +376,7 @@ def sized(c: Connection) -> None:
         c.send(answer(body, nanos=nanos))
 
 
-@behaviour
+@behavior
 def repeats_itself(c: Connection) -> None:
     """The same body for ever, right when it was made: with the first request that came, and from then on wrong.
     `--headers-move` gives it a `Date` that goes on, as a cache does that is in front of a server."""
@@ -388,7 +388,7 @@ def repeats_itself(c: Connection) -> None:
         c.send(answer(body_at(c.server.frozen), nanos=date))
 
 
-@behaviour
+@behavior
 def breaks_on_signal(c: Connection) -> None:
     while c.request():
         if c.server.broken:
@@ -397,7 +397,7 @@ def breaks_on_signal(c: Connection) -> None:
             c.send(right_answer(c))
 
 
-@behaviour
+@behavior
 def never_accepts(c: Connection) -> None:
     """Nothing to do: `Server.fill_the_backlog` sees to it that no connection comes here."""
 
@@ -419,11 +419,11 @@ class Server:
             self.tls.set_alpn_protocols(["http/1.1"])
         family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
         self.listener = socket.socket(family, socket.SOCK_STREAM)
-        if options.behaviour == "streams-for-ever":
+        if options.behavior == "streams-for-ever":
             # Keep what the server's own kernel holds small: then what was sent is what the client took, and its buffer.
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.listener.bind((options.host, 0))
-        self.listener.listen(0 if options.behaviour == "never-accepts" else 512)
+        self.listener.listen(0 if options.behavior == "never-accepts" else 512)
         self.fillers: list[socket.socket] = []
 
     def fill_the_backlog(self) -> None:
@@ -450,7 +450,7 @@ class Server:
             if self.tls:
                 time.sleep(self.options.tls_delay)
             with self.tls.wrap_socket(sock, server_side=True) if self.tls else sock as stream:
-                BEHAVIOURS[self.options.behaviour](Connection(self, stream, number))
+                BEHAVIOURS[self.options.behavior](Connection(self, stream, number))
         except OSError:
             pass  # The client is gone or did not like the certificate: what a client does is the test's business.
 
@@ -460,7 +460,7 @@ class Server:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("behaviour", choices=sorted(BEHAVIOURS))
+    parser.add_argument("behavior", choices=sorted(BEHAVIOURS))
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--says", choices=sorted(BODIES), default="nowd")
     parser.add_argument("--offset", type=float, default=0.0, help="seconds that the clock is ahead")
@@ -477,7 +477,7 @@ def main() -> None:
     parser.add_argument("--tls-key")
     server = Server(parser.parse_args())
     signal.signal(signal.SIGUSR1, server.toggle)
-    if server.options.behaviour == "never-accepts":
+    if server.options.behavior == "never-accepts":
         server.fill_the_backlog()
     else:
         threading.Thread(target=server.accept_for_ever, daemon=True).start()

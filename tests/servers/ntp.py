@@ -72,7 +72,7 @@ class Server:
         options = self.options
         version = request[0] >> 3 & 7
         if options.kod and number <= options.kod_first:
-            # A refusal (RFC 5905, 7.4): not synchronised, stratum 0, and the code where the reference would stand.
+            # A refusal (RFC 5905, 7.4): not synchronized, stratum 0, and the code where the reference would stand.
             head = struct.pack("!BBbb", 3 << 6 | version << 3 | 4, 0, 0, options.precision)
             reference = options.kod
         else:
@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--root-dispersion", type=float, default=0.0, help="seconds by which the clock may be off")
     parser.add_argument("--precision", type=int, default=-20, help="binary logarithm of seconds")
     parser.add_argument("--stratum", type=int, default=1, help="0 to 255")
-    parser.add_argument("--leap", type=int, choices=range(4), default=0, help="3 is: not synchronised")
+    parser.add_argument("--leap", type=int, choices=range(4), default=0, help="3 is: not synchronized")
     parser.add_argument("--reference-id", type=reference_id, default=b"GPS\0", help="letters or an IPv4 address")
     parser.add_argument("--silent", action="store_true", help="never answer")
     parser.add_argument("--kod", type=reference_id, metavar="CODE", help="refuse requests with this kiss code")

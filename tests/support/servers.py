@@ -52,10 +52,10 @@ class FaultyServer(Server):
         return self.report
 
 
-def start_faulty(behaviour: str, *options: str, tls=None, name: str | None = None) -> FaultyServer:
+def start_faulty(behavior: str, *options: str, tls=None, name: str | None = None) -> FaultyServer:
     """`tls` is the certificate and its key (two paths); `name` is the host to put into the URL."""
     extra = ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])] if tls else []
-    child = Child([sys.executable, "-B", str(FAULTY), behaviour, *map(str, options), *extra])
+    child = Child([sys.executable, "-B", str(FAULTY), behavior, *map(str, options), *extra])
     try:
         found = child.stdout.wait_for(r"^listening on (.+):(\d+)$")
     except AssertionError:

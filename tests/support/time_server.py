@@ -115,5 +115,5 @@ def answers(server: TimeServer, knows_the_time: bool) -> bool:
         except OSError:
             return False
     assert answer[24:32] == b"question", "somebody else answers at this port"
-    is_unsynchronised = answer[0] >> 6 == 3
-    return is_unsynchronised != knows_the_time
+    is_unsynchronized = answer[0] >> 6 == 3
+    return is_unsynchronized != knows_the_time

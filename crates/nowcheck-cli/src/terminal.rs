@@ -1,4 +1,4 @@
-//! The only file that writes to the terminal. Colour codes stay where a person watches (a terminal, `NO_COLOR`
+//! The only file that writes to the terminal. Color codes stay where a person watches (a terminal, `NO_COLOR`
 //! not set), and are stripped elsewhere.
 
 use std::io::{self, ErrorKind, Write};
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 pub(crate) struct Stdout(AutoStream<io::Stdout>);
 
 impl Stdout {
-    /// Standard output, with colour when it is a terminal and nobody asked for none.
+    /// Standard output, with color when it is a terminal and nobody asked for none.
     #[must_use]
     pub(crate) fn new() -> Self {
         Self(anstream::stdout())

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_of_a_synchronised_kernel_widens_its_claim_on_both_sides() {
+    fn the_bound_of_a_synchronized_kernel_widens_its_claim_on_both_sides() {
         let mut vouched = reading(0, 0);
         vouched.synchronization = Synchronization::Synchronized { max_error: Duration::from_millis(3) };
         assert_eq!(vouched.claim().unwrap().shows.width(), Duration::from_millis(6));

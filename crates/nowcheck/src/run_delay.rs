@@ -1,6 +1,6 @@
 //! How long this program was kept from running, by the scheduler's own account.
 //!
-//! An answer that lay in a buffer while the processor was somebody else's looks like one that travelled long. That
+//! An answer that lay in a buffer while the processor was somebody else's looks like one that traveled long. That
 //! costs precision and never truth; but where the account tells it, the sample can be replaced by a better one.
 
 use std::fs::File;

@@ -13,7 +13,7 @@ use crate::flags::words;
 /// More backends than that of one address are only counted.
 const MOST_BACKENDS: usize = 16;
 
-/// A round as a few lines, each with its line feed. Holds colour codes; whoever prints strips them where they
+/// A round as a few lines, each with its line feed. Holds color codes; whoever prints strips them where they
 /// are not wanted.
 #[must_use]
 pub(crate) fn lines(outcome: &Outcome) -> String {
@@ -48,16 +48,16 @@ pub(crate) fn line(outcome: &Outcome) -> String {
     format!("{at}  {}{place}  {summary}\n", painted(outcome.status(), 8))
 }
 
-/// The status word in its colour, padded to a width.
+/// The status word in its color, padded to a width.
 #[must_use]
 pub(crate) fn painted(status: Status, width: usize) -> String {
-    let colour = match status {
+    let color = match status {
         Status::Ok => AnsiColor::Green,
         Status::Warning => AnsiColor::Yellow,
         Status::Critical => AnsiColor::Red,
         Status::Unknown => AnsiColor::Magenta,
     };
-    let style = Style::new().bold().fg_color(Some(colour.into()));
+    let style = Style::new().bold().fg_color(Some(color.into()));
     format!("{style}{:width$}{style:#}", status.name())
 }
 

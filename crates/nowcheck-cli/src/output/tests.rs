@@ -164,7 +164,7 @@ fn undetermined() -> Outcome {
     outcome(vec![TargetOutcome { notes: vec![Note::WholeDaysUnseen], ..vague }])
 }
 
-/// The colour codes as words, so that a snapshot can be read.
+/// The color codes as words, so that a snapshot can be read.
 fn readable(text: &str) -> String {
     text.replace("\u{1b}[1m", "<bold>")
         .replace("\u{1b}[32m", "<green>")
@@ -179,7 +179,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
         <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)
             192.0.2.7:80  instance 3f9c2a7d  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
             16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
-            reference: this machine's clock, synchronised to ± 250 µs by its kernel
+            reference: this machine's clock, synchronized to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&in_sync())));
     expect![[r#"
         <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)
@@ -189,7 +189,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
             <bold><red>CRITICAL<plain>  192.0.2.7:80  instance 0d  offset -3.000165 s ± 85 µs  round trip 150 µs (median 170 µs)
             16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             next: on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronization running, and can it reach its servers?
-            reference: this machine's clock, synchronised to ± 250 µs by its kernel
+            reference: this machine's clock, synchronized to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&one_of_four_behind())));
     expect![[r#"
         <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  down, no time: it answered 500 Internal Server Error, in phase content after 450 µs
@@ -198,7 +198,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
         <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +5.0 µs ± 5 µs (limit ± 1 s)
             192.0.2.7:80  offset +5.0 µs ± 5 µs  round trip 150 µs (median 170 µs)
             16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
-            reference: this machine's clock, synchronised to ± 250 µs by its kernel
+            reference: this machine's clock, synchronized to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&down())));
     expect![[r#"
         <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  a cache answered instead of the service: its answer is 30 s old (header Age)
@@ -210,7 +210,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
             16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             note: the answer is a time of day without a date: an error of whole days cannot be seen
             next: ask again with a longer --timeout or more --samples, or from a place that is nearer
-            reference: this machine's clock, synchronised to ± 250 µs by its kernel
+            reference: this machine's clock, synchronized to ± 250 µs by its kernel
     "#]].assert_eq(&readable(&human::lines(&undetermined())));
     expect![[r#"
         <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)

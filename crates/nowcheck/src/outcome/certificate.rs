@@ -143,7 +143,7 @@ pub enum ClockSuspect {
     Certificate,
     /// The judging clock is synchronized, and the server's is not where the certificate is valid.
     #[error(
-        "the server's clock says {}, but {by} is synchronised: the certificate and the server's clock are \
+        "the server's clock says {}, but {by} is synchronized: the certificate and the server's clock are \
          the likelier culprits",
         date_and_time(*server)
     )]
@@ -176,14 +176,14 @@ pub enum ClockSuspect {
         server: u64,
     },
     /// The server's clock is not known, but the judging one is synchronized.
-    #[error("{by} is synchronised: the certificate is the likelier culprit")]
+    #[error("{by} is synchronized: the certificate is the likelier culprit")]
     CertificateUnasked {
         /// The judging clock.
         by: CertificateClock,
     },
     /// Nothing is known of either clock.
     #[error(
-        "{by} ({}) is not synchronised and the server's could not be asked: look at both",
+        "{by} ({}) is not synchronized and the server's could not be asked: look at both",
         date_and_time(*local)
     )]
     Unknown {

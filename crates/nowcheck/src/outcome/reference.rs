@@ -253,8 +253,8 @@ pub enum NtpError {
         code: String,
     },
     /// The server itself does not know the time.
-    #[error("the server says that its clock is not synchronised: wait until it is, or name another one")]
-    Unsynchronised,
+    #[error("the server says that its clock is not synchronized: wait until it is, or name another one")]
+    Unsynchronized,
     /// The answer lacks a time stamp.
     #[error("the server's answer holds no time: name another one")]
     NoTime,

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_synchronized_local_clock_is_believed() {
         let words = suspect(EXPIRED, 2_000_000, Some(999_000), SYNCHRONIZED).to_string();
-        assert!(words.contains("this machine's clock is synchronised"), "{words}");
+        assert!(words.contains("this machine's clock is synchronized"), "{words}");
         let words = suspect(EXPIRED, 2_000_000, None, SYNCHRONIZED).to_string();
         assert!(words.contains("the certificate is the likelier culprit"), "{words}");
     }

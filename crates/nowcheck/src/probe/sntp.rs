@@ -116,7 +116,7 @@ fn explain(error: io::Error) -> NtpError {
 /// What an answer to our request is worth.
 fn judge(header: &Header, sent: MonotonicInstant, received: MonotonicInstant) -> Result<NtpAnswer, NtpError> {
     let (stratum, reference_id) = (header.stratum(), header.reference_id());
-    // A refusal also says "not synchronised", so it has to be looked for first. A server without a time may say
+    // A refusal also says "not synchronized", so it has to be looked for first. A server without a time may say
     // stratum 0 too, but gives no code then.
     if stratum == 0
         && let Some(code) = kiss_code(reference_id)
@@ -127,10 +127,10 @@ fn judge(header: &Header, sent: MonotonicInstant, received: MonotonicInstant) ->
         0 => Leap::None,
         1 => Leap::InsertSecond,
         2 => Leap::DeleteSecond,
-        _ => return Err(NtpError::Unsynchronised),
+        _ => return Err(NtpError::Unsynchronized),
     };
     if !(1..=15).contains(&stratum) {
-        return Err(NtpError::Unsynchronised);
+        return Err(NtpError::Unsynchronized);
     }
     if header.lacks_a_stamp() {
         return Err(NtpError::NoTime);

@@ -75,7 +75,7 @@ impl Words<'_> {
                 "no time server gave a time that can be used, so there is nothing to compare with".to_owned()
             }
             Doubt::ReferenceNotVouchedFor => {
-                "this machine's own clock is not synchronised (NTP), by its kernel: offsets are from that \
+                "this machine's own clock is not synchronized (NTP), by its kernel: offsets are from that \
                  clock as it is"
                     .to_owned()
             }
@@ -136,7 +136,7 @@ fn on_the_answers(note: &Note) -> String {
         Note::BackendsMayBeMissing => {
             "the round ended before every backend was likely seen: more may stand behind this address"
         }
-        Note::ServerSaysUnsynchronized => "the server says that its own clock is not synchronised (NTP)",
+        Note::ServerSaysUnsynchronized => "the server says that its own clock is not synchronized (NTP)",
         _ => "",
     };
     sentence.to_owned()

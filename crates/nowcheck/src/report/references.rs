@@ -60,8 +60,8 @@ impl Words<'_> {
             ReferenceNote::NotVouchedFor(system) => format!(
                 "this machine's clock has no vote: {}",
                 match system {
-                    Synchronization::Unknown => "its kernel cannot be asked whether it is synchronised",
-                    _ => "it is not synchronised, by its kernel",
+                    Synchronization::Unknown => "its kernel cannot be asked whether it is synchronized",
+                    _ => "it is not synchronized, by its kernel",
                 }
             ),
             ReferenceNote::LeapSecondAnnounced(source) => match source.facts.map(|facts| facts.leap) {
@@ -121,13 +121,13 @@ impl Words<'_> {
 fn system(synchronization: &Synchronization) -> String {
     match synchronization {
         Synchronization::Synchronized { max_error } => {
-            format!("this machine's clock, synchronised to ± {} by its kernel", length(*max_error))
+            format!("this machine's clock, synchronized to ± {} by its kernel", length(*max_error))
         }
         Synchronization::Unsynchronized => {
-            "this machine's clock, which is not synchronised (NTP), by its kernel".to_owned()
+            "this machine's clock, which is not synchronized (NTP), by its kernel".to_owned()
         }
         Synchronization::Unknown => {
-            "this machine's clock; its kernel cannot be asked whether it is synchronised (NTP)".to_owned()
+            "this machine's clock; its kernel cannot be asked whether it is synchronized (NTP)".to_owned()
         }
     }
 }

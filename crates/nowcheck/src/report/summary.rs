@@ -53,7 +53,7 @@ impl Words<'_> {
         let reference = &outcome.reference;
         let says_so = outcome.targets.iter().any(|target| target.reason() == Reason::Desynchronized);
         if reference.standing == Standing::OnlyUnvouched && outcome.has_measured() && !says_so {
-            caveats.push("; the reference, this machine's clock, is not synchronised".to_owned());
+            caveats.push("; the reference, this machine's clock, is not synchronized".to_owned());
         }
         for source in &reference.sources {
             if let (Standing::Unreachable, Some(why)) =
@@ -96,7 +96,7 @@ impl Words<'_> {
         if target.notes.contains(&Note::Doubt(Doubt::ReferenceNotVouchedFor))
             && matches!(target.finding, Finding::Desynchronized(_) | Finding::NotWithinWarning(_))
         {
-            return format!("{sentence}; but this machine's own clock is not synchronised either");
+            return format!("{sentence}; but this machine's own clock is not synchronized either");
         }
         let few = target.notes.iter().find_map(|note| match note {
             Note::FewReferences { answered, asked } => Some((answered, asked)),

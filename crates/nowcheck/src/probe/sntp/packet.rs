@@ -46,7 +46,7 @@ impl Header {
         mode == 4 && matches!(version, 3 | 4) && self.0[24..32] == nonce
     }
 
-    /// 0 to 3: none, a second more, a second less, not synchronised.
+    /// 0 to 3: none, a second more, a second less, not synchronized.
     pub(super) fn leap_indicator(&self) -> u8 {
         self.0[0] >> 6
     }

@@ -239,7 +239,7 @@ async fn a_port_that_nothing_listens_on_is_known_at_once() {
 async fn a_kiss_of_death_is_told_with_its_code() {
     let refused = async |code: &'static [u8; 4]| {
         ask_changed(move |reply| {
-            // As servers send it: not synchronised, stratum 0, no time.
+            // As servers send it: not synchronized, stratum 0, no time.
             reply[0] |= 3 << 6;
             reply[1] = 0;
             reply[12..16].copy_from_slice(code);
@@ -258,16 +258,16 @@ async fn a_kiss_of_death_is_told_with_its_code() {
     }
     let escape = refused(b"\x1b[2J").await.unwrap_err().to_string();
     assert!(!escape.contains('\x1b') && escape.contains("[2J"), "{escape}");
-    assert_eq!(refused(b"\0\0\0\0").await, Err(NtpError::Unsynchronised), "no code, no refusal");
+    assert_eq!(refused(b"\0\0\0\0").await, Err(NtpError::Unsynchronized), "no code, no refusal");
     let words = refused(b"RATE").await.unwrap_err().to_string();
     assert_eq!(words, "the server refuses to say the time (kiss code RATE): ask it less often");
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_synchronised_is_not_believed() {
-    assert_eq!(ask_changed(|reply| reply[0] |= 3 << 6).await, Err(NtpError::Unsynchronised));
+async fn a_server_that_is_not_synchronized_is_not_believed() {
+    assert_eq!(ask_changed(|reply| reply[0] |= 3 << 6).await, Err(NtpError::Unsynchronized));
     for stratum in [16, 17, 255] {
-        assert_eq!(ask_changed(move |reply| reply[1] = stratum).await, Err(NtpError::Unsynchronised));
+        assert_eq!(ask_changed(move |reply| reply[1] = stratum).await, Err(NtpError::Unsynchronized));
     }
     assert_eq!(ask_changed(|reply| reply[1] = 15).await.unwrap().stratum, 15);
 }
@@ -313,7 +313,7 @@ async fn an_exchange_across_the_rollover_of_2036_is_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_server_that_shows_that_it_smears_is_recognised() {
+async fn a_server_that_shows_that_it_smears_is_recognized() {
     let smears = async |stratum: u8, reference_id: [u8; 4]| {
         let answer = ask_changed(move |reply| {
             reply[1] = stratum;
