@@ -35,20 +35,26 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(handler: Handler, counters: Arc<Counters>, limits: Limits) -> Self {
-        let mut protocol = http1::Builder::new();
-        protocol
-            // Its own is cached, and would stay wrong for a while when the clock is set.
-            .auto_date_header(false)
-            // Who has said all there is to say may end his side and wait for the answer, as `nc -N` does.
-            .half_close(true)
-            .max_header_size(limits.head_bytes)
-            .max_buf_size(limits.head_bytes);
-        if limits.headers != USUAL_HEADERS {
-            protocol.max_headers(limits.headers);
-        }
-        // `pipeline_flush` stays off: it holds an answer back while the head of the next request is unfinished or broken.
+        let protocol = protocol(&limits);
         Self { handler, counters, limits, protocol }
     }
+}
+
+/// hyper, set up for a connection from any client.
+pub(crate) fn protocol(limits: &Limits) -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol
+        // Its own is cached, and would stay wrong for a while when the clock is set.
+        .auto_date_header(false)
+        // Who has said all there is to say may end his side and wait for the answer, as `nc -N` does.
+        .half_close(true)
+        .max_header_size(limits.head_bytes)
+        .max_buf_size(limits.head_bytes);
+    if limits.headers != USUAL_HEADERS {
+        protocol.max_headers(limits.headers);
+    }
+    // `pipeline_flush` stays off: it holds an answer back while the head of the next request is unfinished or broken.
+    protocol
 }
 
 /// How an exchange with hyper ended.

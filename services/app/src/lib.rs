@@ -14,6 +14,8 @@ mod counter;
 mod emf;
 mod files;
 mod flag_values;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gzip;
 mod healthcheck;
 mod host;

@@ -158,6 +158,13 @@ pub(crate) struct Pen {
 }
 
 impl Pen {
+    /// A pen whose lines stay in the buffer, which is returned too: no thread carries them away.
+    pub(crate) fn without_writer() -> (Self, Arc<Mutex<Vec<u8>>>) {
+        let buffer = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::new(Shared::default());
+        (Self { buffer: Arc::clone(&buffer), shared, writer: thread::current(), hurries: false }, buffer)
+    }
+
     /// Leaves a line, with its line feed, or drops it when too many wait already.
     pub(crate) fn write_line(&self, line: &[u8]) {
         let mut buffer = lock(&self.buffer);
