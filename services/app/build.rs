@@ -22,14 +22,14 @@ const ASSETS: [(&str, &str, &str, &[&str]); 3] = [
 ];
 
 /// The description of the service, seen from the folder of the page.
-const OPENAPI: &str = "../../../../contract/openapi.json";
+const OPENAPI: &str = "../../../../../contract/openapi.json";
 
 /// A piece of the page that is shorter than this is not compressed: its code table would be as long as itself.
 const SHORTEST: usize = 80;
 
 fn main() {
     let crate_root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let source = crate_root.join("src/page");
+    let source = crate_root.join("src/page/web");
     let openapi = source.join(OPENAPI);
     for input in [&source, &openapi] {
         println!("cargo::rerun-if-changed={}", input.display());

@@ -31,7 +31,7 @@ def drain() -> int:
 
 
 def test_nowd_is_not_killed_while_it_drains():
-    last = re.search(r"const LAST_REQUESTS: Duration = Duration::from_secs\((\d+)\)", source("server.rs"))
+    last = re.search(r"const LAST_REQUESTS: Duration = Duration::from_secs\((\d+)\)", source("process/server.rs"))
     assert drain() + int(last[1]) < CONTAINER["StopTimeout"] <= 120
 
 
@@ -144,7 +144,7 @@ def test_all_connections_that_a_task_may_have_fit_into_its_memory():
 def test_a_task_has_the_files_that_its_connections_need():
     [files] = CONTAINER["Ulimits"]
     threads = 8  # one for each core: more than hosts of this size have
-    others = 48 + threads * (8 + 1) + 2 * 256  # as services/app/src/start.rs reckons
+    others = 48 + threads * (8 + 1) + 2 * 256  # as services/app/src/process/start.rs reckons
     assert int(ENVIRONMENT["NOWD_MAX_CONNECTIONS"]) + others <= files["HardLimit"]
 
 

@@ -2,15 +2,18 @@
 //!
 //! Everything else is handed a [`UnixTime`] or a [`Status`], so that it can be tested with any time.
 
+pub(crate) mod clock_bound;
+pub(crate) mod status;
+
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::clock_bound::{self, Useless};
-use crate::clock_status::Status;
-use crate::system;
+use crate::clock::clock_bound::Useless;
+use crate::clock::status::Status;
+use crate::unsafe_calls;
 
 /// The last second that four digits can write: 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -62,7 +65,7 @@ impl Monotonic {
 
 /// What the kernel says.
 fn of_kernel() -> Status {
-    match system::kernel_clock() {
+    match unsafe_calls::kernel_clock() {
         None => Status::Unknown,
         Some(clock) if !clock.is_synchronized => Status::Unsynchronized,
         Some(clock) => u32::try_from(clock.max_error_micros)

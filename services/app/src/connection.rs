@@ -1,6 +1,11 @@
 //! One connection, from its first byte to its end. hyper does the protocol; a connection without work gives its buffers
 //! back.
 
+pub(crate) mod io;
+pub(crate) mod limit;
+pub(crate) mod reserved;
+pub(crate) mod state;
+
 use std::convert::Infallible;
 use std::future::{Ready, poll_fn, ready};
 use std::pin::Pin;
@@ -14,13 +19,13 @@ use hyper::{Request, Response};
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
-use crate::link::{Link, Order};
+use crate::connection::io::{Refusal, Wire};
+use crate::connection::state::{Link, Order};
+use crate::http::problem::Problem;
+use crate::http::version;
 use crate::metrics::Counters;
-use crate::problem::Problem;
-use crate::request_line;
 use crate::routes::{Body, Handler};
 use crate::settings::Limits;
-use crate::wire::{Refusal, Wire};
 
 /// What hyper reserves room for unless it is told otherwise, which costs it an allocation for each request.
 const USUAL_HEADERS: usize = 100;
@@ -119,7 +124,7 @@ async fn refuse(mut wire: Wire, head: &[u8], shared: &Shared, link: &Link) {
             Problem::HeadTooLarge { bytes: limits.head_bytes, headers: limits.headers }
         }
         // What every connection of HTTP/2 begins with is not answered by hyper at all.
-        Some(Refusal::Malformed) | None if request_line::is_of_another_version(head) => Problem::Version,
+        Some(Refusal::Malformed) | None if version::is_of_another_version(head) => Problem::Version,
         Some(Refusal::Malformed) if head.first() == Some(&TLS_HANDSHAKE) => Problem::Tls,
         Some(Refusal::Malformed) => Problem::Malformed,
         None => return,

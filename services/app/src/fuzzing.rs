@@ -14,16 +14,24 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request};
 use jiff::tz::TimeZone;
 
-use crate::access_log::Journal;
-use crate::clock_status::Status;
+use crate::clock::clock_bound;
+use crate::clock::status::Status;
+use crate::connection;
+use crate::http::content_coding;
+use crate::http::host;
+use crate::http::problem::Problem;
+use crate::http::time_zone;
+use crate::http::version;
+use crate::logging::access_log::Journal;
+use crate::logging::background_writer::Pen;
+use crate::logging::trace_context;
+use crate::logging::trace_context::Ids;
 use crate::metrics::Counters;
-use crate::output::Pen;
-use crate::problem::Problem;
+use crate::metrics::scrape;
+use crate::readiness::State;
 use crate::routes::Handler;
+use crate::routes::now_document;
 use crate::settings::Limits;
-use crate::state::State;
-use crate::trace_context::Ids;
-use crate::{clock_bound, coding, connection, host, now, query, request_line, scrape, trace_context};
 
 /// What a client gets instead of the answer it asked for.
 #[derive(Debug)]
@@ -46,7 +54,7 @@ impl From<Problem> for Rejection {
 ///
 /// The query is malformed, or names a zone twice or not at all in `tz`.
 pub fn time_zone_name(query: &str) -> Result<Option<String>, Rejection> {
-    query::zone_name(query).map_err(Rejection::from)
+    time_zone::zone_name(query).map_err(Rejection::from)
 }
 
 /// The time zone of that IANA name.
@@ -55,13 +63,13 @@ pub fn time_zone_name(query: &str) -> Result<Option<String>, Rejection> {
 ///
 /// The database in the program has no such zone.
 pub fn time_zone(name: &str) -> Result<TimeZone, Rejection> {
-    now::zone(name).ok_or_else(|| Problem::ZoneUnknown { name: name.into() }.into())
+    now_document::zone(name).ok_or_else(|| Problem::ZoneUnknown { name: name.into() }.into())
 }
 
 /// The body of `GET /now?tz=…` at a time: `seconds` since 1970-01-01T00:00:00Z and `nanos` into that second.
 #[must_use]
 pub fn now_document(seconds: u64, nanos: u32, zone: &TimeZone) -> Vec<u8> {
-    now::Document::new(seconds, Some(zone), Status::Unsynchronized, "01234567").at(nanos).to_vec()
+    now_document::Document::new(seconds, Some(zone), Status::Unsynchronized, "01234567").at(nanos).to_vec()
 }
 
 /// Whether this is the value of a `Host` header (RFC 9110, section 7.2).
@@ -73,7 +81,7 @@ pub fn is_valid_host(value: &[u8]) -> bool {
 /// Whether the `Accept-Encoding` in these headers allows the content coding (RFC 9110, section 12.5.3).
 #[must_use]
 pub fn accepts_coding(headers: &HeaderMap, coding: &str) -> bool {
-    coding::accepts(headers, coding)
+    content_coding::accepts(headers, coding)
 }
 
 /// The trace id and the parent id of a `traceparent` header (W3C Trace Context), if it is valid.
@@ -85,7 +93,7 @@ pub fn trace_ids(traceparent: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Whether a request head is of a version of HTTP that is neither 1.0 nor 1.1.
 #[must_use]
 pub fn is_other_http_version(head: &[u8]) -> bool {
-    request_line::is_of_another_version(head)
+    version::is_of_another_version(head)
 }
 
 /// The whole response of the private listener to a request with this head.

@@ -2,56 +2,26 @@
 //!
 //! The program `nowd` is [`run`] and nothing else. A request goes from `worker` to `connection` to `routes`.
 
-mod access_log;
-mod admin;
 mod clock;
-mod clock_bound;
-mod clock_status;
-mod coding;
-mod command_line;
 mod connection;
-mod counter;
-mod emf;
-mod files;
-mod flag_values;
 #[doc(hidden)]
 pub mod fuzzing;
-mod gzip;
 mod healthcheck;
-mod host;
-mod instruments;
-mod latency;
-mod link;
-mod listen;
-mod log;
+mod http;
+mod logging;
 mod metrics;
-mod now;
-mod open_files;
-mod output;
 mod page;
-mod problem;
-mod prometheus;
-mod pulse;
-mod query;
-mod request_line;
-mod reserve;
+mod process;
+mod readiness;
 mod routes;
-mod scrape;
-mod seats;
-mod server;
 mod settings;
-mod start;
-mod state;
-mod system;
-mod trace_context;
-mod trust;
-mod wire;
-mod worker;
+mod unsafe_calls;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use settings::Command;
+use process::start;
+use settings::{Command, command_line};
 
 /// Does what the command line and the environment say, and returns the exit code of the process.
 ///

@@ -3,14 +3,21 @@
 //! Each thread counts in its own [`Counters`], on cache lines of its own, and is the only one that writes there; any
 //! thread may read them all and add them up.
 
+pub(crate) mod admin_listener;
+pub(crate) mod counter;
+pub(crate) mod emf;
+pub(crate) mod latency;
+pub(crate) mod prometheus;
+pub(crate) mod scrape;
+
 use std::array;
 use std::fmt;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use crate::counter::Counter;
-use crate::latency::{Latencies, Latency};
+use crate::metrics::counter::Counter;
+use crate::metrics::latency::{Latencies, Latency};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,9 @@
 //!
 //! What is called from outside is `#[cold]`: it stays out of the code that answers `/now`.
 
+pub(crate) mod gzip;
+pub(crate) mod static_files;
+
 use hyper::header::{
     CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
@@ -13,11 +16,10 @@ use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
-use crate::clock_status::Status;
-use crate::coding::{self, GZIP};
-use crate::files::{NO_SNIFFING, ON_ENCODING};
-use crate::gzip;
-use crate::problem::Problem;
+use crate::clock::status::Status;
+use crate::http::content_coding::{self, GZIP};
+use crate::http::problem::Problem;
+use crate::page::static_files::{NO_SNIFFING, ON_ENCODING};
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
@@ -78,7 +80,7 @@ impl Visit {
     #[cold]
     pub(crate) fn new(headers: &HeaderMap, host: &str, zone: Result<Option<TimeZone>, Problem>) -> Self {
         // What the load balancer says; nothing but the page's own words depends on it.
-        let mut schemes = coding::list(headers, &FORWARDED_PROTO);
+        let mut schemes = content_coding::list(headers, &FORWARDED_PROTO);
         // The first is what the client spoke; the next ones are of balancers between each other.
         let is_https = schemes.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
         let (zone, refusal) = match zone {
@@ -95,7 +97,7 @@ impl Visit {
             ),
             zone,
             refusal,
-            takes_gzip: coding::accepts(headers, "gzip"),
+            takes_gzip: content_coding::accepts(headers, "gzip"),
             isolates: is_https || is_this_machine(host),
         }
     }
@@ -239,7 +241,8 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
-    use crate::{files, now};
+    use crate::page::static_files;
+    use crate::routes::now_document;
 
     const NOON: u64 = 1_795_464_711;
     const WELL: Status = Status::Synchronized { max_error_micros: 312 };
@@ -249,7 +252,8 @@ mod tests {
     }
 
     fn visit(host: &str, zone: Option<&str>) -> Visit {
-        let zone = zone.map(|name| now::zone(name).ok_or(Problem::ZoneUnknown { name: name.into() }));
+        let zone =
+            zone.map(|name| now_document::zone(name).ok_or(Problem::ZoneUnknown { name: name.into() }));
         Visit::new(&HeaderMap::new(), host, zone.transpose())
     }
 
@@ -322,7 +326,7 @@ mod tests {
     #[test]
     fn every_asset_is_in_the_page_by_its_name() {
         let page = page("test", None);
-        for (path, _) in files::assets() {
+        for (path, _) in static_files::assets() {
             assert!(page.contains(&format!("\"{path}\"")), "no {path} in {page}");
         }
     }
@@ -337,7 +341,7 @@ mod tests {
             page.matches("<script").count(),
             page.matches("<script type=\"module\" src=\"/assets/").count()
         );
-        for (path, text) in files::assets() {
+        for (path, text) in static_files::assets() {
             let text = text.replace("http://www.w3.org/2000/svg", "");
             for elsewhere in ["http:", "https:", "@import", "url(", "eval(", "innerHTML"] {
                 assert!(!text.contains(elsewhere), "{elsewhere} in {path}");

@@ -3,6 +3,8 @@
 //! First [`Asked`] is read from the request, then the clock is read, once, and then the answer is written: so every
 //! figure in an answer, its `Date` too, is of one instant, as late as can be.
 
+pub(crate) mod now_document;
+
 use std::cell::{RefCell, RefMut};
 use std::io::Cursor;
 use std::rc::Rc;
@@ -16,16 +18,16 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
 
+use crate::clock::status::Status;
 use crate::clock::{self, UnixTime};
-use crate::clock_status::Status;
-use crate::files::{self, NO_SNIFFING, Wanted};
-use crate::host::{self, KnownHost};
+use crate::http::host::{self, KnownHost};
+use crate::http::problem::Problem;
+use crate::http::time_zone;
 use crate::metrics::{Counters, Event, Route};
-use crate::now::{self, Document};
 use crate::page::Visit;
-use crate::problem::Problem;
-use crate::query;
-use crate::state::State;
+use crate::page::static_files::{self, NO_SNIFFING, Wanted};
+use crate::readiness::State;
+use crate::routes::now_document::Document;
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const FIVE_SECONDS: HeaderValue = HeaderValue::from_static("5");
@@ -119,7 +121,7 @@ impl Handler {
                 let mut response = second.answer([]);
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().remove(CONTENT_TYPE);
-                response.headers_mut().insert(HTTPSTIME, value(now::unix_time(time)));
+                response.headers_mut().insert(HTTPSTIME, value(now_document::unix_time(time)));
                 response
             }
             Asked::Options => {
@@ -176,7 +178,7 @@ impl Second {
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
             (TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-            (DATE, value(now::http_date(seconds))),
+            (DATE, value(now_document::http_date(seconds))),
         ]);
         Self { seconds, clock, headers, document: Document::new(seconds, None, clock, instance) }
     }
@@ -234,7 +236,7 @@ fn route(path: &str) -> Route {
         "/openapi.json" => Route::OpenApi,
         "/healthz" => Route::Health,
         "/readyz" => Route::Readiness,
-        other if files::has_asset(other) => Route::Asset,
+        other if static_files::has_asset(other) => Route::Asset,
         _ => Route::Other,
     }
 }
@@ -305,6 +307,6 @@ fn refused_method(method: &Method) -> Problem {
 }
 
 fn zone(query: &str) -> Result<Option<TimeZone>, Problem> {
-    let Some(name) = query::zone_name(query)? else { return Ok(None) };
-    now::zone(&name).map(Some).ok_or(Problem::ZoneUnknown { name })
+    let Some(name) = time_zone::zone_name(query)? else { return Ok(None) };
+    now_document::zone(&name).map(Some).ok_or(Problem::ZoneUnknown { name })
 }

@@ -1,5 +1,8 @@
 //! What can be set, and the checked [`Settings`] that flags and their variables become.
 
+pub(crate) mod command_line;
+pub(crate) mod flag_values;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,8 +10,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::flag_values::{address, dimension, duration, seconds};
 use crate::healthcheck::Healthcheck;
+use crate::settings::flag_values::{address, dimension, duration, seconds};
 
 /// What to do.
 #[derive(Debug, PartialEq)]

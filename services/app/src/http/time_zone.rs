@@ -1,6 +1,6 @@
 //! The query of a request: `tz` and nothing else.
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// The value of the parameter `tz`; parameters of other names are ignored, but have to be well-formed, and not `TZ`.
 pub(crate) fn zone_name(query: &str) -> Result<Option<String>, Problem> {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::clock_status::Status;
+use crate::clock::status::Status;
 
 /// Readings in a row, one a second, that have to be good before a clock is trusted again.
 pub(crate) const GOOD_READINGS: u32 = 5;

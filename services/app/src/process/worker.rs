@@ -12,16 +12,16 @@ use tokio::runtime::{self, LocalOptions};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
-use crate::access_log::Journal;
+use crate::connection::reserved::{Admitted, Reserve};
+use crate::connection::state::{Link, Swept};
 use crate::connection::{self, Shared};
-use crate::link::{Link, Swept};
+use crate::logging::access_log::Journal;
+use crate::logging::background_writer::Pen;
 use crate::metrics::{Counters, Event};
-use crate::output::Pen;
-use crate::reserve::{Admitted, Reserve};
+use crate::readiness::State;
 use crate::routes::Handler;
 use crate::settings::Limits;
-use crate::state::State;
-use crate::system;
+use crate::unsafe_calls;
 
 /// Turns of connections until the network is looked at again. A turn is up to 16 requests that came along with each other:
 /// with the 61 turns that are usual, who sends nothing but such would keep everybody else waiting for ten milliseconds.
@@ -121,7 +121,7 @@ impl Worker {
         let mut has_freed = false;
         while life.changed().await.is_ok() {
             if mem::take(&mut has_freed) {
-                system::give_memory_back();
+                unsafe_calls::give_memory_back();
             }
             let closing = *life.borrow_and_update() >= Life::Closing;
             let limits = &self.shared.limits;

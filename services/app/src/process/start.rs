@@ -6,13 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use crate::clock::Source;
-use crate::listen;
-use crate::log;
-use crate::open_files;
-use crate::output::Outlet;
-use crate::server::{self, Equipment};
+use crate::logging::background_writer::Outlet;
+use crate::logging::log_format;
+use crate::process::listen;
+use crate::process::open_files;
+use crate::process::server::{self, Equipment};
+use crate::readiness::State;
 use crate::settings::{IDLE_SECONDS_OF_BALANCERS, Limits, Settings};
-use crate::state::State;
 
 /// Files that every process has open, with room to spare.
 const FILES: usize = 48;
@@ -35,7 +35,7 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
     let admin = settings.admin_listen.map(listen::bind_admin).transpose()?;
     let out = Arc::new(Outlet::new("nowd-out", io::stdout()).context("cannot start a thread")?);
     let err = Arc::new(Outlet::new("nowd-err", io::stderr()).context("cannot start a thread")?);
-    log::init(settings.log, err.pen());
+    log_format::init(settings.log, err.pen());
 
     let Files { limit: files, needed, connections, reserve } = files;
     let mut limits = settings.limits;

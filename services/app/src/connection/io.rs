@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite as _;
 use tokio::net::TcpStream;
 
-use crate::link::Link;
+use crate::connection::state::Link;
 use crate::metrics::Counters;
 
 pub(crate) struct Wire {

@@ -7,10 +7,10 @@ use std::cell::{Cell, RefCell};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use crate::access_log::Journal;
 use crate::clock::Monotonic;
+use crate::connection::limit::Seat;
+use crate::logging::access_log::Journal;
 use crate::metrics::{Counters, Event};
-use crate::seats::Seat;
 use crate::settings::Limits;
 
 /// Sweeps until an answered connection gives its buffers back. One that asks less often pays for it, with a few
@@ -243,7 +243,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::seats::Seats;
+    use crate::connection::limit::Seats;
 
     const LIMITS: Limits =
         Limits { connections: 1, head_bytes: 16_384, headers: 100, head_seconds: 3, idle_seconds: 20 };

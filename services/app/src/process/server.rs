@@ -17,17 +17,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::admin;
 use crate::clock::{Believed, Source};
-use crate::emf;
-use crate::instruments::Instruments;
-use crate::listen::Listeners;
+use crate::logging::background_writer::Outlet;
+use crate::metrics::admin_listener;
+use crate::metrics::emf;
 use crate::metrics::{Counters, Totals};
-use crate::output::Outlet;
-use crate::pulse::{self, Pulse};
+use crate::process::housekeeping::{self, Pulse};
+use crate::process::listen::Listeners;
+use crate::process::metric_sources::Instruments;
+use crate::process::worker::{self, Life};
+use crate::readiness::State;
 use crate::settings::{Limits, Settings};
-use crate::state::State;
-use crate::worker::{self, Life};
 
 /// How long the last lines may take to be read. Whoever does not read them must not keep the process from ending.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -96,11 +96,11 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
         for warning in warnings {
             warn!("{warning}");
         }
-        pulse::tell(believed);
+        housekeeping::tell(believed);
         if let Some((_, listener)) = admin {
             let instruments = instruments.clone();
             tokio::spawn(async move {
-                if let Err(error) = admin::serve(listener, instruments).await {
+                if let Err(error) = admin_listener::serve(listener, instruments).await {
                     warn!("nothing can be read at --admin-listen: {error}");
                 }
             });

@@ -13,11 +13,11 @@ use hyper::body::Body as _;
 use hyper::{HeaderMap, Method, Request, Response};
 
 use crate::clock::{self, UnixTime};
-use crate::now;
-use crate::output::Pen;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
+use crate::logging::background_writer::Pen;
+use crate::logging::trace_context;
 use crate::routes::Body;
-use crate::trace_context;
+use crate::routes::now_document;
 
 /// More of a header or a target than this, in bytes of the line, is cut off.
 const LONGEST: usize = 1_024;
@@ -96,7 +96,7 @@ fn begin(time: UnixTime, client: SocketAddr) -> String {
     let _ = write!(
         line,
         r#"{{"time":"{}","level":"INFO","message":"request","client":"{client}""#,
-        now::rfc3339_millis(time)
+        now_document::rfc3339_millis(time)
     );
     line
 }

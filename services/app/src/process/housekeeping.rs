@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
+use crate::clock::status::Status;
 use crate::clock::{self, Believed, Source};
-use crate::clock_status::Status;
-use crate::emf;
-use crate::instruments::Instruments;
+use crate::logging::background_writer::Pen;
 use crate::metrics::Totals;
-use crate::output::Pen;
-use crate::trust::{Change, Trust};
-use crate::worker::Life;
+use crate::metrics::emf;
+use crate::process::metric_sources::Instruments;
+use crate::process::worker::Life;
+use crate::readiness::hysteresis::{Change, Trust};
 
 /// How often the kernel is asked for its clock's status, and connections are swept.
 const PULSE: Duration = Duration::from_secs(1);

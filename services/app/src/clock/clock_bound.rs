@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::clock_status::Status;
+use crate::clock::status::Status;
 
 /// The longest segment that is understood.
 pub(crate) const LONGEST: usize = 80;

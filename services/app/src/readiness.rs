@@ -1,14 +1,16 @@
 //! What all threads share. It is written about once a second and read at every request.
 
+pub(crate) mod hysteresis;
+
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::clock_status::{SharedStatus, Status};
-use crate::problem::Problem;
-use crate::seats::Seats;
+use crate::clock::status::{SharedStatus, Status};
+use crate::connection::limit::Seats;
+use crate::http::problem::Problem;
 
 /// What all threads share.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl State {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// [`crate::trust`] decides it.
+    /// [`crate::readiness::hysteresis`] decides it.
     pub(crate) fn set_trust(&self, trusts_clock: bool) {
         self.trusts_clock.store(trusts_clock, Ordering::Relaxed);
     }

@@ -6,9 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::clock::UnixTime;
-use crate::clock_status::Status;
-use crate::instruments::Snapshot;
-use crate::latency::{Latencies, upper_limit};
+use crate::clock::status::Status;
+use crate::metrics::latency::{Latencies, upper_limit};
+use crate::process::metric_sources::Snapshot;
 
 /// Where the metrics are found.
 const NAMESPACE: &str = "nowd";

@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::instruments::Instruments;
-use crate::scrape;
+use crate::metrics::scrape;
+use crate::process::metric_sources::Instruments;
 
 /// Connections at a time; one more takes the place of the oldest, so that nobody can keep Prometheus out by silence.
 const CONNECTIONS: usize = 64;

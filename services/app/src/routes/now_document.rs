@@ -10,7 +10,7 @@ use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::UnixTime;
-use crate::clock_status::Status;
+use crate::clock::status::Status;
 
 /// All that the document says in one second: only the nanoseconds are missing, and [`Document::at`] fills them in.
 ///
@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn every_golden_body_is_produced_byte_for_byte() {
-        let golden: Value = serde_json::from_str(include_str!("../../../contract/golden/now.json")).unwrap();
+        let golden: Value =
+            serde_json::from_str(include_str!("../../../../contract/golden/now.json")).unwrap();
         let cases = golden.as_array().unwrap();
         assert!(!cases.is_empty());
         for case in cases {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::json;
 
-use crate::clock_status::Status;
-use crate::trust::GOOD_READINGS;
+use crate::clock::status::Status;
+use crate::readiness::hysteresis::GOOD_READINGS;
 
 /// Why a request is not answered as asked. Its text is the `detail`, and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_problem_is_in_the_description_with_its_type_and_its_status() {
-        let openapi = include_str!("../../../contract/openapi.json");
+        let openapi = include_str!("../../../../contract/openapi.json");
         let openapi: serde_json::Value = serde_json::from_str(openapi).unwrap();
         let described = &openapi["components"]["schemas"]["Problem"]["properties"];
         let limit = Duration::ZERO;

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
-use crate::link::Link;
+use crate::connection::state::Link;
 
 /// The reserve of one thread.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::seats::Seats;
+    use crate::connection::limit::Seats;
 
     const PLACES: usize = 8;
 

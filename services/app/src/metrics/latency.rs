@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::counter::Counter;
+use crate::metrics::counter::Counter;
 
 /// The first bucket takes what took up to 1 µs, each further one up to twice as long, the 24th up to 8.4 s; the last takes
 /// the rest.

@@ -7,7 +7,7 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Response, StatusCode};
 
-use crate::coding::{self, BROTLI, GZIP};
+use crate::http::content_coding::{self, BROTLI, GZIP};
 
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
@@ -93,9 +93,9 @@ impl Wanted {
     }
 
     fn new(file: &'static File, kept: Kept, headers: &HeaderMap) -> Self {
-        let coding = if coding::accepts(headers, "br") {
+        let coding = if content_coding::accepts(headers, "br") {
             Coding::Brotli
-        } else if coding::accepts(headers, "gzip") {
+        } else if content_coding::accepts(headers, "gzip") {
             Coding::Gzip
         } else {
             Coding::Plain
@@ -106,7 +106,7 @@ impl Wanted {
             Coding::Gzip => format!("\"{}-gzip\"", file.tag),
             Coding::Brotli => format!("\"{}-br\"", file.tag),
         };
-        let is_known = coding::list(headers, &IF_NONE_MATCH)
+        let is_known = content_coding::list(headers, &IF_NONE_MATCH)
             .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag);
         Self { file, kept, coding, etag, is_known }
     }

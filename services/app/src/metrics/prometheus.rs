@@ -10,10 +10,10 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::clock_status::Status;
-use crate::instruments::Snapshot;
-use crate::latency::{BUCKETS, upper_limit};
+use crate::clock::status::Status;
+use crate::metrics::latency::{BUCKETS, upper_limit};
 use crate::metrics::{CLASSES, Event, Route};
+use crate::process::metric_sources::Snapshot;
 
 impl Snapshot {
     /// As `OpenMetrics` 1.0.0.

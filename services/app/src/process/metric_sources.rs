@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::clock_status::Status;
+use crate::clock::status::Status;
+use crate::logging::background_writer::Outlet;
 use crate::metrics::{Counters, Totals};
-use crate::output::Outlet;
-use crate::state::State;
+use crate::readiness::State;
 
 /// All that has a figure.
 #[derive(Clone, Debug)]
