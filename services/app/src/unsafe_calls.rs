@@ -38,24 +38,3 @@ pub(crate) fn give_memory_back() {
         libc::malloc_trim(0);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    #[test]
-    fn no_other_file_has_unsafe_code() {
-        // The lint is at `deny`, so whoever wants an exception has to name it.
-        let exception = ["unsafe", "code"].join("_");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        for entry in std::fs::read_dir(source).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "rs")
-                && !path.ends_with("unsafe_calls.rs")
-            {
-                let text = std::fs::read_to_string(&path).unwrap();
-                assert!(!text.contains(&exception), "{}", path.display());
-            }
-        }
-    }
-}
