@@ -127,7 +127,7 @@ impl AccessLog {
 pub fn serve<I: Read + Write + Unpin>(io: I) -> (impl Future<Output = ()>, AccessLog) {
     let limits =
         Limits { connections: 10, head_bytes: 16_384, headers: 100, head_seconds: 10, idle_seconds: 75 };
-    let state = Arc::new(State::new(Status::Unsynchronized, None, limits.connections));
+    let state = Arc::new(State::new(Status::Unsynchronized, None));
     let handler = Handler::new(state, Arc::new(Counters::default()));
     let (pen, lines) = Pen::without_writer();
     let journal = Journal::new(([127, 0, 0, 1], 1).into(), Rc::new(pen));

@@ -4,13 +4,27 @@ pub(crate) mod hysteresis;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::status::{SharedStatus, Status};
-use crate::connection::limit::Seats;
-use crate::http::problem::Problem;
+use crate::readiness::hysteresis::GOOD_READINGS;
+
+/// Why a load balancer should send no requests here. Its text says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotReady {
+    #[error("this process is about to stop: ask another instance")]
+    Draining,
+    #[error(
+        "the clock of this host is within --max-clock-error {limit:?} again, and has to stay within three quarters of it \
+         for {GOOD_READINGS} s: ask again then"
+    )]
+    ClockRecovering { limit: Duration },
+    #[error(
+        "the clock of this host {clock}, and --max-clock-error allows {limit:?}: see to its time service"
+    )]
+    ClockNotTrusted { clock: Status, limit: Duration },
+}
 
 /// What all threads share.
 #[derive(Debug)]
@@ -19,18 +33,16 @@ pub(crate) struct State {
     pub(crate) clock: SharedStatus,
     /// Eight hexadecimal digits, new at each start.
     pub(crate) instance: String,
-    pub(crate) seats: Arc<Seats>,
     draining: AtomicBool,
     trusts_clock: AtomicBool,
     max_clock_error: Option<Duration>,
 }
 
 impl State {
-    pub(crate) fn new(clock: Status, max_clock_error: Option<Duration>, max_connections: usize) -> Self {
+    pub(crate) fn new(clock: Status, max_clock_error: Option<Duration>) -> Self {
         Self {
             clock: SharedStatus::new(clock),
             instance: random_instance(),
-            seats: Arc::new(Seats::new(max_connections)),
             draining: AtomicBool::new(false),
             trusts_clock: AtomicBool::new(max_clock_error.is_none_or(|limit| clock.is_within(limit))),
             max_clock_error,
@@ -52,17 +64,17 @@ impl State {
     }
 
     /// Whether a load balancer should send requests here; if not, why not.
-    pub(crate) fn readiness(&self) -> Result<(), Problem> {
+    pub(crate) fn readiness(&self) -> Result<(), NotReady> {
         if self.is_draining() {
-            return Err(Problem::Draining);
+            return Err(NotReady::Draining);
         }
         match self.max_clock_error {
             Some(limit) if !self.trusts_clock.load(Ordering::Relaxed) => {
                 let clock = self.clock.load();
                 Err(if clock.is_within(limit) {
-                    Problem::ClockRecovering { limit }
+                    NotReady::ClockRecovering { limit }
                 } else {
-                    Problem::ClockNotTrusted { clock, limit }
+                    NotReady::ClockNotTrusted { clock, limit }
                 })
             }
             _ => Ok(()),
@@ -90,19 +102,31 @@ mod tests {
 
     #[test]
     fn a_clock_worse_than_the_limit_makes_it_not_ready_from_the_start_and_no_limit_never_does() {
-        let new = |max_error_micros, limit| State::new(Status::Synchronized { max_error_micros }, limit, 1);
+        let new = |max_error_micros, limit| State::new(Status::Synchronized { max_error_micros }, limit);
         let limit = Some(Duration::from_millis(1));
         assert!(new(1_000, limit).readiness().is_ok());
         let strict = new(1_001, limit);
-        assert!(matches!(strict.readiness(), Err(Problem::ClockNotTrusted { .. })));
+        assert!(matches!(strict.readiness(), Err(NotReady::ClockNotTrusted { .. })));
         strict.clock.store(Status::Synchronized { max_error_micros: 1_000 });
-        assert!(matches!(strict.readiness(), Err(Problem::ClockRecovering { .. })));
+        assert!(matches!(strict.readiness(), Err(NotReady::ClockRecovering { .. })));
         strict.set_trust(true);
         assert!(strict.readiness().is_ok());
 
-        let easy = State::new(Status::Unknown, None, 1);
+        let easy = State::new(Status::Unknown, None);
         assert!(easy.readiness().is_ok());
         easy.start_draining();
-        assert!(matches!(easy.readiness(), Err(Problem::Draining)));
+        assert!(matches!(easy.readiness(), Err(NotReady::Draining)));
+    }
+
+    #[test]
+    fn a_clock_that_is_not_trusted_is_told_in_words_with_both_figures() {
+        let reason = NotReady::ClockNotTrusted {
+            clock: Status::Synchronized { max_error_micros: 60_000 },
+            limit: Duration::from_millis(50),
+        };
+        assert_eq!(
+            reason.to_string(),
+            "the clock of this host may be wrong by 60ms, and --max-clock-error allows 50ms: see to its time service"
+        );
     }
 }

@@ -145,7 +145,7 @@ impl Handler {
             Asked::Health => second.answer(*b"{\"status\":\"alive\"}\n"),
             Asked::Readiness => match self.state.readiness() {
                 Ok(()) => second.answer(*b"{\"status\":\"ready\"}\n"),
-                Err(problem) => refusal(&problem, second),
+                Err(reason) => refusal(&reason.into(), second),
             },
         }
     }

@@ -1,12 +1,9 @@
 //! Errors as clients get them: problem details (RFC 9457).
 
-use std::time::Duration;
-
 use hyper::StatusCode;
 use serde_json::json;
 
-use crate::clock::status::Status;
-use crate::readiness::hysteresis::GOOD_READINGS;
+use crate::readiness::NotReady;
 
 /// Why a request is not answered as asked. Its text is the `detail`, and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -54,19 +51,10 @@ pub(crate) enum Problem {
         Shown(.name)
     )]
     ZoneUnknown { name: String },
-    #[error("this process is about to stop: ask another instance")]
-    Draining,
     #[error("this process serves as many connections as it may (--max-connections): come back later")]
     Full,
-    #[error(
-        "the clock of this host is within --max-clock-error {limit:?} again, and has to stay within three quarters of it \
-         for {GOOD_READINGS} s: ask again then"
-    )]
-    ClockRecovering { limit: Duration },
-    #[error(
-        "the clock of this host {clock}, and --max-clock-error allows {limit:?}: see to its time service"
-    )]
-    ClockNotTrusted { clock: Status, limit: Duration },
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
 }
 
 impl Problem {
@@ -88,9 +76,7 @@ impl Problem {
             | Self::ZoneEmpty
             | Self::ZoneTwice
             | Self::ZoneUnknown { .. } => StatusCode::BAD_REQUEST,
-            Self::Full | Self::Draining | Self::ClockRecovering { .. } | Self::ClockNotTrusted { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Full | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -118,9 +104,9 @@ impl Problem {
                 ("urn:nowd:problem:malformed-query", "Malformed query")
             }
             Self::ZoneUnknown { .. } => ("urn:nowd:problem:unknown-time-zone", "Unknown time zone"),
-            Self::Draining => ("urn:nowd:problem:draining", "About to stop"),
+            Self::NotReady(NotReady::Draining) => ("urn:nowd:problem:draining", "About to stop"),
             Self::Full => ("urn:nowd:problem:full", "Too many connections"),
-            Self::ClockRecovering { .. } | Self::ClockNotTrusted { .. } => {
+            Self::NotReady(NotReady::ClockRecovering { .. } | NotReady::ClockNotTrusted { .. }) => {
                 ("urn:nowd:problem:clock-not-trusted", "Clock not trusted")
             }
         }
@@ -147,7 +133,10 @@ impl std::fmt::Display for Shown<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::clock::status::Status;
 
     #[test]
     fn what_a_client_sent_is_shown_in_quotes_on_one_line_and_cut_off() {
@@ -191,9 +180,9 @@ mod tests {
             Problem::ZoneTwice,
             Problem::ZoneUnknown { name: String::new() },
             Problem::Full,
-            Problem::Draining,
-            Problem::ClockRecovering { limit },
-            Problem::ClockNotTrusted { clock: Status::Unknown, limit },
+            NotReady::Draining.into(),
+            NotReady::ClockRecovering { limit }.into(),
+            NotReady::ClockNotTrusted { clock: Status::Unknown, limit }.into(),
         ];
         for problem in all {
             let body: serde_json::Value = serde_json::from_str(&problem.body()).unwrap();
@@ -202,17 +191,5 @@ mod tests {
                 assert!(values.contains(&body[member]), "{body}");
             }
         }
-    }
-
-    #[test]
-    fn a_clock_that_is_not_trusted_is_told_in_words_with_both_figures() {
-        let problem = Problem::ClockNotTrusted {
-            clock: Status::Synchronized { max_error_micros: 60_000 },
-            limit: Duration::from_millis(50),
-        };
-        assert_eq!(
-            problem.to_string(),
-            "the clock of this host may be wrong by 60ms, and --max-clock-error allows 50ms: see to its time service"
-        );
     }
 }

@@ -126,7 +126,7 @@ impl Pulse {
 
     /// Says so when all seats are taken, and when a tenth of them is free again.
     fn see_to_seats(&mut self) {
-        let seats = &self.instruments.state.seats;
+        let seats = &self.instruments.seats;
         let (taken, limit) = (seats.taken(), seats.limit());
         if self.full_since.is_none() && taken >= limit {
             self.full_since = Some(self.refused());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::status::Status;
+use crate::connection::limit::Seats;
 use crate::logging::background_writer::Outlet;
 use crate::metrics::{Counters, Totals};
 use crate::readiness::State;
@@ -11,6 +12,7 @@ use crate::readiness::State;
 #[derive(Clone, Debug)]
 pub(crate) struct Instruments {
     pub(crate) state: Arc<State>,
+    pub(crate) seats: Arc<Seats>,
     /// Of each thread.
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) outlets: [Arc<Outlet>; 2],
@@ -35,8 +37,8 @@ impl Instruments {
             totals: Totals::of(&self.counters),
             clock: state.clock.load(),
             is_ready: state.readiness().is_ok(),
-            connections: state.seats.open(),
-            max_connections: state.seats.limit(),
+            connections: self.seats.open(),
+            max_connections: self.seats.limit(),
             dropped_lines: self.dropped_lines(),
             instance: state.instance.clone(),
         }

@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::clock::{Believed, Source};
+use crate::connection::limit::Seats;
 use crate::logging::background_writer::Outlet;
 use crate::metrics::admin_listener;
 use crate::metrics::emf;
@@ -25,7 +26,7 @@ use crate::metrics::{Counters, Totals};
 use crate::process::housekeeping::{self, Pulse};
 use crate::process::listen::Listeners;
 use crate::process::metric_sources::Instruments;
-use crate::process::worker::{self, Life};
+use crate::process::worker::{Life, Worker};
 use crate::readiness::State;
 use crate::settings::{Limits, Settings};
 
@@ -70,17 +71,27 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
         let _context = runtime.enter();
         Signals::new()?
     };
+    let seats = Arc::new(Seats::new(limits.connections));
     let addresses = listeners.addresses;
     let mut threads = Vec::new();
     let mut counters = Vec::new();
     for (number, listeners) in listeners.of_threads.into_iter().enumerate() {
         let own = Arc::new(Counters::default());
         counters.push(Arc::clone(&own));
-        let (state, life, ended) = (Arc::clone(&state), life.subscribe(), ended.clone());
-        let pen = settings.access_log.then(|| out.patient_pen());
+        let worker = Worker {
+            listeners,
+            state: Arc::clone(&state),
+            seats: Arc::clone(&seats),
+            counters: own,
+            limits,
+            reserve,
+            pen: settings.access_log.then(|| out.patient_pen()),
+            life: life.subscribe(),
+        };
+        let ended = ended.clone();
         let work = move || {
             // Nobody listens any more only when the process is about to end.
-            let _ = ended.send(worker::work(listeners, state, own, limits, reserve, pen, life));
+            let _ = ended.send(worker.run());
         };
         let name = format!("nowd-{number}");
         threads.push(thread::Builder::new().name(name).spawn(work).context("cannot start a thread")?);
@@ -88,8 +99,12 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
     drop(ended);
 
     let metrics = settings.metrics.clone().map(|name| (emf::Lines::new(name), out.pen()));
-    let instruments =
-        Instruments { state: Arc::clone(&state), counters, outlets: [Arc::clone(&out), Arc::clone(&err)] };
+    let instruments = Instruments {
+        state: Arc::clone(&state),
+        seats,
+        counters,
+        outlets: [Arc::clone(&out), Arc::clone(&err)],
+    };
     let mut pulse = Pulse::new(source, settings.max_clock_error, instruments.clone(), metrics);
     let outcome = runtime.block_on(async {
         announce(&addresses, admin.as_ref().map(|(address, _)| *address), limits, settings, &state.instance);

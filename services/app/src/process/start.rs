@@ -48,7 +48,7 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
         admin,
         source,
         believed,
-        state: Arc::new(State::new(status, settings.max_clock_error, limits.connections)),
+        state: Arc::new(State::new(status, settings.max_clock_error)),
         limits,
         reserve,
         warnings: warnings(settings, &limits, files, needed),

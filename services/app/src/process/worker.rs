@@ -12,6 +12,7 @@ use tokio::runtime::{self, LocalOptions};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
+use crate::connection::limit::Seats;
 use crate::connection::reserved::{Admitted, Reserve};
 use crate::connection::state::{Link, Swept};
 use crate::connection::{self, Shared};
@@ -38,52 +39,62 @@ pub(crate) enum Life {
     Stopped,
 }
 
-/// The whole life of one thread; `reserve` is how many places it has for connections beyond the limit.
-pub(crate) fn work(
-    listeners: Vec<std::net::TcpListener>,
-    state: Arc<State>,
-    counters: Arc<Counters>,
-    limits: Limits,
-    reserve: usize,
-    pen: Option<Pen>,
-    mut life: watch::Receiver<Life>,
-) -> io::Result<()> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_io()
-        .event_interval(TURNS)
-        .build_local(LocalOptions::default())?;
-    runtime.block_on(async {
-        let (open, mut all_closed) = mpsc::channel(1);
-        let handler = Handler::new(Arc::clone(&state), Arc::clone(&counters));
-        let worker = Rc::new(Worker {
-            state,
-            shared: Rc::new(Shared::new(handler, counters, limits)),
-            pen: pen.map(Rc::new),
-            links: RefCell::default(),
-            reserve: Reserve::new(reserve),
-        });
-        for listener in listeners {
-            let listener = TcpListener::from_std(listener)?;
-            tokio::task::spawn_local(accept(listener, Rc::clone(&worker), life.clone(), open.clone()));
-        }
-        drop(open);
-        let sweeping = worker.sweep(life.clone());
-        tokio::select! {
-            // Nothing is ever sent: this ends when all that could send are gone, listeners and connections.
-            _ = all_closed.recv() => {}
-            _ = life.wait_for(|&life| life == Life::Stopped) => {}
-            () = sweeping => {}
-        }
-        Ok(())
-    })
+/// What a thread that serves is started with.
+pub(crate) struct Worker {
+    pub(crate) listeners: Vec<std::net::TcpListener>,
+    pub(crate) state: Arc<State>,
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) limits: Limits,
+    /// How many connections beyond the limit this thread may have.
+    pub(crate) reserve: usize,
+    /// Where access log lines go, if there are any.
+    pub(crate) pen: Option<Pen>,
+    pub(crate) life: watch::Receiver<Life>,
+}
+
+impl Worker {
+    /// Serves until the process stops.
+    pub(crate) fn run(self) -> io::Result<()> {
+        let Self { listeners, state, seats, counters, limits, reserve, pen, mut life } = self;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .event_interval(TURNS)
+            .build_local(LocalOptions::default())?;
+        runtime.block_on(async {
+            let (open, mut all_closed) = mpsc::channel(1);
+            let handler = Handler::new(state, Arc::clone(&counters));
+            let connections = Rc::new(Connections {
+                seats,
+                shared: Rc::new(Shared::new(handler, counters, limits)),
+                pen: pen.map(Rc::new),
+                links: RefCell::default(),
+                reserve: Reserve::new(reserve),
+            });
+            for listener in listeners {
+                let listener = TcpListener::from_std(listener)?;
+                let accepting = accept(listener, Rc::clone(&connections), life.clone(), open.clone());
+                tokio::task::spawn_local(accepting);
+            }
+            drop(open);
+            let sweeping = connections.sweep(life.clone());
+            tokio::select! {
+                // Nothing is ever sent: this ends when all that could send are gone, listeners and connections.
+                _ = all_closed.recv() => {}
+                _ = life.wait_for(|&life| life == Life::Stopped) => {}
+                () = sweeping => {}
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Held by whatever keeps its thread from ending.
 type Open = mpsc::Sender<std::convert::Infallible>;
 
-/// What the tasks of one thread share.
-struct Worker {
-    state: Arc<State>,
+/// The connections of one thread.
+struct Connections {
+    seats: Arc<Seats>,
     shared: Rc<Shared>,
     /// For the access log, if there is one.
     pen: Option<Rc<Pen>>,
@@ -91,12 +102,12 @@ struct Worker {
     reserve: Reserve,
 }
 
-impl Worker {
+impl Connections {
     fn adopt(&self, stream: TcpStream, client: SocketAddr, open: Open) {
         let counters = &self.shared.counters;
         counters.note(Event::Accepted);
         let journal = self.pen.as_ref().map(|pen| Box::new(Journal::new(client, Rc::clone(pen))));
-        let link = Rc::new(Link::new(self.state.seats.take(), journal));
+        let link = Rc::new(Link::new(self.seats.take(), journal));
         if link.is_extra() {
             match self.reserve.admit(&link) {
                 Admitted::Yes => {}
@@ -126,7 +137,7 @@ impl Worker {
             let closing = *life.borrow_and_update() >= Life::Closing;
             let limits = &self.shared.limits;
             // Whoever says nothing may do so for as long as nobody else needs the seat.
-            let is_crowded = self.state.seats.is_crowded();
+            let is_crowded = self.seats.is_crowded();
             let first_limit = if is_crowded { limits.head_seconds } else { limits.idle_seconds };
             self.links.borrow_mut().retain(|link| {
                 let Some(link) = link.upgrade() else { return false };
@@ -142,7 +153,12 @@ impl Worker {
 }
 
 /// Accepts until the life is [`Life::Closing`], and then what the kernel has accepted by then.
-async fn accept(listener: TcpListener, worker: Rc<Worker>, mut life: watch::Receiver<Life>, open: Open) {
+async fn accept(
+    listener: TcpListener,
+    connections: Rc<Connections>,
+    mut life: watch::Receiver<Life>,
+    open: Open,
+) {
     let mut is_failing = false;
     while *life.borrow_and_update() < Life::Closing {
         let accepted = tokio::select! {
@@ -152,7 +168,7 @@ async fn accept(listener: TcpListener, worker: Rc<Worker>, mut life: watch::Rece
         match accepted {
             Ok((stream, client)) => {
                 is_failing = false;
-                worker.adopt(stream, client, open.clone());
+                connections.adopt(stream, client, open.clone());
             }
             Err(error) if !is_want(&error) => {}
             Err(error) => {
@@ -169,7 +185,7 @@ async fn accept(listener: TcpListener, worker: Rc<Worker>, mut life: watch::Rece
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            worker.adopt(stream, client, open.clone());
+            connections.adopt(stream, client, open.clone());
         }
     }
 }
