@@ -4,6 +4,7 @@
 
 pub(crate) mod clock_bound;
 pub(crate) mod status;
+pub(crate) mod text;
 
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};

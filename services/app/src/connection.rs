@@ -132,7 +132,7 @@ async fn refuse(mut wire: Wire, head: &[u8], shared: &Shared, link: &Link) {
     let (bytes, body) = shared.handler.refuse(&problem);
     link.answers();
     if let Some(journal) = link.journal() {
-        journal.begin_refusal(&problem, body as u64);
+        journal.begin_refusal(problem.status(), problem.name(), body as u64);
     }
     let mut rest = &*bytes;
     poll_fn(|cx| {

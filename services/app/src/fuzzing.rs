@@ -54,7 +54,7 @@ impl From<Problem> for Rejection {
 ///
 /// The query is malformed, or names a zone twice or not at all in `tz`.
 pub fn time_zone_name(query: &str) -> Result<Option<String>, Rejection> {
-    time_zone::zone_name(query).map_err(Rejection::from)
+    time_zone::name_in_query(query).map_err(Rejection::from)
 }
 
 /// The time zone of that IANA name.
@@ -63,7 +63,7 @@ pub fn time_zone_name(query: &str) -> Result<Option<String>, Rejection> {
 ///
 /// The database in the program has no such zone.
 pub fn time_zone(name: &str) -> Result<TimeZone, Rejection> {
-    now_document::zone(name).ok_or_else(|| Problem::ZoneUnknown { name: name.into() }.into())
+    time_zone::by_name(name).ok_or_else(|| Problem::ZoneUnknown { name: name.into() }.into())
 }
 
 /// The body of `GET /now?tz=…` at a time: `seconds` since 1970-01-01T00:00:00Z and `nanos` into that second.

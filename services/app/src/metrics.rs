@@ -9,6 +9,7 @@ pub(crate) mod emf;
 pub(crate) mod latency;
 pub(crate) mod prometheus;
 pub(crate) mod scrape;
+pub(crate) mod snapshot;
 
 use std::array;
 use std::fmt;

@@ -13,10 +13,10 @@ use hyper::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Response, StatusCode};
-use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
 use crate::clock::status::Status;
+use crate::clock::text::timestamp;
 use crate::http::content_coding::{self, GZIP};
 use crate::http::problem::Problem;
 use crate::page::static_files::{NO_SNIFFING, ON_ENCODING};
@@ -105,10 +105,7 @@ impl Visit {
     /// The page for a time, as `seconds` since 1970.
     #[cold]
     pub(crate) fn page(&self, seconds: u64, clock: Status, instance: &str) -> Vec<u8> {
-        let timestamp = i64::try_from(seconds)
-            .ok()
-            .and_then(|s| Timestamp::from_second(s).ok())
-            .unwrap_or(Timestamp::MAX);
+        let timestamp = timestamp(seconds);
         let offset = self.zone.as_ref().map_or(Offset::UTC, |zone| zone.to_offset(timestamp));
         let local = offset.to_datetime(timestamp);
         let zone = self.zone.as_ref().and_then(TimeZone::iana_name);
@@ -241,8 +238,8 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
+    use crate::http::time_zone;
     use crate::page::static_files;
-    use crate::routes::now_document;
 
     const NOON: u64 = 1_795_464_711;
     const WELL: Status = Status::Synchronized { max_error_micros: 312 };
@@ -253,7 +250,7 @@ mod tests {
 
     fn visit(host: &str, zone: Option<&str>) -> Visit {
         let zone =
-            zone.map(|name| now_document::zone(name).ok_or(Problem::ZoneUnknown { name: name.into() }));
+            zone.map(|name| time_zone::by_name(name).ok_or(Problem::ZoneUnknown { name: name.into() }));
         Visit::new(&HeaderMap::new(), host, zone.transpose())
     }
 

@@ -19,6 +19,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
 
 use crate::clock::status::Status;
+use crate::clock::text;
 use crate::clock::{self, UnixTime};
 use crate::http::host::{self, KnownHost};
 use crate::http::problem::Problem;
@@ -121,7 +122,7 @@ impl Handler {
                 let mut response = second.answer([]);
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().remove(CONTENT_TYPE);
-                response.headers_mut().insert(HTTPSTIME, value(now_document::unix_time(time)));
+                response.headers_mut().insert(HTTPSTIME, value(text::unix_time(time)));
                 response
             }
             Asked::Options => {
@@ -178,7 +179,7 @@ impl Second {
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
             (TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-            (DATE, value(now_document::http_date(seconds))),
+            (DATE, value(text::http_date(seconds))),
         ]);
         Self { seconds, clock, headers, document: Document::new(seconds, None, clock, instance) }
     }
@@ -269,12 +270,12 @@ fn asked<B>(route: Route, request: &Request<B>, has_body: bool, known: &KnownHos
     Ok(match route {
         Route::Now => Asked::Now(match request.uri().query() {
             None => None,
-            Some(query) => zone(query)?,
+            Some(query) => time_zone::in_query(query)?,
         }),
         Route::WellKnownTime => Asked::WellKnownTime,
         Route::Page => {
             let host = authority.or(host.and_then(|host| host.to_str().ok())).unwrap_or_default();
-            let zone = request.uri().query().map_or(Ok(None), zone);
+            let zone = request.uri().query().map_or(Ok(None), time_zone::in_query);
             Asked::Page(Box::new(Visit::new(headers, host, zone)))
         }
         Route::Asset => match Wanted::asset(request.uri().path(), headers) {
@@ -304,9 +305,4 @@ fn elsewhere(method: &Method, path: &str) -> Result<Asked, Problem> {
 #[cold]
 fn refused_method(method: &Method) -> Problem {
     Problem::MethodNotAllowed { method: method.to_string() }
-}
-
-fn zone(query: &str) -> Result<Option<TimeZone>, Problem> {
-    let Some(name) = time_zone::zone_name(query)? else { return Ok(None) };
-    now_document::zone(&name).map(Some).ok_or(Problem::ZoneUnknown { name })
 }

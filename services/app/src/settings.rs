@@ -10,7 +10,6 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::healthcheck::Healthcheck;
 use crate::settings::flag_values::{address, dimension, duration, seconds};
 
 /// What to do.
@@ -38,6 +37,15 @@ pub(crate) struct Settings {
     pub(crate) access_log: bool,
     /// The name under which metric lines are written, if they are.
     pub(crate) metrics: Option<String>,
+}
+
+/// What to ask, and where.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Healthcheck {
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Whether it should serve clients now. If not, it is enough that it lives: whoever ends what is not ready ends a
+    /// process that drains, and when the time service of a whole site fails, all processes at once.
+    pub(crate) asks_readiness: bool,
 }
 
 /// What clients may take at most.

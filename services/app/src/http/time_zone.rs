@@ -1,9 +1,17 @@
-//! The query of a request: `tz` and nothing else.
+//! The time zone that a request asks for: `tz` in its query, and nothing else there.
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::http::problem::Problem;
 
+/// The time zone that this query asks for, if it asks for one.
+pub(crate) fn in_query(query: &str) -> Result<Option<TimeZone>, Problem> {
+    let Some(name) = name_in_query(query)? else { return Ok(None) };
+    by_name(&name).map(Some).ok_or(Problem::ZoneUnknown { name })
+}
+
 /// The value of the parameter `tz`; parameters of other names are ignored, but have to be well-formed, and not `TZ`.
-pub(crate) fn zone_name(query: &str) -> Result<Option<String>, Problem> {
+pub(crate) fn name_in_query(query: &str) -> Result<Option<String>, Problem> {
     let mut found = None;
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -23,6 +31,12 @@ pub(crate) fn zone_name(query: &str) -> Result<Option<String>, Problem> {
         }
     }
     Ok(found)
+}
+
+/// The time zone of that IANA name, in any case, from the database in the binary.
+pub(crate) fn by_name(name: &str) -> Option<TimeZone> {
+    // The library's own name for "no zone at all" is no zone that somebody can be in.
+    TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown())
 }
 
 /// Undoes percent-encoding. A `+` is itself: names of zones have it (`Etc/GMT+5`), and none has the space that HTML
@@ -52,23 +66,29 @@ mod tests {
 
     #[test]
     fn the_zone_is_found_among_parameters_that_are_ignored() {
-        assert_eq!(zone_name("tz=Europe/Madrid").unwrap().as_deref(), Some("Europe/Madrid"));
-        assert_eq!(zone_name("a=1&tz=Europe%2fMadrid&&b").unwrap().as_deref(), Some("Europe/Madrid"));
-        assert_eq!(zone_name("%74z=Etc/GMT%2B1").unwrap().as_deref(), Some("Etc/GMT+1"));
-        assert_eq!(zone_name("tz=Etc/GMT+1").unwrap().as_deref(), Some("Etc/GMT+1"));
+        assert_eq!(name_in_query("tz=Europe/Madrid").unwrap().as_deref(), Some("Europe/Madrid"));
+        assert_eq!(name_in_query("a=1&tz=Europe%2fMadrid&&b").unwrap().as_deref(), Some("Europe/Madrid"));
+        assert_eq!(name_in_query("%74z=Etc/GMT%2B1").unwrap().as_deref(), Some("Etc/GMT+1"));
+        assert_eq!(name_in_query("tz=Etc/GMT+1").unwrap().as_deref(), Some("Etc/GMT+1"));
         for without in ["", "tzz=x", "&"] {
-            assert_eq!(zone_name(without).unwrap(), None, "{without}");
+            assert_eq!(name_in_query(without).unwrap(), None, "{without}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_a_link_is_answered_as_it_was_asked_for() {
+        assert_eq!(by_name("us/pacific").unwrap().iana_name(), Some("US/Pacific"));
+        assert!(by_name("Mars/Olympus_Mons").is_none());
     }
 
     #[test]
     fn a_query_that_is_not_well_formed_is_refused() {
         for broken in ["tz=%", "tz=%2", "tz=%zz", "tz=%+1", "tz=%ff", "other=%ff", "%=x"] {
-            assert!(matches!(zone_name(broken), Err(Problem::QueryEncoding)), "{broken}");
+            assert!(matches!(name_in_query(broken), Err(Problem::QueryEncoding)), "{broken}");
         }
-        assert!(matches!(zone_name("TZ=Europe/Madrid"), Err(Problem::ZoneSpelling { .. })));
-        assert!(matches!(zone_name("tz=UTC&tz=UTC"), Err(Problem::ZoneTwice)));
-        assert!(matches!(zone_name("tz="), Err(Problem::ZoneEmpty)));
-        assert!(matches!(zone_name("tz"), Err(Problem::ZoneEmpty)));
+        assert!(matches!(name_in_query("TZ=Europe/Madrid"), Err(Problem::ZoneSpelling { .. })));
+        assert!(matches!(name_in_query("tz=UTC&tz=UTC"), Err(Problem::ZoneTwice)));
+        assert!(matches!(name_in_query("tz="), Err(Problem::ZoneEmpty)));
+        assert!(matches!(name_in_query("tz"), Err(Problem::ZoneEmpty)));
     }
 }

@@ -9,15 +9,13 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hyper::body::Body as _;
-use hyper::{HeaderMap, Method, Request, Response};
+use hyper::body::Body;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
+use crate::clock::text;
 use crate::clock::{self, UnixTime};
-use crate::http::problem::Problem;
 use crate::logging::background_writer::Pen;
 use crate::logging::trace_context;
-use crate::routes::Body;
-use crate::routes::now_document;
 
 /// More of a header or a target than this, in bytes of the line, is cut off.
 const LONGEST: usize = 1_024;
@@ -50,7 +48,7 @@ impl Journal {
 
     /// Begins the line of a request that was answered.
     #[cold]
-    pub(crate) fn begin<B>(&self, request: &Request<B>, response: &Response<Body>) {
+    pub(crate) fn begin<A, B: Body>(&self, request: &Request<A>, response: &Response<B>) {
         let mut line = begin(clock::now(), self.client);
         push_text(&mut line, "method", request.method().as_str().as_bytes());
         push_text(&mut line, "target", request.uri().to_string().as_bytes());
@@ -62,10 +60,10 @@ impl Journal {
 
     /// Begins the line of a head that could not be understood, about which there is no more to say.
     #[cold]
-    pub(crate) fn begin_refusal(&self, problem: &Problem, body: u64) {
+    pub(crate) fn begin_refusal(&self, status: StatusCode, problem: &str, body: u64) {
         let mut line = begin(clock::now(), self.client);
-        push_answer(&mut line, problem.status().as_u16(), body);
-        push_text(&mut line, "problem", problem.name().as_bytes());
+        push_answer(&mut line, status.as_u16(), body);
+        push_text(&mut line, "problem", problem.as_bytes());
         self.begun.borrow_mut().push(line);
     }
 
@@ -96,7 +94,7 @@ fn begin(time: UnixTime, client: SocketAddr) -> String {
     let _ = write!(
         line,
         r#"{{"time":"{}","level":"INFO","message":"request","client":"{client}""#,
-        now_document::rfc3339_millis(time)
+        text::rfc3339_millis(time)
     );
     line
 }

@@ -11,8 +11,8 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::clock;
+use crate::clock::text::rfc3339;
 use crate::logging::background_writer::Pen;
-use crate::routes::now_document::rfc3339;
 use crate::settings::LogFormat;
 
 /// Sends all later events out by this pen.

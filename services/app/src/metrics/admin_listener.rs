@@ -16,7 +16,6 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::metrics::scrape;
-use crate::process::metric_sources::Instruments;
 
 /// Connections at a time; one more takes the place of the oldest, so that nobody can keep Prometheus out by silence.
 const CONNECTIONS: usize = 64;
@@ -27,10 +26,13 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 8_192;
 
-/// Serves for ever.
-pub(crate) async fn serve(listener: std::net::TcpListener, instruments: Instruments) -> io::Result<()> {
+/// Serves for ever; `metrics` is called at each request for them.
+pub(crate) async fn serve(
+    listener: std::net::TcpListener,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let instruments = Arc::new(instruments);
+    let metrics = Arc::new(metrics);
     let mut tasks: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -44,24 +46,24 @@ pub(crate) async fn serve(listener: std::net::TcpListener, instruments: Instrume
         {
             oldest.abort();
         }
-        let instruments = Arc::clone(&instruments);
+        let metrics = Arc::clone(&metrics);
         let task = tokio::spawn(async move {
             // Who is slow is not answered, and a connection that breaks is its client's business.
-            let _ = timeout(TIME_LIMIT, serve_one(&stream, &instruments)).await;
+            let _ = timeout(TIME_LIMIT, serve_one(&stream, &*metrics)).await;
         });
         tasks.push_back(task.abort_handle());
     }
 }
 
 /// One request, one answer, and the end of the connection.
-async fn serve_one(stream: &TcpStream, instruments: &Instruments) -> io::Result<()> {
+async fn serve_one(stream: &TcpStream, metrics: impl Fn() -> String) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < LONGEST_HEAD {
         if read(stream, &mut head).await? == 0 {
             return Ok(());
         }
     }
-    let answer = scrape::answer(&head, || instruments.read().text());
+    let answer = scrape::answer(&head, metrics);
     let mut rest = answer.as_bytes();
     while !rest.is_empty() {
         stream.writable().await?;

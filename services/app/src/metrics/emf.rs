@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::clock::UnixTime;
 use crate::clock::status::Status;
 use crate::metrics::latency::{Latencies, upper_limit};
-use crate::process::metric_sources::Snapshot;
+use crate::metrics::snapshot::Snapshot;
 
 /// Where the metrics are found.
 const NAMESPACE: &str = "nowd";

@@ -12,8 +12,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::clock::status::Status;
 use crate::metrics::latency::{BUCKETS, upper_limit};
+use crate::metrics::snapshot::Snapshot;
 use crate::metrics::{CLASSES, Event, Route};
-use crate::process::metric_sources::Snapshot;
 
 impl Snapshot {
     /// As `OpenMetrics` 1.0.0.

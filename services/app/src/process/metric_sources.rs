@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::clock::status::Status;
 use crate::connection::limit::Seats;
 use crate::logging::background_writer::Outlet;
+use crate::metrics::snapshot::Snapshot;
 use crate::metrics::{Counters, Totals};
 use crate::readiness::State;
 
@@ -16,18 +16,6 @@ pub(crate) struct Instruments {
     /// Of each thread.
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) outlets: [Arc<Outlet>; 2],
-}
-
-/// Everything at one moment.
-#[derive(Debug)]
-pub(crate) struct Snapshot {
-    pub(crate) totals: Totals,
-    pub(crate) clock: Status,
-    pub(crate) is_ready: bool,
-    pub(crate) connections: usize,
-    pub(crate) max_connections: usize,
-    pub(crate) dropped_lines: u64,
-    pub(crate) instance: String,
 }
 
 impl Instruments {

@@ -115,7 +115,7 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
         if let Some((_, listener)) = admin {
             let instruments = instruments.clone();
             tokio::spawn(async move {
-                if let Err(error) = admin_listener::serve(listener, instruments).await {
+                if let Err(error) = admin_listener::serve(listener, move || instruments.read().text()).await {
                     warn!("nothing can be read at --admin-listen: {error}");
                 }
             });

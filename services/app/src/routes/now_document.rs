@@ -5,12 +5,11 @@
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use jiff::fmt::rfc2822;
-use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use jiff::tz::{Offset, TimeZone};
 
-use crate::clock::UnixTime;
 use crate::clock::status::Status;
+use crate::clock::text::timestamp;
 
 /// All that the document says in one second: only the nanoseconds are missing, and [`Document::at`] fills them in.
 ///
@@ -23,7 +22,7 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// `seconds` as in [`UnixTime`]; `zone` when one was asked for.
+    /// `seconds` since 1970; `zone` when one was asked for.
     pub(crate) fn new(seconds: u64, zone: Option<&TimeZone>, clock: Status, instance: &str) -> Self {
         let timestamp = timestamp(seconds);
         let offset = zone.map_or(Offset::UTC, |zone| zone.to_offset(timestamp));
@@ -74,34 +73,6 @@ impl Document {
     }
 }
 
-/// The time zone of that IANA name, in any case, from the database in the binary.
-pub(crate) fn zone(name: &str) -> Option<TimeZone> {
-    // The library's own name for "no zone at all" is no zone that somebody can be in.
-    TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown())
-}
-
-/// The time as a `Date` header has it (RFC 9110, section 5.6.7).
-pub(crate) fn http_date(seconds: u64) -> String {
-    // The year fits four digits (see `UnixTime`), which is all that this printer asks for.
-    rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp(seconds)).unwrap_or_default()
-}
-
-/// Seconds since 1970 with nine decimals.
-pub(crate) fn unix_time(time: UnixTime) -> String {
-    format!("{}.{:09}", time.seconds, time.nanos)
-}
-
-/// The time as RFC 3339 has it, in UTC and to the second.
-pub(crate) fn rfc3339(seconds: u64) -> String {
-    timestamp(seconds).to_string()
-}
-
-/// The time as RFC 3339 has it, in UTC and to the millisecond.
-pub(crate) fn rfc3339_millis(time: UnixTime) -> String {
-    let seconds = rfc3339(time.seconds);
-    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), time.nanos / 1_000_000)
-}
-
 /// Decimal digits with zeros at the front; `nanos` is below 1 000 000 000.
 fn nine_digits(mut nanos: u32) -> [u8; 9] {
     let mut digits = [b'0'; 9];
@@ -110,10 +81,6 @@ fn nine_digits(mut nanos: u32) -> [u8; 9] {
         nanos /= 10;
     }
     digits
-}
-
-fn timestamp(seconds: u64) -> Timestamp {
-    i64::try_from(seconds).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// `+HH:MM`, all that RFC 3339 can say. Zones of today have whole minutes; older ones are cut off to them.
@@ -125,13 +92,15 @@ fn push_offset(text: &mut String, offset: Offset) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::Value;
+
+    use super::*;
+    use crate::http::time_zone;
 
     /// One case of the golden file, made anew by this code.
     fn produced(given: &Value) -> String {
         let nanos: u128 = given["unix_nanos"].as_str().unwrap().parse().unwrap();
-        let zone = given["tz"].as_str().map(|name| zone(name).unwrap());
+        let zone = given["tz"].as_str().map(|name| time_zone::by_name(name).unwrap());
         let clock = match given["status"].as_str().unwrap() {
             "synchronized" => Status::Synchronized {
                 max_error_micros: given["max_error_micros"].as_u64().unwrap().try_into().unwrap(),
@@ -165,17 +134,5 @@ mod tests {
             assert_eq!(read["datetime"], format!("1970-01-01T00:00:00.{nanos:09}Z"));
             assert!(String::from_utf8_lossy(&body).contains(&format!(r#""unix_time":0.{nanos:09},"#)));
         }
-    }
-
-    #[test]
-    fn a_name_that_is_a_link_is_answered_as_it_was_asked_for() {
-        assert_eq!(zone("us/pacific").unwrap().iana_name(), Some("US/Pacific"));
-        assert!(zone("Mars/Olympus_Mons").is_none());
-    }
-
-    #[test]
-    fn the_date_header_is_of_the_form_that_http_prefers() {
-        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(http_date(1_795_464_711), "Mon, 23 Nov 2026 20:11:51 GMT");
     }
 }
