@@ -47,7 +47,7 @@ fn main() {
             .expect("a string can be written to");
     }
     let openapi = write_file(&made, "openapi.json", "application/json", &read(&openapi));
-    writeln!(code, "];\nstatic OPENAPI: File = {openapi};").expect("a string can be written to");
+    writeln!(code, "];\nstatic OPENAPI: StaticFile = {openapi};").expect("a string can be written to");
     fs::write(made.join("files.rs"), code).expect("a file can be written to OUT_DIR");
     fs::write(made.join("page.rs"), pieces(&page)).expect("a file can be written to OUT_DIR");
 }
@@ -60,7 +60,7 @@ fn write_file(made: &Path, name: &str, media_type: &str, text: &str) -> String {
     };
     let bytes = text.as_bytes();
     format!(
-        "File {{ tag: {:?}, media_type: {media_type:?}, plain: {}, gzip: {}, brotli: {} }}",
+        "StaticFile {{ tag: {:?}, media_type: {media_type:?}, plain: {}, gzip: {}, brotli: {} }}",
         hash(bytes),
         write("", bytes),
         write(".gz", &gzip(bytes)),
@@ -70,7 +70,7 @@ fn write_file(made: &Path, name: &str, media_type: &str, text: &str) -> String {
 
 /// Takes the page apart at its places, such as `@TIME@`: the text between them is compressed once and for all.
 fn pieces(page: &str) -> String {
-    let mut code = String::from("const PAGE: &[Piece] = &[\n");
+    let mut code = String::from("const PAGE: &[TemplatePart] = &[\n");
     for (number, piece) in page.split('@').enumerate() {
         // Every second one is the name of a place; a lone @ would shift them, and no such place would be found.
         if number % 2 == 1 {
@@ -79,10 +79,10 @@ fn pieces(page: &str) -> String {
                 name.push_str(&word[..1]);
                 name.push_str(&word[1..].to_lowercase());
             }
-            writeln!(code, "Piece::Value(Place::{name}),").expect("a string can be written to");
+            writeln!(code, "TemplatePart::Value(Placeholder::{name}),").expect("a string can be written to");
         } else {
             let packed = if piece.len() < SHORTEST { Vec::new() } else { deflate(piece.as_bytes()) };
-            writeln!(code, "Piece::Text {{ plain: {piece:?}, packed: &{packed:?} }},")
+            writeln!(code, "TemplatePart::Text {{ plain: {piece:?}, deflated: &{packed:?} }},")
                 .expect("a string can be written to");
         }
     }

@@ -31,7 +31,7 @@ def drain() -> int:
 
 
 def test_nowd_is_not_killed_while_it_drains():
-    last = re.search(r"const LAST_REQUESTS: Duration = Duration::from_secs\((\d+)\)", source("process/server.rs"))
+    last = re.search(r"const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs\((\d+)\)", source("process/server.rs"))
     assert drain() + int(last[1]) < CONTAINER["StopTimeout"] <= 120
 
 

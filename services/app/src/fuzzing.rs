@@ -15,23 +15,23 @@ use hyper::{HeaderMap, Request};
 use jiff::tz::TimeZone;
 
 use crate::clock::clock_bound;
-use crate::clock::status::Status;
+use crate::clock::status::ClockStatus;
 use crate::connection;
 use crate::http::content_coding;
 use crate::http::host;
 use crate::http::problem::Problem;
 use crate::http::time_zone;
 use crate::http::version;
-use crate::logging::access_log::Journal;
-use crate::logging::background_writer::Pen;
+use crate::logging::access_log::AccessLog;
+use crate::logging::background_writer::LineSender;
 use crate::logging::trace_context;
-use crate::logging::trace_context::Ids;
+use crate::logging::trace_context::TraceIds;
 use crate::metrics::Counters;
 use crate::metrics::scrape;
-use crate::readiness::State;
+use crate::readiness::ServiceState;
 use crate::routes::Handler;
 use crate::routes::now_document;
-use crate::settings::Limits;
+use crate::settings::ClientLimits;
 
 /// What a client gets instead of the answer it asked for.
 #[derive(Debug)]
@@ -69,7 +69,9 @@ pub fn time_zone(name: &str) -> Result<TimeZone, Rejection> {
 /// The body of `GET /now?tz=…` at a time: `seconds` since 1970-01-01T00:00:00Z and `nanos` into that second.
 #[must_use]
 pub fn now_document(seconds: u64, nanos: u32, zone: &TimeZone) -> Vec<u8> {
-    now_document::Document::new(seconds, Some(zone), Status::Unsynchronized, "01234567").at(nanos).to_vec()
+    now_document::Document::new(seconds, Some(zone), ClockStatus::Unsynchronized, "01234567")
+        .at(nanos)
+        .to_vec()
 }
 
 /// Whether this is the value of a `Host` header (RFC 9110, section 7.2).
@@ -87,7 +89,7 @@ pub fn accepts_coding(headers: &HeaderMap, coding: &str) -> bool {
 /// The trace id and the parent id of a `traceparent` header (W3C Trace Context), if it is valid.
 #[must_use]
 pub fn trace_ids(traceparent: &[u8]) -> Option<(&[u8], &[u8])> {
-    trace_context::ids(traceparent).map(|Ids { trace, parent }| (trace, parent))
+    trace_context::ids(traceparent).map(|TraceIds { trace, parent }| (trace, parent))
 }
 
 /// Whether a request head is of a version of HTTP that is neither 1.0 nor 1.1.
@@ -106,16 +108,16 @@ pub fn scrape(head: &[u8], metrics: impl FnOnce() -> String) -> String {
 #[must_use]
 pub fn clock_bound_error(first: &[u8], second: &[u8], monotonic: Duration) -> Option<u32> {
     match clock_bound::status(first, second, monotonic) {
-        Ok(Status::Synchronized { max_error_micros }) => Some(max_error_micros),
+        Ok(ClockStatus::Synchronized { max_error_micros }) => Some(max_error_micros),
         _ => None,
     }
 }
 
 /// The access log of the connection that [`serve`] serves.
 #[derive(Debug)]
-pub struct AccessLog(Arc<Mutex<Vec<u8>>>);
+pub struct AccessLogLines(Arc<Mutex<Vec<u8>>>);
 
-impl AccessLog {
+impl AccessLogLines {
     /// All lines that were written so far.
     #[must_use]
     pub fn read(&self) -> Vec<u8> {
@@ -124,17 +126,22 @@ impl AccessLog {
 }
 
 /// Serves one connection to its end, with the settings of hyper that the program has and the default limits.
-pub fn serve<I: Read + Write + Unpin>(io: I) -> (impl Future<Output = ()>, AccessLog) {
-    let limits =
-        Limits { connections: 10, head_bytes: 16_384, headers: 100, head_seconds: 10, idle_seconds: 75 };
-    let state = Arc::new(State::new(Status::Unsynchronized, None));
-    let handler = Handler::new(state, Arc::new(Counters::default()));
-    let (pen, lines) = Pen::without_writer();
-    let journal = Journal::new(([127, 0, 0, 1], 1).into(), Rc::new(pen));
+pub fn serve<I: Read + Write + Unpin>(io: I) -> (impl Future<Output = ()>, AccessLogLines) {
+    let limits = ClientLimits {
+        connections: 10,
+        head_bytes: 16_384,
+        headers: 100,
+        head_seconds: 10,
+        idle_seconds: 75,
+    };
+    let service_state = Arc::new(ServiceState::new(ClockStatus::Unsynchronized, None));
+    let handler = Handler::new(service_state, Arc::new(Counters::default()));
+    let (sender, lines) = LineSender::without_writer();
+    let access_log = AccessLog::new(([127, 0, 0, 1], 1).into(), Rc::new(sender));
     let service = service_fn(move |request: Request<Incoming>| {
         let answer = handler.answer(&request, false);
-        journal.begin(&request, &answer);
-        journal.sent(Duration::from_micros(1));
+        access_log.record(&request, &answer);
+        access_log.complete(Duration::from_micros(1));
         ready(Ok::<_, Infallible>(answer))
     });
     let connection = connection::protocol(&limits).serve_connection(io, service);
@@ -142,5 +149,5 @@ pub fn serve<I: Read + Write + Unpin>(io: I) -> (impl Future<Output = ()>, Acces
         // What the client does wrong is no matter of the server.
         let _ = connection.await;
     };
-    (served, AccessLog(lines))
+    (served, AccessLogLines(lines))
 }

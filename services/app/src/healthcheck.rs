@@ -18,7 +18,7 @@ const LONGEST_STATUS_LINE: u64 = 1_024;
 
 /// Asks at all addresses side by side; prints one line for each, and succeeds when all are well.
 pub(crate) fn run(check: &Healthcheck) -> ExitCode {
-    let (path, well) = if check.asks_readiness { ("/readyz", "ready") } else { ("/healthz", "alive") };
+    let (path, well) = if check.checks_readiness { ("/readyz", "ready") } else { ("/healthz", "alive") };
     let answers: Vec<(SocketAddr, io::Result<String>)> = thread::scope(|scope| {
         let ask = |&address: &SocketAddr| {
             let address = reachable(address);

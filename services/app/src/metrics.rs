@@ -18,7 +18,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 
 use crate::metrics::counter::Counter;
-use crate::metrics::latency::{Latencies, Latency};
+use crate::metrics::latency::{LatencyHistogram, LatencyTotals};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +62,11 @@ impl Route {
 }
 
 /// The classes of status that this service answers with.
-pub(crate) const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+pub(crate) const STATUS_CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 /// What happens beside answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum CountedEvent {
     /// A connection was accepted.
     Accepted,
     /// A request was answered 503, because there were too many connections.
@@ -89,7 +89,7 @@ pub(crate) enum Event {
     BodyRefused,
 }
 
-impl Event {
+impl CountedEvent {
     const COUNT: usize = Self::BodyRefused as usize + 1;
 }
 
@@ -97,14 +97,14 @@ impl Event {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Counters {
-    answers: [[Counter; CLASSES.len()]; Route::ALL.len()],
-    events: [Counter; Event::COUNT],
-    pub(crate) latency: Latency,
+    answers: [[Counter; STATUS_CLASSES.len()]; Route::ALL.len()],
+    events: [Counter; CountedEvent::COUNT],
+    pub(crate) latency: LatencyHistogram,
 }
 
 impl Counters {
     /// Counts one answer.
-    pub(crate) fn count(&self, route: Route, status: StatusCode) {
+    pub(crate) fn count_response(&self, route: Route, status: StatusCode) {
         let class = match status.as_u16() {
             ..300 => 0,
             300..400 => 1,
@@ -114,7 +114,7 @@ impl Counters {
         self.answers[route as usize][class].add(1);
     }
 
-    pub(crate) fn note(&self, event: Event) {
+    pub(crate) fn count_event(&self, event: CountedEvent) {
         self.events[event as usize].add(1);
     }
 }
@@ -122,9 +122,9 @@ impl Counters {
 /// What several threads have counted, added up.
 #[derive(Debug)]
 pub(crate) struct Totals {
-    pub(crate) answers: [[u64; CLASSES.len()]; Route::ALL.len()],
-    events: [u64; Event::COUNT],
-    pub(crate) latencies: Latencies,
+    pub(crate) answers: [[u64; STATUS_CLASSES.len()]; Route::ALL.len()],
+    events: [u64; CountedEvent::COUNT],
+    pub(crate) latencies: LatencyTotals,
 }
 
 impl Totals {
@@ -134,17 +134,17 @@ impl Totals {
                 array::from_fn(|class| threads.iter().map(|one| one.answers[route][class].get()).sum())
             }),
             events: array::from_fn(|event| threads.iter().map(|one| one.events[event].get()).sum()),
-            latencies: Latencies::of(threads.iter().map(|one| &one.latency)),
+            latencies: LatencyTotals::of(threads.iter().map(|one| &one.latency)),
         }
     }
 
-    pub(crate) fn of_event(&self, event: Event) -> u64 {
+    pub(crate) fn event_count(&self, event: CountedEvent) -> u64 {
         self.events[event as usize]
     }
 
     /// Connections that were one too many.
     pub(crate) fn refused_connections(&self) -> u64 {
-        self.of_event(Event::TurnedAway) + self.of_event(Event::ClosedUnheard)
+        self.event_count(CountedEvent::TurnedAway) + self.event_count(CountedEvent::ClosedUnheard)
     }
 
     pub(crate) fn requests(&self) -> u64 {
@@ -157,7 +157,7 @@ impl Totals {
         let others = Route::ALL.iter().zip(&self.answers).filter(|(route, _)| **route != Route::Readiness);
         let all: u64 = others.map(|(_, counts)| counts[3]).sum();
         // Another thread counts the one a moment before the other.
-        all.saturating_sub(self.of_event(Event::VersionRefused))
+        all.saturating_sub(self.event_count(CountedEvent::VersionRefused))
     }
 }
 
@@ -170,7 +170,7 @@ impl fmt::Display for Totals {
                 continue;
             }
             write!(f, "{separator}{}", route.name())?;
-            for (class, count) in CLASSES.iter().zip(counts).filter(|&(_, &count)| count > 0) {
+            for (class, count) in STATUS_CLASSES.iter().zip(counts).filter(|&(_, &count)| count > 0) {
                 write!(f, " {class}={count}")?;
             }
             separator = ", ";
@@ -186,11 +186,11 @@ mod tests {
     #[test]
     fn the_counters_of_all_threads_add_up_and_zeros_are_left_out() {
         let threads = [Arc::new(Counters::default()), Arc::new(Counters::default())];
-        threads[0].count(Route::Now, StatusCode::OK);
-        threads[1].count(Route::Now, StatusCode::OK);
-        threads[1].count(Route::Now, StatusCode::BAD_REQUEST);
-        threads[0].count(Route::WellKnownTime, StatusCode::NO_CONTENT);
-        threads[0].count(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
+        threads[0].count_response(Route::Now, StatusCode::OK);
+        threads[1].count_response(Route::Now, StatusCode::OK);
+        threads[1].count_response(Route::Now, StatusCode::BAD_REQUEST);
+        threads[0].count_response(Route::WellKnownTime, StatusCode::NO_CONTENT);
+        threads[0].count_response(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
         let totals = Totals::of(&threads);
         assert_eq!(totals.to_string(), ": /now 2xx=2 4xx=1, /.well-known/time 2xx=1, /readyz 5xx=1");
         assert_eq!(totals.requests(), 5);
@@ -199,10 +199,10 @@ mod tests {
     #[test]
     fn neither_a_process_that_drains_nor_a_client_of_http_2_is_an_error_of_the_server() {
         let counters = Arc::new(Counters::default());
-        counters.count(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
-        counters.note(Event::VersionRefused);
-        counters.count(Route::Other, StatusCode::HTTP_VERSION_NOT_SUPPORTED);
-        counters.count(Route::Now, StatusCode::SERVICE_UNAVAILABLE);
+        counters.count_response(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
+        counters.count_event(CountedEvent::VersionRefused);
+        counters.count_response(Route::Other, StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+        counters.count_response(Route::Now, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(Totals::of(&[counters]).server_errors(), 1);
     }
 

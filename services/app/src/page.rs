@@ -15,10 +15,11 @@ use hyper::header::{
 use hyper::{HeaderMap, Response, StatusCode};
 use jiff::tz::{Offset, TimeZone};
 
-use crate::clock::status::Status;
+use crate::clock::status::ClockStatus;
 use crate::clock::text::timestamp;
 use crate::http::content_coding::{self, GZIP};
 use crate::http::problem::Problem;
+use crate::page::gzip::GzipWriter;
 use crate::page::static_files::{NO_SNIFFING, ON_ENCODING};
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
@@ -37,20 +38,20 @@ const EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedd
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// A piece of the page.
+/// A part of the page.
 #[derive(Debug)]
-enum Piece {
+enum TemplatePart {
     Text {
         plain: &'static str,
         /// The same as whole blocks of DEFLATE; empty where that is not worth it.
-        packed: &'static [u8],
+        deflated: &'static [u8],
     },
-    Value(Place),
+    Value(Placeholder),
 }
 
-/// What is different in each page; `@TIME@` in the template is [`Place::Time`].
+/// What is different in each page; `@TIME@` in the template is [`Placeholder::Time`].
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Placeholder {
     /// What the zone that was asked for is answered with when there is none of that name.
     Notice,
     Datetime,
@@ -66,16 +67,16 @@ enum Place {
 
 /// Somebody who asks for the page.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Visit {
+pub(crate) struct PageRequest {
     /// How this service is called: scheme and host.
     origin: String,
     zone: Option<TimeZone>,
-    refusal: Option<(StatusCode, String)>,
+    rejection: Option<(StatusCode, String)>,
     takes_gzip: bool,
-    isolates: bool,
+    is_isolated: bool,
 }
 
-impl Visit {
+impl PageRequest {
     /// `host` is the name by which the client calls this service, `zone` what it asked for.
     #[cold]
     pub(crate) fn new(headers: &HeaderMap, host: &str, zone: Result<Option<TimeZone>, Problem>) -> Self {
@@ -83,7 +84,7 @@ impl Visit {
         let mut schemes = content_coding::list(headers, &FORWARDED_PROTO);
         // The first is what the client spoke; the next ones are of balancers between each other.
         let is_https = schemes.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-        let (zone, refusal) = match zone {
+        let (zone, rejection) = match zone {
             Ok(zone) => (zone, None),
             // A form that was sent without a name.
             Err(Problem::ZoneEmpty) => (None, None),
@@ -96,48 +97,48 @@ impl Visit {
                 if is_plain(host) { host } else { "localhost:8080" }
             ),
             zone,
-            refusal,
+            rejection,
             takes_gzip: content_coding::accepts(headers, "gzip"),
-            isolates: is_https || is_this_machine(host),
+            is_isolated: is_https || is_this_machine(host),
         }
     }
 
     /// The page for a time, as `seconds` since 1970.
     #[cold]
-    pub(crate) fn page(&self, seconds: u64, clock: Status, instance: &str) -> Vec<u8> {
+    pub(crate) fn page(&self, seconds: u64, clock: ClockStatus, instance: &str) -> Vec<u8> {
         let timestamp = timestamp(seconds);
         let offset = self.zone.as_ref().map_or(Offset::UTC, |zone| zone.to_offset(timestamp));
         let local = offset.to_datetime(timestamp);
         let zone = self.zone.as_ref().and_then(TimeZone::iana_name);
-        let value = |place: Place| {
-            match place {
-            Place::Notice => match &self.refusal {
+        let value = |placeholder: Placeholder| {
+            match placeholder {
+            Placeholder::Notice => match &self.rejection {
                 Some((_, words)) => format!("<p class=\"notice\" id=\"notice\">{}</p>", escaped(words)),
                 None => String::new(),
             },
-            Place::Datetime => timestamp.to_string(),
-            Place::Time => local.strftime("%H:%M:%S").to_string(),
-            Place::Date => local.strftime("%A, %-d %B %Y").to_string(),
-            Place::Zone => zone.unwrap_or("UTC").to_owned(),
-            Place::UtcOffset => zone.map(|_| told_offset(offset)).unwrap_or_default(),
-            Place::Command => match zone {
+            Placeholder::Datetime => timestamp.to_string(),
+            Placeholder::Time => local.strftime("%H:%M:%S").to_string(),
+            Placeholder::Date => local.strftime("%A, %-d %B %Y").to_string(),
+            Placeholder::Zone => zone.unwrap_or("UTC").to_owned(),
+            Placeholder::UtcOffset => zone.map(|_| utc_offset_text(offset)).unwrap_or_default(),
+            Placeholder::Command => match zone {
                 // Some shells look for a file where a `?` stands bare.
                 Some(zone) => format!("curl \"{}/now?tz={zone}\"", self.origin),
                 None => format!("curl {}/now", self.origin),
             },
-            Place::ClockBound => told_bound(clock),
-            Place::ClockWords => match clock {
-                Status::Synchronized { .. } => {
+            Placeholder::ClockBound => error_bound_text(clock),
+            Placeholder::ClockWords => match clock {
+                ClockStatus::Synchronized { .. } => {
                     "It is kept right, and its kernel vouches that it is wrong by no more than this."
                 }
-                Status::Unsynchronized => {
+                ClockStatus::Unsynchronized => {
                     "Nothing keeps it right at the moment (its kernel says that it is not synchronised), so there is no \
                      bound on how wrong it is."
                 }
-                Status::Unknown => "Its kernel could not be asked, so there is no bound on how wrong it is.",
+                ClockStatus::Unknown => "Its kernel could not be asked, so there is no bound on how wrong it is.",
             }
             .to_owned(),
-            Place::Instance => instance.to_owned(),
+            Placeholder::Instance => instance.to_owned(),
         }
         };
         if self.takes_gzip { gzipped(PAGE, value) } else { plain(PAGE, value).into_bytes() }
@@ -145,8 +146,8 @@ impl Visit {
 
     /// What is different about the answer that the page is sent with.
     #[cold]
-    pub(crate) fn describe<B>(&self, response: &mut Response<B>) {
-        if let Some((status, _)) = self.refusal {
+    pub(crate) fn set_headers<B>(&self, response: &mut Response<B>) {
+        if let Some((status, _)) = self.rejection {
             *response.status_mut() = status;
         }
         let headers = response.headers_mut();
@@ -160,31 +161,33 @@ impl Visit {
         headers.insert(REFERRER_POLICY, NO_REFERRER);
         // A page that shares its process with no other site may read its clock to 5 µs instead of 100: the bounds that
         // it finds are narrower. Browsers heed this, and do not complain about it, only where nobody can listen in.
-        if self.isolates {
+        if self.is_isolated {
             headers.insert(OPENER_POLICY, SAME_ORIGIN);
             headers.insert(EMBEDDER_POLICY, REQUIRE_CORP);
         }
     }
 }
 
-fn plain(pieces: &[Piece], value: impl Fn(Place) -> String) -> String {
+fn plain(parts: &[TemplatePart], value: impl Fn(Placeholder) -> String) -> String {
     let mut text = String::with_capacity(8192);
-    for piece in pieces {
-        match piece {
-            Piece::Text { plain, .. } => text.push_str(plain),
-            Piece::Value(place) => text.push_str(&value(*place)),
+    for part in parts {
+        match part {
+            TemplatePart::Text { plain, .. } => text.push_str(plain),
+            TemplatePart::Value(placeholder) => text.push_str(&value(*placeholder)),
         }
     }
     text
 }
 
-fn gzipped(pieces: &[Piece], value: impl Fn(Place) -> String) -> Vec<u8> {
-    let mut file = gzip::File::new();
-    for piece in pieces {
-        match piece {
-            Piece::Text { plain, packed } if !packed.is_empty() => file.push_packed(plain, packed),
-            Piece::Text { plain, .. } => file.push(plain),
-            Piece::Value(place) => file.push(&value(*place)),
+fn gzipped(parts: &[TemplatePart], value: impl Fn(Placeholder) -> String) -> Vec<u8> {
+    let mut file = GzipWriter::new();
+    for part in parts {
+        match part {
+            TemplatePart::Text { plain, deflated } if !deflated.is_empty() => {
+                file.push_deflated(plain, deflated);
+            }
+            TemplatePart::Text { plain, .. } => file.push(plain),
+            TemplatePart::Value(placeholder) => file.push(&value(*placeholder)),
         }
     }
     file.finish()
@@ -216,7 +219,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// `UTC`, `UTC+1`, `UTC−3:30`.
-fn told_offset(offset: Offset) -> String {
+fn utc_offset_text(offset: Offset) -> String {
     let seconds = offset.seconds().unsigned_abs();
     let sign = if offset.is_negative() { '−' } else { '+' };
     match (seconds / 3600, seconds / 60 % 60) {
@@ -226,10 +229,10 @@ fn told_offset(offset: Offset) -> String {
     }
 }
 
-fn told_bound(clock: Status) -> String {
+fn error_bound_text(clock: ClockStatus) -> String {
     match clock {
-        Status::Synchronized { max_error_micros: us } => format!("± {}.{:03} ms", us / 1000, us % 1000),
-        Status::Unsynchronized | Status::Unknown => "no bound".to_owned(),
+        ClockStatus::Synchronized { max_error_micros: us } => format!("± {}.{:03} ms", us / 1000, us % 1000),
+        ClockStatus::Unsynchronized | ClockStatus::Unknown => "no bound".to_owned(),
     }
 }
 
@@ -242,16 +245,16 @@ mod tests {
     use crate::page::static_files;
 
     const NOON: u64 = 1_795_464_711;
-    const WELL: Status = Status::Synchronized { max_error_micros: 312 };
+    const WELL: ClockStatus = ClockStatus::Synchronized { max_error_micros: 312 };
 
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
     }
 
-    fn visit(host: &str, zone: Option<&str>) -> Visit {
+    fn visit(host: &str, zone: Option<&str>) -> PageRequest {
         let zone =
             zone.map(|name| time_zone::by_name(name).ok_or(Problem::ZoneUnknown { name: name.into() }));
-        Visit::new(&HeaderMap::new(), host, zone.transpose())
+        PageRequest::new(&HeaderMap::new(), host, zone.transpose())
     }
 
     fn page(host: &str, zone: Option<&str>) -> String {
@@ -291,13 +294,13 @@ mod tests {
     #[test]
     fn a_zone_that_there_is_not_is_said_on_the_page_and_cannot_write_html() {
         let visit = visit("test", Some("<script>&"));
-        let page = String::from_utf8(visit.page(NOON, Status::Unknown, "3f9c2a7d")).unwrap();
+        let page = String::from_utf8(visit.page(NOON, ClockStatus::Unknown, "3f9c2a7d")).unwrap();
         assert!(page.contains("No time zone is called “&lt;script&gt;&amp;”"), "{page}");
         assert!(page.contains(">20:11:51<") && page.contains(">UTC<"), "{page}");
         let mut response = Response::new(());
-        visit.describe(&mut response);
+        visit.set_headers(&mut response);
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-        assert_eq!(Visit::new(&HeaderMap::new(), "test", Err(Problem::ZoneEmpty)).refusal, None);
+        assert_eq!(PageRequest::new(&HeaderMap::new(), "test", Err(Problem::ZoneEmpty)).rejection, None);
     }
 
     #[test]
@@ -312,12 +315,12 @@ mod tests {
         let mut visit = visit("test", Some("Europe/Madrid"));
         let plain = visit.page(NOON, WELL, "3f9c2a7d");
         visit.takes_gzip = true;
-        let packed = visit.page(NOON, WELL, "3f9c2a7d");
+        let deflated = visit.page(NOON, WELL, "3f9c2a7d");
         let mut unpacked = Vec::new();
         // It checks the length and the checksum.
-        flate2::read::GzDecoder::new(&*packed).read_to_end(&mut unpacked).unwrap();
+        flate2::read::GzDecoder::new(&*deflated).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, plain);
-        assert!(packed.len() * 3 < plain.len() * 2, "{} of {}", packed.len(), plain.len());
+        assert!(deflated.len() * 3 < plain.len() * 2, "{} of {}", deflated.len(), plain.len());
     }
 
     #[test]
@@ -349,10 +352,10 @@ mod tests {
     #[test]
     fn only_a_name_that_is_this_machine_for_certain_is_isolated_without_https() {
         for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]", "[::1]:8080"] {
-            assert!(visit(host, None).isolates, "{host}");
+            assert!(visit(host, None).is_isolated, "{host}");
         }
         for host in ["", "time.example", "localhost.example", "127.0.0.1.example", "[::1].example", "[::2]"] {
-            assert!(!visit(host, None).isolates, "{host}");
+            assert!(!visit(host, None).is_isolated, "{host}");
         }
         for (scheme, origin) in [
             ("https", "https://time.example"),
@@ -362,9 +365,9 @@ mod tests {
             ("", "http://time.example"),
         ] {
             let headers = headers(&[(FORWARDED_PROTO, scheme)]);
-            let visit = Visit::new(&headers, "time.example", Ok(None));
+            let visit = PageRequest::new(&headers, "time.example", Ok(None));
             assert_eq!(visit.origin, origin);
-            assert_eq!(visit.isolates, origin.starts_with("https"));
+            assert_eq!(visit.is_isolated, origin.starts_with("https"));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::clock::status::{SharedStatus, Status};
+use crate::clock::status::{AtomicClockStatus, ClockStatus};
 use crate::readiness::hysteresis::GOOD_READINGS;
 
 /// Why a load balancer should send no requests here. Its text says what to do about it.
@@ -23,14 +23,14 @@ pub(crate) enum NotReady {
     #[error(
         "the clock of this host {clock}, and --max-clock-error allows {limit:?}: see to its time service"
     )]
-    ClockNotTrusted { clock: Status, limit: Duration },
+    ClockNotTrusted { clock: ClockStatus, limit: Duration },
 }
 
 /// What all threads share.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct ServiceState {
     /// What was said of the clock, at most about a second ago.
-    pub(crate) clock: SharedStatus,
+    pub(crate) clock: AtomicClockStatus,
     /// Eight hexadecimal digits, new at each start.
     pub(crate) instance: String,
     draining: AtomicBool,
@@ -38,10 +38,10 @@ pub(crate) struct State {
     max_clock_error: Option<Duration>,
 }
 
-impl State {
-    pub(crate) fn new(clock: Status, max_clock_error: Option<Duration>) -> Self {
+impl ServiceState {
+    pub(crate) fn new(clock: ClockStatus, max_clock_error: Option<Duration>) -> Self {
         Self {
-            clock: SharedStatus::new(clock),
+            clock: AtomicClockStatus::new(clock),
             instance: random_instance(),
             draining: AtomicBool::new(false),
             trusts_clock: AtomicBool::new(max_clock_error.is_none_or(|limit| clock.is_within(limit))),
@@ -102,17 +102,19 @@ mod tests {
 
     #[test]
     fn a_clock_worse_than_the_limit_makes_it_not_ready_from_the_start_and_no_limit_never_does() {
-        let new = |max_error_micros, limit| State::new(Status::Synchronized { max_error_micros }, limit);
+        let new = |max_error_micros, limit| {
+            ServiceState::new(ClockStatus::Synchronized { max_error_micros }, limit)
+        };
         let limit = Some(Duration::from_millis(1));
         assert!(new(1_000, limit).readiness().is_ok());
         let strict = new(1_001, limit);
         assert!(matches!(strict.readiness(), Err(NotReady::ClockNotTrusted { .. })));
-        strict.clock.store(Status::Synchronized { max_error_micros: 1_000 });
+        strict.clock.store(ClockStatus::Synchronized { max_error_micros: 1_000 });
         assert!(matches!(strict.readiness(), Err(NotReady::ClockRecovering { .. })));
         strict.set_trust(true);
         assert!(strict.readiness().is_ok());
 
-        let easy = State::new(Status::Unknown, None);
+        let easy = ServiceState::new(ClockStatus::Unknown, None);
         assert!(easy.readiness().is_ok());
         easy.start_draining();
         assert!(matches!(easy.readiness(), Err(NotReady::Draining)));
@@ -121,7 +123,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_not_trusted_is_told_in_words_with_both_figures() {
         let reason = NotReady::ClockNotTrusted {
-            clock: Status::Synchronized { max_error_micros: 60_000 },
+            clock: ClockStatus::Synchronized { max_error_micros: 60_000 },
             limit: Duration::from_millis(50),
         };
         assert_eq!(

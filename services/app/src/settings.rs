@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     /// Where metrics are read, if they are.
     pub(crate) admin_listen: Option<SocketAddr>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ClientLimits,
     pub(crate) max_clock_error: Option<Duration>,
     /// The shared memory of ClockBound, if the kernel is not to be asked first.
     pub(crate) clock_bound: Option<PathBuf>,
@@ -45,12 +45,12 @@ pub(crate) struct Healthcheck {
     pub(crate) addresses: Vec<SocketAddr>,
     /// Whether it should serve clients now. If not, it is enough that it lives: whoever ends what is not ready ends a
     /// process that drains, and when the time service of a whole site fails, all processes at once.
-    pub(crate) asks_readiness: bool,
+    pub(crate) checks_readiness: bool,
 }
 
 /// What clients may take at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub(crate) struct ClientLimits {
     pub(crate) connections: usize,
     /// Of a request's head.
     pub(crate) head_bytes: usize,
@@ -63,11 +63,11 @@ pub(crate) struct Limits {
 
 /// The longest that a load balancer of Amazon keeps a connection that nobody uses, by default. It has to be the first to
 /// close it, or it sends a request into a connection that is being closed, and answers 502.
-pub(crate) const IDLE_SECONDS_OF_BALANCERS: u16 = 60;
+pub(crate) const BALANCER_IDLE_SECONDS: u16 = 60;
 
 /// The form of metric lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Metrics {
+enum MetricsFormat {
     /// Amazon's embedded metric format
     Emf,
 }
@@ -135,7 +135,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,
     #[command(flatten)]
-    listen: Listen,
+    listen: ListenArgs,
     /// Threads that serve, each on a core of its own if there are enough [default: one for each core]
     #[arg(long, env = "NOWD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -208,7 +208,7 @@ pub(crate) struct Cli {
     access_log: bool,
     /// Write a line of metrics to standard output once a minute: the clock's error, requests, durations
     #[arg(long, env = "NOWD_METRICS", value_name = "FORM", value_enum)]
-    metrics: Option<Metrics>,
+    metrics: Option<MetricsFormat>,
     /// The dimension `Environment` of those metrics: tells one deployment from another
     #[arg(
         long,
@@ -221,7 +221,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Debug, Args)]
-struct Listen {
+struct ListenArgs {
     /// Address and port to listen on; repeat it for more, or separate them by commas
     ///
     /// Port 0 lets the system choose; the first log line says what it chose. An IPv6 address takes IPv6 only.
@@ -256,13 +256,13 @@ impl From<Cli> for Command {
     fn from(cli: Cli) -> Self {
         match cli.command {
             Some(Subcommands::Healthcheck { ready }) => {
-                Self::Healthcheck(Healthcheck { addresses: cli.listen.listen, asks_readiness: ready })
+                Self::Healthcheck(Healthcheck { addresses: cli.listen.listen, checks_readiness: ready })
             }
             None => Self::Serve(Settings {
                 listen: cli.listen.listen,
                 threads: cli.threads.map_or_else(cores, usize::from),
                 admin_listen: cli.admin_listen,
-                limits: Limits {
+                limits: ClientLimits {
                     connections: cli.max_connections as usize,
                     head_bytes: cli.max_head_bytes as usize,
                     headers: cli.max_headers.into(),
@@ -274,7 +274,7 @@ impl From<Cli> for Command {
                 drain_delay: cli.drain_delay,
                 log: cli.log,
                 access_log: cli.access_log,
-                metrics: cli.metrics.map(|Metrics::Emf| cli.metrics_environment),
+                metrics: cli.metrics.map(|MetricsFormat::Emf| cli.metrics_environment),
             }),
         }
     }
@@ -360,7 +360,7 @@ mod tests {
             listen: ["127.0.0.1:1", "[::1]:2", "127.0.0.2:3"].map(|a| a.parse().unwrap()).to_vec(),
             threads: 3,
             admin_listen: Some("127.0.0.1:9".parse().unwrap()),
-            limits: Limits {
+            limits: ClientLimits {
                 connections: 5,
                 head_bytes: 10_000,
                 headers: 20,
@@ -409,10 +409,10 @@ mod tests {
 
     #[test]
     fn the_health_check_takes_its_address_before_or_after_its_name() {
-        let expected = |asks_readiness| {
+        let expected = |checks_readiness| {
             Command::Healthcheck(Healthcheck {
                 addresses: vec!["127.0.0.1:9".parse().unwrap()],
-                asks_readiness,
+                checks_readiness,
             })
         };
         assert_eq!(parse(&["healthcheck", "--listen", "127.0.0.1:9"]).unwrap(), expected(false));

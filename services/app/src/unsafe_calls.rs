@@ -31,7 +31,7 @@ pub(crate) fn kernel_clock() -> Option<KernelClock> {
     target_env = "gnu",
     expect(unsafe_code, reason = "neither the standard library nor rustix has malloc_trim")
 )]
-pub(crate) fn give_memory_back() {
+pub(crate) fn release_free_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the function has no preconditions, and does not touch memory that is in use.
     unsafe {

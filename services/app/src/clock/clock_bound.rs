@@ -5,19 +5,19 @@
 
 use std::time::Duration;
 
-use crate::clock::status::Status;
+use crate::clock::status::ClockStatus;
 
 /// The longest segment that is understood.
-pub(crate) const LONGEST: usize = 80;
+pub(crate) const MAX_SEGMENT_BYTES: usize = 80;
 
 /// Two numbers in the byte order of the machine.
 const MAGIC: [u32; 2] = [0x414D_5A4E, 0x4342_0200];
 
 /// Why a segment says nothing about the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Useless {
+pub(crate) enum SegmentError {
     #[error("is no segment of ClockBound")]
-    NoSegment,
+    NotASegment,
     #[error("is of version {0}; nowd understands 1 and 2")]
     Version(u16),
     #[error("was being written each time that it was read")]
@@ -32,26 +32,28 @@ pub(crate) enum Useless {
 ///
 /// The daemon writes while others read. It makes the generation odd before and even after, so two reads that are the
 /// same, and even, are of one state.
-pub(crate) fn status(first: &[u8], second: &[u8], monotonic: Duration) -> Result<Status, Useless> {
+pub(crate) fn status(first: &[u8], second: &[u8], monotonic: Duration) -> Result<ClockStatus, SegmentError> {
     let segment = Segment(first);
     if [segment.u32(0), segment.u32(4)] != MAGIC.map(Some) {
-        return Err(Useless::NoSegment);
+        return Err(SegmentError::NotASegment);
     }
-    let (version, generation) =
-        (segment.u16(12).ok_or(Useless::NoSegment)?, segment.u16(14).ok_or(Useless::NoSegment)?);
+    let (version, generation) = (
+        segment.u16(12).ok_or(SegmentError::NotASegment)?,
+        segment.u16(14).ok_or(SegmentError::NotASegment)?,
+    );
     // Where the two versions differ: the offsets of the drift and of the status.
     let (drift_at, status_at) = match version {
         1 => (56, 64),
         2 => (64, 68),
         // It is so before the daemon has written for the first time.
-        0 => return Err(Useless::Stale),
-        other => return Err(Useless::Version(other)),
+        0 => return Err(SegmentError::Stale),
+        other => return Err(SegmentError::Version(other)),
     };
     if first != second || generation % 2 == 1 {
-        return Err(Useless::Torn);
+        return Err(SegmentError::Torn);
     }
     if generation == 0 {
-        return Err(Useless::Stale);
+        return Err(SegmentError::Stale);
     }
     let fields = || {
         Some((
@@ -62,20 +64,20 @@ pub(crate) fn status(first: &[u8], second: &[u8], monotonic: Duration) -> Result
             segment.u32(status_at)?,
         ))
     };
-    let (as_of, void_after, bound, drift, status) = fields().ok_or(Useless::NoSegment)?;
+    let (as_of, void_after, bound, drift, status) = fields().ok_or(SegmentError::NotASegment)?;
     match status {
         // Free running means that the daemon corrects the clock no more; the bound grows, and holds.
         1 | 2 if monotonic < void_after => {
             let age = monotonic.saturating_sub(as_of).as_nanos();
             let nanos = bound + age * u128::from(drift) / 1_000_000_000;
             u32::try_from(nanos.div_ceil(1_000))
-                .map(|max_error_micros| Status::Synchronized { max_error_micros })
-                .map_err(|_| Useless::Unknown)
+                .map(|max_error_micros| ClockStatus::Synchronized { max_error_micros })
+                .map_err(|_| SegmentError::Unknown)
         }
-        1 | 2 => Err(Useless::Stale),
+        1 | 2 => Err(SegmentError::Stale),
         // Disrupted, as by the migration of a virtual machine: whatever the kernel believes is wrong now.
-        3 => Ok(Status::Unsynchronized),
-        _ => Err(Useless::Unknown),
+        3 => Ok(ClockStatus::Unsynchronized),
+        _ => Err(SegmentError::Unknown),
     }
 }
 
@@ -136,7 +138,7 @@ mod tests {
         bytes
     }
 
-    fn at(seconds: u64, segment: &[u8]) -> Result<Status, Useless> {
+    fn at(seconds: u64, segment: &[u8]) -> Result<ClockStatus, SegmentError> {
         status(segment, segment, Duration::from_secs(seconds))
     }
 
@@ -146,25 +148,25 @@ mod tests {
             for state in [1, 2] {
                 let segment = segment(version, 4, state);
                 assert_eq!(segment.len(), length);
-                assert_eq!(at(100, &segment), Ok(Status::Synchronized { max_error_micros: 10 }));
-                assert_eq!(at(102, &segment), Ok(Status::Synchronized { max_error_micros: 12 }));
+                assert_eq!(at(100, &segment), Ok(ClockStatus::Synchronized { max_error_micros: 10 }));
+                assert_eq!(at(102, &segment), Ok(ClockStatus::Synchronized { max_error_micros: 12 }));
                 // The daemon reads a coarser clock, which may be a little behind.
-                assert_eq!(at(99, &segment), Ok(Status::Synchronized { max_error_micros: 10 }));
-                assert_eq!(at(1_100, &segment), Err(Useless::Stale));
+                assert_eq!(at(99, &segment), Ok(ClockStatus::Synchronized { max_error_micros: 10 }));
+                assert_eq!(at(1_100, &segment), Err(SegmentError::Stale));
             }
-            assert_eq!(at(102, &segment(version, 4, 3)), Ok(Status::Unsynchronized));
+            assert_eq!(at(102, &segment(version, 4, 3)), Ok(ClockStatus::Unsynchronized));
             for state in [0, 4, -1] {
-                assert_eq!(at(102, &segment(version, 4, state)), Err(Useless::Unknown));
+                assert_eq!(at(102, &segment(version, 4, state)), Err(SegmentError::Unknown));
             }
         }
     }
 
     #[test]
     fn a_segment_that_is_being_written_is_never_taken_for_one_that_is_not() {
-        assert_eq!(at(102, &segment(2, 5, 1)), Err(Useless::Torn));
+        assert_eq!(at(102, &segment(2, 5, 1)), Err(SegmentError::Torn));
         let torn = status(&segment(2, 4, 1), &segment(2, 6, 1), Duration::from_secs(102));
-        assert_eq!(torn, Err(Useless::Torn));
-        assert_eq!(at(102, &segment(2, 0, 1)), Err(Useless::Stale));
+        assert_eq!(torn, Err(SegmentError::Torn));
+        assert_eq!(at(102, &segment(2, 0, 1)), Err(SegmentError::Stale));
     }
 
     #[test]
@@ -175,16 +177,16 @@ mod tests {
         }
         assert_eq!(
             at(102, b"something else that is long enough to be a segment of any version of it"),
-            Err(Useless::NoSegment)
+            Err(SegmentError::NotASegment)
         );
-        assert_eq!(at(102, &segment(3, 4, 1)), Err(Useless::Version(3)));
+        assert_eq!(at(102, &segment(3, 4, 1)), Err(SegmentError::Version(3)));
         for (place, value) in [(48, -1_i64), (16, -1), (24, 1_000_000_000), (40, -5)] {
             let mut bad = good.clone();
             bad[place..place + 8].copy_from_slice(&value.to_ne_bytes());
-            assert_eq!(at(102, &bad), Err(Useless::NoSegment), "{place}");
+            assert_eq!(at(102, &bad), Err(SegmentError::NotASegment), "{place}");
         }
         let mut huge = good;
         huge[48..56].copy_from_slice(&i64::MAX.to_ne_bytes());
-        assert_eq!(at(102, &huge), Err(Useless::Unknown));
+        assert_eq!(at(102, &huge), Err(SegmentError::Unknown));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What the kernel, or ClockBound, says of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+pub(crate) enum ClockStatus {
     /// Something disciplines the clock, and bounds its error.
     Synchronized {
         /// The bound in microseconds; the kernel's grows by 500 a second until the next correction.
@@ -18,7 +18,7 @@ pub(crate) enum Status {
     Unknown,
 }
 
-impl Status {
+impl ClockStatus {
     /// Whether somebody vouches for an error of at most `limit`.
     pub(crate) fn is_within(self, limit: Duration) -> bool {
         match self {
@@ -31,7 +31,7 @@ impl Status {
 }
 
 /// In words, to follow "the clock".
-impl fmt::Display for Status {
+impl fmt::Display for ClockStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Synchronized { max_error_micros } => {
@@ -43,36 +43,37 @@ impl fmt::Display for Status {
     }
 }
 
-/// A [`Status`] that one thread writes and all threads read, without a lock and without a system call.
+/// A [`ClockStatus`] that one thread writes and all threads read, without a lock and without a system call.
 #[derive(Debug)]
-pub(crate) struct SharedStatus(AtomicU64);
+pub(crate) struct AtomicClockStatus(AtomicU64);
 
-impl SharedStatus {
+impl AtomicClockStatus {
     // A bound fits 32 bits; what lies above says that there is none.
     const UNSYNCHRONIZED: u64 = 1 << 32;
     const UNKNOWN: u64 = 2 << 32;
 
-    pub(crate) fn new(status: Status) -> Self {
+    pub(crate) fn new(status: ClockStatus) -> Self {
         Self(AtomicU64::new(Self::pack(status)))
     }
 
-    pub(crate) fn store(&self, status: Status) {
+    pub(crate) fn store(&self, status: ClockStatus) {
         self.0.store(Self::pack(status), Ordering::Relaxed);
     }
 
-    pub(crate) fn load(&self) -> Status {
+    pub(crate) fn load(&self) -> ClockStatus {
         match self.0.load(Ordering::Relaxed) {
-            Self::UNSYNCHRONIZED => Status::Unsynchronized,
-            packed => u32::try_from(packed)
-                .map_or(Status::Unknown, |max_error_micros| Status::Synchronized { max_error_micros }),
+            Self::UNSYNCHRONIZED => ClockStatus::Unsynchronized,
+            packed => u32::try_from(packed).map_or(ClockStatus::Unknown, |max_error_micros| {
+                ClockStatus::Synchronized { max_error_micros }
+            }),
         }
     }
 
-    fn pack(status: Status) -> u64 {
+    fn pack(status: ClockStatus) -> u64 {
         match status {
-            Status::Synchronized { max_error_micros } => u64::from(max_error_micros),
-            Status::Unsynchronized => Self::UNSYNCHRONIZED,
-            Status::Unknown => Self::UNKNOWN,
+            ClockStatus::Synchronized { max_error_micros } => u64::from(max_error_micros),
+            ClockStatus::Unsynchronized => Self::UNSYNCHRONIZED,
+            ClockStatus::Unknown => Self::UNKNOWN,
         }
     }
 }
@@ -84,12 +85,12 @@ mod tests {
     #[test]
     fn every_status_survives_being_shared() {
         for status in [
-            Status::Synchronized { max_error_micros: 0 },
-            Status::Synchronized { max_error_micros: u32::MAX },
-            Status::Unsynchronized,
-            Status::Unknown,
+            ClockStatus::Synchronized { max_error_micros: 0 },
+            ClockStatus::Synchronized { max_error_micros: u32::MAX },
+            ClockStatus::Unsynchronized,
+            ClockStatus::Unknown,
         ] {
-            let shared = SharedStatus::new(Status::Unknown);
+            let shared = AtomicClockStatus::new(ClockStatus::Unknown);
             shared.store(status);
             assert_eq!(shared.load(), status);
         }
@@ -98,9 +99,9 @@ mod tests {
     #[test]
     fn only_a_synchronized_clock_is_within_a_limit_and_the_limit_itself_is_within() {
         let limit = Duration::from_millis(50);
-        assert!(Status::Synchronized { max_error_micros: 50_000 }.is_within(limit));
-        assert!(!Status::Synchronized { max_error_micros: 50_001 }.is_within(limit));
-        assert!(!Status::Unsynchronized.is_within(limit));
-        assert!(!Status::Unknown.is_within(limit));
+        assert!(ClockStatus::Synchronized { max_error_micros: 50_000 }.is_within(limit));
+        assert!(!ClockStatus::Synchronized { max_error_micros: 50_001 }.is_within(limit));
+        assert!(!ClockStatus::Unsynchronized.is_within(limit));
+        assert!(!ClockStatus::Unknown.is_within(limit));
     }
 }

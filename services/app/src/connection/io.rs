@@ -1,4 +1,4 @@
-//! The bytes of a connection, between hyper and the kernel. Keeps the [`Link`] up to date on their way.
+//! The bytes of a connection, between hyper and the kernel. Keeps the [`ConnectionState`] up to date.
 
 use std::io;
 use std::pin::Pin;
@@ -12,30 +12,30 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite as _;
 use tokio::net::TcpStream;
 
-use crate::connection::state::Link;
+use crate::connection::state::ConnectionState;
 use crate::metrics::Counters;
 
-pub(crate) struct Wire {
+pub(crate) struct ConnectionIo {
     stream: TokioIo<TcpStream>,
     counters: Arc<Counters>,
-    link: Rc<Link>,
+    state: Rc<ConnectionState>,
     /// What was read from the kernel, and is to be read again.
-    ahead: Bytes,
+    unread: Bytes,
     /// What is to be said about a head that hyper could not read.
-    refusal: Option<Refusal>,
+    head_error: Option<HeadError>,
 }
 
 /// Why hyper could not read a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum HeadError {
     Malformed,
     TargetTooLong,
     HeadTooLarge,
 }
 
-impl Wire {
-    pub(crate) fn new(stream: TcpStream, counters: Arc<Counters>, link: Rc<Link>) -> Self {
-        Self { stream: TokioIo::new(stream), counters, link, ahead: Bytes::new(), refusal: None }
+impl ConnectionIo {
+    pub(crate) fn new(stream: TcpStream, counters: Arc<Counters>, state: Rc<ConnectionState>) -> Self {
+        Self { stream: TokioIo::new(stream), counters, state, unread: Bytes::new(), head_error: None }
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
@@ -43,29 +43,29 @@ impl Wire {
     }
 
     /// Whoever reads next gets these bytes first, and then what was to be read again before.
-    pub(crate) fn read_again(&mut self, bytes: Bytes) {
-        if self.ahead.is_empty() {
-            self.ahead = bytes;
+    pub(crate) fn put_back(&mut self, bytes: Bytes) {
+        if self.unread.is_empty() {
+            self.unread = bytes;
         } else if !bytes.is_empty() {
-            self.ahead = [bytes, std::mem::take(&mut self.ahead)].concat().into();
+            self.unread = [bytes, std::mem::take(&mut self.unread)].concat().into();
         }
-        self.let_go();
+        self.release_if_empty();
     }
 
     /// Even an empty part of a buffer keeps all of it.
-    fn let_go(&mut self) {
-        if self.ahead.is_empty() {
-            self.ahead = Bytes::new();
+    fn release_if_empty(&mut self) {
+        if self.unread.is_empty() {
+            self.unread = Bytes::new();
         }
     }
 
-    pub(crate) fn has_read_ahead(&self) -> bool {
-        !self.ahead.is_empty()
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
     }
 
     /// What hyper would have said about a head that it could not read. It was not sent.
-    pub(crate) fn take_refusal(&mut self) -> Option<Refusal> {
-        self.refusal.take()
+    pub(crate) fn take_head_error(&mut self) -> Option<HeadError> {
+        self.head_error.take()
     }
 
     /// Sends all of it, past hyper.
@@ -76,14 +76,14 @@ impl Wire {
                 written => *rest = &rest[written..],
             }
         }
-        self.link.sent(&self.counters);
+        self.state.note_sent(&self.counters);
         Poll::Ready(Ok(()))
     }
 
     /// Ends our side, then reads the client's to its end. Closing with unread bytes would reset the connection, and the
     /// client could lose the answer (RFC 9112, section 9.6).
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.link.lingers() {
+        if self.state.start_lingering() {
             ready!(Pin::new(self.stream.inner_mut()).poll_shutdown(cx))?;
         }
         let mut discarded = [0; 4096];
@@ -100,49 +100,49 @@ impl Wire {
     /// What is to be said instead of these bytes, if they are hyper's own answer to a head that it cannot read. That has
     /// no body and no `Date`. It is known by that nobody was asked for it.
     #[cold]
-    fn refused(bytes: &[u8]) -> Option<Refusal> {
+    fn head_error_in(bytes: &[u8]) -> Option<HeadError> {
         let status = bytes.strip_prefix(b"HTTP/1.1 ")?;
         match status.get(..3)? {
-            b"400" => Some(Refusal::Malformed),
-            b"414" => Some(Refusal::TargetTooLong),
-            b"431" => Some(Refusal::HeadTooLarge),
+            b"400" => Some(HeadError::Malformed),
+            b"414" => Some(HeadError::TargetTooLong),
+            b"431" => Some(HeadError::HeadTooLarge),
             _ => None,
         }
     }
 
     #[cold]
-    fn read_ahead(&mut self, mut buf: ReadBufCursor<'_>) {
-        let count = self.ahead.len().min(buf.remaining());
-        buf.put_slice(&self.ahead.split_to(count));
-        self.let_go();
-        self.link.reads();
+    fn take_unread(&mut self, mut buf: ReadBufCursor<'_>) {
+        let count = self.unread.len().min(buf.remaining());
+        buf.put_slice(&self.unread.split_to(count));
+        self.release_if_empty();
+        self.state.note_reading();
     }
 }
 
-impl Read for Wire {
+impl Read for ConnectionIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.has_read_ahead() {
-            self.read_ahead(buf);
+        if self.has_unread() {
+            self.take_unread(buf);
             return Poll::Ready(Ok(()));
         }
         let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
         if poll.is_ready() {
-            self.link.received();
+            self.state.note_received();
         }
         poll
     }
 }
 
-impl Write for Wire {
+impl Write for ConnectionIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if !self.link.has_unsent()
-            && let Some(refusal) = Self::refused(buf)
+        if !self.state.has_unsent()
+            && let Some(head_error) = Self::head_error_in(buf)
         {
-            self.refusal = Some(refusal);
+            self.head_error = Some(head_error);
             return Poll::Ready(Ok(buf.len()));
         }
         // Only a socket that is full has to be waited for, and that costs more than to try.
@@ -152,9 +152,9 @@ impl Write for Wire {
             }
             written => Poll::Ready(written),
         };
-        self.link.writes(poll.is_pending());
+        self.state.note_write(poll.is_pending());
         if matches!(poll, Poll::Ready(Ok(written)) if written == buf.len()) {
-            self.link.sent(&self.counters);
+            self.state.note_sent(&self.counters);
         }
         poll
     }
@@ -165,6 +165,6 @@ impl Write for Wire {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Who has something else to say ends it afterwards.
-        if self.refusal.is_some() { Poll::Ready(Ok(())) } else { self.poll_end(cx) }
+        if self.head_error.is_some() { Poll::Ready(Ok(())) } else { self.poll_end(cx) }
     }
 }

@@ -1,63 +1,64 @@
-//! How many connections there are, and whether a further one gets a seat or a place in the reserve.
+//! The limit on connections (`--max-connections`): how many there are, and whether a new one is within it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Shared by all threads, and written when a connection comes and when it goes, never for a request.
+/// Shared by all threads. Written when a connection opens and when it closes, never for a request.
 #[derive(Debug)]
-pub(crate) struct Seats {
-    taken: AtomicUsize,
-    /// Places of the reserve that are taken.
-    extra: AtomicUsize,
+pub(crate) struct ConnectionLimit {
+    regular: AtomicUsize,
+    /// Connections over the limit, in the reserve.
+    reserved: AtomicUsize,
     limit: usize,
 }
 
-impl Seats {
+impl ConnectionLimit {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { taken: AtomicUsize::new(0), extra: AtomicUsize::new(0), limit }
+        Self { regular: AtomicUsize::new(0), reserved: AtomicUsize::new(0), limit }
     }
 
-    /// Connections that are open, those in the reserve among them.
-    pub(crate) fn open(&self) -> usize {
-        self.taken() + self.extra.load(Ordering::Relaxed)
+    /// All open connections, with the reserved ones.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.regular_connections() + self.reserved.load(Ordering::Relaxed)
     }
 
-    /// Seats that are taken.
-    pub(crate) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed).min(self.limit)
+    /// Open connections within the limit.
+    pub(crate) fn regular_connections(&self) -> usize {
+        self.regular.load(Ordering::Relaxed).min(self.limit)
     }
 
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Whether fewer than a tenth of the seats are free.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.taken() > self.limit - self.limit.div_ceil(10)
+    /// Whether less than a tenth of the limit is free.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.regular_connections() > self.limit - self.limit.div_ceil(10)
     }
 
-    /// A seat, or else a place in the reserve.
-    pub(crate) fn take(self: &Arc<Self>) -> Seat {
-        let is_extra = self.taken.fetch_add(1, Ordering::Relaxed) >= self.limit;
-        if is_extra {
-            self.taken.fetch_sub(1, Ordering::Relaxed);
-            self.extra.fetch_add(1, Ordering::Relaxed);
+    /// A permit within the limit, or else one for a reserved connection.
+    pub(crate) fn acquire(self: &Arc<Self>) -> ConnectionPermit {
+        let is_reserved = self.regular.fetch_add(1, Ordering::Relaxed) >= self.limit;
+        if is_reserved {
+            self.regular.fetch_sub(1, Ordering::Relaxed);
+            self.reserved.fetch_add(1, Ordering::Relaxed);
         }
-        Seat { seats: Arc::clone(self), is_extra }
+        ConnectionPermit { connection_limit: Arc::clone(self), is_reserved }
     }
 }
 
-/// Taken until it is dropped.
+/// Counts one connection until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    seats: Arc<Seats>,
-    /// Whether it is a place in the reserve.
-    pub(crate) is_extra: bool,
+pub(crate) struct ConnectionPermit {
+    connection_limit: Arc<ConnectionLimit>,
+    /// Whether the connection is over the limit.
+    pub(crate) is_reserved: bool,
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let count = if self.is_extra { &self.seats.extra } else { &self.seats.taken };
+        let count =
+            if self.is_reserved { &self.connection_limit.reserved } else { &self.connection_limit.regular };
         count.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -68,25 +69,25 @@ mod tests {
 
     #[test]
     fn seats_go_first_then_the_reserve_and_a_seat_that_is_left_can_be_taken_again() {
-        let seats = Arc::new(Seats::new(2));
-        let mut taken: Vec<Seat> = (0..4).map(|_| seats.take()).collect();
-        let extra: Vec<bool> = taken.iter().map(|seat| seat.is_extra).collect();
-        assert_eq!(extra, [false, false, true, true]);
-        assert_eq!((seats.open(), seats.taken()), (4, 2));
-        // Those in the reserve keep no seat from anybody.
+        let connection_limit = Arc::new(ConnectionLimit::new(2));
+        let mut taken: Vec<ConnectionPermit> = (0..4).map(|_| connection_limit.acquire()).collect();
+        let reserved: Vec<bool> = taken.iter().map(|permit| permit.is_reserved).collect();
+        assert_eq!(reserved, [false, false, true, true]);
+        assert_eq!((connection_limit.open_connections(), connection_limit.regular_connections()), (4, 2));
+        // Reserved connections take nothing from the limit.
         taken.drain(..1);
-        assert!(!seats.take().is_extra);
+        assert!(!connection_limit.acquire().is_reserved);
         taken.clear();
-        assert_eq!((seats.open(), seats.taken()), (0, 0));
+        assert_eq!((connection_limit.open_connections(), connection_limit.regular_connections()), (0, 0));
     }
 
     #[test]
     fn it_is_crowded_when_nine_tenths_are_taken() {
-        let seats = Arc::new(Seats::new(20));
-        let taken: Vec<Seat> = (0..18).map(|_| seats.take()).collect();
-        assert!(!seats.is_crowded());
-        let last = seats.take();
-        assert!(seats.is_crowded());
+        let connection_limit = Arc::new(ConnectionLimit::new(20));
+        let taken: Vec<ConnectionPermit> = (0..18).map(|_| connection_limit.acquire()).collect();
+        assert!(!connection_limit.is_nearly_full());
+        let last = connection_limit.acquire();
+        assert!(connection_limit.is_nearly_full());
         drop((taken, last));
     }
 }

@@ -1,64 +1,64 @@
-//! The places that each thread has beside the seats of `--max-connections`.
+//! Connections that each thread accepts beyond `--max-connections`, so that health checks still get through.
 //!
-//! Who gets one of them is told that the service is full, or that it is alive and ready if that is what was asked: so a
-//! load balancer is not led to believe that the process is dead. Nobody keeps one for longer than one answer, and whoever
-//! is there has to make room for who comes next: so no crowd, however often it comes back, keeps a health check from being
-//! heard, as long as it takes the crowd longer to fill all places than the check to say what it asks.
+//! A request on a reserved connection gets 503, unless it is a health check. So a load balancer does not take a full
+//! process for a dead one. Each reserved connection ends after one response, and has to make room for newer ones. A
+//! health check gets through as long as it sends its request faster than others can fill the whole reserve.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
-use crate::connection::state::Link;
+use crate::connection::state::ConnectionState;
 
-/// The reserve of one thread.
+/// The reserved connections of one thread.
 #[derive(Debug)]
-pub(crate) struct Reserve {
-    places: usize,
+pub(crate) struct ReservedConnections {
+    capacity: usize,
     /// The oldest first.
-    heard: RefCell<VecDeque<Weak<Link>>>,
-    /// Those that had to make room, until they are gone; no more than there are places.
-    ending: RefCell<Vec<Weak<Link>>>,
+    active: RefCell<VecDeque<Weak<ConnectionState>>>,
+    /// Connections that were told to make room and are not closed yet; at most `capacity`.
+    closing: RefCell<Vec<Weak<ConnectionState>>>,
 }
 
-/// What became of one connection too many.
+/// Whether a connection over the limit is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admitted {
-    Yes,
-    /// Another one ends for it.
-    InPlaceOfAnother,
-    /// So many come at once that there is not even time to end others.
-    No,
+pub(crate) enum Admission {
+    Granted,
+    /// Another connection is closed for it.
+    ReplacesAnother,
+    /// Connections arrive faster than others can be closed.
+    Denied,
 }
 
-impl Reserve {
-    pub(crate) fn new(places: usize) -> Self {
-        Self { places, heard: RefCell::default(), ending: RefCell::default() }
+impl ReservedConnections {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, active: RefCell::default(), closing: RefCell::default() }
     }
 
-    /// Lets it in, if need be in the place of one that has had its answer, or else of the oldest. So nobody can keep those
-    /// from being heard who have just come: a place lasts for as long as it takes that many others to come.
-    pub(crate) fn admit(&self, link: &Rc<Link>) -> Admitted {
-        let (mut heard, mut ending) = (self.heard.borrow_mut(), self.ending.borrow_mut());
-        heard.retain(|link| link.strong_count() > 0);
-        ending.retain(|link| link.strong_count() > 0);
-        let mut admitted = Admitted::Yes;
-        if heard.len() >= self.places {
-            if ending.len() >= self.places {
-                return Admitted::No;
+    /// Admits a connection. When the reserve is full, a connection that already has its response is closed for it, or
+    /// else the oldest one.
+    pub(crate) fn admit(&self, state: &Rc<ConnectionState>) -> Admission {
+        let (mut active, mut closing) = (self.active.borrow_mut(), self.closing.borrow_mut());
+        active.retain(|state| state.strong_count() > 0);
+        closing.retain(|state| state.strong_count() > 0);
+        let mut admission = Admission::Granted;
+        if active.len() >= self.capacity {
+            if closing.len() >= self.capacity {
+                return Admission::Denied;
             }
-            let is_over = |link: &Weak<Link>| link.upgrade().is_some_and(|link| link.is_over());
-            let place = heard.iter().position(is_over).unwrap_or(0);
-            if let Some(weak) = heard.remove(place) {
-                if let Some(link) = weak.upgrade() {
-                    link.make_room();
+            let is_over =
+                |state: &Weak<ConnectionState>| state.upgrade().is_some_and(|state| state.is_lingering());
+            let place = active.iter().position(is_over).unwrap_or(0);
+            if let Some(weak) = active.remove(place) {
+                if let Some(state) = weak.upgrade() {
+                    state.make_room();
                 }
-                ending.push(weak);
-                admitted = Admitted::InPlaceOfAnother;
+                closing.push(weak);
+                admission = Admission::ReplacesAnother;
             }
         }
-        heard.push_back(Rc::downgrade(link));
-        admitted
+        active.push_back(Rc::downgrade(state));
+        admission
     }
 }
 
@@ -67,55 +67,55 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::connection::limit::Seats;
+    use crate::connection::limit::ConnectionLimit;
 
-    const PLACES: usize = 8;
+    const CAPACITY: usize = 8;
 
-    fn links(count: usize) -> Vec<Rc<Link>> {
-        let seats = Arc::new(Seats::new(0));
-        (0..count).map(|_| Rc::new(Link::new(seats.take(), None))).collect()
+    fn states(count: usize) -> Vec<Rc<ConnectionState>> {
+        let connection_limit = Arc::new(ConnectionLimit::new(0));
+        (0..count).map(|_| Rc::new(ConnectionState::new(connection_limit.acquire(), None))).collect()
     }
 
-    /// Which of them have to make room.
-    fn ending(links: &[Rc<Link>]) -> Vec<usize> {
-        (0..links.len()).filter(|&at| links[at].is_told_to_end()).collect()
+    /// The indices of those that have to make room.
+    fn closing(states: &[Rc<ConnectionState>]) -> Vec<usize> {
+        (0..states.len()).filter(|&at| states[at].is_closing()).collect()
     }
 
     #[test]
-    fn the_oldest_makes_room_whether_it_said_something_or_not() {
-        let (reserve, links) = (Reserve::new(PLACES), links(PLACES + 3));
-        for (at, link) in links.iter().enumerate() {
+    fn the_oldest_makes_room_whether_it_sent_something_or_not() {
+        let (reserve, states) = (ReservedConnections::new(CAPACITY), states(CAPACITY + 3));
+        for (at, state) in states.iter().enumerate() {
             if at % 2 == 0 {
-                link.received();
+                state.note_received();
             }
-            let expected = if at < PLACES { Admitted::Yes } else { Admitted::InPlaceOfAnother };
-            assert_eq!(reserve.admit(link), expected, "{at}");
+            let expected = if at < CAPACITY { Admission::Granted } else { Admission::ReplacesAnother };
+            assert_eq!(reserve.admit(state), expected, "{at}");
         }
-        assert_eq!(ending(&links), [0, 1, 2]);
+        assert_eq!(closing(&states), [0, 1, 2]);
     }
 
     #[test]
-    fn who_has_had_his_answer_makes_room_before_those_who_wait_for_one() {
-        let (reserve, links) = (Reserve::new(PLACES), links(PLACES + 2));
-        for (at, link) in links.iter().enumerate() {
+    fn an_answered_connection_makes_room_before_those_that_wait() {
+        let (reserve, states) = (ReservedConnections::new(CAPACITY), states(CAPACITY + 2));
+        for (at, state) in states.iter().enumerate() {
             if at == 3 {
-                link.lingers();
+                state.start_lingering();
             }
-            reserve.admit(link);
+            reserve.admit(state);
         }
-        assert_eq!(ending(&links), [0, 3]);
+        assert_eq!(closing(&states), [0, 3]);
     }
 
     #[test]
-    fn more_at_once_than_can_be_ended_are_not_let_in_until_those_are_gone() {
-        let (reserve, mut links) = (Reserve::new(PLACES), links(2 * PLACES + 2));
-        let (last, others) = links.split_last().unwrap();
-        for (at, link) in others.iter().enumerate() {
-            assert_eq!(reserve.admit(link) == Admitted::No, at == 2 * PLACES, "{at}");
+    fn connections_are_denied_while_too_many_are_closing() {
+        let (reserve, mut states) = (ReservedConnections::new(CAPACITY), states(2 * CAPACITY + 2));
+        let (last, others) = states.split_last().unwrap();
+        for (at, state) in others.iter().enumerate() {
+            assert_eq!(reserve.admit(state) == Admission::Denied, at == 2 * CAPACITY, "{at}");
         }
-        assert_eq!(reserve.admit(last), Admitted::No);
-        // One of those that had to go is gone.
-        links.remove(0);
-        assert_eq!(reserve.admit(&links[2 * PLACES]), Admitted::InPlaceOfAnother);
+        assert_eq!(reserve.admit(last), Admission::Denied);
+        // One of the closing connections is gone.
+        states.remove(0);
+        assert_eq!(reserve.admit(&states[2 * CAPACITY]), Admission::ReplacesAnother);
     }
 }

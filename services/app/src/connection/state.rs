@@ -1,24 +1,24 @@
-//! How long a connection may stay in each of its states.
+//! The state of a connection, and how long it may stay in it.
 //!
-//! Time limits are ours, not hyper's: once a second [`Link::sweep`] ages every connection of a thread and tells those that
-//! overstay what to do. So no request sets a timer or reads a clock for them.
+//! Time limits are enforced here and not by hyper: once a second [`ConnectionState::sweep`] ages every connection of a
+//! thread and closes those that exceed a limit. So no request sets a timer.
 
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use crate::clock::Monotonic;
-use crate::connection::limit::Seat;
-use crate::logging::access_log::Journal;
-use crate::metrics::{Counters, Event};
-use crate::settings::Limits;
+use crate::connection::limit::ConnectionPermit;
+use crate::logging::access_log::AccessLog;
+use crate::metrics::{CountedEvent, Counters};
+use crate::settings::ClientLimits;
 
 /// Sweeps until an answered connection gives its buffers back. One that asks less often pays for it, with a few
 /// microseconds a request; but a crowd that comes all at once holds its memory no longer.
 const REST_AFTER: u16 = 2;
 
 /// Sweeps that a connection in the reserve has for its one request.
-const EXTRA_LIMIT: u16 = 2;
+const RESERVED_LIMIT: u16 = 2;
 
 /// Sweeps that a client has to notice the end of a connection.
 const LINGER_LIMIT: u16 = 2;
@@ -43,30 +43,30 @@ enum Phase {
 
 /// What a connection is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum Directive {
     /// Give the buffers back until the next byte comes.
-    Rest,
+    ReleaseBuffers,
     /// End now.
     Close,
 }
 
 /// What the sweep of a connection came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Swept {
-    Lives,
+pub(crate) enum SweepOutcome {
+    Unchanged,
     /// Its buffers will be given back.
-    Rests,
+    ReleasesBuffers,
     /// It will end, and this was why.
-    Ends(Option<Event>),
+    Closes(Option<CountedEvent>),
 }
 
 /// What a connection shares with the sweep of its thread.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct ConnectionState {
     phase: Cell<Phase>,
     /// Sweeps since the phase began.
     age: Cell<u16>,
-    order: Cell<Option<Order>>,
+    directive: Cell<Option<Directive>>,
     /// Sweeps since no more requests are wanted.
     closing: Cell<u8>,
     waker: RefCell<Option<Waker>>,
@@ -74,47 +74,47 @@ pub(crate) struct Link {
     unsent: Cell<u32>,
     /// When bytes came last; with them came the end of the head that is being answered.
     received: Cell<Monotonic>,
-    journal: Option<Box<Journal>>,
-    seat: Seat,
+    access_log: Option<Box<AccessLog>>,
+    permit: ConnectionPermit,
 }
 
-impl Link {
-    pub(crate) fn new(seat: Seat, journal: Option<Box<Journal>>) -> Self {
+impl ConnectionState {
+    pub(crate) fn new(permit: ConnectionPermit, access_log: Option<Box<AccessLog>>) -> Self {
         Self {
             phase: Cell::new(Phase::New),
             age: Cell::new(0),
-            order: Cell::new(None),
+            directive: Cell::new(None),
             closing: Cell::new(0),
             waker: RefCell::new(None),
             unsent: Cell::new(0),
             received: Cell::new(Monotonic::now()),
-            journal,
-            seat,
+            access_log,
+            permit,
         }
     }
 
     /// Whether its place is one of the reserve.
-    pub(crate) fn is_extra(&self) -> bool {
-        self.seat.is_extra
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.permit.is_reserved
     }
 
     /// Whether it has had its answer, and only waits for its client to notice the end.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn is_lingering(&self) -> bool {
         self.phase.get() == Phase::Lingering
     }
 
-    pub(crate) fn journal(&self) -> Option<&Journal> {
-        self.journal.as_deref()
+    pub(crate) fn access_log(&self) -> Option<&AccessLog> {
+        self.access_log.as_deref()
     }
 
     /// To be called once a second. `closing` says that no more requests are wanted, `first_limit` how many sweeps a client
     /// has for its first word.
-    pub(crate) fn sweep(&self, closing: bool, limits: &Limits, first_limit: u16) -> Swept {
+    pub(crate) fn sweep(&self, closing: bool, limits: &ClientLimits, first_limit: u16) -> SweepOutcome {
         let age = self.age.get().saturating_add(1);
         self.age.set(age);
         let phase = self.phase.get();
-        let (first_limit, head_limit, idle_limit) = if self.seat.is_extra {
-            (EXTRA_LIMIT, EXTRA_LIMIT, EXTRA_LIMIT)
+        let (first_limit, head_limit, idle_limit) = if self.permit.is_reserved {
+            (RESERVED_LIMIT, RESERVED_LIMIT, RESERVED_LIMIT)
         } else {
             (first_limit, limits.head_seconds, limits.idle_seconds)
         };
@@ -125,34 +125,38 @@ impl Link {
         let swept = match phase {
             // A request may be on its way, sent while the connection was open. The sweep that comes with the close is
             // followed by the next beat of the pulse, at any moment, and then by one after a whole second.
-            Phase::New | Phase::Idle if self.closing.get() >= CLOSE_LIMIT => Swept::Ends(None),
-            Phase::New if age > first_limit => Swept::Ends(Some(Event::IdleTimeout)),
-            Phase::Idle if age > idle_limit => Swept::Ends(Some(Event::IdleTimeout)),
-            Phase::Writing if age > idle_limit => Swept::Ends(Some(Event::WriteTimeout)),
-            Phase::Idle if age == REST_AFTER => Swept::Rests,
-            Phase::Reading if age > head_limit => Swept::Ends(Some(Event::HeadTimeout)),
-            Phase::Lingering if age > LINGER_LIMIT => Swept::Ends(None),
-            _ => return Swept::Lives,
+            Phase::New | Phase::Idle if self.closing.get() >= CLOSE_LIMIT => SweepOutcome::Closes(None),
+            Phase::New if age > first_limit => SweepOutcome::Closes(Some(CountedEvent::IdleTimeout)),
+            Phase::Idle if age > idle_limit => SweepOutcome::Closes(Some(CountedEvent::IdleTimeout)),
+            Phase::Writing if age > idle_limit => SweepOutcome::Closes(Some(CountedEvent::WriteTimeout)),
+            Phase::Idle if age == REST_AFTER => SweepOutcome::ReleasesBuffers,
+            Phase::Reading if age > head_limit => SweepOutcome::Closes(Some(CountedEvent::HeadTimeout)),
+            Phase::Lingering if age > LINGER_LIMIT => SweepOutcome::Closes(None),
+            _ => return SweepOutcome::Unchanged,
         };
-        self.command(if swept == Swept::Rests { Order::Rest } else { Order::Close });
+        self.issue(if swept == SweepOutcome::ReleasesBuffers {
+            Directive::ReleaseBuffers
+        } else {
+            Directive::Close
+        });
         swept
     }
 
     /// Ends it, because another needs its place. What its client has sent by now is still answered.
     pub(crate) fn make_room(&self) {
-        self.command(Order::Close);
+        self.issue(Directive::Close);
     }
 
     /// For tests: whether it is about to end.
     #[cfg(test)]
-    pub(crate) fn is_told_to_end(&self) -> bool {
-        self.order.get() == Some(Order::Close)
+    pub(crate) fn is_closing(&self) -> bool {
+        self.directive.get() == Some(Directive::Close)
     }
 
-    fn command(&self, order: Order) {
+    fn issue(&self, directive: Directive) {
         // Who is to end is not told anything else.
-        if self.order.get() != Some(Order::Close) {
-            self.order.set(Some(order));
+        if self.directive.get() != Some(Directive::Close) {
+            self.directive.set(Some(directive));
         }
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
@@ -160,21 +164,21 @@ impl Link {
     }
 
     /// The order that was given, if any. The next one wakes the task of `cx`.
-    pub(crate) fn order(&self, cx: &Context<'_>) -> Option<Order> {
+    pub(crate) fn take_directive(&self, cx: &Context<'_>) -> Option<Directive> {
         if self.waker.borrow().is_none() {
             self.waker.replace(Some(cx.waker().clone()));
         }
-        self.order.take()
+        self.directive.take()
     }
 
     /// Bytes have come.
-    pub(crate) fn received(&self) {
+    pub(crate) fn note_received(&self) {
         self.received.set(Monotonic::now());
-        self.reads();
+        self.note_reading();
     }
 
     /// A request has begun.
-    pub(crate) fn reads(&self) {
+    pub(crate) fn note_reading(&self) {
         if matches!(self.phase.get(), Phase::New | Phase::Idle) {
             self.enter(Phase::Reading);
         }
@@ -191,7 +195,7 @@ impl Link {
     }
 
     /// A request is answered; from here on the answer is on its way.
-    pub(crate) fn answers(&self) {
+    pub(crate) fn note_answered(&self) {
         self.enter(Phase::Idle);
         self.unsent.set(self.unsent.get() + 1);
     }
@@ -202,8 +206,8 @@ impl Link {
     }
 
     /// The kernel took bytes of an answer, or would not because the client is slow.
-    pub(crate) fn writes(&self, is_held_up: bool) {
-        match (is_held_up, self.phase.get()) {
+    pub(crate) fn note_write(&self, is_blocked: bool) {
+        match (is_blocked, self.phase.get()) {
             (true, Phase::Idle) => self.enter(Phase::Writing),
             (false, Phase::Writing) => self.enter(Phase::Idle),
             _ => {}
@@ -211,19 +215,19 @@ impl Link {
     }
 
     /// The kernel has all answers that there were.
-    pub(crate) fn sent(&self, counters: &Counters) {
+    pub(crate) fn note_sent(&self, counters: &Counters) {
         let answers = self.unsent.replace(0);
         if answers > 0 {
             let nanos = self.received.get().elapsed_nanos();
             counters.latency.count(nanos, answers);
-            if let Some(journal) = &self.journal {
-                journal.sent(Duration::from_nanos(nanos));
+            if let Some(access_log) = &self.access_log {
+                access_log.complete(Duration::from_nanos(nanos));
             }
         }
     }
 
     /// Our side is to be ended; says whether that is new.
-    pub(crate) fn lingers(&self) -> bool {
+    pub(crate) fn start_lingering(&self) -> bool {
         let is_new = self.phase.get() != Phase::Lingering;
         if is_new {
             self.enter(Phase::Lingering);
@@ -243,24 +247,24 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::connection::limit::Seats;
+    use crate::connection::limit::ConnectionLimit;
 
-    const LIMITS: Limits =
-        Limits { connections: 1, head_bytes: 16_384, headers: 100, head_seconds: 3, idle_seconds: 20 };
+    const LIMITS: ClientLimits =
+        ClientLimits { connections: 1, head_bytes: 16_384, headers: 100, head_seconds: 3, idle_seconds: 20 };
 
-    fn link() -> Link {
-        Link::new(Arc::new(Seats::new(1)).take(), None)
+    fn state() -> ConnectionState {
+        ConnectionState::new(Arc::new(ConnectionLimit::new(1)).acquire(), None)
     }
 
     /// What the sweeps come to until the connection ends, without those that come to nothing; the number of the last.
-    fn swept(link: &Link, first_limit: u16) -> (Vec<Swept>, u16) {
+    fn sweeps_until_closed(state: &ConnectionState, first_limit: u16) -> (Vec<SweepOutcome>, u16) {
         let mut all = Vec::new();
         for number in 1..1_000 {
-            match link.sweep(false, &LIMITS, first_limit) {
-                Swept::Lives => {}
+            match state.sweep(false, &LIMITS, first_limit) {
+                SweepOutcome::Unchanged => {}
                 other => all.push(other),
             }
-            if let Some(Swept::Ends(_)) = all.last() {
+            if let Some(SweepOutcome::Closes(_)) = all.last() {
                 return (all, number);
             }
         }
@@ -269,48 +273,63 @@ mod tests {
 
     #[test]
     fn each_state_has_its_limit_and_never_a_moment_less() {
-        let silent = link();
-        assert_eq!(swept(&silent, 7), (vec![Swept::Ends(Some(Event::IdleTimeout))], 8));
-        let reading = link();
-        reading.received();
-        assert_eq!(swept(&reading, 7), (vec![Swept::Ends(Some(Event::HeadTimeout))], 4));
-        let idle = link();
-        idle.answers();
-        assert_eq!(swept(&idle, 7), (vec![Swept::Rests, Swept::Ends(Some(Event::IdleTimeout))], 21));
-        let held_up = link();
-        held_up.answers();
-        held_up.writes(true);
-        assert_eq!(swept(&held_up, 7), (vec![Swept::Ends(Some(Event::WriteTimeout))], 21));
-        let lingering = link();
-        assert!(lingering.lingers() && !lingering.lingers());
-        assert_eq!(swept(&lingering, 7), (vec![Swept::Ends(None)], LINGER_LIMIT + 1));
+        let silent = state();
+        assert_eq!(
+            sweeps_until_closed(&silent, 7),
+            (vec![SweepOutcome::Closes(Some(CountedEvent::IdleTimeout))], 8)
+        );
+        let reading = state();
+        reading.note_received();
+        assert_eq!(
+            sweeps_until_closed(&reading, 7),
+            (vec![SweepOutcome::Closes(Some(CountedEvent::HeadTimeout))], 4)
+        );
+        let idle = state();
+        idle.note_answered();
+        assert_eq!(
+            sweeps_until_closed(&idle, 7),
+            (vec![SweepOutcome::ReleasesBuffers, SweepOutcome::Closes(Some(CountedEvent::IdleTimeout))], 21)
+        );
+        let held_up = state();
+        held_up.note_answered();
+        held_up.note_write(true);
+        assert_eq!(
+            sweeps_until_closed(&held_up, 7),
+            (vec![SweepOutcome::Closes(Some(CountedEvent::WriteTimeout))], 21)
+        );
+        let lingering = state();
+        assert!(lingering.start_lingering() && !lingering.start_lingering());
+        assert_eq!(sweeps_until_closed(&lingering, 7), (vec![SweepOutcome::Closes(None)], LINGER_LIMIT + 1));
     }
 
     #[test]
     fn a_place_in_the_reserve_is_for_one_answer() {
-        let seats = Arc::new(Seats::new(1));
-        let _taken = seats.take();
-        let extra = Link::new(seats.take(), None);
-        assert!(extra.is_extra() && !extra.is_over());
-        assert_eq!(swept(&extra, 7), (vec![Swept::Ends(Some(Event::IdleTimeout))], EXTRA_LIMIT + 1));
+        let connection_limit = Arc::new(ConnectionLimit::new(1));
+        let _taken = connection_limit.acquire();
+        let extra = ConnectionState::new(connection_limit.acquire(), None);
+        assert!(extra.is_reserved() && !extra.is_lingering());
+        assert_eq!(
+            sweeps_until_closed(&extra, 7),
+            (vec![SweepOutcome::Closes(Some(CountedEvent::IdleTimeout))], RESERVED_LIMIT + 1)
+        );
     }
 
     #[test]
     fn what_waits_is_ended_at_the_close_but_not_before_what_was_sent_by_then_could_arrive() {
         // At once, at the next beat of the pulse, which may be at once too, and a second after that.
-        let idle = link();
-        idle.answers();
+        let idle = state();
+        idle.note_answered();
         idle.sweep(false, &LIMITS, 7);
-        let silent = link();
+        let silent = state();
         for waits in [&idle, &silent] {
-            let sweeps: Vec<Swept> = (0..3).map(|_| waits.sweep(true, &LIMITS, 7)).collect();
-            let last = Swept::Ends(None);
+            let sweeps: Vec<SweepOutcome> = (0..3).map(|_| waits.sweep(true, &LIMITS, 7)).collect();
+            let last = SweepOutcome::Closes(None);
             assert!(!sweeps[..2].contains(&last) && sweeps[2] == last, "{sweeps:?}");
         }
-        let reading = link();
-        reading.received();
-        let sweeps: Vec<Swept> = (0..4).map(|_| reading.sweep(true, &LIMITS, 7)).collect();
-        assert_eq!(sweeps[..3], [Swept::Lives; 3]);
-        assert_eq!(sweeps[3], Swept::Ends(Some(Event::HeadTimeout)));
+        let reading = state();
+        reading.note_received();
+        let sweeps: Vec<SweepOutcome> = (0..4).map(|_| reading.sweep(true, &LIMITS, 7)).collect();
+        assert_eq!(sweeps[..3], [SweepOutcome::Unchanged; 3]);
+        assert_eq!(sweeps[3], SweepOutcome::Closes(Some(CountedEvent::HeadTimeout)));
     }
 }

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 /// The last `Host` that was valid. Nearly all requests send the same, and to compare takes less than to read it.
 #[derive(Debug, Default)]
-pub(crate) struct KnownHost(RefCell<Vec<u8>>);
+pub(crate) struct HostCache(RefCell<Vec<u8>>);
 
-impl KnownHost {
+impl HostCache {
     pub(crate) fn is_valid(&self, host: &[u8]) -> bool {
         *self.0.borrow() == host || self.learn(host)
     }
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_host_that_is_known_makes_no_other_one_valid() {
-        let known = KnownHost::default();
+        let known = HostCache::default();
         for _ in 0..2 {
             for (host, is_good) in
                 [("a", true), ("a b", false), ("b:1", true), ("", true), ("b:", true), ("@", false)]

@@ -8,9 +8,9 @@ use crate::readiness::NotReady;
 /// Why a request is not answered as asked. Its text is the `detail`, and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("nothing is at {}: ask for /now, or read /openapi.json for all there is", Shown(.path))]
+    #[error("nothing is at {}: ask for /now, or read /openapi.json for all there is", Quoted(.path))]
     NotFound { path: String },
-    #[error("{} is not possible here: use GET or HEAD", Shown(.method))]
+    #[error("{} is not possible here: use GET or HEAD", Quoted(.method))]
     MethodNotAllowed { method: String },
     #[error("a request of HTTP/1.1 has exactly one Host header (RFC 9112, section 3.2): send one")]
     Host,
@@ -40,7 +40,7 @@ pub(crate) enum Problem {
     Version,
     #[error("the query is not well-formed: percent-encode it as UTF-8, such as ?tz=Europe%2FMadrid")]
     QueryEncoding,
-    #[error("{} is not what the parameter is called: write tz, in small letters", Shown(.name))]
+    #[error("{} is not what the parameter is called: write tz, in small letters", Quoted(.name))]
     ZoneSpelling { name: String },
     #[error("tz is empty: name a zone of the IANA time zone database, such as ?tz=Europe/Madrid")]
     ZoneEmpty,
@@ -48,7 +48,7 @@ pub(crate) enum Problem {
     ZoneTwice,
     #[error(
         "no time zone is called {}: names come from the IANA time zone database, such as Europe/Madrid or UTC",
-        Shown(.name)
+        Quoted(.name)
     )]
     ZoneUnknown { name: String },
     #[error("this process serves as many connections as it may (--max-connections): come back later")]
@@ -121,13 +121,13 @@ impl Problem {
 }
 
 /// Shows what a client sent: in quotes, on one line, not longer than is useful.
-struct Shown<'a>(&'a str);
+struct Quoted<'a>(&'a str);
 
-impl std::fmt::Display for Shown<'_> {
+impl std::fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        const LONGEST: usize = 64;
-        let more = if self.0.chars().nth(LONGEST).is_some() { "…" } else { "" };
-        write!(f, "“{}{more}”", self.0.chars().take(LONGEST).collect::<String>().escape_debug())
+        const MAX_CHARACTERS: usize = 64;
+        let more = if self.0.chars().nth(MAX_CHARACTERS).is_some() { "…" } else { "" };
+        write!(f, "“{}{more}”", self.0.chars().take(MAX_CHARACTERS).collect::<String>().escape_debug())
     }
 }
 
@@ -136,14 +136,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::clock::status::Status;
+    use crate::clock::status::ClockStatus;
 
     #[test]
     fn what_a_client_sent_is_shown_in_quotes_on_one_line_and_cut_off() {
-        assert_eq!(Shown("Mars/Base").to_string(), "“Mars/Base”");
-        assert_eq!(Shown("a\r\nb\u{1b}").to_string(), "“a\\r\\nb\\u{1b}”");
-        assert_eq!(Shown(&"é".repeat(64)).to_string(), format!("“{}”", "é".repeat(64)));
-        assert_eq!(Shown(&"é".repeat(65)).to_string(), format!("“{}…”", "é".repeat(64)));
+        assert_eq!(Quoted("Mars/Base").to_string(), "“Mars/Base”");
+        assert_eq!(Quoted("a\r\nb\u{1b}").to_string(), "“a\\r\\nb\\u{1b}”");
+        assert_eq!(Quoted(&"é".repeat(64)).to_string(), format!("“{}”", "é".repeat(64)));
+        assert_eq!(Quoted(&"é".repeat(65)).to_string(), format!("“{}…”", "é".repeat(64)));
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
             Problem::Full,
             NotReady::Draining.into(),
             NotReady::ClockRecovering { limit }.into(),
-            NotReady::ClockNotTrusted { clock: Status::Unknown, limit }.into(),
+            NotReady::ClockNotTrusted { clock: ClockStatus::Unknown, limit }.into(),
         ];
         for problem in all {
             let body: serde_json::Value = serde_json::from_str(&problem.body()).unwrap();

@@ -14,11 +14,11 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::clock::text;
 use crate::clock::{self, UnixTime};
-use crate::logging::background_writer::Pen;
+use crate::logging::background_writer::LineSender;
 use crate::logging::trace_context;
 
 /// More of a header or a target than this, in bytes of the line, is cut off.
-const LONGEST: usize = 1_024;
+const MAX_VALUE_BYTES: usize = 1_024;
 
 /// Headers that arrive in the line as they are, each under its name there.
 const HEADERS: [(&str, &str); 8] = [
@@ -34,61 +34,61 @@ const HEADERS: [(&str, &str); 8] = [
 
 /// What one connection has to log.
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub(crate) struct AccessLog {
     client: SocketAddr,
-    pen: Rc<Pen>,
+    sender: Rc<LineSender>,
     /// Lines of answers that are not sent yet; what is missing is how that went.
-    begun: RefCell<Vec<String>>,
+    pending: RefCell<Vec<String>>,
 }
 
-impl Journal {
-    pub(crate) fn new(client: SocketAddr, pen: Rc<Pen>) -> Self {
-        Self { client, pen, begun: RefCell::default() }
+impl AccessLog {
+    pub(crate) fn new(client: SocketAddr, sender: Rc<LineSender>) -> Self {
+        Self { client, sender, pending: RefCell::default() }
     }
 
     /// Begins the line of a request that was answered.
     #[cold]
-    pub(crate) fn begin<A, B: Body>(&self, request: &Request<A>, response: &Response<B>) {
-        let mut line = begin(clock::now(), self.client);
+    pub(crate) fn record<A, B: Body>(&self, request: &Request<A>, response: &Response<B>) {
+        let mut line = start_line(clock::now(), self.client);
         push_text(&mut line, "method", request.method().as_str().as_bytes());
         push_text(&mut line, "target", request.uri().to_string().as_bytes());
         let body = response.body().size_hint().exact().filter(|_| request.method() != Method::HEAD);
         push_answer(&mut line, response.status().as_u16(), body.unwrap_or(0));
         push_headers(&mut line, request.headers());
-        self.begun.borrow_mut().push(line);
+        self.pending.borrow_mut().push(line);
     }
 
     /// Begins the line of a head that could not be understood, about which there is no more to say.
     #[cold]
-    pub(crate) fn begin_refusal(&self, status: StatusCode, problem: &str, body: u64) {
-        let mut line = begin(clock::now(), self.client);
+    pub(crate) fn record_rejected(&self, status: StatusCode, problem: &str, body: u64) {
+        let mut line = start_line(clock::now(), self.client);
         push_answer(&mut line, status.as_u16(), body);
         push_text(&mut line, "problem", problem.as_bytes());
-        self.begun.borrow_mut().push(line);
+        self.pending.borrow_mut().push(line);
     }
 
-    /// Ends the lines of all answers that were begun: the kernel has them, so long after the requests came.
+    /// Writes the lines of all pending responses: the kernel has taken them, `took` after their requests arrived.
     #[cold]
-    pub(crate) fn sent(&self, took: Duration) {
+    pub(crate) fn complete(&self, took: Duration) {
         self.end(&format!(",\"duration\":{:.6}}}\n", took.as_secs_f64()));
     }
 
     fn end(&self, end: &str) {
-        for mut line in self.begun.borrow_mut().drain(..) {
+        for mut line in self.pending.borrow_mut().drain(..) {
             line.push_str(end);
-            self.pen.write_line(line.as_bytes());
+            self.sender.write_line(line.as_bytes());
         }
     }
 }
 
-impl Drop for Journal {
+impl Drop for AccessLog {
     /// What the client did not take is logged too.
     fn drop(&mut self) {
         self.end(",\"duration\":null}\n");
     }
 }
 
-fn begin(time: UnixTime, client: SocketAddr) -> String {
+fn start_line(time: UnixTime, client: SocketAddr) -> String {
     let mut line = String::with_capacity(512);
     // Writing to a String cannot fail.
     let _ = write!(
@@ -116,7 +116,7 @@ fn push_headers(line: &mut String, headers: &HeaderMap) {
             push_text(line, field, &all);
         }
     }
-    if let Some(trace_context::Ids { trace, parent }) = trace_context::of(headers) {
+    if let Some(trace_context::TraceIds { trace, parent }) = trace_context::of(headers) {
         push_text(line, "trace_id", trace);
         push_text(line, "parent_id", parent);
     }
@@ -127,8 +127,8 @@ fn push_text(line: &mut String, name: &str, value: &[u8]) {
     let _ = write!(line, r#","{name}":""#);
     let start = line.len();
     // A character takes one byte at least, so more of them are not looked at.
-    for character in String::from_utf8_lossy(&value[..value.len().min(LONGEST + 4)]).chars() {
-        if line.len() - start >= LONGEST {
+    for character in String::from_utf8_lossy(&value[..value.len().min(MAX_VALUE_BYTES + 4)]).chars() {
+        if line.len() - start >= MAX_VALUE_BYTES {
             line.push_str("\\u2026");
             break;
         }
@@ -171,8 +171,8 @@ mod tests {
         line.push('}');
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
         // A byte that is no text takes six in the line, and so does the mark of what was left out.
-        assert_eq!(read["b"].as_str().unwrap().chars().count(), LONGEST.div_ceil(6) + 1);
-        for (length, is_cut) in [(LONGEST, false), (LONGEST + 1, true)] {
+        assert_eq!(read["b"].as_str().unwrap().chars().count(), MAX_VALUE_BYTES.div_ceil(6) + 1);
+        for (length, is_cut) in [(MAX_VALUE_BYTES, false), (MAX_VALUE_BYTES + 1, true)] {
             let mut line = String::new();
             push_text(&mut line, "b", &vec![b'x'; length]);
             assert_eq!(line.ends_with("x\\u2026\""), is_cut, "{length}");

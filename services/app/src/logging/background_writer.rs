@@ -1,7 +1,7 @@
 //! Lines on their way to standard output and standard error.
 //!
-//! Whoever has a line leaves it in a buffer of its own, which takes no system call; a thread carries the buffers away and
-//! is the only one that waits when the reader is slow. What does not fit into a buffer then is dropped and counted.
+//! A [`LineSender`] appends lines to a buffer of its own, without a system call. One thread writes the buffers out, and is
+//! the only one that waits for a slow reader. Lines that do not fit into a buffer are dropped and counted.
 
 use std::io::{self, Write};
 use std::mem;
@@ -14,133 +14,132 @@ use std::time::Duration;
 /// The most that waits in one buffer, in bytes.
 const CAPACITY: usize = 1 << 20;
 
-/// The most that is written at once, in bytes: of a longer piece, nobody could say how much a reader took that stands still.
-const PIECE: usize = 8 << 10;
+/// The most that is written in one call, in bytes: how much of a longer write a stalled reader took cannot be known.
+const WRITE_SIZE: usize = 8 << 10;
 
-/// How long lines that are in no hurry wait to be carried away together.
-const ROUND: Duration = Duration::from_millis(50);
+/// How long batched lines wait before they are written together.
+const BATCH_INTERVAL: Duration = Duration::from_millis(50);
 
-/// One way out, such as standard output, and the thread that serves it.
+/// One output, such as standard output, and the thread that writes to it.
 #[derive(Debug)]
-pub(crate) struct Outlet {
-    shared: Arc<Shared>,
+pub(crate) struct BackgroundWriter {
+    queues: Arc<Queues>,
     writer: Thread,
-    /// Ends when the last line is out.
+    /// Disconnected when the last line is written.
     done: Mutex<Receiver<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Queues {
     buffers: Mutex<Vec<Arc<Mutex<Vec<u8>>>>>,
     dropped: AtomicU64,
-    /// Lines that the thread is about to write.
-    carried: AtomicU64,
+    /// Lines that the thread is writing.
+    in_progress: AtomicU64,
     is_closing: AtomicBool,
-    /// Whether there are buffers whose lines wait for the next round.
-    has_rounds: AtomicBool,
+    /// Whether any sender is batched.
+    is_batching: AtomicBool,
 }
 
-impl Outlet {
+impl BackgroundWriter {
     pub(crate) fn new(name: &str, sink: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let queues = Arc::new(Queues::default());
         let (end, done) = channel();
         let work = {
-            let shared = Arc::clone(&shared);
+            let queues = Arc::clone(&queues);
             move || {
-                shared.carry(sink);
+                queues.run(sink);
                 drop(end);
             }
         };
         let writer = thread::Builder::new().name(name.into()).spawn(work)?.thread().clone();
-        Ok(Self { shared, writer, done: Mutex::new(done) })
+        Ok(Self { queues, writer, done: Mutex::new(done) })
     }
 
-    /// A pen whose lines are carried away at once.
-    pub(crate) fn pen(&self) -> Pen {
-        self.new_pen(true)
+    /// A sender whose lines are written at once.
+    pub(crate) fn sender(&self) -> LineSender {
+        self.new_sender(true)
     }
 
-    /// A pen whose lines are in no hurry, and so cost no system call.
-    pub(crate) fn patient_pen(&self) -> Pen {
-        self.shared.has_rounds.store(true, Ordering::Relaxed);
+    /// A sender whose lines are written in batches, which costs no system call for each.
+    pub(crate) fn batched_sender(&self) -> LineSender {
+        self.queues.is_batching.store(true, Ordering::Relaxed);
         self.writer.unpark();
-        self.new_pen(false)
+        self.new_sender(false)
     }
 
-    fn new_pen(&self, hurries: bool) -> Pen {
+    fn new_sender(&self, is_immediate: bool) -> LineSender {
         let buffer = Arc::new(Mutex::new(Vec::new()));
-        lock(&self.shared.buffers).push(Arc::clone(&buffer));
-        Pen { buffer, shared: Arc::clone(&self.shared), writer: self.writer.clone(), hurries }
+        lock(&self.queues.buffers).push(Arc::clone(&buffer));
+        LineSender { buffer, queues: Arc::clone(&self.queues), writer: self.writer.clone(), is_immediate }
     }
 
-    /// Lines that did not fit.
+    /// Lines that did not fit, or could not be written.
     pub(crate) fn dropped(&self) -> u64 {
-        self.shared.dropped.load(Ordering::Relaxed)
+        self.queues.dropped.load(Ordering::Relaxed)
     }
 
-    /// Waits until everything is out, but not for ever: the reader may have stopped to read. What is left then is lost.
+    /// Waits until all lines are written, for `patience` at most. Lines that are left then count as dropped.
     pub(crate) fn finish(&self, patience: Duration) {
-        self.shared.is_closing.store(true, Ordering::Release);
+        self.queues.is_closing.store(true, Ordering::Release);
         self.writer.unpark();
-        // That it is done is told by an error: nothing is ever sent.
+        // Nothing is ever sent: the thread drops its end when it is done.
         if lock(&self.done).recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            let buffers = lock(&self.shared.buffers).clone();
+            let buffers = lock(&self.queues.buffers).clone();
             let waiting: u64 = buffers.iter().map(|buffer| lines_in(&lock(buffer))).sum();
-            let carried = self.shared.carried.load(Ordering::Relaxed);
-            self.shared.dropped.fetch_add(waiting + carried, Ordering::Relaxed);
+            let in_progress = self.queues.in_progress.load(Ordering::Relaxed);
+            self.queues.dropped.fetch_add(waiting + in_progress, Ordering::Relaxed);
         }
     }
 }
 
-/// A reader that shares its end of a pipe without blocking is asked again after this.
-const UNTIL_READABLE: Duration = Duration::from_millis(10);
+/// Wait between attempts to write to a pipe that another process made non-blocking.
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-impl Shared {
-    /// Writes lines, however slowly they are read. A reader that is gone is no reason to stop telling the time: what
-    /// it can no longer be told is counted.
-    fn deliver(&self, sink: &mut impl Write, mut lines: &[u8]) {
-        self.carried.store(lines_in(lines), Ordering::Relaxed);
+impl Queues {
+    /// Writes lines, however slowly they are read. Lines that cannot be written count as dropped.
+    fn write_out(&self, sink: &mut impl Write, mut lines: &[u8]) {
+        self.in_progress.store(lines_in(lines), Ordering::Relaxed);
         while !lines.is_empty() {
-            match sink.write(&lines[..lines.len().min(PIECE)]) {
+            match sink.write(&lines[..lines.len().min(WRITE_SIZE)]) {
                 Ok(written @ 1..) => {
                     lines = &lines[written..];
-                    self.carried.store(lines_in(lines), Ordering::Relaxed);
+                    self.in_progress.store(lines_in(lines), Ordering::Relaxed);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Somebody else made the pipe so; the lines wait, as in one that blocks.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(UNTIL_READABLE),
+                // Another process made the pipe non-blocking. Wait, as if it were blocking.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(RETRY_INTERVAL),
                 Ok(0) | Err(_) => {
-                    self.carried.store(0, Ordering::Relaxed);
+                    self.in_progress.store(0, Ordering::Relaxed);
                     self.dropped.fetch_add(lines_in(lines), Ordering::Relaxed);
                     return;
                 }
             }
         }
-        // What is written unbuffered needs none; an outlet that buffers tells its fault at the next line.
+        // Unbuffered output needs no flush; buffered output reports its error at the next line.
         let _ = sink.flush();
     }
 
-    /// Carries lines until the outlet is closed, and then what is left.
-    fn carry(&self, mut sink: impl Write) {
-        let mut load = Vec::new();
+    /// Writes lines until the writer is closed, and then what is left.
+    fn run(&self, mut sink: impl Write) {
+        let mut batch = Vec::new();
         loop {
-            // Before the buffers are looked at, so that the last look comes after the last line.
+            // Read before the buffers, so that the last pass comes after the last line.
             let is_closing = self.is_closing.load(Ordering::Acquire);
             let buffers = lock(&self.buffers).clone();
             let mut was_idle = true;
             for buffer in &buffers {
-                mem::swap(&mut *lock(buffer), &mut load);
-                if !load.is_empty() {
+                mem::swap(&mut *lock(buffer), &mut batch);
+                if !batch.is_empty() {
                     was_idle = false;
-                    self.deliver(&mut sink, &load);
-                    load.clear();
+                    self.write_out(&mut sink, &batch);
+                    batch.clear();
                 }
             }
             if is_closing {
                 return;
             }
-            if self.has_rounds.load(Ordering::Relaxed) {
-                thread::park_timeout(ROUND);
+            if self.is_batching.load(Ordering::Relaxed) {
+                thread::park_timeout(BATCH_INTERVAL);
             } else if was_idle {
                 thread::park();
             }
@@ -148,41 +147,41 @@ impl Shared {
     }
 }
 
-/// Leaves lines in a buffer.
+/// Appends lines to a buffer, which the thread of a [`BackgroundWriter`] writes out.
 #[derive(Debug)]
-pub(crate) struct Pen {
+pub(crate) struct LineSender {
     buffer: Arc<Mutex<Vec<u8>>>,
-    shared: Arc<Shared>,
+    queues: Arc<Queues>,
     writer: Thread,
-    hurries: bool,
+    is_immediate: bool,
 }
 
-impl Pen {
-    /// A pen whose lines stay in the buffer, which is returned too: no thread carries them away.
+impl LineSender {
+    /// A sender without a thread: its lines stay in the buffer, which is returned too.
     pub(crate) fn without_writer() -> (Self, Arc<Mutex<Vec<u8>>>) {
         let buffer = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::new(Shared::default());
-        (Self { buffer: Arc::clone(&buffer), shared, writer: thread::current(), hurries: false }, buffer)
+        let queues = Arc::new(Queues::default());
+        (Self { buffer: Arc::clone(&buffer), queues, writer: thread::current(), is_immediate: false }, buffer)
     }
 
-    /// Leaves a line, with its line feed, or drops it when too many wait already.
+    /// Queues a line, which ends with a line feed, or drops it when the buffer is full.
     pub(crate) fn write_line(&self, line: &[u8]) {
         let mut buffer = lock(&self.buffer);
         let before = buffer.len();
         let after = before + line.len();
         if after > CAPACITY {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            self.queues.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         buffer.extend_from_slice(line);
         drop(buffer);
-        if self.hurries || (before < CAPACITY / 4 && after >= CAPACITY / 4) {
+        if self.is_immediate || (before < CAPACITY / 4 && after >= CAPACITY / 4) {
             self.writer.unpark();
         }
     }
 }
 
-impl Write for &Pen {
+impl Write for &LineSender {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.write_line(line);
         Ok(line.len())
@@ -193,12 +192,12 @@ impl Write for &Pen {
     }
 }
 
-/// Lines that end in there, one that has begun before among them.
+/// The number of line ends in there.
 fn lines_in(bytes: &[u8]) -> u64 {
     bytes.split(|&byte| byte == b'\n').count() as u64 - 1
 }
 
-/// A panic ends the process, so nobody can have left a lock in disorder.
+/// A panic aborts the process, so no lock is ever poisoned.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -225,46 +224,46 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_does_not_read_holds_nobody_up_and_what_is_lost_is_counted() {
+    fn a_stalled_reader_blocks_no_sender_and_dropped_lines_are_counted() {
         let (go, wait) = channel();
         let read = Arc::new(Mutex::new(Vec::new()));
-        let outlet = Outlet::new("slow", Slow(wait, Arc::clone(&read))).unwrap();
-        let pen = outlet.patient_pen();
+        let writer = BackgroundWriter::new("slow", Slow(wait, Arc::clone(&read))).unwrap();
+        let sender = writer.batched_sender();
         let line = [[b'x'; 1023].as_slice(), b"\n"].concat();
         for _ in 0..4_000 {
-            pen.write_line(&line);
+            sender.write_line(&line);
         }
-        let dropped = outlet.dropped();
+        let dropped = writer.dropped();
         assert!((1_900..=2_976).contains(&dropped), "{dropped}");
         drop(go);
-        outlet.finish(PATIENCE);
+        writer.finish(PATIENCE);
         assert_eq!(lock(&read).len() as u64, (4_000 - dropped) * 1_024);
     }
 
     #[test]
-    fn what_is_left_when_the_reader_stands_still_at_the_end_is_counted_as_lost() {
+    fn lines_left_at_the_end_because_of_a_stalled_reader_are_counted_as_dropped() {
         let (go, wait) = channel();
         let read = Arc::new(Mutex::new(Vec::new()));
-        let outlet = Outlet::new("stuck", Slow(wait, Arc::clone(&read))).unwrap();
-        let (pen, other) = (outlet.pen(), outlet.pen());
+        let writer = BackgroundWriter::new("stuck", Slow(wait, Arc::clone(&read))).unwrap();
+        let (sender, other) = (writer.sender(), writer.sender());
         for _ in 0..100 {
-            pen.write_line(b"one\n");
+            sender.write_line(b"one\n");
             other.write_line(b"two\n");
         }
-        outlet.finish(Duration::from_millis(50));
-        assert_eq!(outlet.dropped(), 200);
+        writer.finish(Duration::from_millis(50));
+        assert_eq!(writer.dropped(), 200);
         drop(go);
     }
 
     #[test]
-    fn the_last_line_is_out_when_it_has_finished() {
+    fn the_last_line_is_written_when_finish_returns() {
         let read = Arc::new(Mutex::new(Vec::new()));
         let (go, wait) = channel();
         drop(go);
-        let outlet = Outlet::new("last", Slow(wait, Arc::clone(&read))).unwrap();
-        outlet.pen().write_line(b"first\n");
-        outlet.patient_pen().write_line(b"last\n");
-        outlet.finish(PATIENCE);
+        let writer = BackgroundWriter::new("last", Slow(wait, Arc::clone(&read))).unwrap();
+        writer.sender().write_line(b"first\n");
+        writer.batched_sender().write_line(b"last\n");
+        writer.finish(PATIENCE);
         assert_eq!(lock(&read).as_slice(), b"first\nlast\n");
     }
 }

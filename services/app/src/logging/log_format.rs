@@ -12,21 +12,21 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::clock;
 use crate::clock::text::rfc3339;
-use crate::logging::background_writer::Pen;
+use crate::logging::background_writer::LineSender;
 use crate::settings::LogFormat;
 
-/// Sends all later events out by this pen.
-pub(crate) fn init(format: LogFormat, pen: Pen) {
-    tracing_subscriber::fmt().with_writer(Arc::new(pen)).event_format(Lines(format)).init();
+/// Writes all later events through this sender.
+pub(crate) fn init(format: LogFormat, sender: LineSender) {
+    tracing_subscriber::fmt().with_writer(Arc::new(sender)).event_format(LogLineFormat(format)).init();
 }
 
 /// Writes one event as one line.
 ///
 /// As text: `2026-11-23T20:11:51Z INFO listening on http://127.0.0.1:8080`. The message says all there is to say.
 /// As JSON: `{"time":"2026-11-23T20:11:51Z","level":"INFO","message":"…",…}`, with the fields for programs.
-struct Lines(LogFormat);
+struct LogLineFormat(LogFormat);
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for LogLineFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -34,7 +34,7 @@ where
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let time = rfc3339(clock::now().seconds);
         let level = event.metadata().level().as_str();
-        let mut fields = Fields::default();
+        let mut fields = EventFields::default();
         event.record(&mut fields);
         match self.0 {
             LogFormat::Text => writeln!(line, "{time} {level} {}", fields.message),
@@ -52,12 +52,12 @@ where
 
 /// What an event carries.
 #[derive(Default)]
-struct Fields {
+struct EventFields {
     message: String,
     others: Map<String, Value>,
 }
 
-impl Visit for Fields {
+impl Visit for EventFields {
     fn record_u64(&mut self, field: &Field, value: u64) {
         self.others.insert(field.name().into(), json!(value));
     }

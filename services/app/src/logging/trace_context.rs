@@ -4,20 +4,20 @@ use hyper::HeaderMap;
 
 /// Of the trace, and of the span that the request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ids<'a> {
+pub(crate) struct TraceIds<'a> {
     pub(crate) trace: &'a [u8],
     pub(crate) parent: &'a [u8],
 }
 
 /// The ids that these headers name. Two of them name nothing (section 3.2.1): nobody could say which is right.
-pub(crate) fn of(headers: &HeaderMap) -> Option<Ids<'_>> {
+pub(crate) fn of(headers: &HeaderMap) -> Option<TraceIds<'_>> {
     let mut values = headers.get_all("traceparent").iter();
     let value = values.next()?;
     if values.next().is_some() { None } else { ids(value.as_bytes()) }
 }
 
 /// The ids in the value of a `traceparent`, if it is a valid one.
-pub(crate) fn ids(value: &[u8]) -> Option<Ids<'_>> {
+pub(crate) fn ids(value: &[u8]) -> Option<TraceIds<'_>> {
     let is_hex = |part: &[u8]| part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_zero = |part: &[u8]| part.iter().all(|&byte| byte == b'0');
     let (head, further) = value.split_at_checked(55)?;
@@ -30,7 +30,7 @@ pub(crate) fn ids(value: &[u8]) -> Option<Ids<'_>> {
         && !is_zero(parent)
         // Later versions may say more, after another hyphen.
         && (further.is_empty() || (version != b"00" && further[0] == b'-'));
-    is_valid.then_some(Ids { trace, parent })
+    is_valid.then_some(TraceIds { trace, parent })
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
     fn a_traceparent_is_taken_apart_only_when_it_is_valid() {
         let (id, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
         let good = format!("00-{id}-{parent}-01");
-        assert_eq!(ids(good.as_bytes()), Some(Ids { trace: id.as_bytes(), parent: parent.as_bytes() }));
+        assert_eq!(ids(good.as_bytes()), Some(TraceIds { trace: id.as_bytes(), parent: parent.as_bytes() }));
         assert!(ids(format!("cc-{id}-{parent}-01-what-the-future-brings").as_bytes()).is_some());
         for bad in [
             String::new(),

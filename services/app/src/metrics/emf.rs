@@ -1,13 +1,13 @@
-//! Metric lines: once a minute, one line of JSON on standard output, in Amazon's embedded metric format.
+//! Metric lines: once a minute, one line of JSON on standard output, in Amazon's embedded metric format (EMF).
 //!
 //! A log agent that knows the format (the `awslogs` driver's target does) makes metrics of it, so that the container
-//! needs no agent of its own, no credentials and no network. Lines between are log lines, on standard error.
+//! needs no agent of its own, no credentials and no network. Log lines go to standard error.
 
 use serde_json::{Map, Value, json};
 
 use crate::clock::UnixTime;
-use crate::clock::status::Status;
-use crate::metrics::latency::{Latencies, upper_limit};
+use crate::clock::status::ClockStatus;
+use crate::metrics::latency::{LatencyTotals, upper_limit};
 use crate::metrics::snapshot::Snapshot;
 
 /// Where the metrics are found.
@@ -15,7 +15,7 @@ const NAMESPACE: &str = "nowd";
 
 /// Writes one line for each minute; counts are those since the last line.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct EmfWriter {
     environment: String,
     before: Counts,
 }
@@ -27,7 +27,7 @@ struct Counts {
     server_errors: u64,
     refused_connections: u64,
     dropped_lines: u64,
-    latencies: Latencies,
+    latencies: LatencyTotals,
 }
 
 impl Counts {
@@ -42,7 +42,7 @@ impl Counts {
     }
 }
 
-impl Lines {
+impl EmfWriter {
     /// `environment` is the dimension that tells the metrics of one deployment from those of another.
     pub(crate) fn new(environment: String) -> Self {
         Self { environment, before: Counts::default() }
@@ -63,8 +63,8 @@ impl Lines {
             metrics.push(json!({ "Name": name, "Unit": unit }));
             values.insert(name.to_owned(), value);
         };
-        add("ClockSynchronized", "Count", json!(u8::from(matches!(clock, Status::Synchronized { .. }))));
-        if let Status::Synchronized { max_error_micros } = clock {
+        add("ClockSynchronized", "Count", json!(u8::from(matches!(clock, ClockStatus::Synchronized { .. }))));
+        if let ClockStatus::Synchronized { max_error_micros } = clock {
             add("ClockMaxError", "Seconds", json!(f64::from(*max_error_micros) / 1e6));
         }
         add("Requests", "Count", json!(now.requests - before.requests));
@@ -95,7 +95,7 @@ impl Lines {
 
 /// What took how long between two moments, as the format has it: values, and how often each. A value is the upper limit
 /// of its bucket, so that percentiles are never better than they were.
-fn durations(before: &Latencies, now: &Latencies) -> Option<Value> {
+fn durations(before: &LatencyTotals, now: &LatencyTotals) -> Option<Value> {
     let (mut values, mut counts) = (Vec::new(), Vec::new());
     for (bucket, (now, before)) in now.counts.iter().zip(before.counts).enumerate() {
         if *now > before {
@@ -113,12 +113,12 @@ mod tests {
     use hyper::StatusCode;
 
     use super::*;
-    use crate::metrics::{Counters, Event, Route, Totals};
+    use crate::metrics::{CountedEvent, Counters, Route, Totals};
 
     const NOON: UnixTime = UnixTime { seconds: 1_795_521_600, nanos: 123_456_789 };
-    const GOOD: Status = Status::Synchronized { max_error_micros: 312 };
+    const GOOD: ClockStatus = ClockStatus::Synchronized { max_error_micros: 312 };
 
-    fn read(counters: &[Arc<Counters>], clock: Status) -> Snapshot {
+    fn read(counters: &[Arc<Counters>], clock: ClockStatus) -> Snapshot {
         Snapshot {
             totals: Totals::of(counters),
             clock,
@@ -138,14 +138,14 @@ mod tests {
     #[test]
     fn a_line_names_each_metric_with_its_unit_and_carries_its_value() {
         let counters = [Arc::new(Counters::default())];
-        counters[0].count(Route::Now, StatusCode::OK);
-        counters[0].count(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
-        counters[0].count(Route::Page, StatusCode::INTERNAL_SERVER_ERROR);
-        counters[0].note(Event::ClosedUnheard);
+        counters[0].count_response(Route::Now, StatusCode::OK);
+        counters[0].count_response(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
+        counters[0].count_response(Route::Page, StatusCode::INTERNAL_SERVER_ERROR);
+        counters[0].count_event(CountedEvent::ClosedUnheard);
         counters[0].latency.count(3_000, 2);
         counters[0].latency.count(900_000, 1);
-        let mut lines = Lines::new("staging".to_owned());
-        let line = parsed(&lines.line(NOON, &read(&counters, GOOD)));
+        let mut writer = EmfWriter::new("staging".to_owned());
+        let line = parsed(&writer.line(NOON, &read(&counters, GOOD)));
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(line["_aws"]["Timestamp"], json!(1_795_521_600_123_u64));
         assert_eq!(directive["Namespace"], "nowd");
@@ -179,20 +179,20 @@ mod tests {
     #[test]
     fn counts_are_those_since_the_last_line() {
         let counters = [Arc::new(Counters::default())];
-        let mut lines = Lines::new("nowd".to_owned());
-        counters[0].count(Route::Now, StatusCode::OK);
-        lines.line(NOON, &read(&counters, GOOD));
-        counters[0].count(Route::Now, StatusCode::OK);
-        counters[0].count(Route::Now, StatusCode::OK);
-        let second = parsed(&lines.line(NOON, &read(&counters, GOOD)));
+        let mut writer = EmfWriter::new("nowd".to_owned());
+        counters[0].count_response(Route::Now, StatusCode::OK);
+        writer.line(NOON, &read(&counters, GOOD));
+        counters[0].count_response(Route::Now, StatusCode::OK);
+        counters[0].count_response(Route::Now, StatusCode::OK);
+        let second = parsed(&writer.line(NOON, &read(&counters, GOOD)));
         assert_eq!((&second["Requests"], &second["LinesDropped"]), (&json!(2), &json!(0)));
         assert!(second.get("RequestDuration").is_none(), "{second}");
     }
 
     #[test]
     fn a_clock_that_nobody_vouches_for_has_no_error_bound() {
-        for status in [Status::Unsynchronized, Status::Unknown] {
-            let line = parsed(&Lines::new("nowd".to_owned()).line(NOON, &read(&[], status)));
+        for status in [ClockStatus::Unsynchronized, ClockStatus::Unknown] {
+            let line = parsed(&EmfWriter::new("nowd".to_owned()).line(NOON, &read(&[], status)));
             assert_eq!(line["ClockSynchronized"], json!(0));
             assert!(line.get("ClockMaxError").is_none());
         }

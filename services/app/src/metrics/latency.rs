@@ -11,12 +11,12 @@ pub(crate) const BUCKETS: usize = 25;
 
 /// The counts of one thread.
 #[derive(Debug, Default)]
-pub(crate) struct Latency {
+pub(crate) struct LatencyHistogram {
     buckets: [Counter; BUCKETS],
     nanos: AtomicU64,
 }
 
-impl Latency {
+impl LatencyHistogram {
     /// Counts `answers` that took so many nanoseconds each. Only the thread that this belongs to may call it.
     pub(crate) fn count(&self, nanos: u64, answers: u32) {
         self.buckets[bucket(nanos)].add(answers.into());
@@ -27,14 +27,14 @@ impl Latency {
 
 /// The counts of several threads, added up.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Latencies {
+pub(crate) struct LatencyTotals {
     /// How many fell into each bucket, not counting those in the ones below.
     pub(crate) counts: [u64; BUCKETS],
     pub(crate) seconds: f64,
 }
 
-impl Latencies {
-    pub(crate) fn of<'a>(threads: impl Iterator<Item = &'a Latency>) -> Self {
+impl LatencyTotals {
+    pub(crate) fn of<'a>(threads: impl Iterator<Item = &'a LatencyHistogram>) -> Self {
         let mut all = Self::default();
         for one in threads {
             for (sum, bucket) in all.counts.iter_mut().zip(&one.buckets) {
@@ -75,11 +75,11 @@ mod tests {
 
     #[test]
     fn the_counts_of_all_threads_add_up() {
-        let threads = [Latency::default(), Latency::default()];
+        let threads = [LatencyHistogram::default(), LatencyHistogram::default()];
         threads[0].count(1_000, 1);
         threads[1].count(1_000, 2);
         threads[1].count(60_000_000_000, 1);
-        let all = Latencies::of(threads.iter());
+        let all = LatencyTotals::of(threads.iter());
         assert_eq!((all.counts[0], all.counts[BUCKETS - 1]), (3, 1));
         assert!((all.seconds - 60.000_003).abs() < 1e-9, "{}", all.seconds);
     }

@@ -10,14 +10,14 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::clock::status::Status;
+use crate::clock::status::ClockStatus;
 use crate::metrics::latency::{BUCKETS, upper_limit};
 use crate::metrics::snapshot::Snapshot;
-use crate::metrics::{CLASSES, Event, Route};
+use crate::metrics::{CountedEvent, Route, STATUS_CLASSES};
 
 impl Snapshot {
     /// As `OpenMetrics` 1.0.0.
-    pub(crate) fn text(self) -> String {
+    pub(crate) fn prometheus_text(self) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));
         let mut text = String::new();
@@ -36,7 +36,7 @@ impl Collector for Snapshot {
             MetricType::Counter,
         )?;
         for (route, counts) in Route::ALL.iter().zip(&self.totals.answers) {
-            for (class, count) in CLASSES.iter().zip(counts) {
+            for (class, count) in STATUS_CLASSES.iter().zip(counts) {
                 let labels = [("route", route.name()), ("class", *class)];
                 ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
             }
@@ -75,20 +75,20 @@ impl Collector for Snapshot {
 impl Snapshot {
     /// What became of connections, heads, bodies and lines.
     fn encode_events(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let event = |event| self.totals.of_event(event);
+        let event = |event| self.totals.event_count(event);
         counters(
             encoder,
             "nowd_connections_accepted",
             "Connections that were accepted",
-            &[(None, event(Event::Accepted))],
+            &[(None, event(CountedEvent::Accepted))],
         )?;
         counters(
             encoder,
             "nowd_connections_refused",
             "Refused by --max-connections: answered 503, or closed unheard for the sake of newer ones",
             &[
-                (Some(("how", "answered")), event(Event::TurnedAway)),
-                (Some(("how", "closed")), event(Event::ClosedUnheard)),
+                (Some(("how", "answered")), event(CountedEvent::TurnedAway)),
+                (Some(("how", "closed")), event(CountedEvent::ClosedUnheard)),
             ],
         )?;
         counters(
@@ -96,9 +96,9 @@ impl Snapshot {
             "nowd_connections_timed_out",
             "Ended by --head-timeout, by --idle-timeout, or because the client did not take its answer",
             &[
-                (Some(("limit", "head")), event(Event::HeadTimeout)),
-                (Some(("limit", "idle")), event(Event::IdleTimeout)),
-                (Some(("limit", "write")), event(Event::WriteTimeout)),
+                (Some(("limit", "head")), event(CountedEvent::HeadTimeout)),
+                (Some(("limit", "idle")), event(CountedEvent::IdleTimeout)),
+                (Some(("limit", "write")), event(CountedEvent::WriteTimeout)),
             ],
         )?;
         counters(
@@ -106,16 +106,16 @@ impl Snapshot {
             "nowd_heads_refused",
             "Request heads that were not HTTP, of another version than 1, or beyond --max-head-bytes or --max-headers",
             &[
-                (Some(("why", "malformed")), event(Event::HeadMalformed)),
-                (Some(("why", "too_large")), event(Event::HeadTooLarge)),
-                (Some(("why", "version")), event(Event::VersionRefused)),
+                (Some(("why", "malformed")), event(CountedEvent::HeadMalformed)),
+                (Some(("why", "too_large")), event(CountedEvent::HeadTooLarge)),
+                (Some(("why", "version")), event(CountedEvent::VersionRefused)),
             ],
         )?;
         counters(
             encoder,
             "nowd_bodies_refused",
             "Requests that had a body, which was not read",
-            &[(None, event(Event::BodyRefused))],
+            &[(None, event(CountedEvent::BodyRefused))],
         )?;
         counters(
             encoder,
@@ -128,7 +128,7 @@ impl Snapshot {
     /// How things are.
     fn encode_state(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let synchronized = matches!(self.clock, Status::Synchronized { .. });
+        let synchronized = matches!(self.clock, ClockStatus::Synchronized { .. });
         for (name, help, value) in [
             ("nowd_connections", "Connections that are open", count(self.connections)),
             ("nowd_connections_limit", "What --max-connections allows", count(self.max_connections)),
@@ -139,7 +139,7 @@ impl Snapshot {
             ConstGauge::new(value).encode(gauge)?;
         }
         // A number that nobody vouches for would look like a good one in a graph.
-        if let Status::Synchronized { max_error_micros } = self.clock {
+        if let ClockStatus::Synchronized { max_error_micros } = self.clock {
             let gauge = encoder.encode_descriptor(
                 "nowd_clock_max_error",
                 "Bound on the error of the clock; absent while there is none",
@@ -179,12 +179,12 @@ mod tests {
     use super::*;
     use crate::metrics::{Counters, Totals};
 
-    fn snapshot(clock: Status) -> String {
+    fn snapshot(clock: ClockStatus) -> String {
         let counters = Arc::new(Counters::default());
-        counters.count(Route::Now, StatusCode::OK);
+        counters.count_response(Route::Now, StatusCode::OK);
         counters.latency.count(3_000, 1);
         counters.latency.count(60_000_000_000, 1);
-        counters.note(Event::TurnedAway);
+        counters.count_event(CountedEvent::TurnedAway);
         let snapshot = Snapshot {
             totals: Totals::of(&[counters]),
             clock,
@@ -194,12 +194,12 @@ mod tests {
             dropped_lines: 0,
             instance: "3f9c2a7d".to_owned(),
         };
-        snapshot.text()
+        snapshot.prometheus_text()
     }
 
     #[test]
     fn every_metric_has_its_help_its_type_and_its_value() {
-        let text = snapshot(Status::Synchronized { max_error_micros: 312 });
+        let text = snapshot(ClockStatus::Synchronized { max_error_micros: 312 });
         for line in [
             "# TYPE nowd_http_requests counter",
             "nowd_http_requests_total{route=\"/now\",class=\"2xx\"} 1",
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_nobody_vouches_for_has_no_error_bound() {
-        let text = snapshot(Status::Unsynchronized);
+        let text = snapshot(ClockStatus::Unsynchronized);
         assert!(text.contains("nowd_clock_synchronized 0\n") && !text.contains("max_error"), "{text}");
     }
 }

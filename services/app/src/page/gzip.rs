@@ -2,32 +2,32 @@
 
 /// Nothing is compressed here: between blocks of DEFLATE that were made when the program was built, text stands as it
 /// is, in blocks that are only stored (RFC 1951, section 3.2.4).
-pub(crate) struct File {
+pub(crate) struct GzipWriter {
     bytes: Vec<u8>,
     /// What is to be stored in one block.
     waiting: String,
-    sums: Sums,
+    trailer: Trailer,
 }
 
-impl File {
+impl GzipWriter {
     pub(crate) fn new() -> Self {
         const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
         let mut bytes = Vec::with_capacity(4096);
         bytes.extend(HEAD);
-        Self { bytes, waiting: String::new(), sums: Sums::new() }
+        Self { bytes, waiting: String::new(), trailer: Trailer::new() }
     }
 
     /// Text as it is.
     pub(crate) fn push(&mut self, plain: &str) {
         self.waiting.push_str(plain);
-        self.sums.add(plain.as_bytes());
+        self.trailer.add(plain.as_bytes());
     }
 
     /// Text in whole blocks that refer to nothing before them.
-    pub(crate) fn push_packed(&mut self, plain: &str, packed: &[u8]) {
+    pub(crate) fn push_deflated(&mut self, plain: &str, deflated: &[u8]) {
         self.store();
-        self.bytes.extend(packed);
-        self.sums.add(plain.as_bytes());
+        self.bytes.extend(deflated);
+        self.trailer.add(plain.as_bytes());
     }
 
     pub(crate) fn finish(mut self) -> Vec<u8> {
@@ -35,8 +35,8 @@ impl File {
         const LAST: [u8; 2] = [3, 0];
         self.store();
         self.bytes.extend(LAST);
-        self.bytes.extend((!self.sums.crc).to_le_bytes());
-        self.bytes.extend(self.sums.length.to_le_bytes());
+        self.bytes.extend((!self.trailer.crc).to_le_bytes());
+        self.bytes.extend(self.trailer.length.to_le_bytes());
         self.bytes
     }
 
@@ -53,12 +53,12 @@ impl File {
 }
 
 /// What ends a file of gzip: its checksum, inverted (RFC 1952, section 8), and its length.
-struct Sums {
+struct Trailer {
     crc: u32,
     length: u32,
 }
 
-impl Sums {
+impl Trailer {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
         let mut byte = 0_u32;
@@ -97,23 +97,23 @@ mod tests {
     #[test]
     fn text_as_it_is_and_text_in_blocks_come_out_in_order() {
         let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all("packed ".repeat(20).as_bytes()).unwrap();
+        encoder.write_all("deflated ".repeat(20).as_bytes()).unwrap();
         encoder.flush().unwrap();
-        let mut file = File::new();
+        let mut file = GzipWriter::new();
         file.push("first ");
         file.push("second ");
-        file.push_packed(&"packed ".repeat(20), encoder.get_ref());
+        file.push_deflated(&"deflated ".repeat(20), encoder.get_ref());
         file.push("last");
         let mut unpacked = String::new();
         // It checks the length and the checksum.
         flate2::read::GzDecoder::new(&*file.finish()).read_to_string(&mut unpacked).unwrap();
-        assert_eq!(unpacked, format!("first second {}last", "packed ".repeat(20)));
+        assert_eq!(unpacked, format!("first second {}last", "deflated ".repeat(20)));
     }
 
     #[test]
     fn text_that_is_longer_than_a_block_is_stored_in_several() {
         let long = "0123456789".repeat(20_000);
-        let mut file = File::new();
+        let mut file = GzipWriter::new();
         file.push(&long);
         let mut unpacked = String::new();
         flate2::read::GzDecoder::new(&*file.finish()).read_to_string(&mut unpacked).unwrap();

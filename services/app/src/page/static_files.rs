@@ -1,5 +1,5 @@
 //! What is always the same and compressed when the program is built (`build.rs`): the page's assets, under names that
-//! change with their content, so that they can be kept for ever, and the description of the service.
+//! change with their content, so that they can be cached for ever, and the description of the service.
 
 use hyper::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
@@ -15,7 +15,7 @@ pub(crate) const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 pub(crate) const ON_ENCODING: HeaderValue = HeaderValue::from_static("Accept-Encoding");
 
 #[derive(Debug)]
-struct File {
+struct StaticFile {
     /// Changes with the content; it is in the `ETag`, and in the name of an asset.
     tag: &'static str,
     media_type: &'static str,
@@ -29,14 +29,14 @@ struct File {
 struct Asset {
     stem: &'static str,
     ending: &'static str,
-    file: File,
+    file: StaticFile,
 }
 
 /// The asset of that path, and whether it is of exactly that name.
 ///
-/// While a new version is brought out, the page may come from one process and the assets be asked for at another: what
-/// that one has is better than none, but it must not be kept under the other's name.
-fn asset(path: &str) -> Option<(&'static File, bool)> {
+/// During a deployment the page may come from one process and its assets from another of a different version. The asset
+/// of that version is better than none, but it must not be cached under the other's name.
+fn asset(path: &str) -> Option<(&'static StaticFile, bool)> {
     let name = path.strip_prefix("/assets/")?;
     ASSETS.iter().find_map(|Asset { stem, ending, file }| {
         let tag = name.strip_prefix(stem)?.strip_prefix('-')?;
@@ -52,16 +52,16 @@ pub(crate) fn has_asset(path: &str) -> bool {
     asset(path).is_some()
 }
 
-/// How long it may be kept without asking again.
+/// How long a file may be cached without asking again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kept {
+enum CacheLifetime {
     Never,
     OneHour,
     Forever,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
+enum ContentCoding {
     Plain,
     Gzip,
     Brotli,
@@ -69,60 +69,60 @@ enum Coding {
 
 /// A file as it is asked for.
 #[derive(Debug)]
-pub(crate) struct Wanted {
-    file: &'static File,
-    kept: Kept,
-    coding: Coding,
+pub(crate) struct Representation {
+    file: &'static StaticFile,
+    lifetime: CacheLifetime,
+    coding: ContentCoding,
     etag: String,
     /// The client has it already.
-    is_known: bool,
+    is_not_modified: bool,
 }
 
-impl Wanted {
+impl Representation {
     /// An asset of the page.
     #[cold]
     pub(crate) fn asset(path: &str, headers: &HeaderMap) -> Option<Self> {
         let (file, is_exact) = asset(path)?;
-        Some(Self::new(file, if is_exact { Kept::Forever } else { Kept::Never }, headers))
+        Some(Self::new(file, if is_exact { CacheLifetime::Forever } else { CacheLifetime::Never }, headers))
     }
 
     /// The description of all that is served here.
     #[cold]
     pub(crate) fn description(headers: &HeaderMap) -> Self {
-        Self::new(&OPENAPI, Kept::OneHour, headers)
+        Self::new(&OPENAPI, CacheLifetime::OneHour, headers)
     }
 
-    fn new(file: &'static File, kept: Kept, headers: &HeaderMap) -> Self {
+    fn new(file: &'static StaticFile, lifetime: CacheLifetime, headers: &HeaderMap) -> Self {
         let coding = if content_coding::accepts(headers, "br") {
-            Coding::Brotli
+            ContentCoding::Brotli
         } else if content_coding::accepts(headers, "gzip") {
-            Coding::Gzip
+            ContentCoding::Gzip
         } else {
-            Coding::Plain
+            ContentCoding::Plain
         };
         // Other bytes, another tag, as a strong one has to be.
         let etag = match coding {
-            Coding::Plain => format!("\"{}\"", file.tag),
-            Coding::Gzip => format!("\"{}-gzip\"", file.tag),
-            Coding::Brotli => format!("\"{}-br\"", file.tag),
+            ContentCoding::Plain => format!("\"{}\"", file.tag),
+            ContentCoding::Gzip => format!("\"{}-gzip\"", file.tag),
+            ContentCoding::Brotli => format!("\"{}-br\"", file.tag),
         };
-        let is_known = content_coding::list(headers, &IF_NONE_MATCH)
+        let is_not_modified = content_coding::list(headers, &IF_NONE_MATCH)
             .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag);
-        Self { file, kept, coding, etag, is_known }
+        Self { file, lifetime, coding, etag, is_not_modified }
     }
 
     pub(crate) fn body(&self) -> &'static [u8] {
         match self.coding {
-            _ if self.is_known => &[],
-            Coding::Plain => self.file.plain,
-            Coding::Gzip => self.file.gzip,
-            Coding::Brotli => self.file.brotli,
+            _ if self.is_not_modified => &[],
+            ContentCoding::Plain => self.file.plain,
+            ContentCoding::Gzip => self.file.gzip,
+            ContentCoding::Brotli => self.file.brotli,
         }
     }
 
     /// What is different about the answer that it is sent with.
     #[cold]
-    pub(crate) fn describe<B>(&self, response: &mut Response<B>) {
+    pub(crate) fn set_headers<B>(&self, response: &mut Response<B>) {
         const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
         const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
         let headers = response.headers_mut();
@@ -131,21 +131,21 @@ impl Wanted {
         if let Ok(etag) = HeaderValue::try_from(&self.etag) {
             headers.insert(ETAG, etag);
         }
-        match self.kept {
-            Kept::Never => None,
-            Kept::OneHour => headers.insert(CACHE_CONTROL, ONE_HOUR),
-            Kept::Forever => headers.insert(CACHE_CONTROL, FOREVER),
+        match self.lifetime {
+            CacheLifetime::Never => None,
+            CacheLifetime::OneHour => headers.insert(CACHE_CONTROL, ONE_HOUR),
+            CacheLifetime::Forever => headers.insert(CACHE_CONTROL, FOREVER),
         };
-        if self.is_known {
+        if self.is_not_modified {
             headers.remove(CONTENT_TYPE);
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return;
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.file.media_type));
         match self.coding {
-            Coding::Plain => None,
-            Coding::Gzip => headers.insert(CONTENT_ENCODING, GZIP),
-            Coding::Brotli => headers.insert(CONTENT_ENCODING, BROTLI),
+            ContentCoding::Plain => None,
+            ContentCoding::Gzip => headers.insert(CONTENT_ENCODING, GZIP),
+            ContentCoding::Brotli => headers.insert(CONTENT_ENCODING, BROTLI),
         };
     }
 }

@@ -1,5 +1,5 @@
-//! What the main thread does once a second: it asks for the clock's status, wakes the other threads to look after their
-//! connections, and says what has changed.
+//! What the main thread does once a second: it reads the clock's status, wakes the other threads to sweep their
+//! connections, and logs what has changed.
 
 use std::mem;
 use std::time::Duration;
@@ -8,110 +8,117 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::clock::status::Status;
-use crate::clock::{self, Believed, Source};
-use crate::logging::background_writer::Pen;
+use crate::clock::status::ClockStatus;
+use crate::clock::{self, BoundSource, ClockStatusSource};
+use crate::logging::background_writer::LineSender;
 use crate::metrics::Totals;
 use crate::metrics::emf;
-use crate::process::metric_sources::Instruments;
-use crate::process::worker::Life;
-use crate::readiness::hysteresis::{Change, Trust};
+use crate::process::metric_sources::MetricSources;
+use crate::process::worker::Lifecycle;
+use crate::readiness::hysteresis::{ClockTrust, TrustChange};
 
-/// How often the kernel is asked for its clock's status, and connections are swept.
-const PULSE: Duration = Duration::from_secs(1);
+/// How often the clock's status is read and connections are swept.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A metric line is written each minute, from the first second on.
-const BEATS_OF_A_METRIC_LINE: u64 = 60;
+const TICKS_PER_METRIC_LINE: u64 = 60;
 
-/// Beats from one word on dropped lines to the next.
-const BEATS_OF_DROPPING: u64 = 60;
+/// Ticks from one warning of dropped lines to the next.
+const TICKS_PER_DROPPED_LINES_WARNING: u64 = 60;
 
-pub(crate) struct Pulse {
-    source: Source,
-    trust: Trust,
-    /// Connections that had been refused when all seats were found taken, until some are free again.
-    full_since: Option<u64>,
-    dropping: Dropping,
-    instruments: Instruments,
-    metrics: Option<(emf::Lines, Pen)>,
+pub(crate) struct Housekeeping {
+    source: ClockStatusSource,
+    trust: ClockTrust,
+    /// Connections rejected before the limit was reached; `None` while it is not.
+    refused_before_full: Option<u64>,
+    dropped_lines: DroppedLines,
+    metric_sources: MetricSources,
+    metrics: Option<(emf::EmfWriter, LineSender)>,
 }
 
-/// What was said of dropped lines.
+/// Rate limit for the warning of dropped lines.
 #[derive(Debug, Default)]
-struct Dropping {
-    told: u64,
-    /// Beats until there may be another word.
+struct DroppedLines {
+    reported: u64,
+    /// Ticks until the next warning is allowed.
     pause: u64,
 }
 
-impl Dropping {
-    /// To be called at each beat; says how many lines have been dropped, when that is to be told.
+impl DroppedLines {
+    /// Call once a second. Returns the number of dropped lines when it is time to report it.
     fn observe(&mut self, dropped: u64) -> Option<u64> {
         self.pause = self.pause.saturating_sub(1);
-        if dropped == self.told || self.pause > 0 {
+        if dropped == self.reported || self.pause > 0 {
             return None;
         }
-        *self = Self { told: dropped, pause: BEATS_OF_DROPPING };
+        *self = Self { reported: dropped, pause: TICKS_PER_DROPPED_LINES_WARNING };
         Some(dropped)
     }
 }
 
-impl Pulse {
+impl Housekeeping {
     pub(crate) fn new(
-        source: Source,
+        source: ClockStatusSource,
         max_clock_error: Option<Duration>,
-        instruments: Instruments,
-        metrics: Option<(emf::Lines, Pen)>,
+        metric_sources: MetricSources,
+        metrics: Option<(emf::EmfWriter, LineSender)>,
     ) -> Self {
-        let trust = Trust::new(max_clock_error, instruments.state.clock.load());
-        Self { source, trust, full_since: None, dropping: Dropping::default(), instruments, metrics }
+        let trust = ClockTrust::new(max_clock_error, metric_sources.service_state.clock.load());
+        Self {
+            source,
+            trust,
+            refused_before_full: None,
+            dropped_lines: DroppedLines::default(),
+            metric_sources,
+            metrics,
+        }
     }
 
-    /// Beats for ever.
-    pub(crate) async fn beat(&mut self, life: &watch::Sender<Life>) {
-        let mut beat = interval(PULSE);
-        // A machine that was paused must not catch up: beats in a row are no seconds in a row.
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        if !self.trust.is_given() {
-            not_trusted(self.instruments.state.clock.load());
+    /// Runs for ever.
+    pub(crate) async fn run(&mut self, lifecycle: &watch::Sender<Lifecycle>) {
+        let mut ticker = interval(INTERVAL);
+        // After a pause of the machine, missed ticks are not made up for: the counts below are of seconds.
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        if !self.trust.is_trusted() {
+            not_trusted(self.metric_sources.service_state.clock.load());
         }
-        for beats in 0_u64.. {
-            beat.tick().await;
-            self.see_to_clock();
-            self.see_to_seats();
-            if let Some(dropped) = self.dropping.observe(self.instruments.dropped_lines()) {
+        for ticks in 0_u64.. {
+            ticker.tick().await;
+            self.update_clock_status();
+            self.report_connection_limit();
+            if let Some(dropped) = self.dropped_lines.observe(self.metric_sources.dropped_lines()) {
                 warn!(
                     dropped,
                     "{dropped} lines of log, access log and metrics were dropped since the start: whoever reads standard \
                      output or standard error is too slow"
                 );
             }
-            if beats.is_multiple_of(BEATS_OF_A_METRIC_LINE) {
+            if ticks.is_multiple_of(TICKS_PER_METRIC_LINE) {
                 self.write_metrics();
             }
-            // Whoever waits for a change of the life is woken, even though it is the same.
-            life.send_modify(|_| {});
+            // Wakes all threads that wait for a change, even though nothing changed.
+            lifecycle.send_modify(|_| {});
         }
     }
 
     /// Writes a metric line, if there are any, of what happened since the last one.
     pub(crate) fn write_metrics(&mut self) {
-        if let Some((lines, pen)) = &mut self.metrics {
-            pen.write_line(lines.line(clock::now(), &self.instruments.read()).as_bytes());
+        if let Some((lines, sender)) = &mut self.metrics {
+            sender.write_line(lines.line(clock::now(), &self.metric_sources.snapshot()).as_bytes());
         }
     }
 
-    fn see_to_clock(&mut self) {
-        let shared = &self.instruments.state;
-        let (before, (now, believed)) = (shared.clock.load(), self.source.read());
+    fn update_clock_status(&mut self) {
+        let shared = &self.metric_sources.service_state;
+        let (before, (now, bound_source)) = (shared.clock.load(), self.source.read());
         shared.clock.store(now);
-        tell(believed);
+        log_bound_source(bound_source);
         match self.trust.observe(now) {
-            Some(Change::Lost) => {
+            Some(TrustChange::Lost) => {
                 shared.set_trust(false);
                 not_trusted(now);
             }
-            Some(Change::Regained) => {
+            Some(TrustChange::Regained) => {
                 shared.set_trust(true);
                 info!("the clock is trusted again, it {now}: /readyz answers 200");
             }
@@ -121,20 +128,20 @@ impl Pulse {
     }
 
     fn refused(&self) -> u64 {
-        Totals::of(&self.instruments.counters).refused_connections()
+        Totals::of(&self.metric_sources.counters).refused_connections()
     }
 
-    /// Says so when all seats are taken, and when a tenth of them is free again.
-    fn see_to_seats(&mut self) {
-        let seats = &self.instruments.seats;
-        let (taken, limit) = (seats.taken(), seats.limit());
-        if self.full_since.is_none() && taken >= limit {
-            self.full_since = Some(self.refused());
+    /// Logs when the limit on connections is reached, and when a tenth of it is free again.
+    fn report_connection_limit(&mut self) {
+        let connection_limit = &self.metric_sources.connection_limit;
+        let (taken, limit) = (connection_limit.regular_connections(), connection_limit.limit());
+        if self.refused_before_full.is_none() && taken >= limit {
+            self.refused_before_full = Some(self.refused());
             warn!("all {limit} connections of --max-connections are taken: further ones are answered 503");
-        } else if let Some(before) = self.full_since
-            && !seats.is_crowded()
+        } else if let Some(before) = self.refused_before_full
+            && !connection_limit.is_nearly_full()
         {
-            self.full_since = None;
+            self.refused_before_full = None;
             let refused = self.refused() - before;
             info!(
                 refused,
@@ -144,15 +151,15 @@ impl Pulse {
     }
 }
 
-fn not_trusted(status: Status) {
+fn not_trusted(status: ClockStatus) {
     warn!("the clock is not trusted, it {status} (see --max-clock-error): /readyz answers 503");
 }
 
-/// Says who bounds the clock's error, when that is new.
-pub(crate) fn tell(believed: Option<Believed>) {
-    match believed {
-        Some(Believed::ClockBound) => info!("the bound on the clock's error is ClockBound's"),
-        Some(Believed::Kernel { why }) => {
+/// Logs a new source of the bound on the clock's error.
+pub(crate) fn log_bound_source(bound_source: Option<BoundSource>) {
+    match bound_source {
+        Some(BoundSource::ClockBound) => info!("the bound on the clock's error is ClockBound's"),
+        Some(BoundSource::Kernel { why }) => {
             warn!("the bound on the clock's error is the kernel's: what is at --clock-bound {why}");
         }
         None => {}
@@ -165,14 +172,14 @@ mod tests {
 
     #[test]
     fn dropped_lines_are_told_at_once_and_then_once_a_minute_while_there_are_more() {
-        let mut dropping = Dropping::default();
-        let told: Vec<(u64, u64)> = (0..300)
-            .filter_map(|beat| {
+        let mut dropped_lines = DroppedLines::default();
+        let reported: Vec<(u64, u64)> = (0..300)
+            .filter_map(|tick| {
                 // None at first, then one a second for a while.
-                let dropped = u64::clamp(beat, 10, 110) - 10;
-                dropping.observe(dropped).map(|told| (beat, told))
+                let dropped = u64::clamp(tick, 10, 110) - 10;
+                dropped_lines.observe(dropped).map(|reported| (tick, reported))
             })
             .collect();
-        assert_eq!(told, [(11, 1), (71, 61), (131, 100)]);
+        assert_eq!(reported, [(11, 1), (71, 61), (131, 100)]);
     }
 }

@@ -2,38 +2,38 @@
 
 use std::sync::Arc;
 
-use crate::connection::limit::Seats;
-use crate::logging::background_writer::Outlet;
+use crate::connection::limit::ConnectionLimit;
+use crate::logging::background_writer::BackgroundWriter;
 use crate::metrics::snapshot::Snapshot;
 use crate::metrics::{Counters, Totals};
-use crate::readiness::State;
+use crate::readiness::ServiceState;
 
 /// All that has a figure.
 #[derive(Clone, Debug)]
-pub(crate) struct Instruments {
-    pub(crate) state: Arc<State>,
-    pub(crate) seats: Arc<Seats>,
+pub(crate) struct MetricSources {
+    pub(crate) service_state: Arc<ServiceState>,
+    pub(crate) connection_limit: Arc<ConnectionLimit>,
     /// Of each thread.
     pub(crate) counters: Vec<Arc<Counters>>,
-    pub(crate) outlets: [Arc<Outlet>; 2],
+    pub(crate) writers: [Arc<BackgroundWriter>; 2],
 }
 
-impl Instruments {
-    pub(crate) fn read(&self) -> Snapshot {
-        let state = &self.state;
+impl MetricSources {
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let service_state = &self.service_state;
         Snapshot {
             totals: Totals::of(&self.counters),
-            clock: state.clock.load(),
-            is_ready: state.readiness().is_ok(),
-            connections: self.seats.open(),
-            max_connections: self.seats.limit(),
+            clock: service_state.clock.load(),
+            is_ready: service_state.readiness().is_ok(),
+            connections: self.connection_limit.open_connections(),
+            max_connections: self.connection_limit.limit(),
             dropped_lines: self.dropped_lines(),
-            instance: state.instance.clone(),
+            instance: service_state.instance.clone(),
         }
     }
 
     /// Lines of log, access log and metrics that nobody read in time.
     pub(crate) fn dropped_lines(&self) -> u64 {
-        self.outlets.iter().map(|outlet| outlet.dropped()).sum()
+        self.writers.iter().map(|writer| writer.dropped()).sum()
     }
 }

@@ -1,8 +1,8 @@
 //! The process: its threads, its signals, and how it comes to an end.
 //!
-//! Each thread that serves has a runtime, listeners and counters of its own (`worker.rs`). The main thread waits for
-//! signals, and is the pulse of the process (`pulse.rs`): it wakes the others once a second. So these need no timers, and
-//! wait for the network without a time limit, which costs the kernel less.
+//! Each worker thread has a runtime, listeners and counters of its own (`worker.rs`). The main thread waits for signals
+//! and does the housekeeping (`housekeeping.rs`), which wakes the workers once a second. So workers need no timers, and
+//! wait for the network without a timeout, which costs the kernel less.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,53 +17,53 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::clock::{Believed, Source};
-use crate::connection::limit::Seats;
-use crate::logging::background_writer::Outlet;
+use crate::clock::{BoundSource, ClockStatusSource};
+use crate::connection::limit::ConnectionLimit;
+use crate::logging::background_writer::BackgroundWriter;
 use crate::metrics::admin_listener;
 use crate::metrics::emf;
 use crate::metrics::{Counters, Totals};
-use crate::process::housekeeping::{self, Pulse};
+use crate::process::housekeeping::{self, Housekeeping};
 use crate::process::listen::Listeners;
-use crate::process::metric_sources::Instruments;
-use crate::process::worker::{Life, Worker};
-use crate::readiness::State;
-use crate::settings::{Limits, Settings};
+use crate::process::metric_sources::MetricSources;
+use crate::process::worker::{Lifecycle, Worker};
+use crate::readiness::ServiceState;
+use crate::settings::{ClientLimits, Settings};
 
 /// How long the last lines may take to be read. Whoever does not read them must not keep the process from ending.
-const LAST_LINES: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long requests that have begun may take to finish once listeners are closed.
-const LAST_REQUESTS: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a process serves with, besides its settings.
-pub(crate) struct Equipment {
+pub(crate) struct Server {
     pub(crate) listeners: Listeners,
     /// As bound, and the listener.
     pub(crate) admin: Option<(SocketAddr, std::net::TcpListener)>,
-    pub(crate) source: Source,
-    /// Whom the source believed at first.
-    pub(crate) believed: Option<Believed>,
-    pub(crate) state: Arc<State>,
+    pub(crate) source: ClockStatusSource,
+    /// Where the first bound came from.
+    pub(crate) bound_source: Option<BoundSource>,
+    pub(crate) service_state: Arc<ServiceState>,
     /// As far as the limit on open files allows what was asked for.
-    pub(crate) limits: Limits,
+    pub(crate) limits: ClientLimits,
     /// Places of each thread beyond that limit of connections.
     pub(crate) reserve: usize,
     /// What the operator should know.
     pub(crate) warnings: Vec<String>,
     /// Standard output, for metric lines and the access log, and standard error.
-    pub(crate) out: Arc<Outlet>,
-    pub(crate) err: Arc<Outlet>,
+    pub(crate) out: Arc<BackgroundWriter>,
+    pub(crate) err: Arc<BackgroundWriter>,
 }
 
 /// Serves until a signal ends it. SIGTERM drains first: for `drain_delay` it serves on while `/readyz` turns clients
 /// away. SIGINT, or a second signal, ends it at once.
-pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<()> {
-    let Equipment { listeners, admin, source, believed, state, limits, reserve, warnings, out, err } =
-        equipment;
+pub(crate) fn run(server: Server, settings: &Settings) -> anyhow::Result<()> {
+    let Server { listeners, admin, source, bound_source, service_state, limits, reserve, warnings, out, err } =
+        server;
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
-    let (life, _) = watch::channel(Life::Serving);
+    let (lifecycle, _) = watch::channel(Lifecycle::Serving);
     let (ended, mut all_ended) = mpsc::unbounded_channel();
 
     // Before anything that a signal would have to end.
@@ -71,7 +71,7 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
         let _context = runtime.enter();
         Signals::new()?
     };
-    let seats = Arc::new(Seats::new(limits.connections));
+    let connection_limit = Arc::new(ConnectionLimit::new(limits.connections));
     let addresses = listeners.addresses;
     let mut threads = Vec::new();
     let mut counters = Vec::new();
@@ -80,13 +80,13 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
         counters.push(Arc::clone(&own));
         let worker = Worker {
             listeners,
-            state: Arc::clone(&state),
-            seats: Arc::clone(&seats),
+            service_state: Arc::clone(&service_state),
+            connection_limit: Arc::clone(&connection_limit),
             counters: own,
             limits,
             reserve,
-            pen: settings.access_log.then(|| out.patient_pen()),
-            life: life.subscribe(),
+            sender: settings.access_log.then(|| out.batched_sender()),
+            lifecycle: lifecycle.subscribe(),
         };
         let ended = ended.clone();
         let work = move || {
@@ -98,49 +98,50 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
     }
     drop(ended);
 
-    let metrics = settings.metrics.clone().map(|name| (emf::Lines::new(name), out.pen()));
-    let instruments = Instruments {
-        state: Arc::clone(&state),
-        seats,
+    let metrics = settings.metrics.clone().map(|name| (emf::EmfWriter::new(name), out.sender()));
+    let metric_sources = MetricSources {
+        service_state: Arc::clone(&service_state),
+        connection_limit,
         counters,
-        outlets: [Arc::clone(&out), Arc::clone(&err)],
+        writers: [Arc::clone(&out), Arc::clone(&err)],
     };
-    let mut pulse = Pulse::new(source, settings.max_clock_error, instruments.clone(), metrics);
+    let mut housekeeping =
+        Housekeeping::new(source, settings.max_clock_error, metric_sources.clone(), metrics);
     let outcome = runtime.block_on(async {
-        announce(&addresses, admin.as_ref().map(|(address, _)| *address), limits, settings, &state.instance);
+        announce(&addresses, admin.as_ref().map(|(address, _)| *address), limits, settings, &service_state.instance);
         for warning in warnings {
             warn!("{warning}");
         }
-        housekeeping::tell(believed);
+        housekeeping::log_bound_source(bound_source);
         if let Some((_, listener)) = admin {
-            let instruments = instruments.clone();
+            let metric_sources = metric_sources.clone();
             tokio::spawn(async move {
-                if let Err(error) = admin_listener::serve(listener, move || instruments.read().text()).await {
+                if let Err(error) = admin_listener::serve(listener, move || metric_sources.snapshot().prometheus_text()).await {
                     warn!("nothing can be read at --admin-listen: {error}");
                 }
             });
         }
         tokio::select! {
-            outcome = until_the_end(&mut signals, &state, &life, settings.drain_delay, &mut all_ended) => outcome,
-            () = pulse.beat(&life) => Ok(()),
+            outcome = wait_for_shutdown(&mut signals, &service_state, &lifecycle, settings.drain_delay, &mut all_ended) => outcome,
+            () = housekeeping.run(&lifecycle) => Ok(()),
         }
     });
-    life.send_replace(Life::Stopped);
+    lifecycle.send_replace(Lifecycle::Stopped);
     for thread in threads {
         // A panic ends the process before it could be seen here.
         let _ = thread.join();
     }
     // What happened since the last minute was over.
-    pulse.write_metrics();
+    housekeeping.write_metrics();
     // Before the last line, which says how many others were lost.
-    out.finish(LAST_LINES);
-    let (totals, dropped) = (Totals::of(&instruments.counters), instruments.dropped_lines());
+    out.finish(FLUSH_TIMEOUT);
+    let (totals, dropped) = (Totals::of(&metric_sources.counters), metric_sources.dropped_lines());
     let requests = totals.requests();
     let lost =
         if dropped > 0 { format!("; lines that nobody read in time: {dropped}") } else { String::new() };
     let s = if requests == 1 { "" } else { "s" };
     info!(requests, dropped_lines = dropped, "stopped after {requests} request{s}{totals}{lost}");
-    err.finish(LAST_LINES);
+    err.finish(FLUSH_TIMEOUT);
     outcome
 }
 
@@ -148,7 +149,7 @@ pub(crate) fn run(equipment: Equipment, settings: &Settings) -> anyhow::Result<(
 fn announce(
     addresses: &[SocketAddr],
     admin: Option<SocketAddr>,
-    limits: Limits,
+    limits: ClientLimits,
     settings: &Settings,
     instance: &str,
 ) {
@@ -180,26 +181,26 @@ fn announce(
     }
 }
 
-/// Waits for a signal, and then ends in order what `life` rules, logging one line for each step.
+/// Waits for a signal, then shuts down step by step, with a log line for each.
 ///
 /// # Errors
 ///
 /// A thread could not begin to serve.
-async fn until_the_end(
+async fn wait_for_shutdown(
     signals: &mut Signals,
-    state: &State,
-    life: &watch::Sender<Life>,
+    service_state: &ServiceState,
+    lifecycle: &watch::Sender<Lifecycle>,
     drain_delay: Duration,
     all_ended: &mut mpsc::UnboundedReceiver<io::Result<()>>,
 ) -> anyhow::Result<()> {
     tokio::select! {
         outcome = all_ended.recv() => return outcome.unwrap_or(Ok(())).context("a thread cannot serve"),
-        asked = signals.next() => if asked == Asked::ToStopNow {
+        asked = signals.next() => if asked == StopRequest::Immediate {
             info!("interrupted: stopping at once");
             return Ok(());
         },
     }
-    state.start_draining();
+    service_state.start_draining();
     if drain_delay > Duration::ZERO {
         info!("terminated: draining, serving on for {drain_delay:?} while /readyz answers 503");
     } else {
@@ -212,13 +213,13 @@ async fn until_the_end(
             return Ok(());
         }
     }
-    life.send_replace(Life::Closing);
+    lifecycle.send_replace(Lifecycle::Closing);
     info!(
-        "closing: listeners and idle connections are closed, requests that have begun have {LAST_REQUESTS:?}"
+        "closing: listeners and idle connections are closed, requests that have begun have {SHUTDOWN_TIMEOUT:?}"
     );
     tokio::select! {
         () = async { while all_ended.recv().await.is_some() {} } => {}
-        () = sleep(LAST_REQUESTS) => warn!("some requests did not finish in time: dropping them"),
+        () = sleep(SHUTDOWN_TIMEOUT) => warn!("some requests did not finish in time: dropping them"),
         _ = signals.next() => info!("signalled again: stopping at once"),
     }
     Ok(())
@@ -226,9 +227,9 @@ async fn until_the_end(
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    ToStop,
-    ToStopNow,
+enum StopRequest {
+    Drain,
+    Immediate,
 }
 
 struct Signals {
@@ -242,10 +243,10 @@ impl Signals {
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> StopRequest {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::ToStop,
-            _ = self.interrupt.recv() => Asked::ToStopNow,
+            _ = self.terminate.recv() => StopRequest::Drain,
+            _ = self.interrupt.recv() => StopRequest::Immediate,
         }
     }
 }

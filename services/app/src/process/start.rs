@@ -5,62 +5,62 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
-use crate::clock::Source;
-use crate::logging::background_writer::Outlet;
+use crate::clock::ClockStatusSource;
+use crate::logging::background_writer::BackgroundWriter;
 use crate::logging::log_format;
 use crate::process::listen;
 use crate::process::open_files;
-use crate::process::server::{self, Equipment};
-use crate::readiness::State;
-use crate::settings::{IDLE_SECONDS_OF_BALANCERS, Limits, Settings};
+use crate::process::server::{self, Server};
+use crate::readiness::ServiceState;
+use crate::settings::{BALANCER_IDLE_SECONDS, ClientLimits, Settings};
 
 /// Files that every process has open, with room to spare.
-const FILES: usize = 48;
+const PROCESS_FILES: usize = 48;
 
 /// Files that every thread has open, besides a listener for each address.
-const FILES_OF_A_THREAD: usize = 8;
+const FILES_PER_THREAD: usize = 8;
 
 /// Places beyond the limit of connections that all threads have together.
-const RESERVE: usize = 256;
+const RESERVED_CONNECTIONS: usize = 256;
 
 /// Of them, those that each thread has at least.
-const LEAST_RESERVE: usize = 8;
+const MIN_RESERVED_PER_THREAD: usize = 8;
 
 /// Binds first and logs second, so that a start that fails prints its one reason and nothing else.
 pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
-    let files = Files::share_out(settings, |needed| {
+    let files = FileBudget::share_out(settings, |needed| {
         usize::try_from(open_files::allow(needed as u64)).unwrap_or(usize::MAX)
     })?;
     let listeners = listen::bind(&settings.listen, settings.threads)?;
     let admin = settings.admin_listen.map(listen::bind_admin).transpose()?;
-    let out = Arc::new(Outlet::new("nowd-out", io::stdout()).context("cannot start a thread")?);
-    let err = Arc::new(Outlet::new("nowd-err", io::stderr()).context("cannot start a thread")?);
-    log_format::init(settings.log, err.pen());
+    let out = Arc::new(BackgroundWriter::new("nowd-out", io::stdout()).context("cannot start a thread")?);
+    let err = Arc::new(BackgroundWriter::new("nowd-err", io::stderr()).context("cannot start a thread")?);
+    log_format::init(settings.log, err.sender());
 
-    let Files { limit: files, needed, connections, reserve } = files;
+    let FileBudget { limit: files, needed, connections, reserve } = files;
     let mut limits = settings.limits;
     limits.connections = connections;
 
-    let mut source = Source::new(settings.clock_bound.clone());
-    let (status, believed) = source.read();
-    let equipment = Equipment {
+    let mut source = ClockStatusSource::new(settings.clock_bound.clone());
+    let (status, bound_source) = source.read();
+    let server = Server {
         listeners,
         admin,
         source,
-        believed,
-        state: Arc::new(State::new(status, settings.max_clock_error)),
+        bound_source,
+        service_state: Arc::new(ServiceState::new(status, settings.max_clock_error)),
         limits,
         reserve,
         warnings: warnings(settings, &limits, files, needed),
         out,
         err,
     };
-    server::run(equipment, settings)
+    server::run(server, settings)
 }
 
 /// What the limit on open files is spent on.
 #[derive(Debug, PartialEq, Eq)]
-struct Files {
+struct FileBudget {
     limit: usize,
     /// What it would have to be.
     needed: usize,
@@ -69,18 +69,18 @@ struct Files {
     reserve: usize,
 }
 
-impl Files {
+impl FileBudget {
     /// `allow` raises the limit to what is needed, as far as it may, and says what it is then.
     fn share_out(settings: &Settings, allow: impl FnOnce(usize) -> usize) -> anyhow::Result<Self> {
         let threads = settings.threads;
-        let own = FILES + threads * (FILES_OF_A_THREAD + settings.listen.len());
+        let own = PROCESS_FILES + threads * (FILES_PER_THREAD + settings.listen.len());
         let asked = settings.limits.connections;
-        let of_each = |reserve: usize| reserve.div_ceil(threads).max(LEAST_RESERVE);
+        let of_each = |reserve: usize| reserve.div_ceil(threads).max(MIN_RESERVED_PER_THREAD);
         let with_reserve = |reserve: usize| own + 2 * threads * of_each(reserve);
-        let needed = asked + with_reserve(RESERVE);
+        let needed = asked + with_reserve(RESERVED_CONNECTIONS);
         let limit = allow(needed);
         // Where files are few, the reserve takes a small part of them.
-        let reserve = RESERVE.min(limit / 32);
+        let reserve = RESERVED_CONNECTIONS.min(limit / 32);
         let Some(connections) = limit.checked_sub(with_reserve(reserve)).filter(|&left| left > 0) else {
             let least = with_reserve(0) + 1;
             bail!(
@@ -92,7 +92,7 @@ impl Files {
 }
 
 /// What the operator should know about what was asked for, and what it became.
-fn warnings(settings: &Settings, given: &Limits, files: usize, needed: usize) -> Vec<String> {
+fn warnings(settings: &Settings, given: &ClientLimits, files: usize, needed: usize) -> Vec<String> {
     let mut warnings = Vec::new();
     let asked = &settings.limits;
     if given.connections < asked.connections {
@@ -102,9 +102,9 @@ fn warnings(settings: &Settings, given: &Limits, files: usize, needed: usize) ->
             given.connections, asked.connections
         ));
     }
-    if given.idle_seconds <= IDLE_SECONDS_OF_BALANCERS {
+    if given.idle_seconds <= BALANCER_IDLE_SECONDS {
         warnings.push(format!(
-            "--idle-timeout {} s does not outlast the {IDLE_SECONDS_OF_BALANCERS} s for which load balancers keep a \
+            "--idle-timeout {} s does not outlast the {BALANCER_IDLE_SECONDS} s for which load balancers keep a \
              connection: behind one, raise it or expect some answers of 502",
             given.idle_seconds
         ));
@@ -126,10 +126,15 @@ mod tests {
     use super::*;
     use crate::settings::LogFormat;
 
-    const USUAL: Limits =
-        Limits { connections: 10_000, head_bytes: 16_384, headers: 100, head_seconds: 10, idle_seconds: 75 };
+    const USUAL: ClientLimits = ClientLimits {
+        connections: 10_000,
+        head_bytes: 16_384,
+        headers: 100,
+        head_seconds: 10,
+        idle_seconds: 75,
+    };
 
-    fn settings(limits: Limits, admin_listen: Option<&str>) -> Settings {
+    fn settings(limits: ClientLimits, admin_listen: Option<&str>) -> Settings {
         Settings {
             listen: vec![],
             threads: 1,
@@ -148,16 +153,19 @@ mod tests {
     fn files_go_to_the_program_first_then_to_a_reserve_and_the_rest_to_connections() {
         let two_threads =
             Settings { threads: 2, listen: vec!["127.0.0.1:1".parse().unwrap()], ..settings(USUAL, None) };
-        let own = FILES + 2 * (FILES_OF_A_THREAD + 1);
-        let shared = |limit: usize| Files::share_out(&two_threads, |_| limit);
+        let own = PROCESS_FILES + 2 * (FILES_PER_THREAD + 1);
+        let shared = |limit: usize| FileBudget::share_out(&two_threads, |_| limit);
         let plenty = shared(100_000).unwrap();
-        assert_eq!((plenty.connections, plenty.reserve), (10_000, RESERVE / 2));
-        assert_eq!(plenty.needed, 10_000 + own + 2 * RESERVE);
+        assert_eq!((plenty.connections, plenty.reserve), (10_000, RESERVED_CONNECTIONS / 2));
+        assert_eq!(plenty.needed, 10_000 + own + 2 * RESERVED_CONNECTIONS);
         assert_eq!(shared(plenty.needed).unwrap().connections, 10_000);
         assert_eq!(shared(plenty.needed - 1).unwrap().connections, 9_999);
         let few = shared(300).unwrap();
-        assert_eq!((few.connections, few.reserve), (300 - own - 2 * 2 * LEAST_RESERVE, LEAST_RESERVE));
-        let least = own + 2 * 2 * LEAST_RESERVE + 1;
+        assert_eq!(
+            (few.connections, few.reserve),
+            (300 - own - 2 * 2 * MIN_RESERVED_PER_THREAD, MIN_RESERVED_PER_THREAD)
+        );
+        let least = own + 2 * 2 * MIN_RESERVED_PER_THREAD + 1;
         assert_eq!(shared(least).unwrap().connections, 1);
         let error = shared(least - 1).unwrap_err().to_string();
         assert!(
@@ -173,8 +181,8 @@ mod tests {
 
     #[test]
     fn limits_that_cannot_be_kept_or_break_a_balancer_are_told_with_what_to_do() {
-        let given = Limits { connections: 8_000, idle_seconds: 60, ..USUAL };
-        let asked = settings(Limits { idle_seconds: 60, ..USUAL }, None);
+        let given = ClientLimits { connections: 8_000, idle_seconds: 60, ..USUAL };
+        let asked = settings(ClientLimits { idle_seconds: 60, ..USUAL }, None);
         let warnings = warnings(&asked, &given, 8_192, 10_200);
         assert_eq!(warnings.len(), 2);
         assert!(

@@ -12,26 +12,26 @@ use tokio::runtime::{self, LocalOptions};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
-use crate::connection::limit::Seats;
-use crate::connection::reserved::{Admitted, Reserve};
-use crate::connection::state::{Link, Swept};
-use crate::connection::{self, Shared};
-use crate::logging::access_log::Journal;
-use crate::logging::background_writer::Pen;
-use crate::metrics::{Counters, Event};
-use crate::readiness::State;
+use crate::connection::limit::ConnectionLimit;
+use crate::connection::reserved::{Admission, ReservedConnections};
+use crate::connection::state::{ConnectionState, SweepOutcome};
+use crate::connection::{self, ConnectionContext};
+use crate::logging::access_log::AccessLog;
+use crate::logging::background_writer::LineSender;
+use crate::metrics::{CountedEvent, Counters};
+use crate::readiness::ServiceState;
 use crate::routes::Handler;
-use crate::settings::Limits;
+use crate::settings::ClientLimits;
 use crate::unsafe_calls;
 
 /// Turns of connections until the network is looked at again. A turn is up to 16 requests that came along with each other:
 /// with the 61 turns that are usual, who sends nothing but such would keep everybody else waiting for ten milliseconds.
 /// With 8, a thread that has 32 busy connections looks so often that a request costs a twentieth more.
-const TURNS: u32 = 24;
+const EVENT_INTERVAL: u32 = 24;
 
-/// The life of a process; it goes from top to bottom only.
+/// The phases of a process. It only ever moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Life {
+pub(crate) enum Lifecycle {
     Serving,
     /// Nothing new is accepted; what has begun is finished.
     Closing,
@@ -42,46 +42,55 @@ pub(crate) enum Life {
 /// What a thread that serves is started with.
 pub(crate) struct Worker {
     pub(crate) listeners: Vec<std::net::TcpListener>,
-    pub(crate) state: Arc<State>,
-    pub(crate) seats: Arc<Seats>,
+    pub(crate) service_state: Arc<ServiceState>,
+    pub(crate) connection_limit: Arc<ConnectionLimit>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ClientLimits,
     /// How many connections beyond the limit this thread may have.
     pub(crate) reserve: usize,
     /// Where access log lines go, if there are any.
-    pub(crate) pen: Option<Pen>,
-    pub(crate) life: watch::Receiver<Life>,
+    pub(crate) sender: Option<LineSender>,
+    pub(crate) lifecycle: watch::Receiver<Lifecycle>,
 }
 
 impl Worker {
     /// Serves until the process stops.
     pub(crate) fn run(self) -> io::Result<()> {
-        let Self { listeners, state, seats, counters, limits, reserve, pen, mut life } = self;
+        let Self {
+            listeners,
+            service_state,
+            connection_limit,
+            counters,
+            limits,
+            reserve,
+            sender,
+            mut lifecycle,
+        } = self;
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
-            .event_interval(TURNS)
+            .event_interval(EVENT_INTERVAL)
             .build_local(LocalOptions::default())?;
         runtime.block_on(async {
-            let (open, mut all_closed) = mpsc::channel(1);
-            let handler = Handler::new(state, Arc::clone(&counters));
+            let (guard, mut all_closed) = mpsc::channel(1);
+            let handler = Handler::new(service_state, Arc::clone(&counters));
             let connections = Rc::new(Connections {
-                seats,
-                shared: Rc::new(Shared::new(handler, counters, limits)),
-                pen: pen.map(Rc::new),
-                links: RefCell::default(),
-                reserve: Reserve::new(reserve),
+                connection_limit,
+                context: Rc::new(ConnectionContext::new(handler, counters, limits)),
+                sender: sender.map(Rc::new),
+                states: RefCell::default(),
+                reserve: ReservedConnections::new(reserve),
             });
             for listener in listeners {
                 let listener = TcpListener::from_std(listener)?;
-                let accepting = accept(listener, Rc::clone(&connections), life.clone(), open.clone());
+                let accepting = accept(listener, Rc::clone(&connections), lifecycle.clone(), guard.clone());
                 tokio::task::spawn_local(accepting);
             }
-            drop(open);
-            let sweeping = connections.sweep(life.clone());
+            drop(guard);
+            let sweeping = connections.sweep(lifecycle.clone());
             tokio::select! {
                 // Nothing is ever sent: this ends when all that could send are gone, listeners and connections.
                 _ = all_closed.recv() => {}
-                _ = life.wait_for(|&life| life == Life::Stopped) => {}
+                _ = lifecycle.wait_for(|&lifecycle| lifecycle == Lifecycle::Stopped) => {}
                 () = sweeping => {}
             }
             Ok(())
@@ -90,61 +99,62 @@ impl Worker {
 }
 
 /// Held by whatever keeps its thread from ending.
-type Open = mpsc::Sender<std::convert::Infallible>;
+type ShutdownGuard = mpsc::Sender<std::convert::Infallible>;
 
 /// The connections of one thread.
 struct Connections {
-    seats: Arc<Seats>,
-    shared: Rc<Shared>,
+    connection_limit: Arc<ConnectionLimit>,
+    context: Rc<ConnectionContext>,
     /// For the access log, if there is one.
-    pen: Option<Rc<Pen>>,
-    links: RefCell<Vec<Weak<Link>>>,
-    reserve: Reserve,
+    sender: Option<Rc<LineSender>>,
+    states: RefCell<Vec<Weak<ConnectionState>>>,
+    reserve: ReservedConnections,
 }
 
 impl Connections {
-    fn adopt(&self, stream: TcpStream, client: SocketAddr, open: Open) {
-        let counters = &self.shared.counters;
-        counters.note(Event::Accepted);
-        let journal = self.pen.as_ref().map(|pen| Box::new(Journal::new(client, Rc::clone(pen))));
-        let link = Rc::new(Link::new(self.seats.take(), journal));
-        if link.is_extra() {
-            match self.reserve.admit(&link) {
-                Admitted::Yes => {}
-                Admitted::InPlaceOfAnother => counters.note(Event::ClosedUnheard),
-                Admitted::No => {
+    fn adopt(&self, stream: TcpStream, client: SocketAddr, guard: ShutdownGuard) {
+        let counters = &self.context.counters;
+        counters.count_event(CountedEvent::Accepted);
+        let access_log =
+            self.sender.as_ref().map(|sender| Box::new(AccessLog::new(client, Rc::clone(sender))));
+        let state = Rc::new(ConnectionState::new(self.connection_limit.acquire(), access_log));
+        if state.is_reserved() {
+            match self.reserve.admit(&state) {
+                Admission::Granted => {}
+                Admission::ReplacesAnother => counters.count_event(CountedEvent::ClosedUnheard),
+                Admission::Denied => {
                     // Dropped, it is closed: there is no room even to say why.
-                    counters.note(Event::ClosedUnheard);
+                    counters.count_event(CountedEvent::ClosedUnheard);
                     return;
                 }
             }
         }
-        self.links.borrow_mut().push(Rc::downgrade(&link));
-        let serving = connection::serve(stream, Rc::clone(&self.shared), link);
+        self.states.borrow_mut().push(Rc::downgrade(&state));
+        let serving = connection::serve(stream, Rc::clone(&self.context), state);
         tokio::task::spawn_local(async move {
             serving.await;
-            drop(open);
+            drop(guard);
         });
     }
 
-    /// Ages all connections at each beat of the pulse, and at once when the life changes.
-    async fn sweep(&self, mut life: watch::Receiver<Life>) {
+    /// Sweeps all connections at each tick of the housekeeping, and at once when the lifecycle changes.
+    async fn sweep(&self, mut lifecycle: watch::Receiver<Lifecycle>) {
         let mut has_freed = false;
-        while life.changed().await.is_ok() {
+        while lifecycle.changed().await.is_ok() {
             if mem::take(&mut has_freed) {
-                unsafe_calls::give_memory_back();
+                unsafe_calls::release_free_memory();
             }
-            let closing = *life.borrow_and_update() >= Life::Closing;
-            let limits = &self.shared.limits;
-            // Whoever says nothing may do so for as long as nobody else needs the seat.
-            let is_crowded = self.seats.is_crowded();
-            let first_limit = if is_crowded { limits.head_seconds } else { limits.idle_seconds };
-            self.links.borrow_mut().retain(|link| {
-                let Some(link) = link.upgrade() else { return false };
-                match link.sweep(closing, limits, first_limit) {
-                    Swept::Rests => has_freed = true,
-                    Swept::Ends(Some(event)) => self.shared.counters.note(event),
-                    Swept::Ends(None) | Swept::Lives => {}
+            let closing = *lifecycle.borrow_and_update() >= Lifecycle::Closing;
+            let limits = &self.context.limits;
+            // A silent client may stay for as long as no other needs its connection.
+            let is_nearly_full = self.connection_limit.is_nearly_full();
+            let first_limit = if is_nearly_full { limits.head_seconds } else { limits.idle_seconds };
+            self.states.borrow_mut().retain(|state| {
+                let Some(state) = state.upgrade() else { return false };
+                match state.sweep(closing, limits, first_limit) {
+                    SweepOutcome::ReleasesBuffers => has_freed = true,
+                    SweepOutcome::Closes(Some(event)) => self.context.counters.count_event(event),
+                    SweepOutcome::Closes(None) | SweepOutcome::Unchanged => {}
                 }
                 true
             });
@@ -152,31 +162,31 @@ impl Connections {
     }
 }
 
-/// Accepts until the life is [`Life::Closing`], and then what the kernel has accepted by then.
+/// Accepts until [`Lifecycle::Closing`], then takes what the kernel has accepted by then.
 async fn accept(
     listener: TcpListener,
     connections: Rc<Connections>,
-    mut life: watch::Receiver<Life>,
-    open: Open,
+    mut lifecycle: watch::Receiver<Lifecycle>,
+    guard: ShutdownGuard,
 ) {
     let mut is_failing = false;
-    while *life.borrow_and_update() < Life::Closing {
+    while *lifecycle.borrow_and_update() < Lifecycle::Closing {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = life.changed() => continue,
+            _ = lifecycle.changed() => continue,
         };
         match accepted {
             Ok((stream, client)) => {
                 is_failing = false;
-                connections.adopt(stream, client, open.clone());
+                connections.adopt(stream, client, guard.clone());
             }
-            Err(error) if !is_want(&error) => {}
+            Err(error) if !is_resource_shortage(&error) => {}
             Err(error) => {
                 if !mem::replace(&mut is_failing, true) {
                     warn!("cannot accept connections: {error}; is `ulimit -n` too low? Trying once a second");
                 }
                 // An error here says that the sender is gone, and then so is the process.
-                let _ = life.changed().await;
+                let _ = lifecycle.changed().await;
             }
         }
     }
@@ -185,14 +195,14 @@ async fn accept(
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            connections.adopt(stream, client, open.clone());
+            connections.adopt(stream, client, guard.clone());
         }
     }
 }
 
 /// Whether this process or machine lacks something that the next connection would need too. Any other error is of one
 /// connection, such as that its client is gone already (accept(2) tells errors of the network in its place).
-fn is_want(error: &io::Error) -> bool {
+fn is_resource_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) | None)
 }
 
@@ -212,7 +222,7 @@ mod tests {
             (libc::EPERM, false),
         ] {
             let error = io::Error::from_raw_os_error(number);
-            assert_eq!(is_want(&error), is_one, "{error}");
+            assert_eq!(is_resource_shortage(&error), is_one, "{error}");
         }
     }
 }

@@ -5,49 +5,49 @@
 
 use std::time::Duration;
 
-use crate::clock::status::Status;
+use crate::clock::status::ClockStatus;
 
 /// Readings in a row, one a second, that have to be good before a clock is trusted again.
 pub(crate) const GOOD_READINGS: u32 = 5;
 
 /// The state of the trust in a clock.
 #[derive(Debug)]
-pub(crate) struct Trust {
+pub(crate) struct ClockTrust {
     limit: Option<Duration>,
-    is_given: bool,
+    is_trusted: bool,
     good_readings: u32,
 }
 
-impl Trust {
+impl ClockTrust {
     /// What the first reading gives. It has to be the one that the rest of the process began with: who is told of
     /// changes alone must know what they are changes of.
-    pub(crate) fn new(limit: Option<Duration>, first: Status) -> Self {
-        Self { limit, is_given: limit.is_none_or(|limit| first.is_within(limit)), good_readings: 0 }
+    pub(crate) fn new(limit: Option<Duration>, first: ClockStatus) -> Self {
+        Self { limit, is_trusted: limit.is_none_or(|limit| first.is_within(limit)), good_readings: 0 }
     }
 
     /// Whether the clock is trusted.
-    pub(crate) fn is_given(&self) -> bool {
-        self.is_given
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.is_trusted
     }
 
     /// To be called once a second; says what changed, if anything.
-    pub(crate) fn observe(&mut self, status: Status) -> Option<Change> {
+    pub(crate) fn observe(&mut self, status: ClockStatus) -> Option<TrustChange> {
         let limit = self.limit?;
         if !status.is_within(limit) {
             self.good_readings = 0;
-            return std::mem::replace(&mut self.is_given, false).then_some(Change::Lost);
+            return std::mem::replace(&mut self.is_trusted, false).then_some(TrustChange::Lost);
         }
-        if self.is_given {
+        if self.is_trusted {
             return None;
         }
         self.good_readings = if status.is_within(limit * 3 / 4) { self.good_readings + 1 } else { 0 };
-        self.is_given = self.good_readings >= GOOD_READINGS;
-        self.is_given.then_some(Change::Regained)
+        self.is_trusted = self.good_readings >= GOOD_READINGS;
+        self.is_trusted.then_some(TrustChange::Regained)
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum TrustChange {
     Lost,
     Regained,
 }
@@ -58,42 +58,42 @@ mod tests {
 
     const LIMIT: Option<Duration> = Some(Duration::from_millis(1));
 
-    fn within(max_error_micros: u32) -> Status {
-        Status::Synchronized { max_error_micros }
+    fn within(max_error_micros: u32) -> ClockStatus {
+        ClockStatus::Synchronized { max_error_micros }
     }
 
     #[test]
     fn it_is_lost_with_the_first_bad_reading_and_regained_after_several_good_ones() {
-        let mut trust = Trust::new(LIMIT, within(0));
+        let mut trust = ClockTrust::new(LIMIT, within(0));
         assert_eq!(trust.observe(within(1_000)), None);
-        assert_eq!(trust.observe(within(1_001)), Some(Change::Lost));
-        assert_eq!(trust.observe(Status::Unknown), None);
+        assert_eq!(trust.observe(within(1_001)), Some(TrustChange::Lost));
+        assert_eq!(trust.observe(ClockStatus::Unknown), None);
         for _ in 1..GOOD_READINGS {
             assert_eq!(trust.observe(within(750)), None);
         }
-        assert_eq!(trust.observe(within(750)), Some(Change::Regained));
+        assert_eq!(trust.observe(within(750)), Some(TrustChange::Regained));
         assert_eq!(trust.observe(within(1_000)), None);
-        assert_eq!(trust.observe(Status::Unsynchronized), Some(Change::Lost));
+        assert_eq!(trust.observe(ClockStatus::Unsynchronized), Some(TrustChange::Lost));
     }
 
     #[test]
     fn a_process_that_begins_with_a_bad_clock_becomes_ready_when_the_clock_is_good() {
-        let mut trust = Trust::new(LIMIT, Status::Unsynchronized);
-        assert!(!trust.is_given());
-        let changes: Vec<Change> = (0..GOOD_READINGS).filter_map(|_| trust.observe(within(1))).collect();
-        assert_eq!(changes, [Change::Regained]);
+        let mut trust = ClockTrust::new(LIMIT, ClockStatus::Unsynchronized);
+        assert!(!trust.is_trusted());
+        let changes: Vec<TrustChange> = (0..GOOD_READINGS).filter_map(|_| trust.observe(within(1))).collect();
+        assert_eq!(changes, [TrustChange::Regained]);
     }
 
     #[test]
     fn a_bound_that_saws_at_the_limit_changes_nothing_after_the_first_loss() {
-        let mut trust = Trust::new(LIMIT, within(0));
+        let mut trust = ClockTrust::new(LIMIT, within(0));
         let saw = (0..1_000).map(|second| within(700 + second % 4 * 150));
-        let changes: Vec<Change> = saw.filter_map(|status| trust.observe(status)).collect();
-        assert_eq!(changes, [Change::Lost]);
+        let changes: Vec<TrustChange> = saw.filter_map(|status| trust.observe(status)).collect();
+        assert_eq!(changes, [TrustChange::Lost]);
     }
 
     #[test]
     fn without_a_limit_every_clock_is_trusted() {
-        assert_eq!(Trust::new(None, Status::Unknown).observe(Status::Unknown), None);
+        assert_eq!(ClockTrust::new(None, ClockStatus::Unknown).observe(ClockStatus::Unknown), None);
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use jiff::SignedDuration;
 use jiff::tz::{Offset, TimeZone};
 
-use crate::clock::status::Status;
+use crate::clock::status::ClockStatus;
 use crate::clock::text::timestamp;
 
 /// All that the document says in one second: only the nanoseconds are missing, and [`Document::at`] fills them in.
@@ -23,7 +23,7 @@ pub(crate) struct Document {
 
 impl Document {
     /// `seconds` since 1970; `zone` when one was asked for.
-    pub(crate) fn new(seconds: u64, zone: Option<&TimeZone>, clock: Status, instance: &str) -> Self {
+    pub(crate) fn new(seconds: u64, zone: Option<&TimeZone>, clock: ClockStatus, instance: &str) -> Self {
         let timestamp = timestamp(seconds);
         let offset = zone.map_or(Offset::UTC, |zone| zone.to_offset(timestamp));
         let local = offset.to_datetime(timestamp);
@@ -48,11 +48,11 @@ impl Document {
         let in_unix_time = text.len();
         text.push_str("000000000");
         let (status, max_error) = match clock {
-            Status::Synchronized { max_error_micros: us } => {
+            ClockStatus::Synchronized { max_error_micros: us } => {
                 ("synchronized", &*format!("{}.{:06}", us / 1_000_000, us % 1_000_000))
             }
-            Status::Unsynchronized => ("unsynchronized", "null"),
-            Status::Unknown => ("unknown", "null"),
+            ClockStatus::Unsynchronized => ("unsynchronized", "null"),
+            ClockStatus::Unknown => ("unknown", "null"),
         };
         let _ = writeln!(
             text,
@@ -102,11 +102,11 @@ mod tests {
         let nanos: u128 = given["unix_nanos"].as_str().unwrap().parse().unwrap();
         let zone = given["tz"].as_str().map(|name| time_zone::by_name(name).unwrap());
         let clock = match given["status"].as_str().unwrap() {
-            "synchronized" => Status::Synchronized {
+            "synchronized" => ClockStatus::Synchronized {
                 max_error_micros: given["max_error_micros"].as_u64().unwrap().try_into().unwrap(),
             },
-            "unsynchronized" => Status::Unsynchronized,
-            _ => Status::Unknown,
+            "unsynchronized" => ClockStatus::Unsynchronized,
+            _ => ClockStatus::Unknown,
         };
         let seconds = u64::try_from(nanos / 1_000_000_000).unwrap();
         let mut document = Document::new(seconds, zone.as_ref(), clock, given["instance"].as_str().unwrap());
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn one_document_serves_every_nanosecond_of_its_second() {
-        let mut document = Document::new(0, None, Status::Unknown, "00000000");
+        let mut document = Document::new(0, None, ClockStatus::Unknown, "00000000");
         for nanos in [0, 1, 42, 123_456_789, 999_999_999] {
             let body = document.at(nanos);
             let read: Value = serde_json::from_slice(&body).unwrap();
