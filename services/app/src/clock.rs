@@ -1,20 +1,14 @@
 //! The only file that reads the operating system's clocks.
 //!
-//! Everything else is handed a [`UnixTime`] or a [`ClockStatus`], so that it can be tested with any time.
+//! Everything else is handed a [`UnixTime`] or a [`ClockStatus`](status::ClockStatus), so that it can be tested with any time.
 
 pub(crate) mod clock_bound;
+pub(crate) mod kernel;
+pub(crate) mod source;
 pub(crate) mod status;
 pub(crate) mod text;
 
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-use crate::clock::clock_bound::SegmentError;
-use crate::clock::status::ClockStatus;
-use crate::unsafe_calls;
 
 /// The last second that four digits can write: 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -59,117 +53,8 @@ impl Monotonic {
         Self::now().0.saturating_sub(self.0)
     }
 
-    fn since_zero(self) -> Duration {
+    /// Since the clock was zero.
+    pub(crate) fn since_zero(self) -> Duration {
         Duration::from_nanos(self.0)
-    }
-}
-
-/// What the kernel says.
-fn of_kernel() -> ClockStatus {
-    match unsafe_calls::kernel_clock() {
-        None => ClockStatus::Unknown,
-        Some(clock) if !clock.is_synchronized => ClockStatus::Unsynchronized,
-        Some(clock) => u32::try_from(clock.max_error_micros)
-            .map_or(ClockStatus::Unknown, |max_error_micros| ClockStatus::Synchronized { max_error_micros }),
-    }
-}
-
-/// Where a [`ClockStatus`] comes from.
-#[derive(Debug)]
-pub(crate) struct ClockStatusSource {
-    clock_bound: Option<PathBuf>,
-    /// Why ClockBound was of no use the last time.
-    error: Option<ClockBoundError>,
-    is_first: bool,
-}
-
-/// Why the kernel is asked although there is a path to ClockBound.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ClockBoundError {
-    #[error("cannot be read: {0}")]
-    Unreadable(io::Error),
-    #[error(transparent)]
-    Segment(#[from] SegmentError),
-}
-
-/// Where the bound on the error comes from, to be logged when it changes.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum BoundSource {
-    ClockBound,
-    Kernel {
-        /// What is wrong with the segment of ClockBound.
-        why: String,
-    },
-}
-
-impl ClockStatusSource {
-    /// The kernel, or what ClockBound shares at that path, as long as it shares something.
-    pub(crate) fn new(clock_bound: Option<PathBuf>) -> Self {
-        Self { clock_bound, error: None, is_first: true }
-    }
-
-    /// To be called once a second. Says whom it believes when that is new.
-    pub(crate) fn read(&mut self) -> (ClockStatus, Option<BoundSource>) {
-        let Some(path) = &self.clock_bound else { return (of_kernel(), None) };
-        let is_first = std::mem::replace(&mut self.is_first, false);
-        match of_clock_bound(path) {
-            Ok(status) => {
-                let is_new = self.error.take().is_some() || is_first;
-                (status, is_new.then_some(BoundSource::ClockBound))
-            }
-            Err(error) => {
-                let why = error.to_string();
-                let is_new = self.error.replace(error).is_none();
-                (of_kernel(), is_new.then_some(BoundSource::Kernel { why }))
-            }
-        }
-    }
-}
-
-/// What ClockBound says of the clock now.
-fn of_clock_bound(path: &Path) -> Result<ClockStatus, ClockBoundError> {
-    // A daemon writes some times a second, and takes well below a microsecond for it.
-    const TRIES: usize = 3;
-    for _ in 1..TRIES {
-        match read_clock_bound(path) {
-            Err(ClockBoundError::Segment(SegmentError::Torn)) => {}
-            other => return other,
-        }
-    }
-    read_clock_bound(path)
-}
-
-fn read_clock_bound(path: &Path) -> Result<ClockStatus, ClockBoundError> {
-    let read = || {
-        let mut bytes = Vec::with_capacity(clock_bound::MAX_SEGMENT_BYTES);
-        // Not to wait, should it be something that is waited for, such as a pipe.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-        file.take(clock_bound::MAX_SEGMENT_BYTES as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let (first, second) =
-        (read().map_err(ClockBoundError::Unreadable)?, read().map_err(ClockBoundError::Unreadable)?);
-    let now = Monotonic::now().since_zero();
-    Ok(clock_bound::status(&first, &second, now)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whom_it_believes_is_said_once_and_it_is_the_kernel_while_there_is_no_clock_bound() {
-        let mut source = ClockStatusSource::new(Some("/nowhere/clockbound/shm0".into()));
-        let (status, bound_source) = source.read();
-        assert_eq!(std::mem::discriminant(&status), std::mem::discriminant(&of_kernel()));
-        let Some(BoundSource::Kernel { why }) = bound_source else { panic!("{bound_source:?}") };
-        assert!(why.starts_with("cannot be read: No such file"), "{why}");
-        assert_eq!(source.read().1, None);
-        assert_eq!(ClockStatusSource::new(None).read().1, None);
-    }
-
-    #[test]
-    fn the_kernel_answers_without_privilege() {
-        assert_ne!(of_kernel(), ClockStatus::Unknown);
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod io;
 pub(crate) mod limit;
 pub(crate) mod reserved;
 pub(crate) mod state;
+pub(crate) mod sweep;
 
 use std::convert::Infallible;
 use std::future::{Ready, poll_fn, ready};

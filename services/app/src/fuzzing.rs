@@ -134,7 +134,7 @@ pub fn serve<I: Read + Write + Unpin>(io: I) -> (impl Future<Output = ()>, Acces
         head_seconds: 10,
         idle_seconds: 75,
     };
-    let service_state = Arc::new(ServiceState::new(ClockStatus::Unsynchronized, None));
+    let service_state = Arc::new(ServiceState::new("01234567".to_owned(), ClockStatus::Unsynchronized, None));
     let handler = Handler::new(service_state, Arc::new(Counters::default()));
     let (sender, lines) = LineSender::without_writer();
     let access_log = AccessLog::new(([127, 0, 0, 1], 1).into(), Rc::new(sender));

@@ -2,8 +2,6 @@
 
 pub(crate) mod hysteresis;
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -39,10 +37,10 @@ pub(crate) struct ServiceState {
 }
 
 impl ServiceState {
-    pub(crate) fn new(clock: ClockStatus, max_clock_error: Option<Duration>) -> Self {
+    pub(crate) fn new(instance: String, clock: ClockStatus, max_clock_error: Option<Duration>) -> Self {
         Self {
             clock: AtomicClockStatus::new(clock),
-            instance: random_instance(),
+            instance,
             draining: AtomicBool::new(false),
             trusts_clock: AtomicBool::new(max_clock_error.is_none_or(|limit| clock.is_within(limit))),
             max_clock_error,
@@ -82,28 +80,14 @@ impl ServiceState {
     }
 }
 
-/// The standard library seeds its hash maps from the system's random numbers: enough to tell processes apart.
-fn random_instance() -> String {
-    let random = RandomState::new().build_hasher().finish();
-    format!("{:08x}", random >> 32)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_instance_is_eight_hexadecimal_digits_and_new_each_time() {
-        let (one, other) = (random_instance(), random_instance());
-        assert_eq!(one.len(), 8);
-        assert!(one.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')), "{one}");
-        assert_ne!(one, other);
-    }
-
-    #[test]
     fn a_clock_worse_than_the_limit_makes_it_not_ready_from_the_start_and_no_limit_never_does() {
         let new = |max_error_micros, limit| {
-            ServiceState::new(ClockStatus::Synchronized { max_error_micros }, limit)
+            ServiceState::new(String::new(), ClockStatus::Synchronized { max_error_micros }, limit)
         };
         let limit = Some(Duration::from_millis(1));
         assert!(new(1_000, limit).readiness().is_ok());
@@ -114,7 +98,7 @@ mod tests {
         strict.set_trust(true);
         assert!(strict.readiness().is_ok());
 
-        let easy = ServiceState::new(ClockStatus::Unknown, None);
+        let easy = ServiceState::new(String::new(), ClockStatus::Unknown, None);
         assert!(easy.readiness().is_ok());
         easy.start_draining();
         assert!(matches!(easy.readiness(), Err(NotReady::Draining)));

@@ -1,7 +1,4 @@
-//! The state of a connection, and how long it may stay in it.
-//!
-//! Time limits are enforced here and not by hyper: once a second [`ConnectionState::sweep`] ages every connection of a
-//! thread and closes those that exceed a limit. So no request sets a timer.
+//! The state of a connection, which its task and the sweep (`sweep.rs`) share.
 
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Waker};
@@ -10,25 +7,11 @@ use std::time::Duration;
 use crate::clock::Monotonic;
 use crate::connection::limit::ConnectionPermit;
 use crate::logging::access_log::AccessLog;
-use crate::metrics::{CountedEvent, Counters};
-use crate::settings::ClientLimits;
-
-/// Sweeps until an answered connection gives its buffers back. One that asks less often pays for it, with a few
-/// microseconds a request; but a crowd that comes all at once holds its memory no longer.
-const REST_AFTER: u16 = 2;
-
-/// Sweeps that a connection in the reserve has for its one request.
-const RESERVED_LIMIT: u16 = 2;
-
-/// Sweeps that a client has to notice the end of a connection.
-const LINGER_LIMIT: u16 = 2;
-
-/// The sweep that ends a connection without work when no more requests are wanted.
-const CLOSE_LIMIT: u8 = 3;
+use crate::metrics::Counters;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// Its first request.
     New,
     /// The rest of a request.
@@ -50,32 +33,22 @@ pub(crate) enum Directive {
     Close,
 }
 
-/// What the sweep of a connection came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SweepOutcome {
-    Unchanged,
-    /// Its buffers will be given back.
-    ReleasesBuffers,
-    /// It will end, and this was why.
-    Closes(Option<CountedEvent>),
-}
-
 /// What a connection shares with the sweep of its thread.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
-    phase: Cell<Phase>,
+    pub(super) phase: Cell<Phase>,
     /// Sweeps since the phase began.
-    age: Cell<u16>,
+    pub(super) age: Cell<u16>,
     directive: Cell<Option<Directive>>,
     /// Sweeps since no more requests are wanted.
-    closing: Cell<u8>,
+    pub(super) closing: Cell<u8>,
     waker: RefCell<Option<Waker>>,
     /// Answers that the kernel does not have yet.
     unsent: Cell<u32>,
     /// When bytes came last; with them came the end of the head that is being answered.
     received: Cell<Monotonic>,
     access_log: Option<Box<AccessLog>>,
-    permit: ConnectionPermit,
+    pub(super) permit: ConnectionPermit,
 }
 
 impl ConnectionState {
@@ -107,41 +80,6 @@ impl ConnectionState {
         self.access_log.as_deref()
     }
 
-    /// To be called once a second. `closing` says that no more requests are wanted, `first_limit` how many sweeps a client
-    /// has for its first word.
-    pub(crate) fn sweep(&self, closing: bool, limits: &ClientLimits, first_limit: u16) -> SweepOutcome {
-        let age = self.age.get().saturating_add(1);
-        self.age.set(age);
-        let phase = self.phase.get();
-        let (first_limit, head_limit, idle_limit) = if self.permit.is_reserved {
-            (RESERVED_LIMIT, RESERVED_LIMIT, RESERVED_LIMIT)
-        } else {
-            (first_limit, limits.head_seconds, limits.idle_seconds)
-        };
-        if closing {
-            self.closing.set(self.closing.get().saturating_add(1));
-        }
-        // The first sweep may come at once: a limit is over only with the sweep after it.
-        let swept = match phase {
-            // A request may be on its way, sent while the connection was open. The sweep that comes with the close is
-            // followed by the next beat of the pulse, at any moment, and then by one after a whole second.
-            Phase::New | Phase::Idle if self.closing.get() >= CLOSE_LIMIT => SweepOutcome::Closes(None),
-            Phase::New if age > first_limit => SweepOutcome::Closes(Some(CountedEvent::IdleTimeout)),
-            Phase::Idle if age > idle_limit => SweepOutcome::Closes(Some(CountedEvent::IdleTimeout)),
-            Phase::Writing if age > idle_limit => SweepOutcome::Closes(Some(CountedEvent::WriteTimeout)),
-            Phase::Idle if age == REST_AFTER => SweepOutcome::ReleasesBuffers,
-            Phase::Reading if age > head_limit => SweepOutcome::Closes(Some(CountedEvent::HeadTimeout)),
-            Phase::Lingering if age > LINGER_LIMIT => SweepOutcome::Closes(None),
-            _ => return SweepOutcome::Unchanged,
-        };
-        self.issue(if swept == SweepOutcome::ReleasesBuffers {
-            Directive::ReleaseBuffers
-        } else {
-            Directive::Close
-        });
-        swept
-    }
-
     /// Ends it, because another needs its place. What its client has sent by now is still answered.
     pub(crate) fn make_room(&self) {
         self.issue(Directive::Close);
@@ -153,7 +91,7 @@ impl ConnectionState {
         self.directive.get() == Some(Directive::Close)
     }
 
-    fn issue(&self, directive: Directive) {
+    pub(super) fn issue(&self, directive: Directive) {
         // Who is to end is not told anything else.
         if self.directive.get() != Some(Directive::Close) {
             self.directive.set(Some(directive));
@@ -239,97 +177,5 @@ impl ConnectionState {
         self.phase.set(phase);
         self.age.set(0);
         self.closing.set(0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::connection::limit::ConnectionLimit;
-
-    const LIMITS: ClientLimits =
-        ClientLimits { connections: 1, head_bytes: 16_384, headers: 100, head_seconds: 3, idle_seconds: 20 };
-
-    fn state() -> ConnectionState {
-        ConnectionState::new(Arc::new(ConnectionLimit::new(1)).acquire(), None)
-    }
-
-    /// What the sweeps come to until the connection ends, without those that come to nothing; the number of the last.
-    fn sweeps_until_closed(state: &ConnectionState, first_limit: u16) -> (Vec<SweepOutcome>, u16) {
-        let mut all = Vec::new();
-        for number in 1..1_000 {
-            match state.sweep(false, &LIMITS, first_limit) {
-                SweepOutcome::Unchanged => {}
-                other => all.push(other),
-            }
-            if let Some(SweepOutcome::Closes(_)) = all.last() {
-                return (all, number);
-            }
-        }
-        panic!("it never ends: {all:?}");
-    }
-
-    #[test]
-    fn each_state_has_its_limit_and_never_a_moment_less() {
-        let silent = state();
-        assert_eq!(
-            sweeps_until_closed(&silent, 7),
-            (vec![SweepOutcome::Closes(Some(CountedEvent::IdleTimeout))], 8)
-        );
-        let reading = state();
-        reading.note_received();
-        assert_eq!(
-            sweeps_until_closed(&reading, 7),
-            (vec![SweepOutcome::Closes(Some(CountedEvent::HeadTimeout))], 4)
-        );
-        let idle = state();
-        idle.note_answered();
-        assert_eq!(
-            sweeps_until_closed(&idle, 7),
-            (vec![SweepOutcome::ReleasesBuffers, SweepOutcome::Closes(Some(CountedEvent::IdleTimeout))], 21)
-        );
-        let held_up = state();
-        held_up.note_answered();
-        held_up.note_write(true);
-        assert_eq!(
-            sweeps_until_closed(&held_up, 7),
-            (vec![SweepOutcome::Closes(Some(CountedEvent::WriteTimeout))], 21)
-        );
-        let lingering = state();
-        assert!(lingering.start_lingering() && !lingering.start_lingering());
-        assert_eq!(sweeps_until_closed(&lingering, 7), (vec![SweepOutcome::Closes(None)], LINGER_LIMIT + 1));
-    }
-
-    #[test]
-    fn a_place_in_the_reserve_is_for_one_answer() {
-        let connection_limit = Arc::new(ConnectionLimit::new(1));
-        let _taken = connection_limit.acquire();
-        let extra = ConnectionState::new(connection_limit.acquire(), None);
-        assert!(extra.is_reserved() && !extra.is_lingering());
-        assert_eq!(
-            sweeps_until_closed(&extra, 7),
-            (vec![SweepOutcome::Closes(Some(CountedEvent::IdleTimeout))], RESERVED_LIMIT + 1)
-        );
-    }
-
-    #[test]
-    fn what_waits_is_ended_at_the_close_but_not_before_what_was_sent_by_then_could_arrive() {
-        // At once, at the next beat of the pulse, which may be at once too, and a second after that.
-        let idle = state();
-        idle.note_answered();
-        idle.sweep(false, &LIMITS, 7);
-        let silent = state();
-        for waits in [&idle, &silent] {
-            let sweeps: Vec<SweepOutcome> = (0..3).map(|_| waits.sweep(true, &LIMITS, 7)).collect();
-            let last = SweepOutcome::Closes(None);
-            assert!(!sweeps[..2].contains(&last) && sweeps[2] == last, "{sweeps:?}");
-        }
-        let reading = state();
-        reading.note_received();
-        let sweeps: Vec<SweepOutcome> = (0..4).map(|_| reading.sweep(true, &LIMITS, 7)).collect();
-        assert_eq!(sweeps[..3], [SweepOutcome::Unchanged; 3]);
-        assert_eq!(sweeps[3], SweepOutcome::Closes(Some(CountedEvent::HeadTimeout)));
     }
 }

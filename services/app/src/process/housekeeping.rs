@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
+use crate::clock;
+use crate::clock::source::{BoundSource, ClockStatusSource};
 use crate::clock::status::ClockStatus;
-use crate::clock::{self, BoundSource, ClockStatusSource};
 use crate::logging::background_writer::LineSender;
 use crate::metrics::Totals;
 use crate::metrics::emf;

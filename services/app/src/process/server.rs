@@ -4,7 +4,6 @@
 //! and does the housekeeping (`housekeeping.rs`), which wakes the workers once a second. So workers need no timers, and
 //! wait for the network without a timeout, which costs the kernel less.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -12,12 +11,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::clock::{BoundSource, ClockStatusSource};
+use crate::clock::source::{BoundSource, ClockStatusSource};
 use crate::connection::limit::ConnectionLimit;
 use crate::logging::background_writer::BackgroundWriter;
 use crate::metrics::admin_listener;
@@ -26,15 +23,13 @@ use crate::metrics::{Counters, Totals};
 use crate::process::housekeeping::{self, Housekeeping};
 use crate::process::listen::Listeners;
 use crate::process::metric_sources::MetricSources;
+use crate::process::shutdown::{Signals, wait_for_shutdown};
 use crate::process::worker::{Lifecycle, Worker};
 use crate::readiness::ServiceState;
 use crate::settings::{ClientLimits, Settings};
 
 /// How long the last lines may take to be read. Whoever does not read them must not keep the process from ending.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long requests that have begun may take to finish once listeners are closed.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a process serves with, besides its settings.
 pub(crate) struct Server {
@@ -178,75 +173,5 @@ fn announce(
     );
     if let Some(admin) = admin {
         info!("metrics are at http://{admin}/metrics");
-    }
-}
-
-/// Waits for a signal, then shuts down step by step, with a log line for each.
-///
-/// # Errors
-///
-/// A thread could not begin to serve.
-async fn wait_for_shutdown(
-    signals: &mut Signals,
-    service_state: &ServiceState,
-    lifecycle: &watch::Sender<Lifecycle>,
-    drain_delay: Duration,
-    all_ended: &mut mpsc::UnboundedReceiver<io::Result<()>>,
-) -> anyhow::Result<()> {
-    tokio::select! {
-        outcome = all_ended.recv() => return outcome.unwrap_or(Ok(())).context("a thread cannot serve"),
-        asked = signals.next() => if asked == StopRequest::Immediate {
-            info!("interrupted: stopping at once");
-            return Ok(());
-        },
-    }
-    service_state.start_draining();
-    if drain_delay > Duration::ZERO {
-        info!("terminated: draining, serving on for {drain_delay:?} while /readyz answers 503");
-    } else {
-        info!("terminated: draining at once, without a --drain-delay");
-    }
-    tokio::select! {
-        () = sleep(drain_delay) => {}
-        _ = signals.next() => {
-            info!("signalled again: stopping at once");
-            return Ok(());
-        }
-    }
-    lifecycle.send_replace(Lifecycle::Closing);
-    info!(
-        "closing: listeners and idle connections are closed, requests that have begun have {SHUTDOWN_TIMEOUT:?}"
-    );
-    tokio::select! {
-        () = async { while all_ended.recv().await.is_some() {} } => {}
-        () = sleep(SHUTDOWN_TIMEOUT) => warn!("some requests did not finish in time: dropping them"),
-        _ = signals.next() => info!("signalled again: stopping at once"),
-    }
-    Ok(())
-}
-
-/// What a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StopRequest {
-    Drain,
-    Immediate,
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> StopRequest {
-        tokio::select! {
-            _ = self.terminate.recv() => StopRequest::Drain,
-            _ = self.interrupt.recv() => StopRequest::Immediate,
-        }
     }
 }

@@ -3,28 +3,17 @@
 use std::io;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
-use crate::clock::ClockStatusSource;
+use crate::clock::source::ClockStatusSource;
 use crate::logging::background_writer::BackgroundWriter;
 use crate::logging::log_format;
+use crate::process::instance::random_instance;
 use crate::process::listen;
-use crate::process::open_files;
+use crate::process::open_files::{self, FileBudget};
 use crate::process::server::{self, Server};
 use crate::readiness::ServiceState;
 use crate::settings::{BALANCER_IDLE_SECONDS, ClientLimits, Settings};
-
-/// Files that every process has open, with room to spare.
-const PROCESS_FILES: usize = 48;
-
-/// Files that every thread has open, besides a listener for each address.
-const FILES_PER_THREAD: usize = 8;
-
-/// Places beyond the limit of connections that all threads have together.
-const RESERVED_CONNECTIONS: usize = 256;
-
-/// Of them, those that each thread has at least.
-const MIN_RESERVED_PER_THREAD: usize = 8;
 
 /// Binds first and logs second, so that a start that fails prints its one reason and nothing else.
 pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
@@ -48,7 +37,7 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
         admin,
         source,
         bound_source,
-        service_state: Arc::new(ServiceState::new(status, settings.max_clock_error)),
+        service_state: Arc::new(ServiceState::new(random_instance(), status, settings.max_clock_error)),
         limits,
         reserve,
         warnings: warnings(settings, &limits, files, needed),
@@ -56,39 +45,6 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
         err,
     };
     server::run(server, settings)
-}
-
-/// What the limit on open files is spent on.
-#[derive(Debug, PartialEq, Eq)]
-struct FileBudget {
-    limit: usize,
-    /// What it would have to be.
-    needed: usize,
-    connections: usize,
-    /// Places of each thread beyond those connections. As many again may be about to end at any moment.
-    reserve: usize,
-}
-
-impl FileBudget {
-    /// `allow` raises the limit to what is needed, as far as it may, and says what it is then.
-    fn share_out(settings: &Settings, allow: impl FnOnce(usize) -> usize) -> anyhow::Result<Self> {
-        let threads = settings.threads;
-        let own = PROCESS_FILES + threads * (FILES_PER_THREAD + settings.listen.len());
-        let asked = settings.limits.connections;
-        let of_each = |reserve: usize| reserve.div_ceil(threads).max(MIN_RESERVED_PER_THREAD);
-        let with_reserve = |reserve: usize| own + 2 * threads * of_each(reserve);
-        let needed = asked + with_reserve(RESERVED_CONNECTIONS);
-        let limit = allow(needed);
-        // Where files are few, the reserve takes a small part of them.
-        let reserve = RESERVED_CONNECTIONS.min(limit / 32);
-        let Some(connections) = limit.checked_sub(with_reserve(reserve)).filter(|&left| left > 0) else {
-            let least = with_reserve(0) + 1;
-            bail!(
-                "the limit on open files is {limit}, and nowd needs {least} for one connection: raise it (ulimit -n)"
-            );
-        };
-        Ok(Self { limit, needed, connections: asked.min(connections), reserve: of_each(reserve) })
-    }
 }
 
 /// What the operator should know about what was asked for, and what it became.
@@ -147,31 +103,6 @@ mod tests {
             access_log: false,
             metrics: None,
         }
-    }
-
-    #[test]
-    fn files_go_to_the_program_first_then_to_a_reserve_and_the_rest_to_connections() {
-        let two_threads =
-            Settings { threads: 2, listen: vec!["127.0.0.1:1".parse().unwrap()], ..settings(USUAL, None) };
-        let own = PROCESS_FILES + 2 * (FILES_PER_THREAD + 1);
-        let shared = |limit: usize| FileBudget::share_out(&two_threads, |_| limit);
-        let plenty = shared(100_000).unwrap();
-        assert_eq!((plenty.connections, plenty.reserve), (10_000, RESERVED_CONNECTIONS / 2));
-        assert_eq!(plenty.needed, 10_000 + own + 2 * RESERVED_CONNECTIONS);
-        assert_eq!(shared(plenty.needed).unwrap().connections, 10_000);
-        assert_eq!(shared(plenty.needed - 1).unwrap().connections, 9_999);
-        let few = shared(300).unwrap();
-        assert_eq!(
-            (few.connections, few.reserve),
-            (300 - own - 2 * 2 * MIN_RESERVED_PER_THREAD, MIN_RESERVED_PER_THREAD)
-        );
-        let least = own + 2 * 2 * MIN_RESERVED_PER_THREAD + 1;
-        assert_eq!(shared(least).unwrap().connections, 1);
-        let error = shared(least - 1).unwrap_err().to_string();
-        assert!(
-            error.ends_with(&format!("needs {least} for one connection: raise it (ulimit -n)")),
-            "{error}"
-        );
     }
 
     #[test]

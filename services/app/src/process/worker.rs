@@ -14,7 +14,8 @@ use tracing::warn;
 
 use crate::connection::limit::ConnectionLimit;
 use crate::connection::reserved::{Admission, ReservedConnections};
-use crate::connection::state::{ConnectionState, SweepOutcome};
+use crate::connection::state::ConnectionState;
+use crate::connection::sweep::SweepOutcome;
 use crate::connection::{self, ConnectionContext};
 use crate::logging::access_log::AccessLog;
 use crate::logging::background_writer::LineSender;

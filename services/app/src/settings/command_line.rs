@@ -6,7 +6,8 @@ use std::io::{self, Write as _};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::settings::{Cli, Command};
+use crate::settings::Command;
+use crate::settings::flags::Cli;
 
 /// Reads the command line and the environment. Ends the process, with 2, when they cannot be understood.
 pub(crate) fn read() -> Command {
