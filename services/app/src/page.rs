@@ -110,41 +110,39 @@ impl PageRequest {
         let offset = self.zone.as_ref().map_or(Offset::UTC, |zone| zone.to_offset(timestamp));
         let local = offset.to_datetime(timestamp);
         let zone = self.zone.as_ref().and_then(TimeZone::iana_name);
-        let value = |placeholder: Placeholder| {
-            match placeholder {
-            Placeholder::Notice => match &self.rejection {
-                Some((_, words)) => format!("<p class=\"notice\" id=\"notice\">{}</p>", escaped(words)),
-                None => String::new(),
-            },
+        let value = |placeholder: Placeholder| match placeholder {
+            Placeholder::Notice => self.notice(),
             Placeholder::Datetime => timestamp.to_string(),
             Placeholder::Time => local.strftime("%H:%M:%S").to_string(),
             Placeholder::Date => local.strftime("%A, %-d %B %Y").to_string(),
             Placeholder::Zone => zone.unwrap_or("UTC").to_owned(),
             Placeholder::UtcOffset => zone.map(|_| utc_offset_text(offset)).unwrap_or_default(),
-            Placeholder::Command => match zone {
-                // Some shells look for a file where a `?` stands bare.
-                Some(zone) => format!("curl \"{}/now?tz={zone}\"", self.origin),
-                None => format!("curl {}/now", self.origin),
-            },
+            Placeholder::Command => self.command(zone),
             Placeholder::ClockBound => error_bound_text(clock),
-            Placeholder::ClockWords => match clock {
-                ClockStatus::Synchronized { .. } => {
-                    "It is kept right, and its kernel vouches that it is wrong by no more than this."
-                }
-                ClockStatus::Unsynchronized => {
-                    "Nothing keeps it right at the moment (its kernel says that it is not synchronised), so there is no \
-                     bound on how wrong it is."
-                }
-                ClockStatus::Unknown => "Its kernel could not be asked, so there is no bound on how wrong it is.",
-            }
-            .to_owned(),
+            Placeholder::ClockWords => clock_text(clock).to_owned(),
             Placeholder::Instance => instance.to_owned(),
-        }
         };
         if self.takes_gzip { gzipped(PAGE, value) } else { plain(PAGE, value).into_bytes() }
     }
 
-    /// What is different about the answer that the page is sent with.
+    /// What the page says about a zone that it does not know.
+    fn notice(&self) -> String {
+        match &self.rejection {
+            Some((_, text)) => format!("<p class=\"notice\" id=\"notice\">{}</p>", escaped(text)),
+            None => String::new(),
+        }
+    }
+
+    /// The command that gets the same time.
+    fn command(&self, zone: Option<&str>) -> String {
+        match zone {
+            // Some shells expand a `?` that is not quoted.
+            Some(zone) => format!("curl \"{}/now?tz={zone}\"", self.origin),
+            None => format!("curl {}/now", self.origin),
+        }
+    }
+
+    /// Sets the status and the headers that a page has, and other responses do not.
     #[cold]
     pub(crate) fn set_headers<B>(&self, response: &mut Response<B>) {
         if let Some((status, _)) = self.rejection {
@@ -226,6 +224,19 @@ fn utc_offset_text(offset: Offset) -> String {
         (0, 0) => "UTC".to_owned(),
         (hours, 0) => format!("UTC{sign}{hours}"),
         (hours, minutes) => format!("UTC{sign}{hours}:{minutes:02}"),
+    }
+}
+
+fn clock_text(clock: ClockStatus) -> &'static str {
+    match clock {
+        ClockStatus::Synchronized { .. } => {
+            "It is kept right, and its kernel vouches that it is wrong by no more than this."
+        }
+        ClockStatus::Unsynchronized => {
+            "Nothing keeps it right at the moment (its kernel says that it is not synchronised), \
+             so there is no bound on how wrong it is."
+        }
+        ClockStatus::Unknown => "Its kernel could not be asked, so there is no bound on how wrong it is.",
     }
 }
 

@@ -14,8 +14,8 @@ pub(crate) enum NotReady {
     #[error("this process is about to stop: ask another instance")]
     Draining,
     #[error(
-        "the clock of this host is within --max-clock-error {limit:?} again, and has to stay within three quarters of it \
-         for {GOOD_READINGS} s: ask again then"
+        "the clock of this host is within --max-clock-error {limit:?} again, and has to stay within \
+         three quarters of it for {GOOD_READINGS} s: ask again then"
     )]
     ClockRecovering { limit: Duration },
     #[error(
@@ -112,7 +112,8 @@ mod tests {
         };
         assert_eq!(
             reason.to_string(),
-            "the clock of this host may be wrong by 60ms, and --max-clock-error allows 50ms: see to its time service"
+            "the clock of this host may be wrong by 60ms, and --max-clock-error allows 50ms: see to \
+             its time service"
         );
     }
 }

@@ -23,15 +23,15 @@ pub(crate) enum Problem {
     #[error("a request to this server has no body: send it without one")]
     Body,
     #[error(
-        "the head of the request is malformed (RFC 9112): see to its syntax, and percent-encode what a URL cannot have, \
-         such as spaces, quotes and angle brackets"
+        "the head of the request is malformed (RFC 9112): see to its syntax, and percent-encode what a \
+         URL cannot have, such as spaces, quotes and angle brackets"
     )]
     Malformed,
     #[error("this begins like TLS, and plain HTTP is spoken here: ask with http:// instead of https://")]
     Tls,
     #[error(
-        "the head of the request has more than {bytes} bytes (--max-head-bytes) or {headers} headers (--max-headers): send \
-         fewer or shorter ones, or a shorter target"
+        "the head of the request has more than {bytes} bytes (--max-head-bytes) or {headers} headers \
+         (--max-headers): send fewer or shorter ones, or a shorter target"
     )]
     HeadTooLarge { bytes: usize, headers: usize },
     #[error("the target of the request is too long: ask for a path, such as /now")]
@@ -47,7 +47,8 @@ pub(crate) enum Problem {
     #[error("tz is given more than once: ask for one zone at a time")]
     ZoneTwice,
     #[error(
-        "no time zone is called {}: names come from the IANA time zone database, such as Europe/Madrid or UTC",
+        "no time zone is called {}: names come from the IANA time zone database, such as Europe/Madrid \
+         or UTC",
         Quoted(.name)
     )]
     ZoneUnknown { name: String },

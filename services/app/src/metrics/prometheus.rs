@@ -31,7 +31,8 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut family = encoder.encode_descriptor(
             "nowd_http_requests",
-            "Answers, by route and class of status; a 5xx of /readyz, or of a client that speaks another HTTP, is no error here",
+            "Answers, by route and class of status; a 5xx of /readyz, or of a client that speaks \
+             another HTTP, is no error here",
             None,
             MetricType::Counter,
         )?;
@@ -56,7 +57,8 @@ impl Collector for Snapshot {
         encoder
             .encode_descriptor(
                 "nowd_http_request_duration",
-                "From the last byte of a request's head to the last byte of its answer, which the kernel has then",
+                "From the last byte of a request's head to the last byte of its answer, which the \
+                 kernel has then",
                 Some(&Unit::Seconds),
                 MetricType::Histogram,
             )?
@@ -104,7 +106,8 @@ impl Snapshot {
         counters(
             encoder,
             "nowd_heads_refused",
-            "Request heads that were not HTTP, of another version than 1, or beyond --max-head-bytes or --max-headers",
+            "Request heads that were not HTTP, of another version than 1, or beyond --max-head-bytes \
+             or --max-headers",
             &[
                 (Some(("why", "malformed")), event(CountedEvent::HeadMalformed)),
                 (Some(("why", "too_large")), event(CountedEvent::HeadTooLarge)),

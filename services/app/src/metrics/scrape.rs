@@ -24,8 +24,8 @@ pub(crate) fn answer(head: &[u8], metrics: impl FnOnce() -> String) -> String {
     let length = body.len();
     let body = if parts[0] == "HEAD" { "" } else { &body };
     format!(
-        "HTTP/1.1 {status}\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\ncache-control: no-store\r\n\
-         {allow}connection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\ncache-control: \
+         no-store\r\n{allow}connection: close\r\n\r\n{body}"
     )
 }
 

@@ -90,8 +90,8 @@ impl Housekeeping {
             if let Some(dropped) = self.dropped_lines.observe(self.metric_sources.dropped_lines()) {
                 warn!(
                     dropped,
-                    "{dropped} lines of log, access log and metrics were dropped since the start: whoever reads standard \
-                     output or standard error is too slow"
+                    "{dropped} lines of log, access log and metrics were dropped since the start: \
+                     whoever reads standard output or standard error is too slow"
                 );
             }
             if ticks.is_multiple_of(TICKS_PER_METRIC_LINE) {
@@ -146,7 +146,8 @@ impl Housekeeping {
             let refused = self.refused() - before;
             info!(
                 refused,
-                "{taken} of {limit} connections are taken: further ones are served again, after {refused} were refused"
+                "{taken} of {limit} connections are taken: further ones are served again, after \
+                 {refused} were refused"
             );
         }
     }

@@ -26,8 +26,8 @@ pub(crate) enum BindError {
     #[error("cannot listen on {0}: the port is in use; stop what uses it, or choose another with {1}")]
     InUse(SocketAddr, Flag),
     #[error(
-        "cannot listen on {0}: ports below 1024 need a permission that this user lacks; choose a higher one with \
-         {1}, or grant the capability CAP_NET_BIND_SERVICE"
+        "cannot listen on {0}: ports below 1024 need a permission that this user lacks; choose a \
+         higher one with {1}, or grant the capability CAP_NET_BIND_SERVICE"
     )]
     NotPermitted(SocketAddr, Flag),
     #[error(
@@ -151,8 +151,8 @@ mod tests {
         let error = bind(&["192.0.2.1:0".parse().unwrap()], 1).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot listen on 192.0.2.1:0: this machine has no such address; choose one of its own, or 0.0.0.0, with \
-             --listen"
+            "cannot listen on 192.0.2.1:0: this machine has no such address; choose one of its own, or \
+             0.0.0.0, with --listen"
         );
     }
 }

@@ -43,7 +43,8 @@ impl FileBudget {
         let Some(connections) = limit.checked_sub(with_reserve(reserve)).filter(|&left| left > 0) else {
             let least = with_reserve(0) + 1;
             bail!(
-                "the limit on open files is {limit}, and nowd needs {least} for one connection: raise it (ulimit -n)"
+                "the limit on open files is {limit}, and nowd needs {least} for one connection: raise \
+                 it (ulimit -n)"
             );
         };
         Ok(Self { limit, needed, connections: asked.min(connections), reserve: of_each(reserve) })

@@ -1,12 +1,13 @@
-//! The process: its threads, its signals, and how it comes to an end.
+//! The threads of the process.
 //!
 //! Each worker thread has a runtime, listeners and counters of its own (`worker.rs`). The main thread waits for signals
 //! and does the housekeeping (`housekeeping.rs`), which wakes the workers once a second. So workers need no timers, and
 //! wait for the network without a timeout, which costs the kernel less.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,7 +19,7 @@ use crate::clock::source::{BoundSource, ClockStatusSource};
 use crate::connection::limit::ConnectionLimit;
 use crate::logging::background_writer::BackgroundWriter;
 use crate::metrics::admin_listener;
-use crate::metrics::emf;
+use crate::metrics::emf::EmfWriter;
 use crate::metrics::{Counters, Totals};
 use crate::process::housekeeping::{self, Housekeeping};
 use crate::process::listen::Listeners;
@@ -28,21 +29,21 @@ use crate::process::worker::{Lifecycle, Worker};
 use crate::readiness::ServiceState;
 use crate::settings::{ClientLimits, Settings};
 
-/// How long the last lines may take to be read. Whoever does not read them must not keep the process from ending.
+/// How long the process waits at its end for the last lines to be read.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a process serves with, besides its settings.
 pub(crate) struct Server {
     pub(crate) listeners: Listeners,
     /// As bound, and the listener.
-    pub(crate) admin: Option<(SocketAddr, std::net::TcpListener)>,
+    pub(crate) admin: Option<(SocketAddr, TcpListener)>,
     pub(crate) source: ClockStatusSource,
     /// Where the first bound came from.
     pub(crate) bound_source: Option<BoundSource>,
     pub(crate) service_state: Arc<ServiceState>,
-    /// As far as the limit on open files allows what was asked for.
+    /// As set, or lower where the limit on open files does not allow that.
     pub(crate) limits: ClientLimits,
-    /// Places of each thread beyond that limit of connections.
+    /// Reserved connections of each thread, beyond that limit.
     pub(crate) reserve: usize,
     /// What the operator should know.
     pub(crate) warnings: Vec<String>,
@@ -51,93 +52,125 @@ pub(crate) struct Server {
     pub(crate) err: Arc<BackgroundWriter>,
 }
 
-/// Serves until a signal ends it. SIGTERM drains first: for `drain_delay` it serves on while `/readyz` turns clients
-/// away. SIGINT, or a second signal, ends it at once.
-pub(crate) fn run(server: Server, settings: &Settings) -> anyhow::Result<()> {
-    let Server { listeners, admin, source, bound_source, service_state, limits, reserve, warnings, out, err } =
-        server;
-    let runtime =
-        runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
-    let (lifecycle, _) = watch::channel(Lifecycle::Serving);
-    let (ended, mut all_ended) = mpsc::unbounded_channel();
-
-    // Before anything that a signal would have to end.
-    let mut signals = {
-        let _context = runtime.enter();
-        Signals::new()?
-    };
-    let connection_limit = Arc::new(ConnectionLimit::new(limits.connections));
-    let addresses = listeners.addresses;
-    let mut threads = Vec::new();
-    let mut counters = Vec::new();
-    for (number, listeners) in listeners.of_threads.into_iter().enumerate() {
-        let own = Arc::new(Counters::default());
-        counters.push(Arc::clone(&own));
-        let worker = Worker {
+impl Server {
+    /// Serves until a signal ends it. SIGTERM drains first: for `drain_delay` the process serves on while `/readyz`
+    /// answers 503. SIGINT, or a second signal, ends it at once.
+    pub(crate) fn run(self, settings: &Settings) -> anyhow::Result<()> {
+        let Self { listeners, admin, source, bound_source, service_state, limits, reserve, .. } = self;
+        let (out, err) = (self.out, self.err);
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+        let (lifecycle, _) = watch::channel(Lifecycle::Serving);
+        // Before anything that a signal would have to end.
+        let mut signals = {
+            let _context = runtime.enter();
+            Signals::new()?
+        };
+        let connection_limit = Arc::new(ConnectionLimit::new(limits.connections));
+        let mut workers = Workers::start(listeners.of_threads, |listeners, counters| Worker {
             listeners,
             service_state: Arc::clone(&service_state),
             connection_limit: Arc::clone(&connection_limit),
-            counters: own,
+            counters,
             limits,
             reserve,
             sender: settings.access_log.then(|| out.batched_sender()),
             lifecycle: lifecycle.subscribe(),
+        })?;
+        let metric_sources = MetricSources {
+            service_state: Arc::clone(&service_state),
+            connection_limit,
+            counters: workers.counters.clone(),
+            writers: [Arc::clone(&out), Arc::clone(&err)],
         };
-        let ended = ended.clone();
-        let work = move || {
-            // Nobody listens any more only when the process is about to end.
-            let _ = ended.send(worker.run());
-        };
-        let name = format!("nowd-{number}");
-        threads.push(thread::Builder::new().name(name).spawn(work).context("cannot start a thread")?);
+        let metric_lines = settings.metrics.clone().map(|name| (EmfWriter::new(name), out.sender()));
+        let mut housekeeping =
+            Housekeeping::new(source, settings.max_clock_error, metric_sources.clone(), metric_lines);
+        let outcome = runtime.block_on(async {
+            let admin_address = admin.as_ref().map(|(address, _)| *address);
+            announce(&listeners.addresses, admin_address, limits, settings, &service_state.instance);
+            for warning in self.warnings {
+                warn!("{warning}");
+            }
+            housekeeping::log_bound_source(bound_source);
+            if let Some((_, listener)) = admin {
+                tokio::spawn(serve_metrics(listener, metric_sources.clone()));
+            }
+            let all_ended = &mut workers.all_ended;
+            let shutdown =
+                wait_for_shutdown(&mut signals, &service_state, &lifecycle, settings.drain_delay, all_ended);
+            tokio::select! {
+                outcome = shutdown => outcome,
+                () = housekeeping.run(&lifecycle) => Ok(()),
+            }
+        });
+        lifecycle.send_replace(Lifecycle::Stopped);
+        workers.join();
+        // What happened since the last minute was over.
+        housekeeping.write_metrics();
+        // Before the last log line, which says how many lines were lost.
+        out.finish(FLUSH_TIMEOUT);
+        log_totals(&metric_sources);
+        err.finish(FLUSH_TIMEOUT);
+        outcome
     }
-    drop(ended);
+}
 
-    let metrics = settings.metrics.clone().map(|name| (emf::EmfWriter::new(name), out.sender()));
-    let metric_sources = MetricSources {
-        service_state: Arc::clone(&service_state),
-        connection_limit,
-        counters,
-        writers: [Arc::clone(&out), Arc::clone(&err)],
-    };
-    let mut housekeeping =
-        Housekeeping::new(source, settings.max_clock_error, metric_sources.clone(), metrics);
-    let outcome = runtime.block_on(async {
-        announce(&addresses, admin.as_ref().map(|(address, _)| *address), limits, settings, &service_state.instance);
-        for warning in warnings {
-            warn!("{warning}");
+/// The threads that serve.
+struct Workers {
+    threads: Vec<JoinHandle<()>>,
+    /// Of each thread.
+    counters: Vec<Arc<Counters>>,
+    /// Receives the result of each thread, and nothing more once all have ended.
+    all_ended: mpsc::UnboundedReceiver<io::Result<()>>,
+}
+
+impl Workers {
+    /// Starts a thread for each set of listeners.
+    fn start(
+        listeners: Vec<Vec<TcpListener>>,
+        worker: impl Fn(Vec<TcpListener>, Arc<Counters>) -> Worker,
+    ) -> anyhow::Result<Self> {
+        let (ended, all_ended) = mpsc::unbounded_channel();
+        let mut workers = Self { threads: Vec::new(), counters: Vec::new(), all_ended };
+        for (number, listeners) in listeners.into_iter().enumerate() {
+            let counters = Arc::new(Counters::default());
+            workers.counters.push(Arc::clone(&counters));
+            let (worker, ended) = (worker(listeners, counters), ended.clone());
+            let run = move || {
+                // The receiver is gone only when the process is about to exit.
+                let _ = ended.send(worker.run());
+            };
+            let thread = thread::Builder::new().name(format!("nowd-{number}")).spawn(run);
+            workers.threads.push(thread.context("cannot start a thread")?);
         }
-        housekeeping::log_bound_source(bound_source);
-        if let Some((_, listener)) = admin {
-            let metric_sources = metric_sources.clone();
-            tokio::spawn(async move {
-                if let Err(error) = admin_listener::serve(listener, move || metric_sources.snapshot().prometheus_text()).await {
-                    warn!("nothing can be read at --admin-listen: {error}");
-                }
-            });
-        }
-        tokio::select! {
-            outcome = wait_for_shutdown(&mut signals, &service_state, &lifecycle, settings.drain_delay, &mut all_ended) => outcome,
-            () = housekeeping.run(&lifecycle) => Ok(()),
-        }
-    });
-    lifecycle.send_replace(Lifecycle::Stopped);
-    for thread in threads {
-        // A panic ends the process before it could be seen here.
-        let _ = thread.join();
+        Ok(workers)
     }
-    // What happened since the last minute was over.
-    housekeeping.write_metrics();
-    // Before the last line, which says how many others were lost.
-    out.finish(FLUSH_TIMEOUT);
+
+    fn join(self) {
+        for thread in self.threads {
+            // A panic aborts the process before it could be seen here.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Serves `/metrics` at the private listener.
+async fn serve_metrics(listener: TcpListener, metric_sources: MetricSources) {
+    let metrics = move || metric_sources.snapshot().prometheus_text();
+    if let Err(error) = admin_listener::serve(listener, metrics).await {
+        warn!("nothing can be read at --admin-listen: {error}");
+    }
+}
+
+/// The last line of the log.
+fn log_totals(metric_sources: &MetricSources) {
     let (totals, dropped) = (Totals::of(&metric_sources.counters), metric_sources.dropped_lines());
     let requests = totals.requests();
     let lost =
         if dropped > 0 { format!("; lines that nobody read in time: {dropped}") } else { String::new() };
     let s = if requests == 1 { "" } else { "s" };
     info!(requests, dropped_lines = dropped, "stopped after {requests} request{s}{totals}{lost}");
-    err.finish(FLUSH_TIMEOUT);
-    outcome
 }
 
 /// The first line of the log: where it listens, and for programs all settings.

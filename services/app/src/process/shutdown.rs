@@ -49,7 +49,8 @@ pub(crate) async fn wait_for_shutdown(
     }
     lifecycle.send_replace(Lifecycle::Closing);
     info!(
-        "closing: listeners and idle connections are closed, requests that have begun have {SHUTDOWN_TIMEOUT:?}"
+        "closing: listeners and idle connections are closed, requests that have begun have \
+         {SHUTDOWN_TIMEOUT:?}"
     );
     tokio::select! {
         () = async { while all_ended.recv().await.is_some() {} } => {}

@@ -11,7 +11,7 @@ use crate::logging::log_format;
 use crate::process::instance::random_instance;
 use crate::process::listen;
 use crate::process::open_files::{self, FileBudget};
-use crate::process::server::{self, Server};
+use crate::process::server::Server;
 use crate::readiness::ServiceState;
 use crate::settings::{BALANCER_IDLE_SECONDS, ClientLimits, Settings};
 
@@ -44,7 +44,7 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
         out,
         err,
     };
-    server::run(server, settings)
+    server.run(settings)
 }
 
 /// What the operator should know about what was asked for, and what it became.
@@ -53,22 +53,22 @@ fn warnings(settings: &Settings, given: &ClientLimits, files: usize, needed: usi
     let asked = &settings.limits;
     if given.connections < asked.connections {
         warnings.push(format!(
-            "the limit on open files is {files}, which allows {} connections instead of {}: raise it to {needed} \
-             (ulimit -n), or lower --max-connections",
+            "the limit on open files is {files}, which allows {} connections instead of {}: raise it \
+             to {needed} (ulimit -n), or lower --max-connections",
             given.connections, asked.connections
         ));
     }
     if given.idle_seconds <= BALANCER_IDLE_SECONDS {
         warnings.push(format!(
-            "--idle-timeout {} s does not outlast the {BALANCER_IDLE_SECONDS} s for which load balancers keep a \
-             connection: behind one, raise it or expect some answers of 502",
+            "--idle-timeout {} s does not outlast the {BALANCER_IDLE_SECONDS} s for which load \
+             balancers keep a connection: behind one, raise it or expect some answers of 502",
             given.idle_seconds
         ));
     }
     if let Some(everywhere) = settings.admin_listen.filter(|address| address.ip().is_unspecified()) {
         warnings.push(format!(
-            "--admin-listen {everywhere} is every address of this machine: whoever reaches one of them reads /metrics; name \
-             a private address, such as 127.0.0.1:{}",
+            "--admin-listen {everywhere} is every address of this machine: whoever reaches one of them \
+             reads /metrics; name a private address, such as 127.0.0.1:{}",
             everywhere.port()
         ));
     }

@@ -63,7 +63,12 @@ pub(crate) struct Cli {
     #[command(flatten)]
     listen: ListenArgs,
     /// Threads that serve, each on a core of its own if there are enough [default: one for each core]
-    #[arg(long, env = "NOWD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(
+        long,
+        env = "NOWD_THREADS",
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=1024)
+    )]
     threads: Option<u16>,
     /// Private address and port where Prometheus reads /metrics; without it nothing does
     ///
@@ -100,13 +105,25 @@ pub(crate) struct Cli {
     )]
     max_headers: u16,
     /// How long the head of a request may take to come; within a second after that its connection is closed
-    #[arg(long, env = "NOWD_HEAD_TIMEOUT", value_name = "DURATION", value_parser = seconds, default_value = "10s")]
+    #[arg(
+        long,
+        env = "NOWD_HEAD_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = seconds,
+        default_value = "10s"
+    )]
     head_timeout: u16,
     /// How long a connection is kept without a request, or while its client does not take an answer
     ///
     /// Longer than a load balancer keeps it (60 s on AWS), which has to be the first to close it. While nine tenths of
     /// --max-connections are taken, one that has never asked anything has no longer than --head-timeout.
-    #[arg(long, env = "NOWD_IDLE_TIMEOUT", value_name = "DURATION", value_parser = seconds, default_value = "75s")]
+    #[arg(
+        long,
+        env = "NOWD_IDLE_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = seconds,
+        default_value = "75s"
+    )]
     idle_timeout: u16,
     /// Not ready (/readyz answers 503) while the bound on the clock's error is more than this, or there is none
     ///
@@ -124,13 +141,24 @@ pub(crate) struct Cli {
     /// It has to last until the load balancer has seen that /readyz answers 503 and sends no more. Requests that are in
     /// flight then have 10 s more: whoever kills a process that does not end has to wait for longer than both (docker stop
     /// waits for 10 s unless it is told --timeout).
-    #[arg(long, env = "NOWD_DRAIN_DELAY", value_name = "DURATION", value_parser = duration, default_value = "5s")]
+    #[arg(
+        long,
+        env = "NOWD_DRAIN_DELAY",
+        value_name = "DURATION",
+        value_parser = duration,
+        default_value = "5s"
+    )]
     drain_delay: Duration,
     /// The form of log lines, which go to standard error
     #[arg(long, env = "NOWD_LOG", value_name = "FORM", value_enum, default_value = "text")]
     log: LogFormat,
     /// Write a line of JSON to standard output for each request
-    #[arg(long, env = "NOWD_ACCESS_LOG", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    #[arg(
+        long,
+        env = "NOWD_ACCESS_LOG",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new()
+    )]
     access_log: bool,
     /// Write a line of metrics to standard output once a minute: the clock's error, requests, durations
     #[arg(long, env = "NOWD_METRICS", value_name = "FORM", value_enum)]
