@@ -899,14 +899,14 @@ def test_every_control_is_reached_by_tab_and_shows_that_it_is(visit, one_nowd):
 
 
 CONTRASTS = r"""(() => {
-    // The ratio of two colours by the Web Content Accessibility Guidelines, which ask for 4.5.
+    // The ratio of two colors by the Web Content Accessibility Guidelines, which ask for 4.5.
     const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
-    const numbers = (colour) => colour.match(/[\d.]+/g).map(Number);
+    const numbers = (color) => color.match(/[\d.]+/g).map(Number);
     const behind = (element) => {
         for (; element; element = element.parentElement) {
-            const colour = numbers(getComputedStyle(element).backgroundColor);
-            if (colour.length < 4 || colour[3] === 1) return colour;
+            const color = numbers(getComputedStyle(element).backgroundColor);
+            if (color.length < 4 || color[3] === 1) return color;
         }
         return [255, 255, 255];
     };
@@ -982,7 +982,7 @@ def test_the_dot_beside_the_state_is_round_wherever_it_stands(visit, one_nowd):
     assert width == int(width)
 
 
-def test_motion_and_colours_are_left_out_for_those_who_want_it_so(visit, one_nowd):
+def test_motion_and_colors_are_left_out_for_those_who_want_it_so(visit, one_nowd):
     page = visit()
     page.open(one_nowd.url)
     page.wait_for(MEASURED)

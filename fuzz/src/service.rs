@@ -1,4 +1,4 @@
-//! nowd: the query, the zone, the host, whole requests, and what says how good the clock is.
+//! nowd: the query, the time zone, the host, whole requests, and the status of the clock.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -27,7 +27,7 @@ pub fn nowd_query(data: &[u8]) {
         Err(rejection) => assert_is_a_problem(&rejection),
     }
     if !text.is_empty() {
-        // Whatever is percent-encoded comes out as it was.
+        // Percent-encoding survives a round trip.
         let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let query = format!("a=b&tz={encoded}");
         assert_eq!(fuzzing::time_zone_name(&query).ok().flatten().as_deref(), Some(text));
@@ -37,17 +37,17 @@ pub fn nowd_query(data: &[u8]) {
 fn assert_is_a_problem(Rejection { status, body }: &Rejection) {
     let said: serde_json::Value = serde_json::from_str(body).expect("JSON");
     assert_eq!(said["status"], *status);
-    // What a client sent is cut off and escaped: in JSON every sign of it takes a few bytes.
+    // Input is truncated and escaped; in JSON each character takes a few bytes.
     crate::assert_is_printable(body.trim_end(), 2_000);
     crate::assert_is_printable(said["detail"].as_str().expect("a text"), 1_000);
 }
 
-/// From 1973, when the last zone gave up an offset with seconds in it, which RFC 3339 cannot say.
+/// From 1973, when the last zone gave up an offset with seconds in it, which RFC 3339 cannot express.
 const FIRST: u64 = 100_000_000;
 /// A few days before the year 10000.
 const LAST: u64 = 253_402_000_000;
 
-/// A zone's name, at any time: what the service says of it is read by the check as that very time.
+/// A time zone at any time: nowcheck reads nowd's document as that very time.
 pub fn nowd_zone(data: &[u8]) {
     let Some((time, name)) = data.split_first_chunk::<12>() else { return };
     let Ok(name) = str::from_utf8(name) else { return };
@@ -63,8 +63,8 @@ pub fn nowd_zone(data: &[u8]) {
     assert!(shown.contains(truth), "{shown:?} {truth:?} {}", String::from_utf8_lossy(&document));
 }
 
-/// All that a client may send over one connection: through hyper, with nowd's settings, to nowd's answers and its access
-/// log. The first byte says in pieces of which size it comes.
+/// All that a client may send over one connection, through hyper with nowd's settings, with the access log. The first
+/// byte is the size of the pieces in which it arrives.
 pub fn nowd_request(data: &[u8]) {
     let Some((&size, input)) = data.split_first() else { return };
     let mut output = Vec::new();
@@ -90,7 +90,7 @@ pub fn nowd_request(data: &[u8]) {
     }
 }
 
-/// A line of the log is a line of JSON, whatever it tells of.
+/// The access log is one line of JSON for each request.
 fn assert_is_a_log(log: &[u8]) {
     assert!(log.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')), "{}", String::from_utf8_lossy(log));
     for line in log.split_inclusive(|&byte| byte == b'\n') {
@@ -106,23 +106,23 @@ fn assert_is_a_log(log: &[u8]) {
 /// The `Host` header.
 pub fn nowd_host(data: &[u8]) {
     if fuzzing::is_valid_host(data) {
-        // Nothing that would end the authority of a URL, or begin one with a user in it.
+        // Nothing that ends the authority of a URL, or starts one with a user in it.
         let is_harmless = |byte: &u8| byte.is_ascii_graphic() && !b"/?#@\\\"<>^`{|}".contains(byte);
         assert!(data.iter().all(is_harmless), "{}", String::from_utf8_lossy(data));
         assert!(fuzzing::is_valid_host(&data.to_ascii_uppercase()));
     }
 }
 
-/// What ClockBound shares, after eight bytes that say what time it is.
+/// ClockBound's segment, after eight bytes of the current time.
 pub fn nowd_clock_bound(data: &[u8]) {
     let Some((now, segment)) = data.split_first_chunk() else { return };
     let now = Duration::from_nanos(u64::from_le_bytes(*now));
     if let Some(bound) = fuzzing::clock_bound_error(segment, segment, now) {
-        // It holds no longer than it was written for, and it does not become better.
+        // The bound expires, and never becomes smaller.
         let later = now + Duration::from_secs(1);
         assert!(fuzzing::clock_bound_error(segment, segment, later).is_none_or(|later| later >= bound));
     }
-    // While it is being written nothing is believed.
+    // A segment that is being written proves nothing.
     if let Some((last, rest)) = segment.split_last() {
         let torn = [rest, &[last ^ 1]].concat();
         assert_eq!(fuzzing::clock_bound_error(segment, &torn, now), None);
@@ -136,7 +136,7 @@ pub fn nowd_coding(data: &[u8]) {
     for name in ["gzip", "br"] {
         let accepts = fuzzing::accepts_coding(&headers, name);
         let text = String::from_utf8_lossy(data).to_lowercase();
-        // Nobody is sent what he did not ask for; and who refuses all is sent nothing of it.
+        // No coding is used that was not asked for, nor one that was refused.
         assert!(!accepts || text.contains(name) || text.contains('*'), "{name} {text}");
         let refusal = [format!("{name};q=0,").as_bytes(), data].concat();
         if let Ok(value) = HeaderValue::from_bytes(&refusal) {
@@ -151,7 +151,7 @@ pub fn nowd_coding(data: &[u8]) {
 /// The `traceparent` header.
 pub fn nowd_trace(data: &[u8]) {
     let Some((trace, parent)) = fuzzing::trace_ids(data) else { return };
-    // Of hexadecimal digits, so that no log can be confused by them, and not of zeros alone.
+    // Hexadecimal digits, and not all zeros.
     for (id, length) in [(trace, 32), (parent, 16)] {
         assert_eq!(id.len(), length);
         assert!(id.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte)));
@@ -160,12 +160,12 @@ pub fn nowd_trace(data: &[u8]) {
     assert!(data.starts_with(&[&data[..2], b"-", trace, b"-", parent, b"-"].concat()));
 }
 
-/// A request line that hyper does not take.
+/// A request line that hyper does not parse.
 pub fn nowd_request_line(data: &[u8]) {
     if !fuzzing::is_other_http_version(data) {
         return;
     }
-    // The line names a version, whatever follows it is of no matter, and those that are spoken are no others.
+    // The version is at the end of the first line, and is not a supported one.
     let start = data.iter().position(|byte| !b"\r\n".contains(byte)).expect("a line");
     let end =
         data[start..].iter().position(|byte| b"\r\n".contains(byte)).map_or(data.len(), |end| start + end);

@@ -35,25 +35,25 @@ pub(crate) fn now() -> UnixTime {
     UnixTime { seconds: since_epoch.as_secs(), nanos: since_epoch.subsec_nanos() }
 }
 
-/// An instant of the clock that nobody can set, for durations: nanoseconds since the machine started, or so.
+/// An instant of the monotonic clock, for durations: nanoseconds since about the start of the machine.
 ///
-/// The standard library's `Instant` is the same; but it checks what cannot happen, and here every request pays for it.
+/// Like the standard library's `Instant`, without its checks, which every request would pay for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Monotonic(u64);
 
 impl Monotonic {
     pub(crate) fn now() -> Self {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        // It begins at zero, and 64 bits of nanoseconds are five hundred years.
+        // The clock starts at zero, and 64 bits of nanoseconds last for more than five hundred years.
         Self(now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned())
     }
 
-    /// Nanoseconds since then.
+    /// Nanoseconds from this instant until now.
     pub(crate) fn elapsed_nanos(self) -> u64 {
         Self::now().0.saturating_sub(self.0)
     }
 
-    /// Since the clock was zero.
+    /// The reading as a duration, as ClockBound's instants are given.
     pub(crate) fn since_zero(self) -> Duration {
         Duration::from_nanos(self.0)
     }

@@ -1,5 +1,5 @@
-//! One connection, from its first byte to its end. hyper does the protocol; a connection without work gives its buffers
-//! back.
+//! One connection, from its first byte to its end. hyper speaks the protocol; an idle connection releases its
+//! buffers.
 
 pub(crate) mod io;
 pub(crate) mod limit;
@@ -28,10 +28,10 @@ use crate::metrics::Counters;
 use crate::routes::{Body, Handler};
 use crate::settings::ClientLimits;
 
-/// What hyper reserves room for unless it is told otherwise, which costs it an allocation for each request.
+/// hyper's default. Any other value costs an allocation for each request.
 const HYPER_MAX_HEADERS: usize = 100;
 
-/// What all connections of one thread share.
+/// What all connections of a thread share.
 pub(crate) struct ConnectionContext {
     pub(crate) handler: Handler,
     pub(crate) counters: Arc<Counters>,
@@ -50,38 +50,38 @@ impl ConnectionContext {
 pub(crate) fn protocol(limits: &ClientLimits) -> http1::Builder {
     let mut protocol = http1::Builder::new();
     protocol
-        // Its own is cached, and would stay wrong for a while when the clock is set.
+        // hyper's own `Date` is cached, and would be wrong for a while after the clock is set.
         .auto_date_header(false)
-        // Who has said all there is to say may end his side and wait for the answer, as `nc -N` does.
+        // A client may close its sending side and wait for the response, as `nc -N` does.
         .half_close(true)
         .max_header_size(limits.head_bytes)
         .max_buf_size(limits.head_bytes);
     if limits.headers != HYPER_MAX_HEADERS {
         protocol.max_headers(limits.headers);
     }
-    // `pipeline_flush` stays off: it holds an answer back while the head of the next request is unfinished or broken.
+    // `pipeline_flush` stays off: it delays a response while the head of the next request is incomplete or malformed.
     protocol
 }
 
-/// How an exchange with hyper ended.
+/// Why hyper stopped serving a connection.
 enum End {
     Finished(Result<(), hyper::Error>),
-    /// It gives its buffers back.
+    /// To release its buffers until more bytes arrive.
     ReleasesBuffers,
-    /// It stayed for too long.
+    /// A time limit was exceeded.
     TimedOut,
 }
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(stream: TcpStream, context: Rc<ConnectionContext>, state: Rc<ConnectionState>) {
     let mut io = ConnectionIo::new(stream, Arc::clone(&context.counters), Rc::clone(&state));
-    // Here it has neither buffers nor a parser: this is where connections without work spend their time.
+    // Here there are neither buffers nor a parser: this is where idle connections wait.
     while wait_for_bytes(&io, &state).await {
         let service = Service { context: Rc::clone(&context), state: Rc::clone(&state) };
         let mut http = Box::new(context.protocol.serve_connection(io, service));
         let end = poll_fn(|cx| match state.take_directive(cx) {
             Some(Directive::Close) => {
-                // What lies in the kernel was sent while the connection was open, and is still answered.
+                // Bytes in the kernel were sent while the connection was open. They still get their response.
                 let before = state.waiting_since();
                 match Pin::new(&mut *http).poll(cx) {
                     Poll::Ready(result) => Poll::Ready(End::Finished(result)),
@@ -99,10 +99,10 @@ pub(crate) async fn serve(stream: TcpStream, context: Rc<ConnectionContext>, sta
             End::ReleasesBuffers => {
                 let parts = http.into_parts();
                 io = parts.io;
-                // The head of a second request may have been begun along with the first one.
+                // The head of a second request may have arrived along with the first one.
                 io.put_back(parts.read_buf);
             }
-            // Errors are the client's: a head that is none is answered, a broken connection cannot be.
+            // Errors are the client's. A malformed head gets a response; a broken connection cannot.
             End::Finished(Err(error)) if error.is_parse() => {
                 let parts = http.into_parts();
                 Box::pin(reject(parts.io, &parts.read_buf, &context, &state)).await;
@@ -113,10 +113,10 @@ pub(crate) async fn serve(stream: TcpStream, context: Rc<ConnectionContext>, sta
     }
 }
 
-/// What every connection of TLS begins with (RFC 8446, section 5.1).
+/// The first byte of every TLS connection (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// Answers a head that hyper cannot read, and ends the connection.
+/// Responds to a head that hyper cannot parse, and ends the connection.
 async fn reject(mut io: ConnectionIo, head: &[u8], context: &ConnectionContext, state: &ConnectionState) {
     let limits = &context.limits;
     let problem = match io.take_head_error() {
@@ -124,7 +124,7 @@ async fn reject(mut io: ConnectionIo, head: &[u8], context: &ConnectionContext, 
         Some(HeadError::HeadTooLarge) => {
             Problem::HeadTooLarge { bytes: limits.head_bytes, headers: limits.headers }
         }
-        // What every connection of HTTP/2 begins with is not answered by hyper at all.
+        // hyper does not respond at all to the preface of HTTP/2.
         Some(HeadError::Malformed) | None if version::is_of_another_version(head) => Problem::Version,
         Some(HeadError::Malformed) if head.first() == Some(&TLS_HANDSHAKE) => Problem::Tls,
         Some(HeadError::Malformed) => Problem::Malformed,
@@ -137,7 +137,7 @@ async fn reject(mut io: ConnectionIo, head: &[u8], context: &ConnectionContext, 
     }
     let mut rest = &*bytes;
     poll_fn(|cx| {
-        // There are no buffers to give back here, only an end to be put to it.
+        // There are no buffers to release here; only the order to close matters.
         if state.take_directive(cx) == Some(Directive::Close) {
             return Poll::Ready(());
         }
@@ -149,17 +149,17 @@ async fn reject(mut io: ConnectionIo, head: &[u8], context: &ConnectionContext, 
     .await;
 }
 
-/// Waits until there is something to read, if only the client's end; false when the connection is to end instead.
+/// Waits until there is something to read, or the client closes. Returns false when the connection is to be closed.
 async fn wait_for_bytes(io: &ConnectionIo, state: &ConnectionState) -> bool {
     if io.has_unread() {
         return true;
     }
     poll_fn(|cx| {
         let order = state.take_directive(cx);
-        // Only looking tells: the runtime takes a new socket for readable until a read has shown that it is not.
+        // Readiness is not enough: tokio reports a new socket as readable until a read has shown that it is not.
         let peeked = io.stream().poll_peek(cx, &mut ReadBuf::new(&mut [0]));
         match (order, peeked) {
-            // What lies in the kernel was sent while the connection was open, and is still answered.
+            // Bytes in the kernel were sent while the connection was open. They still get their response.
             (Some(Directive::Close), Poll::Ready(Ok(1..))) => Poll::Ready(true),
             (Some(Directive::Close), _) => Poll::Ready(false),
             (_, peeked) => peeked.map(|peeked| peeked.is_ok()),
@@ -168,7 +168,7 @@ async fn wait_for_bytes(io: &ConnectionIo, state: &ConnectionState) -> bool {
     .await
 }
 
-/// What hyper calls for each request.
+/// Called by hyper for each request.
 struct Service {
     context: Rc<ConnectionContext>,
     state: Rc<ConnectionState>,

@@ -1,6 +1,6 @@
-//! The door for the fuzz targets: each parser of what comes from outside, in plain types.
+//! What the fuzz targets call: the parser of each kind of outside input, in plain types.
 //!
-//! Not an API: nothing but `fuzz/` of this repository uses it, and it changes together with the targets.
+//! Not an API: only `fuzz/` of this repository uses it, and it changes together with the targets.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -33,7 +33,7 @@ use crate::routes::Handler;
 use crate::routes::now_document;
 use crate::settings::ClientLimits;
 
-/// What a client gets instead of the answer it asked for.
+/// The response to a request that is rejected.
 #[derive(Debug)]
 pub struct Rejection {
     /// The HTTP status code.
@@ -103,8 +103,8 @@ pub fn scrape(head: &[u8], metrics: impl FnOnce() -> String) -> String {
     scrape::answer(head, metrics)
 }
 
-/// The bound on the clock's error in microseconds from two reads of ClockBound's segment at `monotonic` of
-/// `CLOCK_MONOTONIC`, if they prove one.
+/// The bound on the clock's error in microseconds, if two reads of ClockBound's segment at `monotonic` of
+/// `CLOCK_MONOTONIC` prove one.
 #[must_use]
 pub fn clock_bound_error(first: &[u8], second: &[u8], monotonic: Duration) -> Option<u32> {
     match clock_bound::status(first, second, monotonic) {
@@ -113,7 +113,7 @@ pub fn clock_bound_error(first: &[u8], second: &[u8], monotonic: Duration) -> Op
     }
 }
 
-/// The access log of the connection that [`serve`] serves.
+/// The access log of the connection served by [`serve`].
 #[derive(Debug)]
 pub struct AccessLogLines(Arc<Mutex<Vec<u8>>>);
 
@@ -146,7 +146,7 @@ pub fn serve<I: Read + Write + Unpin>(io: I) -> (impl Future<Output = ()>, Acces
     });
     let connection = connection::protocol(&limits).serve_connection(io, service);
     let served = async move {
-        // What the client does wrong is no matter of the server.
+        // Errors are the client's.
         let _ = connection.await;
     };
     (served, AccessLogLines(lines))

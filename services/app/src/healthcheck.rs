@@ -1,4 +1,4 @@
-//! `nowd healthcheck`: asks the nowd of this machine whether it is alive, or ready, for containers that have no other
+//! `nowd healthcheck`: asks the nowd of this machine whether it is alive or ready, for containers without another
 //! program.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use crate::settings::Healthcheck;
 
-/// For each step: connecting, sending, receiving. All of them together stay below the time that whoever asks for a check
-/// usually grants (3 s in the image).
+/// For each step: connecting, sending, receiving. Together they stay below the usual timeout of a container's health
+/// check (3 s in the image).
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// In bytes; whatever else listens there must not keep the check busy.
+/// In bytes. Another program at that port must not keep the check busy.
 const LONGEST_STATUS_LINE: u64 = 1_024;
 
 /// Asks at all addresses side by side; prints one line for each, and succeeds when all are well.

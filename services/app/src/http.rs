@@ -1,4 +1,4 @@
-//! What HTTP asks of any server: headers, versions, and what a request that is rejected gets.
+//! HTTP that is independent of routes: headers, versions, the query, and errors.
 
 pub(crate) mod content_coding;
 pub(crate) mod host;

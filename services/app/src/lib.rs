@@ -1,6 +1,6 @@
-//! `nowd` says what time it is, and how far that can be trusted.
+//! The service `nowd`: what time it is, and how far that can be trusted.
 //!
-//! The program `nowd` is [`run`] and nothing else. A request goes from `worker` to `connection` to `routes`.
+//! The program is [`run`]. A request goes from `process::worker` to `connection` to `routes`.
 
 mod clock;
 mod connection;
@@ -23,9 +23,9 @@ use std::process::ExitCode;
 use process::start;
 use settings::{Command, command_line};
 
-/// Does what the command line and the environment say, and returns the exit code of the process.
+/// Does what the command line and the environment say, and returns the exit code.
 ///
-/// A command line that cannot be understood ends the process with exit code 2.
+/// Exits with 2 on wrong usage.
 #[must_use]
 pub fn run() -> ExitCode {
     let outcome = match command_line::read() {
@@ -35,7 +35,7 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to be done when even standard error is closed.
+            // If even standard error is closed, there is nothing left to do.
             let _ = writeln!(std::io::stderr(), "nowd: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,4 +1,4 @@
-//! What is written to standard output and standard error while the process serves.
+//! Lines on standard output and standard error: the log, the access log, and how they are written.
 
 pub(crate) mod access_log;
 pub(crate) mod background_writer;

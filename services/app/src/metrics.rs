@@ -1,7 +1,7 @@
-//! What is counted: answers by route and class of status, how long they took, and what became of connections.
+//! What is counted: responses by route and class of status, their latency, and what happens to connections.
 //!
-//! Each thread counts in its own [`Counters`], on cache lines of its own, and is the only one that writes there; any
-//! thread may read them all and add them up.
+//! Each thread counts in its own [`Counters`], on cache lines of its own. Only that thread writes there; any thread
+//! may read them all and add them up.
 
 pub(crate) mod admin_listener;
 pub(crate) mod counter;
@@ -31,7 +31,7 @@ pub(crate) enum Route {
     OpenApi,
     Health,
     Readiness,
-    /// No route of ours.
+    /// Any other path.
     Other,
 }
 
@@ -61,31 +61,31 @@ impl Route {
     }
 }
 
-/// The classes of status that this service answers with.
+/// The classes of status that this service uses.
 pub(crate) const STATUS_CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
-/// What happens beside answers.
+/// Events that are counted besides responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CountedEvent {
     /// A connection was accepted.
     Accepted,
-    /// A request was answered 503, because there were too many connections.
+    /// A request got 503, because the limit on connections was exceeded.
     TurnedAway,
-    /// A connection was closed before anything was heard from it, because there were far too many.
+    /// A connection was closed before it was read from, because even the reserve was exceeded.
     ClosedUnheard,
-    /// A connection ended, because a request's head took too long.
+    /// A connection was closed, because a request's head took too long.
     HeadTimeout,
-    /// A connection ended, because no request came.
+    /// A connection was closed, because no request arrived.
     IdleTimeout,
-    /// A connection ended, because the client did not take the answer.
+    /// A connection was closed, because the client did not read the response.
     WriteTimeout,
-    /// A head was refused, because it was not HTTP.
+    /// A head was rejected, because it was not HTTP.
     HeadMalformed,
-    /// A head was refused, because it was too large.
+    /// A head was rejected, because it was too large.
     HeadTooLarge,
-    /// A head was refused, because it was of another major version of HTTP.
+    /// A head was rejected, because it was of another version of HTTP.
     VersionRefused,
-    /// A body was refused.
+    /// A request was rejected, because it had a body.
     BodyRefused,
 }
 
@@ -93,7 +93,7 @@ impl CountedEvent {
     const COUNT: usize = Self::BodyRefused as usize + 1;
 }
 
-/// What one thread has counted. The alignment keeps the counters of two threads on different cache lines.
+/// The counts of one thread. The alignment keeps the counters of two threads on different cache lines.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Counters {
@@ -103,7 +103,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Counts one answer.
+    /// Counts one response.
     pub(crate) fn count_response(&self, route: Route, status: StatusCode) {
         let class = match status.as_u16() {
             ..300 => 0,
@@ -119,7 +119,7 @@ impl Counters {
     }
 }
 
-/// What several threads have counted, added up.
+/// The counts of several threads, added up.
 #[derive(Debug)]
 pub(crate) struct Totals {
     pub(crate) answers: [[u64; STATUS_CLASSES.len()]; Route::ALL.len()],
@@ -142,7 +142,7 @@ impl Totals {
         self.events[event as usize]
     }
 
-    /// Connections that were one too many.
+    /// Connections over the limit.
     pub(crate) fn refused_connections(&self) -> u64 {
         self.event_count(CountedEvent::TurnedAway) + self.event_count(CountedEvent::ClosedUnheard)
     }
@@ -151,17 +151,17 @@ impl Totals {
         self.answers.as_flattened().iter().sum()
     }
 
-    /// Answers that say that the service could not do its work. A readiness of 503 is none: it says so in time; and a
-    /// client that speaks another HTTP is to blame itself.
+    /// Responses that mean a failure of the service. A 503 of `/readyz` is not one, as it announces a state; nor is a
+    /// 505, which is the client's mistake.
     pub(crate) fn server_errors(&self) -> u64 {
         let others = Route::ALL.iter().zip(&self.answers).filter(|(route, _)| **route != Route::Readiness);
         let all: u64 = others.map(|(_, counts)| counts[3]).sum();
-        // Another thread counts the one a moment before the other.
+        // Another thread may have counted only one of the two yet.
         all.saturating_sub(self.event_count(CountedEvent::VersionRefused))
     }
 }
 
-/// `: /now 2xx=12 4xx=1, /readyz 2xx=3`, to follow a count: what is zero is left out, all of it if need be.
+/// `: /now 2xx=12 4xx=1, /readyz 2xx=3`, which follows a count. Zeros are left out.
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = ": ";

@@ -1,9 +1,9 @@
 //! The page at `/`, for people.
 //!
-//! It holds a time, so it is written anew for each request and never stored; it says all that matters without a script.
-//! What is always the same in it has been compressed when the program was built (`build.rs`).
+//! It contains the time, so it is rendered for each request and never stored. It is complete without a script. Its
+//! constant parts are compressed when the program is built (`build.rs`).
 //!
-//! What is called from outside is `#[cold]`: it stays out of the code that answers `/now`.
+//! Functions that are called from outside are `#[cold]`, to stay out of the code that answers `/now`.
 
 pub(crate) mod gzip;
 pub(crate) mod static_files;
@@ -24,8 +24,8 @@ use crate::page::static_files::{NO_SNIFFING, ON_ENCODING};
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// The page runs its own script, with its own style and icon, and speaks to this service alone. `form-action` is for
-/// the choice of a zone without a script.
+/// The page runs its own script, with its own style and icon, and connects to this service only. `form-action` is for
+/// choosing a zone without a script.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
@@ -43,16 +43,16 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 enum TemplatePart {
     Text {
         plain: &'static str,
-        /// The same as whole blocks of DEFLATE; empty where that is not worth it.
+        /// The same as complete DEFLATE blocks; empty where compression does not pay.
         deflated: &'static [u8],
     },
     Value(Placeholder),
 }
 
-/// What is different in each page; `@TIME@` in the template is [`Placeholder::Time`].
+/// What differs between pages; `@TIME@` in the template is [`Placeholder::Time`].
 #[derive(Clone, Copy, Debug)]
 enum Placeholder {
-    /// What the zone that was asked for is answered with when there is none of that name.
+    /// The message about an unknown time zone.
     Notice,
     Datetime,
     Time,
@@ -65,10 +65,10 @@ enum Placeholder {
     Instance,
 }
 
-/// Somebody who asks for the page.
+/// A request for the page.
 #[derive(Debug, PartialEq)]
 pub(crate) struct PageRequest {
-    /// How this service is called: scheme and host.
+    /// Scheme and host of the URL of this service.
     origin: String,
     zone: Option<TimeZone>,
     rejection: Option<(StatusCode, String)>,
@@ -77,16 +77,16 @@ pub(crate) struct PageRequest {
 }
 
 impl PageRequest {
-    /// `host` is the name by which the client calls this service, `zone` what it asked for.
+    /// `host` is the host in the client's URL, `zone` the time zone in its query.
     #[cold]
     pub(crate) fn new(headers: &HeaderMap, host: &str, zone: Result<Option<TimeZone>, Problem>) -> Self {
-        // What the load balancer says; nothing but the page's own words depends on it.
+        // As reported by the load balancer. Only the text of the page depends on it.
         let mut schemes = content_coding::list(headers, &FORWARDED_PROTO);
-        // The first is what the client spoke; the next ones are of balancers between each other.
+        // The first value is that of the client; the next ones are of proxies in between.
         let is_https = schemes.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
         let (zone, rejection) = match zone {
             Ok(zone) => (zone, None),
-            // A form that was sent without a name.
+            // The form was submitted with an empty field.
             Err(Problem::ZoneEmpty) => (None, None),
             Err(problem) => (None, Some((problem.status(), sentence(&problem.to_string())))),
         };
@@ -157,8 +157,8 @@ impl PageRequest {
         headers.insert(CONTENT_SECURITY_POLICY, POLICY);
         headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
         headers.insert(REFERRER_POLICY, NO_REFERRER);
-        // A page that shares its process with no other site may read its clock to 5 µs instead of 100: the bounds that
-        // it finds are narrower. Browsers heed this, and do not complain about it, only where nobody can listen in.
+        // A page that shares its process with no other site may read its clock to 5 µs instead of 100, so its bounds
+        // are narrower. Browsers respect the two headers only in a secure context, and complain elsewhere.
         if self.is_isolated {
             headers.insert(OPENER_POLICY, SAME_ORIGIN);
             headers.insert(EMBEDDER_POLICY, REQUIRE_CORP);
@@ -191,12 +191,12 @@ fn gzipped(parts: &[TemplatePart], value: impl Fn(Placeholder) -> String) -> Vec
     file.finish()
 }
 
-/// Whether a Host header can stand in HTML, and in a shell command, as it is.
+/// Whether a `Host` header can be put into HTML and into a shell command unchanged.
 fn is_plain(host: &str) -> bool {
     !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
 }
 
-/// Whether a Host header names the machine that the client itself is on.
+/// Whether a `Host` header names the client's own machine.
 fn is_this_machine(host: &str) -> bool {
     let port = |c: char| c == ':' || c.is_ascii_digit();
     match host.strip_prefix("[::1]") {
@@ -205,7 +205,7 @@ fn is_this_machine(host: &str) -> bool {
     }
 }
 
-/// What a program is told in a line, as people expect it.
+/// A message for programs as a sentence for people.
 fn sentence(line: &str) -> String {
     let mut letters = line.chars();
     let first = letters.next().map(char::to_uppercase).into_iter().flatten();
@@ -233,7 +233,7 @@ fn clock_text(clock: ClockStatus) -> &'static str {
             "It is kept right, and its kernel vouches that it is wrong by no more than this."
         }
         ClockStatus::Unsynchronized => {
-            "Nothing keeps it right at the moment (its kernel says that it is not synchronised), \
+            "Nothing keeps it right at the moment (its kernel says that it is not synchronized), \
              so there is no bound on how wrong it is."
         }
         ClockStatus::Unknown => "Its kernel could not be asked, so there is no bound on how wrong it is.",

@@ -1,4 +1,5 @@
-//! What all threads share. It is written about once a second and read at every request.
+//! The state that all threads share, and whether the process is ready. Written about once a second, read at every
+//! request.
 
 pub(crate) mod hysteresis;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 use crate::clock::status::{AtomicClockStatus, ClockStatus};
 use crate::readiness::hysteresis::GOOD_READINGS;
 
-/// Why a load balancer should send no requests here. Its text says what to do about it.
+/// Why a load balancer should send no requests here. The text says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
     #[error("this process is about to stop: ask another instance")]
@@ -24,10 +25,10 @@ pub(crate) enum NotReady {
     ClockNotTrusted { clock: ClockStatus, limit: Duration },
 }
 
-/// What all threads share.
+/// Shared by all threads.
 #[derive(Debug)]
 pub(crate) struct ServiceState {
-    /// What was said of the clock, at most about a second ago.
+    /// The clock's status, at most about a second old.
     pub(crate) clock: AtomicClockStatus,
     /// Eight hexadecimal digits, new at each start.
     pub(crate) instance: String,
@@ -47,7 +48,7 @@ impl ServiceState {
         }
     }
 
-    /// From here on the process wants no new work: it is not ready, and each answer ends its connection.
+    /// From here on the process is not ready, and each response ends its connection.
     pub(crate) fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -56,12 +57,12 @@ impl ServiceState {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// [`crate::readiness::hysteresis`] decides it.
+    /// Decided by [`crate::readiness::hysteresis`].
     pub(crate) fn set_trust(&self, trusts_clock: bool) {
         self.trusts_clock.store(trusts_clock, Ordering::Relaxed);
     }
 
-    /// Whether a load balancer should send requests here; if not, why not.
+    /// Whether a load balancer should send requests here, and if not, why.
     pub(crate) fn readiness(&self) -> Result<(), NotReady> {
         if self.is_draining() {
             return Err(NotReady::Draining);

@@ -1,4 +1,4 @@
-//! From a request to its answer.
+//! From a request to its response.
 //!
 //! The request is first parsed into an [`Operation`]. Then the clock is read, once, and the response is written. All
 //! fields of a response, its `Date` too, are of that one instant, which is as late as possible.
@@ -37,8 +37,8 @@ const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json"
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const HTTPSTIME: HeaderName = HeaderName::from_static("x-httpstime");
 
-/// What is sent, in one piece: hyper copies it behind the head. It never leaves its thread, so its counter need not be
-/// atomic.
+/// A body in one piece, which hyper copies behind the head. It never leaves its thread, so its reference count need
+/// not be atomic.
 pub(crate) type Body = Full<Cursor<Rc<[u8]>>>;
 
 /// Answers the requests of one thread.
@@ -72,14 +72,14 @@ impl Handler {
         if has_body {
             self.counters.count_event(CountedEvent::BodyRefused);
         }
-        // Nothing but writing the answer comes after this.
+        // From here on there is only the response to write.
         let time = clock::now();
         let mut second = self.current_second(time.seconds);
         let mut response = match operation {
             Ok(operation) => self.write(operation, time, &mut second),
             Err(problem) => problem_response(&problem, &second),
         };
-        // After a body that is not read nobody can say where the next request begins.
+        // After a body that is not read, the start of the next request is unknown.
         if has_body || is_reserved || self.service_state.is_draining() {
             response.headers_mut().insert(CONNECTION, CLOSE);
         }
@@ -87,7 +87,7 @@ impl Handler {
         response
     }
 
-    /// The answer to a head that could not be read, as it goes over the wire, and the length of its body.
+    /// The whole response to a head that could not be parsed, and the length of its body.
     #[cold]
     pub(crate) fn reject_head(&self, problem: &Problem) -> (Vec<u8>, usize) {
         let second = self.current_second(clock::now().seconds);
@@ -153,7 +153,7 @@ impl Handler {
         }
     }
 
-    /// What is the same for the whole of this second.
+    /// What is the same for the whole current second.
     fn current_second(&self, seconds: u64) -> RefMut<'_, SecondCache> {
         let clock = self.service_state.clock.load();
         let mut second = self.second.borrow_mut();
@@ -164,12 +164,12 @@ impl Handler {
     }
 }
 
-/// What answers of one second have in common.
+/// What responses of one second have in common.
 #[derive(Debug)]
 struct SecondCache {
     seconds: u64,
     clock: ClockStatus,
-    /// Of an answer in JSON. To copy them costs half of what it takes to insert them one by one.
+    /// The headers of a JSON response. Cloning the map costs half as much as inserting one by one.
     headers: HeaderMap,
     document: Document,
 }
@@ -186,7 +186,7 @@ impl SecondCache {
         Self { seconds, clock, headers, document: Document::new(seconds, None, clock, instance) }
     }
 
-    /// 200, in JSON. Whatever is different about an answer is changed afterwards.
+    /// 200, as JSON. Other responses change it afterwards.
     fn response(&self, body: impl Into<Rc<[u8]>>) -> Response<Body> {
         let mut response = Response::new(Full::new(Cursor::new(body.into())));
         *response.headers_mut() = self.headers.clone();
@@ -212,19 +212,19 @@ fn problem_response(problem: &Problem, second: &SecondCache) -> Response<Body> {
     response
 }
 
-/// A header's value of text that is ours, and so has nothing in it that a header could not.
+/// A header value of our own text, which is always valid.
 fn header_value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// A request that can be answered.
+/// A valid request.
 #[derive(Debug)]
 enum Operation {
     Now(Option<TimeZone>),
     WellKnownTime,
-    /// What is possible with the server as a whole.
+    /// `OPTIONS *`.
     Options,
-    // In boxes, because most requests are for `/now`, which would carry their size around.
+    // Boxed, because most requests are for `/now`, which would carry their size around.
     Page(Box<PageRequest>),
     File(Box<Representation>),
     Health,
@@ -252,7 +252,7 @@ fn operation<B>(
 ) -> Result<Operation, Problem> {
     let headers = request.headers();
     let host = headers.get(HOST);
-    // Where no header is repeated the host is not; to look for it a second time takes longer.
+    // Without any repeated header there is no second host, and that check is cheaper.
     let is_repeated = headers.len() != headers.keys_len() && headers.get_all(HOST).iter().nth(1).is_some();
     if is_repeated || (host.is_none() && request.version() == Version::HTTP_11) {
         return Err(Problem::Host);
@@ -260,7 +260,7 @@ fn operation<B>(
     if host.is_some_and(|host| !hosts.is_valid(host.as_bytes())) {
         return Err(Problem::HostSyntax);
     }
-    // A target that names a host wins over the header (RFC 9112, section 3.2.2).
+    // A host in the target wins over the header (RFC 9112, section 3.2.2).
     let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
     if authority.is_some_and(|authority| !host::is_valid(authority.as_bytes())) {
         return Err(Problem::HostSyntax);
@@ -295,20 +295,20 @@ fn operation<B>(
     })
 }
 
-/// A request for a path that is no route.
+/// A request to a path without a route.
 #[cold]
 fn operation_elsewhere(method: &Method, path: &str) -> Result<Operation, Problem> {
     match path {
         "*" if method == Method::OPTIONS => Ok(Operation::Options),
-        // A tunnel; its target has no path.
+        // A tunnel, whose target has no path.
         _ if method == Method::CONNECT => Err(method_not_allowed(method)),
         "*" | "" => Err(Problem::Target),
         other => Err(Problem::NotFound { path: other.into() }),
     }
 }
 
-/// Of a method that is neither GET nor HEAD. Of one that nobody knows too, for which 501 would be usual (RFC 9110, section
-/// 9.1): no stranger is to ring the alarm that balancers give on errors of the server.
+/// For a method that is neither GET nor HEAD, also one that does not exist. RFC 9110 (section 9.1) suggests 501 for
+/// that; but clients must not be able to trigger the alarms of load balancers on server errors.
 #[cold]
 fn method_not_allowed(method: &Method) -> Problem {
     Problem::MethodNotAllowed { method: method.to_string() }

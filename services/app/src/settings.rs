@@ -1,4 +1,4 @@
-//! What can be set, and the checked [`Settings`] that flags and their variables become.
+//! The checked settings that flags and environment variables become.
 
 pub(crate) mod command_line;
 pub(crate) mod flag_values;
@@ -20,50 +20,51 @@ pub(crate) enum Command {
 /// How to serve.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Settings {
-    /// At least one.
+    /// Not empty.
     pub(crate) listen: Vec<SocketAddr>,
     /// At least one.
     pub(crate) threads: usize,
-    /// Where metrics are read, if they are.
+    /// The address of `/metrics`, if it is served.
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) limits: ClientLimits,
     pub(crate) max_clock_error: Option<Duration>,
-    /// The shared memory of ClockBound, if the kernel is not to be asked first.
+    /// The path of ClockBound's shared memory, if it is to be used.
     pub(crate) clock_bound: Option<PathBuf>,
     pub(crate) drain_delay: Duration,
     pub(crate) log: LogFormat,
     pub(crate) access_log: bool,
-    /// The name under which metric lines are written, if they are.
+    /// The dimension `Environment` of metric lines, if they are written.
     pub(crate) metrics: Option<String>,
 }
 
-/// What to ask, and where.
+/// What `nowd healthcheck` asks.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Healthcheck {
     pub(crate) addresses: Vec<SocketAddr>,
-    /// Whether it should serve clients now. If not, it is enough that it lives: whoever ends what is not ready ends a
-    /// process that drains, and when the time service of a whole site fails, all processes at once.
+    /// Whether to ask for readiness. Otherwise it is enough that the process is alive: a supervisor that restarts
+    /// what is not ready would end draining processes, and all processes at once when the time service of a site
+    /// fails.
     pub(crate) checks_readiness: bool,
 }
 
-/// What clients may take at most.
+/// Limits on what clients may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClientLimits {
     pub(crate) connections: usize,
-    /// Of a request's head.
+    /// The size of a request's head.
     pub(crate) head_bytes: usize,
     pub(crate) headers: usize,
-    /// Until a request's head has to be complete.
+    /// Until a request's head is complete.
     pub(crate) head_seconds: u16,
-    /// Without a request, or without taking an answer.
+    /// Without a request, or while the client does not read its response.
     pub(crate) idle_seconds: u16,
 }
 
-/// The longest that a load balancer of Amazon keeps a connection that nobody uses, by default. It has to be the first to
-/// close it, or it sends a request into a connection that is being closed, and answers 502.
+/// How long Amazon's load balancers keep an idle connection, by default. They have to close it first: otherwise one
+/// may send a request into a closing connection, and respond 502.
 pub(crate) const BALANCER_IDLE_SECONDS: u16 = 60;
 
-/// The form of log lines.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// Lines for people
@@ -73,7 +74,7 @@ pub(crate) enum LogFormat {
 }
 
 impl LogFormat {
-    /// As the flag has it.
+    /// The value of the flag.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Text => "text",

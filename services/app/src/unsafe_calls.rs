@@ -1,6 +1,6 @@
-//! The only file with unsafe code: two functions of the C library that nothing safe offers.
+//! The only file with unsafe code: two functions of the C library that have no safe wrapper.
 
-/// What the kernel says of its own clock.
+/// The kernel's status of its clock.
 #[derive(Debug)]
 pub(crate) struct KernelClock {
     pub(crate) is_synchronized: bool,
@@ -8,7 +8,7 @@ pub(crate) struct KernelClock {
     pub(crate) max_error_micros: i64,
 }
 
-/// Asks through `ntp_adjtime` in its mode that changes nothing, which needs no privilege. None when it cannot be asked.
+/// Calls `ntp_adjtime` in its read-only mode, which needs no privilege. `None` if the call fails.
 #[expect(unsafe_code, reason = "neither the standard library nor rustix has ntp_adjtime")]
 pub(crate) fn kernel_clock() -> Option<KernelClock> {
     // SAFETY: all-zero bytes are a valid `timex`, which is a struct of integers, and `modes` 0 makes the call
@@ -23,10 +23,10 @@ pub(crate) fn kernel_clock() -> Option<KernelClock> {
     })
 }
 
-/// Gives memory that was freed back to the system.
+/// Returns freed memory to the system.
 ///
-/// To be called after much was freed, such as the buffers of connections that rest now. The allocator keeps freed
-/// memory for the program, and gives back only what lies at the end of it; this gives back every whole page.
+/// Call it after much was freed, such as the buffers of idle connections. The allocator keeps freed memory for the
+/// program, and returns only what is at the end of the heap; this returns every whole page.
 #[cfg_attr(
     target_env = "gnu",
     expect(unsafe_code, reason = "neither the standard library nor rustix has malloc_trim")

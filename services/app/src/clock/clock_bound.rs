@@ -1,19 +1,19 @@
-//! What ClockBound says of the clock: the daemon bounds the clock's error closer than the kernel does, and shares the
+//! ClockBound's shared memory. The daemon bounds the clock's error more closely than the kernel does, and shares the
 //! bound through a file in memory (`docs/PROTOCOL.md` of aws/clock-bound, versions 1 and 2 of the segment).
 //!
-//! The file is read, not mapped: once a second there is nothing to win by a mapping, and a read needs no unsafe code.
+//! The file is read and not mapped: once a second a mapping would gain nothing, and a read needs no unsafe code.
 
 use std::time::Duration;
 
 use crate::clock::status::ClockStatus;
 
-/// The longest segment that is understood.
+/// The longest segment of the supported versions, in bytes.
 pub(crate) const MAX_SEGMENT_BYTES: usize = 80;
 
-/// Two numbers in the byte order of the machine.
+/// The magic number: two words in the byte order of the machine.
 const MAGIC: [u32; 2] = [0x414D_5A4E, 0x4342_0200];
 
-/// Why a segment says nothing about the clock.
+/// Why a segment gives no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SegmentError {
     #[error("is no segment of ClockBound")]
@@ -28,10 +28,10 @@ pub(crate) enum SegmentError {
     Unknown,
 }
 
-/// The status of the clock, from two reads of the segment in a row, at `monotonic` of `CLOCK_MONOTONIC`.
+/// The status of the clock from two consecutive reads of the segment, at `monotonic` of `CLOCK_MONOTONIC`.
 ///
-/// The daemon writes while others read. It makes the generation odd before and even after, so two reads that are the
-/// same, and even, are of one state.
+/// The daemon makes the generation odd before a write and even after it. So two reads that are equal, with an even
+/// generation, show one consistent state.
 pub(crate) fn status(first: &[u8], second: &[u8], monotonic: Duration) -> Result<ClockStatus, SegmentError> {
     let segment = Segment(first);
     if [segment.u32(0), segment.u32(4)] != MAGIC.map(Some) {
@@ -45,7 +45,7 @@ pub(crate) fn status(first: &[u8], second: &[u8], monotonic: Duration) -> Result
     let (drift_at, status_at) = match version {
         1 => (56, 64),
         2 => (64, 68),
-        // It is so before the daemon has written for the first time.
+        // The daemon has not written yet.
         0 => return Err(SegmentError::Stale),
         other => return Err(SegmentError::Version(other)),
     };
@@ -66,7 +66,7 @@ pub(crate) fn status(first: &[u8], second: &[u8], monotonic: Duration) -> Result
     };
     let (as_of, void_after, bound, drift, status) = fields().ok_or(SegmentError::NotASegment)?;
     match status {
-        // Free running means that the daemon corrects the clock no more; the bound grows, and holds.
+        // Free running means that the daemon no longer corrects the clock. The bound grows, and is valid.
         1 | 2 if monotonic < void_after => {
             let age = monotonic.saturating_sub(as_of).as_nanos();
             let nanos = bound + age * u128::from(drift) / 1_000_000_000;
@@ -75,13 +75,13 @@ pub(crate) fn status(first: &[u8], second: &[u8], monotonic: Duration) -> Result
                 .map_err(|_| SegmentError::Unknown)
         }
         1 | 2 => Err(SegmentError::Stale),
-        // Disrupted, as by the migration of a virtual machine: whatever the kernel believes is wrong now.
+        // Disrupted, for example by the migration of a virtual machine. The kernel's own status is wrong now.
         3 => Ok(ClockStatus::Unsynchronized),
         _ => Err(SegmentError::Unknown),
     }
 }
 
-/// Numbers at their offsets, in the byte order of the machine.
+/// Fields at their offsets, in the byte order of the machine.
 struct Segment<'a>(&'a [u8]);
 
 impl Segment<'_> {
@@ -101,7 +101,7 @@ impl Segment<'_> {
         self.bytes(at).map(i64::from_ne_bytes)
     }
 
-    /// A `timespec` of a clock that begins at zero.
+    /// A `timespec` of a clock that starts at zero.
     fn instant(&self, at: usize) -> Option<Duration> {
         let (seconds, nanos) = (self.i64(at)?, self.i64(at + 8)?);
         let nanos = u32::try_from(nanos).ok().filter(|&nanos| nanos < 1_000_000_000)?;
@@ -150,7 +150,7 @@ mod tests {
                 assert_eq!(segment.len(), length);
                 assert_eq!(at(100, &segment), Ok(ClockStatus::Synchronized { max_error_micros: 10 }));
                 assert_eq!(at(102, &segment), Ok(ClockStatus::Synchronized { max_error_micros: 12 }));
-                // The daemon reads a coarser clock, which may be a little behind.
+                // The daemon reads a coarser clock, which may be slightly behind.
                 assert_eq!(at(99, &segment), Ok(ClockStatus::Synchronized { max_error_micros: 10 }));
                 assert_eq!(at(1_100, &segment), Err(SegmentError::Stale));
             }

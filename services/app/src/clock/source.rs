@@ -9,16 +9,16 @@ use crate::clock::clock_bound::{self, SegmentError};
 use crate::clock::status::ClockStatus;
 use crate::clock::{Monotonic, kernel};
 
-/// Where a [`ClockStatus`] comes from.
+/// Reads the [`ClockStatus`], and remembers which source it came from.
 #[derive(Debug)]
 pub(crate) struct ClockStatusSource {
     clock_bound: Option<PathBuf>,
-    /// Why ClockBound was of no use the last time.
+    /// Why ClockBound could not be used last time.
     error: Option<ClockBoundError>,
     is_first: bool,
 }
 
-/// Why the kernel is asked although there is a path to ClockBound.
+/// Why the kernel is used although a path to ClockBound is set.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClockBoundError {
     #[error("cannot be read: {0}")]
@@ -32,18 +32,18 @@ pub(crate) enum ClockBoundError {
 pub(crate) enum BoundSource {
     ClockBound,
     Kernel {
-        /// What is wrong with the segment of ClockBound.
+        /// What is wrong with ClockBound's segment.
         why: String,
     },
 }
 
 impl ClockStatusSource {
-    /// The kernel, or what ClockBound shares at that path, as long as it shares something.
+    /// Reads ClockBound at that path as long as it is usable, and the kernel otherwise.
     pub(crate) fn new(clock_bound: Option<PathBuf>) -> Self {
         Self { clock_bound, error: None, is_first: true }
     }
 
-    /// To be called once a second. Says whom it believes when that is new.
+    /// Call once a second. Returns the source of the bound when that has changed.
     pub(crate) fn read(&mut self) -> (ClockStatus, Option<BoundSource>) {
         let Some(path) = &self.clock_bound else { return (kernel::status(), None) };
         let is_first = std::mem::replace(&mut self.is_first, false);
@@ -61,9 +61,9 @@ impl ClockStatusSource {
     }
 }
 
-/// What ClockBound says of the clock now.
+/// The current status, as ClockBound reports it.
 fn of_clock_bound(path: &Path) -> Result<ClockStatus, ClockBoundError> {
-    // A daemon writes some times a second, and takes well below a microsecond for it.
+    // A daemon writes a few times a second, and takes well below a microsecond for it.
     const TRIES: usize = 3;
     for _ in 1..TRIES {
         match read_clock_bound(path) {
@@ -77,7 +77,7 @@ fn of_clock_bound(path: &Path) -> Result<ClockStatus, ClockBoundError> {
 fn read_clock_bound(path: &Path) -> Result<ClockStatus, ClockBoundError> {
     let read = || {
         let mut bytes = Vec::with_capacity(clock_bound::MAX_SEGMENT_BYTES);
-        // Not to wait, should it be something that is waited for, such as a pipe.
+        // Never block, in case the path is a pipe.
         let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
         file.take(clock_bound::MAX_SEGMENT_BYTES as u64).read_to_end(&mut bytes)?;
         Ok(bytes)

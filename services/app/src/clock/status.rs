@@ -1,25 +1,25 @@
-//! What is said of the clock, in a type that knows no clock.
+//! The status of the clock, in types that read no clock.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What the kernel, or ClockBound, says of the clock.
+/// The status of the clock, as reported by the kernel or by ClockBound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClockStatus {
     /// Something disciplines the clock, and bounds its error.
     Synchronized {
-        /// The bound in microseconds; the kernel's grows by 500 a second until the next correction.
+        /// The bound in microseconds. The kernel's grows by 500 a second until the next correction.
         max_error_micros: u32,
     },
     /// Nothing disciplines the clock.
     Unsynchronized,
-    /// The kernel could not be asked.
+    /// The kernel could not report it.
     Unknown,
 }
 
 impl ClockStatus {
-    /// Whether somebody vouches for an error of at most `limit`.
+    /// Whether the error is bounded by `limit` at most.
     pub(crate) fn is_within(self, limit: Duration) -> bool {
         match self {
             Self::Synchronized { max_error_micros } => {
@@ -30,7 +30,7 @@ impl ClockStatus {
     }
 }
 
-/// In words, to follow "the clock".
+/// As a phrase that follows “the clock”.
 impl fmt::Display for ClockStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -48,7 +48,7 @@ impl fmt::Display for ClockStatus {
 pub(crate) struct AtomicClockStatus(AtomicU64);
 
 impl AtomicClockStatus {
-    // A bound fits 32 bits; what lies above says that there is none.
+    // A bound fits into 32 bits; values above mean that there is none.
     const UNSYNCHRONIZED: u64 = 1 << 32;
     const UNKNOWN: u64 = 2 << 32;
 

@@ -5,9 +5,9 @@ use jiff::fmt::rfc2822;
 
 use crate::clock::UnixTime;
 
-/// The time as a `Date` header has it (RFC 9110, section 5.6.7).
+/// As in a `Date` header (RFC 9110, section 5.6.7).
 pub(crate) fn http_date(seconds: u64) -> String {
-    // The year fits four digits (see `UnixTime`), which is all that this printer asks for.
+    // The year has at most four digits (see `UnixTime`), which is all that this printer requires.
     rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp(seconds)).unwrap_or_default()
 }
 
@@ -16,12 +16,12 @@ pub(crate) fn unix_time(time: UnixTime) -> String {
     format!("{}.{:09}", time.seconds, time.nanos)
 }
 
-/// The time as RFC 3339 has it, in UTC and to the second.
+/// RFC 3339, in UTC, to the second.
 pub(crate) fn rfc3339(seconds: u64) -> String {
     timestamp(seconds).to_string()
 }
 
-/// The time as RFC 3339 has it, in UTC and to the millisecond.
+/// RFC 3339, in UTC, to the millisecond.
 pub(crate) fn rfc3339_millis(time: UnixTime) -> String {
     let seconds = rfc3339(time.seconds);
     format!("{}.{:03}Z", seconds.trim_end_matches('Z'), time.nanos / 1_000_000)

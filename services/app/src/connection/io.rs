@@ -19,13 +19,13 @@ pub(crate) struct ConnectionIo {
     stream: TokioIo<TcpStream>,
     counters: Arc<Counters>,
     state: Rc<ConnectionState>,
-    /// What was read from the kernel, and is to be read again.
+    /// Bytes that were read from the kernel and put back.
     unread: Bytes,
-    /// What is to be said about a head that hyper could not read.
+    /// Why hyper rejected a head.
     head_error: Option<HeadError>,
 }
 
-/// Why hyper could not read a head.
+/// Why hyper could not parse a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeadError {
     Malformed,
@@ -42,7 +42,7 @@ impl ConnectionIo {
         self.stream.inner()
     }
 
-    /// Whoever reads next gets these bytes first, and then what was to be read again before.
+    /// The next reads return these bytes first, and then those that were put back before.
     pub(crate) fn put_back(&mut self, bytes: Bytes) {
         if self.unread.is_empty() {
             self.unread = bytes;
@@ -52,7 +52,7 @@ impl ConnectionIo {
         self.release_if_empty();
     }
 
-    /// Even an empty part of a buffer keeps all of it.
+    /// Even an empty part of a buffer keeps the whole buffer allocated.
     fn release_if_empty(&mut self) {
         if self.unread.is_empty() {
             self.unread = Bytes::new();
@@ -63,12 +63,12 @@ impl ConnectionIo {
         !self.unread.is_empty()
     }
 
-    /// What hyper would have said about a head that it could not read. It was not sent.
+    /// Why hyper rejected the head, once. hyper's own response was not sent.
     pub(crate) fn take_head_error(&mut self) -> Option<HeadError> {
         self.head_error.take()
     }
 
-    /// Sends all of it, past hyper.
+    /// Sends all of `rest`, bypassing hyper.
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, rest: &mut &[u8]) -> Poll<io::Result<()>> {
         while !rest.is_empty() {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
@@ -80,8 +80,8 @@ impl ConnectionIo {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends our side, then reads the client's to its end. Closing with unread bytes would reset the connection, and the
-    /// client could lose the answer (RFC 9112, section 9.6).
+    /// Shuts down our side, then reads until the client closes its own. Closing with unread bytes would reset the
+    /// connection, and the client could lose the response (RFC 9112, section 9.6).
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.state.start_lingering() {
             ready!(Pin::new(self.stream.inner_mut()).poll_shutdown(cx))?;
@@ -97,8 +97,8 @@ impl ConnectionIo {
         }
     }
 
-    /// What is to be said instead of these bytes, if they are hyper's own answer to a head that it cannot read. That has
-    /// no body and no `Date`. It is known by that nobody was asked for it.
+    /// The error, if these bytes are hyper's own response to a head that it cannot parse. Call only when no response
+    /// of ours is pending; hyper's has no body and no `Date`.
     #[cold]
     fn head_error_in(bytes: &[u8]) -> Option<HeadError> {
         let status = bytes.strip_prefix(b"HTTP/1.1 ")?;
@@ -145,7 +145,7 @@ impl Write for ConnectionIo {
             self.head_error = Some(head_error);
             return Poll::Ready(Ok(buf.len()));
         }
-        // Only a socket that is full has to be waited for, and that costs more than to try.
+        // Try first: waiting for a socket to be writable costs more, and it nearly always is.
         let poll = match self.stream.inner().try_write(buf) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Pin::new(&mut self.stream).poll_write(cx, buf)
@@ -164,7 +164,7 @@ impl Write for ConnectionIo {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Who has something else to say ends it afterwards.
+        // A rejected head gets its response first; `connection.rs` ends the connection afterwards.
         if self.head_error.is_some() { Poll::Ready(Ok(())) } else { self.poll_end(cx) }
     }
 }

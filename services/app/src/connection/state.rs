@@ -16,20 +16,20 @@ pub(super) enum Phase {
     New,
     /// The rest of a request.
     Reading,
-    /// The client, to take the answer.
+    /// The client, to read the response.
     Writing,
     /// The next request.
     Idle,
-    /// The client, to close its side too.
+    /// The client, to close its side.
     Lingering,
 }
 
-/// What a connection is told to do.
+/// What the sweep, or a lack of room, tells a connection to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Directive {
-    /// Give the buffers back until the next byte comes.
+    /// Release the buffers until the next byte arrives.
     ReleaseBuffers,
-    /// End now.
+    /// Close the connection.
     Close,
 }
 
@@ -40,12 +40,12 @@ pub(crate) struct ConnectionState {
     /// Sweeps since the phase began.
     pub(super) age: Cell<u16>,
     directive: Cell<Option<Directive>>,
-    /// Sweeps since no more requests are wanted.
+    /// Sweeps since the process began to close.
     pub(super) closing: Cell<u8>,
     waker: RefCell<Option<Waker>>,
-    /// Answers that the kernel does not have yet.
+    /// Responses that the kernel has not taken yet.
     unsent: Cell<u32>,
-    /// When bytes came last; with them came the end of the head that is being answered.
+    /// When bytes last arrived, and with them the end of the head that is being answered.
     received: Cell<Monotonic>,
     access_log: Option<Box<AccessLog>>,
     pub(super) permit: ConnectionPermit,
@@ -66,12 +66,12 @@ impl ConnectionState {
         }
     }
 
-    /// Whether its place is one of the reserve.
+    /// Whether it is over the limit on connections.
     pub(crate) fn is_reserved(&self) -> bool {
         self.permit.is_reserved
     }
 
-    /// Whether it has had its answer, and only waits for its client to notice the end.
+    /// Whether it has had its response, and only waits for the client to close.
     pub(crate) fn is_lingering(&self) -> bool {
         self.phase.get() == Phase::Lingering
     }
@@ -80,19 +80,19 @@ impl ConnectionState {
         self.access_log.as_deref()
     }
 
-    /// Ends it, because another needs its place. What its client has sent by now is still answered.
+    /// Closes it to make room for another one. Requests that have already arrived are still answered.
     pub(crate) fn make_room(&self) {
         self.issue(Directive::Close);
     }
 
-    /// For tests: whether it is about to end.
+    /// For tests: whether it is told to close.
     #[cfg(test)]
     pub(crate) fn is_closing(&self) -> bool {
         self.directive.get() == Some(Directive::Close)
     }
 
     pub(super) fn issue(&self, directive: Directive) {
-        // Who is to end is not told anything else.
+        // An order to close is final.
         if self.directive.get() != Some(Directive::Close) {
             self.directive.set(Some(directive));
         }
@@ -101,7 +101,7 @@ impl ConnectionState {
         }
     }
 
-    /// The order that was given, if any. The next one wakes the task of `cx`.
+    /// The directive that was issued, if any. The next one wakes the task of `cx`.
     pub(crate) fn take_directive(&self, cx: &Context<'_>) -> Option<Directive> {
         if self.waker.borrow().is_none() {
             self.waker.replace(Some(cx.waker().clone()));
@@ -109,7 +109,7 @@ impl ConnectionState {
         self.directive.take()
     }
 
-    /// Bytes have come.
+    /// Bytes have arrived.
     pub(crate) fn note_received(&self) {
         self.received.set(Monotonic::now());
         self.note_reading();
@@ -122,28 +122,28 @@ impl ConnectionState {
         }
     }
 
-    /// When bytes came last, if it waited for a request; to see later whether more have come.
+    /// When bytes last arrived, if the connection waits for a request. See [`Self::has_received_since`].
     pub(crate) fn waiting_since(&self) -> Option<Monotonic> {
         matches!(self.phase.get(), Phase::New | Phase::Idle).then(|| self.received.get())
     }
 
-    /// Whether bytes have come since [`Self::waiting_since`].
+    /// Whether bytes have arrived since [`Self::waiting_since`].
     pub(crate) fn has_received_since(&self, before: Monotonic) -> bool {
         self.received.get() != before
     }
 
-    /// A request is answered; from here on the answer is on its way.
+    /// A request has its response, which is now to be sent.
     pub(crate) fn note_answered(&self) {
         self.enter(Phase::Idle);
         self.unsent.set(self.unsent.get() + 1);
     }
 
-    /// Whether there are answers that the kernel does not have yet.
+    /// Whether there are responses that the kernel has not taken yet.
     pub(crate) fn has_unsent(&self) -> bool {
         self.unsent.get() > 0
     }
 
-    /// The kernel took bytes of an answer, or would not because the client is slow.
+    /// The kernel took bytes of a response, or did not because the client is slow.
     pub(crate) fn note_write(&self, is_blocked: bool) {
         match (is_blocked, self.phase.get()) {
             (true, Phase::Idle) => self.enter(Phase::Writing),
@@ -152,7 +152,7 @@ impl ConnectionState {
         }
     }
 
-    /// The kernel has all answers that there were.
+    /// The kernel has taken all responses.
     pub(crate) fn note_sent(&self, counters: &Counters) {
         let answers = self.unsent.replace(0);
         if answers > 0 {
@@ -164,7 +164,7 @@ impl ConnectionState {
         }
     }
 
-    /// Our side is to be ended; says whether that is new.
+    /// Our side is being shut down. Returns whether that is new.
     pub(crate) fn start_lingering(&self) -> bool {
         let is_new = self.phase.get() != Phase::Lingering;
         if is_new {

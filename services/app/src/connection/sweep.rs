@@ -1,38 +1,38 @@
-//! Once a second, each thread sweeps its connections: those that exceed a time limit are closed, and idle ones give their
-//! buffers back.
+//! Once a second, each thread sweeps its connections: it closes those that exceed a time limit, and lets idle ones
+//! release their buffers.
 //!
-//! The time limits are enforced here and not by hyper, so no request sets a timer.
+//! Time limits are enforced here and not by hyper, so no request sets a timer.
 
 use crate::connection::state::{ConnectionState, Directive, Phase};
 use crate::metrics::CountedEvent;
 use crate::settings::ClientLimits;
 
-/// Sweeps until an answered connection gives its buffers back. One that asks less often pays for it, with a few
-/// microseconds a request; but a crowd that comes all at once holds its memory no longer.
+/// Sweeps until an idle connection releases its buffers. A client that sends requests less often pays a few
+/// microseconds for each; but many clients that arrive at once do not hold memory for longer.
 const REST_AFTER: u16 = 2;
 
-/// Sweeps that a connection in the reserve has for its one request.
+/// Sweeps that a reserved connection has for its one request.
 const RESERVED_LIMIT: u16 = 2;
 
-/// Sweeps that a client has to notice the end of a connection.
+/// Sweeps that a client has to close its side.
 const LINGER_LIMIT: u16 = 2;
 
-/// The sweep that ends a connection without work when no more requests are wanted.
+/// The sweep that closes an idle connection while the process is closing.
 const CLOSE_LIMIT: u8 = 3;
 
-/// What the sweep of a connection came to.
+/// What a sweep decided for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SweepOutcome {
     Unchanged,
-    /// Its buffers will be given back.
+    /// It will release its buffers.
     ReleasesBuffers,
-    /// It will end, and this was why.
+    /// It will be closed, and the event is counted.
     Closes(Option<CountedEvent>),
 }
 
 impl ConnectionState {
-    /// To be called once a second. `closing` says that no more requests are wanted, `first_limit` how many sweeps a client
-    /// has for its first word.
+    /// Call once a second. `closing` says that the process is closing, `first_limit` after how many sweeps a
+    /// connection without a first request is closed.
     pub(crate) fn sweep(&self, closing: bool, limits: &ClientLimits, first_limit: u16) -> SweepOutcome {
         let age = self.age.get().saturating_add(1);
         self.age.set(age);
@@ -45,10 +45,10 @@ impl ConnectionState {
         if closing {
             self.closing.set(self.closing.get().saturating_add(1));
         }
-        // The first sweep may come at once: a limit is over only with the sweep after it.
+        // The first sweep may come at once, so a limit of n seconds is exceeded at sweep n + 1.
         let swept = match phase {
-            // A request may be on its way, sent while the connection was open. The sweep that comes with the close is
-            // followed by the next beat of the pulse, at any moment, and then by one after a whole second.
+            // A request may be on its way, sent while the connection was open. The sweep at the start of closing is
+            // followed by the next tick of the housekeeping, at any moment, and then by one after a whole second.
             Phase::New | Phase::Idle if self.closing.get() >= CLOSE_LIMIT => SweepOutcome::Closes(None),
             Phase::New if age > first_limit => SweepOutcome::Closes(Some(CountedEvent::IdleTimeout)),
             Phase::Idle if age > idle_limit => SweepOutcome::Closes(Some(CountedEvent::IdleTimeout)),
@@ -81,7 +81,8 @@ mod tests {
         ConnectionState::new(Arc::new(ConnectionLimit::new(1)).acquire(), None)
     }
 
-    /// What the sweeps come to until the connection ends, without those that come to nothing; the number of the last.
+    /// The results of sweeps until one closes the connection, without [`SweepOutcome::Unchanged`], and the number of
+    /// that sweep.
     fn sweeps_until_closed(state: &ConnectionState, first_limit: u16) -> (Vec<SweepOutcome>, u16) {
         let mut all = Vec::new();
         for number in 1..1_000 {
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_ended_at_the_close_but_not_before_what_was_sent_by_then_could_arrive() {
-        // At once, at the next beat of the pulse, which may be at once too, and a second after that.
+        // At once, at the next tick of the housekeeping, which may be at once too, and a second after that.
         let idle = state();
         idle.note_answered();
         idle.sweep(false, &LIMITS, 7);

@@ -1,25 +1,25 @@
-//! In which content coding a client wants its answer (RFC 9110, section 12.5.3).
+//! Content codings (RFC 9110, section 12.5.3).
 
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT_ENCODING, HeaderName, HeaderValue};
 
-/// The header's values.
+/// Values of `Content-Encoding`.
 pub(crate) const BROTLI: HeaderValue = HeaderValue::from_static("br");
 pub(crate) const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
-/// The members of a header that is a list.
+/// The members of a list-valued header.
 pub(crate) fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> + use<'a> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
-/// Whether the client takes that content coding (RFC 9110, section 12.5.3).
+/// Whether the client accepts that content coding.
 pub(crate) fn accepts(headers: &HeaderMap, coding: &str) -> bool {
     let mut takes_any = false;
     for member in list(headers, &ACCEPT_ENCODING) {
         let mut parts = member.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
-        // `q=0` and `q=0.000` are how a client says that it does not.
+        // `q=0` and `q=0.000` mean “not acceptable”.
         let is_refused = parts.any(|part| {
             let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
             weight.is_some_and(|weight| weight.bytes().all(|b| matches!(b, b'0' | b'.')))

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-/// The last `Host` that was valid. Nearly all requests send the same, and to compare takes less than to read it.
+/// The last valid `Host`. Nearly all requests send the same one, and comparing is faster than parsing.
 #[derive(Debug, Default)]
 pub(crate) struct HostCache(RefCell<Vec<u8>>);
 
@@ -23,9 +23,9 @@ impl HostCache {
     }
 }
 
-/// Whether this is `uri-host [ ":" port ]`. An empty one is: a target without a host has it.
+/// Whether this is `uri-host [ ":" port ]`. An empty value is valid: it belongs to a target without a host.
 pub(crate) fn is_valid(host: &[u8]) -> bool {
-    // What nearly every request sends takes one look at each byte.
+    // The usual value takes one look at each byte.
     match host.iter().position(|&byte| !PLAIN[usize::from(byte)]) {
         None => true,
         Some(colon) if host[colon] == b':' => host[colon + 1..].iter().all(u8::is_ascii_digit),
@@ -33,7 +33,7 @@ pub(crate) fn is_valid(host: &[u8]) -> bool {
     }
 }
 
-/// As [`is_valid`], for one that has more in it than a plain name and a port.
+/// [`is_valid`] for values that are more than a plain name and a port.
 #[cold]
 fn is_unusual(host: &[u8]) -> bool {
     let digits = host.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
@@ -49,7 +49,7 @@ fn is_unusual(host: &[u8]) -> bool {
     }
 }
 
-/// Bytes that mean nothing but themselves wherever they stand.
+/// Bytes that are allowed anywhere in a name.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0_u8;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::readiness::NotReady;
 
-/// Why a request is not answered as asked. Its text is the `detail`, and says what to do.
+/// Why a request is rejected. The text is the `detail` of the problem, and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
     #[error("nothing is at {}: ask for /now, or read /openapi.json for all there is", Quoted(.path))]
@@ -81,7 +81,7 @@ impl Problem {
         }
     }
 
-    /// What the `type` ends with, for logs.
+    /// The last part of the `type`, for logs.
     pub(crate) fn name(&self) -> &'static str {
         self.kind().0.trim_start_matches("urn:nowd:problem:")
     }
@@ -121,7 +121,7 @@ impl Problem {
     }
 }
 
-/// Shows what a client sent: in quotes, on one line, not longer than is useful.
+/// Displays what a client sent: in quotes, on one line, truncated.
 struct Quoted<'a>(&'a str);
 
 impl std::fmt::Display for Quoted<'_> {

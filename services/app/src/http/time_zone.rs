@@ -1,23 +1,23 @@
-//! The time zone that a request asks for: `tz` in its query, and nothing else there.
+//! The time zone of a request: the parameter `tz` of its query.
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::http::problem::Problem;
 
-/// The time zone that this query asks for, if it asks for one.
+/// The time zone that this query asks for, if any.
 pub(crate) fn in_query(query: &str) -> Result<Option<TimeZone>, Problem> {
     let Some(name) = name_in_query(query)? else { return Ok(None) };
     by_name(&name).map(Some).ok_or(Problem::ZoneUnknown { name })
 }
 
-/// The value of the parameter `tz`; parameters of other names are ignored, but have to be well-formed, and not `TZ`.
+/// The value of the parameter `tz`. Other parameters are ignored, but must be well-formed, and not spelled `TZ`.
 pub(crate) fn name_in_query(query: &str) -> Result<Option<String>, Problem> {
     let mut found = None;
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decode(name)?, decode(value)?);
         if name != "tz" {
-            // Who writes it so would take the time in UTC for the one that was asked for.
+            // Ignoring it would answer with UTC instead of the zone that was meant.
             if name.eq_ignore_ascii_case("tz") {
                 return Err(Problem::ZoneSpelling { name });
             }
@@ -35,12 +35,12 @@ pub(crate) fn name_in_query(query: &str) -> Result<Option<String>, Problem> {
 
 /// The time zone of that IANA name, in any case, from the database in the binary.
 pub(crate) fn by_name(name: &str) -> Option<TimeZone> {
-    // The library's own name for "no zone at all" is no zone that somebody can be in.
+    // jiff's own name for “no time zone” is not a place.
     TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown())
 }
 
-/// Undoes percent-encoding. A `+` is itself: names of zones have it (`Etc/GMT+5`), and none has the space that HTML
-/// forms mean by it.
+/// Decodes percent-encoding. A `+` stands for itself: names of zones contain it (`Etc/GMT+5`), and none contains the
+/// space that HTML forms encode as `+`.
 fn decode(text: &str) -> Result<String, Problem> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

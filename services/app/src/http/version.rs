@@ -1,8 +1,9 @@
-//! The version of HTTP in a request line that hyper does not take: it knows 1.0 and 1.1 alone.
+//! HTTP versions that hyper does not parse: it knows 1.0 and 1.1 only.
 
 /// Whether the head that begins with these bytes is of another version of HTTP, such as HTTP/2.0.
 ///
-/// Of HTTP/1.2 too, which there is not: RFC 9110 (section 2.5) would have it read as HTTP/1.1, and allows to refuse it.
+/// That includes HTTP/1.2, which does not exist. RFC 9110 (section 2.5) would treat it as HTTP/1.1, and allows to
+/// reject it.
 #[cold]
 pub(crate) fn is_of_another_version(head: &[u8]) -> bool {
     // Empty lines before a request are ignored (RFC 9112, section 2.2).

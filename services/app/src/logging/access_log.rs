@@ -1,7 +1,7 @@
 //! The access log (`--access-log`): a line of JSON on standard output for each request.
 //!
-//! Whatever a client sent stands in it as a JSON string of plain ASCII, so it can end no line, begin no field and control
-//! no terminal.
+//! Everything that a client sent is logged as a JSON string of plain ASCII. So it cannot end a line, add a field or
+//! control a terminal.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -17,10 +17,10 @@ use crate::clock::{self, UnixTime};
 use crate::logging::background_writer::LineSender;
 use crate::logging::trace_context;
 
-/// More of a header or a target than this, in bytes of the line, is cut off.
+/// The longest value of a header or target in the line, in bytes. The rest is cut off.
 const MAX_VALUE_BYTES: usize = 1_024;
 
-/// Headers that arrive in the line as they are, each under its name there.
+/// Headers that are logged unchanged: the name of the field, and that of the header.
 const HEADERS: [(&str, &str); 8] = [
     ("forwarded_for", "x-forwarded-for"),
     ("forwarded_proto", "x-forwarded-proto"),
@@ -32,12 +32,12 @@ const HEADERS: [(&str, &str); 8] = [
     ("tracestate", "tracestate"),
 ];
 
-/// What one connection has to log.
+/// The access log of one connection.
 #[derive(Debug)]
 pub(crate) struct AccessLog {
     client: SocketAddr,
     sender: Rc<LineSender>,
-    /// Lines of answers that are not sent yet; what is missing is how that went.
+    /// Lines of responses that are not sent yet; their duration is missing.
     pending: RefCell<Vec<String>>,
 }
 
@@ -46,7 +46,7 @@ impl AccessLog {
         Self { client, sender, pending: RefCell::default() }
     }
 
-    /// Begins the line of a request that was answered.
+    /// Starts the line of a request that has its response.
     #[cold]
     pub(crate) fn record<A, B: Body>(&self, request: &Request<A>, response: &Response<B>) {
         let mut line = start_line(clock::now(), self.client);
@@ -58,7 +58,7 @@ impl AccessLog {
         self.pending.borrow_mut().push(line);
     }
 
-    /// Begins the line of a head that could not be understood, about which there is no more to say.
+    /// Starts the line of a head that could not be parsed, of which nothing more is known.
     #[cold]
     pub(crate) fn record_rejected(&self, status: StatusCode, problem: &str, body: u64) {
         let mut line = start_line(clock::now(), self.client);
@@ -82,7 +82,7 @@ impl AccessLog {
 }
 
 impl Drop for AccessLog {
-    /// What the client did not take is logged too.
+    /// Responses that the client did not read are logged too.
     fn drop(&mut self) {
         self.end(",\"duration\":null}\n");
     }
@@ -107,7 +107,7 @@ fn push_headers(line: &mut String, headers: &HeaderMap) {
     for (field, name) in HEADERS {
         let mut values = headers.get_all(name).iter();
         if let Some(first) = values.next() {
-            // Several lines of one header mean the same as one with commas (RFC 9110, section 5.3).
+            // Several lines of one header are equivalent to one with commas (RFC 9110, section 5.3).
             let mut all = first.as_bytes().to_vec();
             for next in values {
                 all.extend_from_slice(b", ");
@@ -122,11 +122,11 @@ fn push_headers(line: &mut String, headers: &HeaderMap) {
     }
 }
 
-/// `,"name":"value"`, in plain ASCII. `name` is ours.
+/// Appends `,"name":"value"` in plain ASCII. `name` needs no escaping.
 fn push_text(line: &mut String, name: &str, value: &[u8]) {
     let _ = write!(line, r#","{name}":""#);
     let start = line.len();
-    // A character takes one byte at least, so more of them are not looked at.
+    // A character takes at least one byte, so no more of them are needed.
     for character in String::from_utf8_lossy(&value[..value.len().min(MAX_VALUE_BYTES + 4)]).chars() {
         if line.len() - start >= MAX_VALUE_BYTES {
             line.push_str("\\u2026");
@@ -170,7 +170,7 @@ mod tests {
         push_text(&mut line, "b", &[0xff; 5_000]);
         line.push('}');
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-        // A byte that is no text takes six in the line, and so does the mark of what was left out.
+        // An invalid byte takes six bytes in the line, and so does the mark of a cut.
         assert_eq!(read["b"].as_str().unwrap().chars().count(), MAX_VALUE_BYTES.div_ceil(6) + 1);
         for (length, is_cut) in [(MAX_VALUE_BYTES, false), (MAX_VALUE_BYTES + 1, true)] {
             let mut line = String::new();

@@ -1,4 +1,4 @@
-//! Lines on their way to standard output and standard error.
+//! Writes lines to standard output and standard error without blocking those that log.
 //!
 //! A [`LineSender`] appends lines to a buffer of its own, without a system call. One thread writes the buffers out, and is
 //! the only one that waits for a slow reader. Lines that do not fit into a buffer are dropped and counted.
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-/// The most that waits in one buffer, in bytes.
+/// The capacity of one buffer, in bytes.
 const CAPACITY: usize = 1 << 20;
 
 /// The most that is written in one call, in bytes: how much of a longer write a stalled reader took cannot be known.
@@ -192,7 +192,7 @@ impl Write for &LineSender {
     }
 }
 
-/// The number of line ends in there.
+/// The number of line feeds.
 fn lines_in(bytes: &[u8]) -> u64 {
     bytes.split(|&byte| byte == b'\n').count() as u64 - 1
 }
@@ -208,7 +208,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// Takes a line only when the test lets it.
+    /// Takes a line only when the test allows it.
     struct Slow(Receiver<()>, Arc<Mutex<Vec<u8>>>);
 
     impl Write for Slow {

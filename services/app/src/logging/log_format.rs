@@ -22,7 +22,8 @@ pub(crate) fn init(format: LogFormat, sender: LineSender) {
 
 /// Writes one event as one line.
 ///
-/// As text: `2026-11-23T20:11:51Z INFO listening on http://127.0.0.1:8080`. The message says all there is to say.
+/// As text: `2026-11-23T20:11:51Z INFO listening on http://127.0.0.1:8080`. The message is complete without the
+/// fields.
 /// As JSON: `{"time":"2026-11-23T20:11:51Z","level":"INFO","message":"…",…}`, with the fields for programs.
 struct LogLineFormat(LogFormat);
 
@@ -50,7 +51,7 @@ where
     }
 }
 
-/// What an event carries.
+/// The message and the fields of an event.
 #[derive(Default)]
 struct EventFields {
     message: String,
@@ -74,7 +75,7 @@ impl Visit for EventFields {
         self.others.insert(field.name().into(), json!(value));
     }
 
-    /// Rust writes a list of plain strings as JSON does, so a list arrives as a list.
+    /// Rust's debug format of a list of plain strings is JSON, so such a list becomes a JSON list.
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let text = format!("{value:?}");
         if field.name() == "message" {

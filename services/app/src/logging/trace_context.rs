@@ -1,22 +1,22 @@
-//! What trace a request is part of (W3C Trace Context, Level 1).
+//! The trace that a request is part of (W3C Trace Context, Level 1).
 
 use hyper::HeaderMap;
 
-/// Of the trace, and of the span that the request comes from.
+/// The ids of the trace and of the calling span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TraceIds<'a> {
     pub(crate) trace: &'a [u8],
     pub(crate) parent: &'a [u8],
 }
 
-/// The ids that these headers name. Two of them name nothing (section 3.2.1): nobody could say which is right.
+/// The ids in these headers. Two `traceparent` headers count as none (section 3.2.1): either could be wrong.
 pub(crate) fn of(headers: &HeaderMap) -> Option<TraceIds<'_>> {
     let mut values = headers.get_all("traceparent").iter();
     let value = values.next()?;
     if values.next().is_some() { None } else { ids(value.as_bytes()) }
 }
 
-/// The ids in the value of a `traceparent`, if it is a valid one.
+/// The ids in the value of a `traceparent`, if it is valid.
 pub(crate) fn ids(value: &[u8]) -> Option<TraceIds<'_>> {
     let is_hex = |part: &[u8]| part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_zero = |part: &[u8]| part.iter().all(|&byte| byte == b'0');
@@ -28,7 +28,7 @@ pub(crate) fn ids(value: &[u8]) -> Option<TraceIds<'_>> {
         && version != b"ff"
         && !is_zero(trace)
         && !is_zero(parent)
-        // Later versions may say more, after another hyphen.
+        // Later versions may add fields after another hyphen.
         && (further.is_empty() || (version != b"00" && further[0] == b'-'));
     is_valid.then_some(TraceIds { trace, parent })
 }

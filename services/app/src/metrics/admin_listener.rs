@@ -1,8 +1,8 @@
 //! The private listener (`--admin-listen`): `/metrics` for Prometheus, and nothing else.
 //!
-//! It lives on the main thread, beside the pulse, so that reading metrics takes nothing from those that serve. It speaks
-//! just enough HTTP by itself: a second kind of connection that hyper serves would keep the compiler from merging hyper
-//! into the first, and cost each request of the public 5 % more instructions.
+//! It runs on the main thread, beside the housekeeping, so that scrapes take no time from the workers. It speaks just
+//! enough HTTP by itself: a second kind of connection served by hyper would keep the compiler from inlining hyper
+//! into the first, and cost each public request 5 % more instructions.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,10 +17,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::metrics::scrape;
 
-/// Connections at a time; one more takes the place of the oldest, so that nobody can keep Prometheus out by silence.
+/// The most connections at a time. A further one closes the oldest, so that silent clients cannot lock Prometheus
+/// out.
 const CONNECTIONS: usize = 64;
 
-/// From accepting a connection to its end, which comes after one answer.
+/// From accepting a connection to its end.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// The longest head of a request, in bytes.
@@ -36,7 +37,7 @@ pub(crate) async fn serve(
     let mut tasks: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Such as too many open files: the public listeners log it.
+            // For example too many open files. The public listeners log it.
             sleep(Duration::from_secs(1)).await;
             continue;
         };
@@ -48,14 +49,14 @@ pub(crate) async fn serve(
         }
         let metrics = Arc::clone(&metrics);
         let task = tokio::spawn(async move {
-            // Who is slow is not answered, and a connection that breaks is its client's business.
+            // A slow client gets no response, and a broken connection needs no handling.
             let _ = timeout(TIME_LIMIT, serve_one(&stream, &*metrics)).await;
         });
         tasks.push_back(task.abort_handle());
     }
 }
 
-/// One request, one answer, and the end of the connection.
+/// Reads one request, sends one response, and closes.
 async fn serve_one(stream: &TcpStream, metrics: impl Fn() -> String) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < LONGEST_HEAD {
@@ -74,12 +75,12 @@ async fn serve_one(stream: &TcpStream, metrics: impl Fn() -> String) -> io::Resu
         }
     }
     SockRef::from(stream).shutdown(Shutdown::Write)?;
-    // To close with unread bytes would reset the connection, and the client could lose the answer.
+    // Closing with unread bytes would reset the connection, and the client could lose the response.
     while read(stream, &mut Vec::new()).await? > 0 {}
     Ok(())
 }
 
-/// Appends what has come, and says how much that was; nothing at the end.
+/// Appends the bytes that have arrived and returns their number; zero at the end of the stream.
 async fn read(stream: &TcpStream, head: &mut Vec<u8>) -> io::Result<usize> {
     let mut bytes = [0; 2_048];
     loop {

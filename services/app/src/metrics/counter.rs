@@ -1,14 +1,14 @@
-//! A number that needs no lock.
+//! A counter without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that one thread writes, and all may read.
+/// Written by one thread, read by all.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// Only the thread that this belongs to may call it: with one writer, a load and a store are enough, and an atomic
-    /// addition is not needed.
+    /// Call only from the thread that owns the counter. With one writer, a load and a store are enough, and no atomic
+    /// addition is needed.
     pub(crate) fn add(&self, more: u64) {
         self.0.store(self.get() + more, Ordering::Relaxed);
     }

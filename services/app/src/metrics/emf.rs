@@ -1,7 +1,7 @@
 //! Metric lines: once a minute, one line of JSON on standard output, in Amazon's embedded metric format (EMF).
 //!
-//! A log agent that knows the format (the `awslogs` driver's target does) makes metrics of it, so that the container
-//! needs no agent of its own, no credentials and no network. Log lines go to standard error.
+//! A log agent that knows the format (such as the target of the `awslogs` driver) turns them into metrics. So the
+//! container needs no agent of its own, no credentials and no network. Log lines go to standard error.
 
 use serde_json::{Map, Value, json};
 
@@ -10,17 +10,17 @@ use crate::clock::status::ClockStatus;
 use crate::metrics::latency::{LatencyTotals, upper_limit};
 use crate::metrics::snapshot::Snapshot;
 
-/// Where the metrics are found.
+/// The namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "nowd";
 
-/// Writes one line for each minute; counts are those since the last line.
+/// Formats one line a minute; counts are those since the previous line.
 #[derive(Debug)]
 pub(crate) struct EmfWriter {
     environment: String,
     before: Counts,
 }
 
-/// What is counted since the start.
+/// Counts since the start.
 #[derive(Clone, Debug, Default)]
 struct Counts {
     requests: u64,
@@ -50,9 +50,9 @@ impl EmfWriter {
 
     /// The line for now, with its line feed.
     ///
-    /// `ClockMaxError` stands there only while the kernel vouches for its clock: a number that nobody vouches for
-    /// would look like a good one in a graph. `ClockSynchronized` is always there, so that its absence means that
-    /// the service is gone.
+    /// `ClockMaxError` is present only while the clock is synchronized: a number without a guarantee would look like
+    /// a good one in a graph. `ClockSynchronized` is always present, so that its absence means that the service is
+    /// gone.
     pub(crate) fn line(&mut self, time: UnixTime, read: &Snapshot) -> String {
         let Snapshot { clock, connections, instance, .. } = read;
         let now = Counts::of(read);
@@ -72,7 +72,7 @@ impl EmfWriter {
         add("Connections", "Count", json!(connections));
         add("ConnectionsRefused", "Count", json!(now.refused_connections - before.refused_connections));
         add("LinesDropped", "Count", json!(now.dropped_lines - before.dropped_lines));
-        // A minute without requests has no durations, and a list without values is no metric.
+        // A minute without requests has no durations, and a list without values is not a valid metric.
         if let Some(durations) = durations(&before.latencies, &now.latencies) {
             add("RequestDuration", "Seconds", durations);
         }
@@ -93,8 +93,8 @@ impl EmfWriter {
     }
 }
 
-/// What took how long between two moments, as the format has it: values, and how often each. A value is the upper limit
-/// of its bucket, so that percentiles are never better than they were.
+/// The durations between two moments in the form of EMF: values, and how often each occurred. A value is the upper
+/// limit of its bucket, so that percentiles are never better than the truth.
 fn durations(before: &LatencyTotals, now: &LatencyTotals) -> Option<Value> {
     let (mut values, mut counts) = (Vec::new(), Vec::new());
     for (bucket, (now, before)) in now.counts.iter().zip(before.counts).enumerate() {

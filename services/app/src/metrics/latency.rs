@@ -1,12 +1,12 @@
-//! How long answers took, in buckets whose limits double.
+//! Latency of responses, in buckets whose limits double.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::metrics::counter::Counter;
 
-/// The first bucket takes what took up to 1 µs, each further one up to twice as long, the 24th up to 8.4 s; the last takes
-/// the rest.
+/// The first bucket is for up to 1 µs, each further one for up to twice as long, the 24th for up to 8.4 s; the last
+/// one has no limit.
 pub(crate) const BUCKETS: usize = 25;
 
 /// The counts of one thread.
@@ -17,7 +17,8 @@ pub(crate) struct LatencyHistogram {
 }
 
 impl LatencyHistogram {
-    /// Counts `answers` that took so many nanoseconds each. Only the thread that this belongs to may call it.
+    /// Counts `answers` responses that took `nanos` nanoseconds each. Call only from the thread that owns the
+    /// histogram.
     pub(crate) fn count(&self, nanos: u64, answers: u32) {
         self.buckets[bucket(nanos)].add(answers.into());
         let sum = self.nanos.load(Ordering::Relaxed);
@@ -28,7 +29,7 @@ impl LatencyHistogram {
 /// The counts of several threads, added up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct LatencyTotals {
-    /// How many fell into each bucket, not counting those in the ones below.
+    /// The count of each bucket, not cumulative.
     pub(crate) counts: [u64; BUCKETS],
     pub(crate) seconds: f64,
 }
@@ -46,7 +47,7 @@ impl LatencyTotals {
     }
 }
 
-/// The upper limit of a bucket in seconds; that of the last one is what a further one would have.
+/// The upper limit of a bucket in seconds. For the last bucket, the limit that the series would have.
 pub(crate) fn upper_limit(bucket: usize) -> f64 {
     Duration::from_micros(1 << bucket.min(BUCKETS)).as_secs_f64()
 }

@@ -1,4 +1,4 @@
-//! What Prometheus reads at `/metrics`, in the text format of `OpenMetrics`.
+//! The metrics in the text format of `OpenMetrics`, which Prometheus reads at `/metrics`.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::metrics::snapshot::Snapshot;
 use crate::metrics::{CountedEvent, Route, STATUS_CLASSES};
 
 impl Snapshot {
-    /// As `OpenMetrics` 1.0.0.
+    /// All metrics as `OpenMetrics` 1.0.0.
     pub(crate) fn prometheus_text(self) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));
@@ -75,7 +75,7 @@ impl Collector for Snapshot {
 }
 
 impl Snapshot {
-    /// What became of connections, heads, bodies and lines.
+    /// Counters of connections, heads, bodies and lines.
     fn encode_events(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let event = |event| self.totals.event_count(event);
         counters(
@@ -128,7 +128,7 @@ impl Snapshot {
         )
     }
 
-    /// How things are.
+    /// Gauges.
     fn encode_state(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let synchronized = matches!(self.clock, ClockStatus::Synchronized { .. });
@@ -141,7 +141,7 @@ impl Snapshot {
             let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(value).encode(gauge)?;
         }
-        // A number that nobody vouches for would look like a good one in a graph.
+        // A number without a guarantee would look like a good one in a graph.
         if let ClockStatus::Synchronized { max_error_micros } = self.clock {
             let gauge = encoder.encode_descriptor(
                 "nowd_clock_max_error",

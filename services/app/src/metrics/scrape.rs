@@ -1,6 +1,6 @@
-//! A request at the private listener, and its answer: `/metrics`, and nothing else.
+//! Requests at the private listener and their responses.
 
-/// The answer to a request with this head, as it goes over the wire.
+/// The whole response to a request with this head.
 pub(crate) fn answer(head: &[u8], metrics: impl FnOnce() -> String) -> String {
     const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const TEXT: &str = "text/plain; charset=utf-8";

@@ -1,10 +1,10 @@
-//! A file of gzip that is put together from what was compressed beforehand (RFC 1952).
+//! A gzip file that is assembled from parts compressed in advance (RFC 1952).
 
-/// Nothing is compressed here: between blocks of DEFLATE that were made when the program was built, text stands as it
-/// is, in blocks that are only stored (RFC 1951, section 3.2.4).
+/// Compresses nothing itself. Between DEFLATE blocks that were made when the program was built, plain text is put
+/// into stored blocks (RFC 1951, section 3.2.4).
 pub(crate) struct GzipWriter {
     bytes: Vec<u8>,
-    /// What is to be stored in one block.
+    /// Text for the next stored block.
     waiting: String,
     trailer: Trailer,
 }
@@ -17,13 +17,13 @@ impl GzipWriter {
         Self { bytes, waiting: String::new(), trailer: Trailer::new() }
     }
 
-    /// Text as it is.
+    /// Appends plain text.
     pub(crate) fn push(&mut self, plain: &str) {
         self.waiting.push_str(plain);
         self.trailer.add(plain.as_bytes());
     }
 
-    /// Text in whole blocks that refer to nothing before them.
+    /// Appends text as complete blocks that refer to nothing before them.
     pub(crate) fn push_deflated(&mut self, plain: &str, deflated: &[u8]) {
         self.store();
         self.bytes.extend(deflated);
@@ -31,7 +31,7 @@ impl GzipWriter {
     }
 
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        /// The last block, with nothing in it.
+        /// An empty final block.
         const LAST: [u8; 2] = [3, 0];
         self.store();
         self.bytes.extend(LAST);
@@ -52,7 +52,7 @@ impl GzipWriter {
     }
 }
 
-/// What ends a file of gzip: its checksum, inverted (RFC 1952, section 8), and its length.
+/// The trailer of a gzip file: its checksum, inverted here (RFC 1952, section 8), and its length.
 struct Trailer {
     crc: u32,
     length: u32,

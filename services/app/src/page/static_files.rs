@@ -1,5 +1,5 @@
-//! What is always the same and compressed when the program is built (`build.rs`): the page's assets, under names that
-//! change with their content, so that they can be cached for ever, and the description of the service.
+//! Files that never change while the program runs, compressed when it is built (`build.rs`): the page's assets, whose
+//! names change with their content so that they can be cached for ever, and the OpenAPI description.
 
 use hyper::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
@@ -16,7 +16,7 @@ pub(crate) const ON_ENCODING: HeaderValue = HeaderValue::from_static("Accept-Enc
 
 #[derive(Debug)]
 struct StaticFile {
-    /// Changes with the content; it is in the `ETag`, and in the name of an asset.
+    /// A hash of the content. It is in the `ETag`, and in the name of an asset.
     tag: &'static str,
     media_type: &'static str,
     plain: &'static [u8],
@@ -24,7 +24,7 @@ struct StaticFile {
     brotli: &'static [u8],
 }
 
-/// What comes with the page, or for it.
+/// A file that the page loads.
 #[derive(Debug)]
 struct Asset {
     stem: &'static str,
@@ -32,10 +32,10 @@ struct Asset {
     file: StaticFile,
 }
 
-/// The asset of that path, and whether it is of exactly that name.
+/// The asset at that path, and whether the hash in the path is its own.
 ///
-/// During a deployment the page may come from one process and its assets from another of a different version. The asset
-/// of that version is better than none, but it must not be cached under the other's name.
+/// During a deployment the page may come from one process and its assets from another of a different version. The
+/// asset of that version is better than none, but it must not be cached under the other's name.
 fn asset(path: &str) -> Option<(&'static StaticFile, bool)> {
     let name = path.strip_prefix("/assets/")?;
     ASSETS.iter().find_map(|Asset { stem, ending, file }| {
@@ -67,14 +67,14 @@ enum ContentCoding {
     Brotli,
 }
 
-/// A file as it is asked for.
+/// A file in the coding that a client gets (RFC 9110, section 3.2).
 #[derive(Debug)]
 pub(crate) struct Representation {
     file: &'static StaticFile,
     lifetime: CacheLifetime,
     coding: ContentCoding,
     etag: String,
-    /// The client has it already.
+    /// The client already has it: `If-None-Match` names the `ETag`.
     is_not_modified: bool,
 }
 
@@ -86,7 +86,7 @@ impl Representation {
         Some(Self::new(file, if is_exact { CacheLifetime::Forever } else { CacheLifetime::Never }, headers))
     }
 
-    /// The description of all that is served here.
+    /// The OpenAPI description.
     #[cold]
     pub(crate) fn description(headers: &HeaderMap) -> Self {
         Self::new(&OPENAPI, CacheLifetime::OneHour, headers)
@@ -100,7 +100,7 @@ impl Representation {
         } else {
             ContentCoding::Plain
         };
-        // Other bytes, another tag, as a strong one has to be.
+        // A strong tag has to differ where the bytes differ.
         let etag = match coding {
             ContentCoding::Plain => format!("\"{}\"", file.tag),
             ContentCoding::Gzip => format!("\"{}-gzip\"", file.tag),
@@ -120,7 +120,7 @@ impl Representation {
         }
     }
 
-    /// What is different about the answer that it is sent with.
+    /// Sets the status and the headers of a static file.
     #[cold]
     pub(crate) fn set_headers<B>(&self, response: &mut Response<B>) {
         const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");

@@ -5,13 +5,13 @@ use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-/// Connections that the kernel keeps until they are accepted; it caps this at `net.core.somaxconn`.
+/// The backlog of pending connections, which the kernel caps at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
 /// Bound sockets that listen.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    /// As bound: a port of 0 is replaced by the one that the kernel chose.
+    /// As bound: port 0 is replaced by the port that the kernel chose.
     pub(crate) addresses: Vec<SocketAddr>,
     /// For each thread, a listener for each address.
     pub(crate) of_threads: Vec<Vec<TcpListener>>,
@@ -20,7 +20,7 @@ pub(crate) struct Listeners {
 /// The flag that an address came from.
 type Flag = &'static str;
 
-/// Why an address cannot be listened on, and what to do about it.
+/// Why an address cannot be bound, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BindError {
     #[error("cannot listen on {0}: the port is in use; stop what uses it, or choose another with {1}")]
@@ -49,7 +49,7 @@ impl BindError {
     }
 }
 
-/// Listens on every address, `threads` times.
+/// Binds every address, `threads` times.
 pub(crate) fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Listeners, BindError> {
     let mut bound = Vec::new();
     let mut of_threads: Vec<Vec<TcpListener>> = (0..threads).map(|_| Vec::new()).collect();
@@ -64,7 +64,7 @@ pub(crate) fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Listeners
     Ok(Listeners { addresses: bound, of_threads })
 }
 
-/// Listens on the private address, for one thread.
+/// Binds the private address, for one thread.
 pub(crate) fn bind_admin(address: SocketAddr) -> Result<(SocketAddr, TcpListener), BindError> {
     let bind = || {
         let socket = socket(address)?;
@@ -77,8 +77,8 @@ pub(crate) fn bind_admin(address: SocketAddr) -> Result<(SocketAddr, TcpListener
 
 /// The address as bound, and `count` listeners that share it.
 ///
-/// Any process of the same user could join a port that is shared, and would be handed part of the connections. So the
-/// first socket takes the port for itself, which fails if anyone has it, and only then agrees to share it.
+/// Any process of the same user could join a shared port, and would get a part of the connections. So the first
+/// socket binds the port exclusively, which fails if it is in use, and shares it only afterwards.
 fn bind_shared(address: SocketAddr, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     let first = socket(address)?;
     first.bind(&address.into())?;
@@ -101,12 +101,13 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // A restart must not wait for the connections of the process before to be forgotten.
+    // A restart must not wait until the connections of the previous process have timed out.
     socket.set_reuse_address(true)?;
-    // Accepted sockets inherit it.
+    // Inherited by accepted sockets.
     socket.set_tcp_nodelay(true)?;
-    // Answers fit into the first window, where the simplest congestion control does as well as any. One that paces and
-    // models the path, as BBR does, costs 2 to 3 % of the processor time of a request. A kernel without it keeps its own.
+    // Responses fit into the initial window, where the simplest congestion control is as good as any. One with
+    // pacing, such as BBR, costs 2 to 3 % of the processor time of a request. A kernel without `reno` keeps its
+    // default.
     let _ = socket.set_tcp_congestion(b"reno");
     Ok(socket)
 }

@@ -1,4 +1,4 @@
-//! What is measured, read at one moment, for whoever publishes it.
+//! Where the figures of all metrics come from.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::metrics::snapshot::Snapshot;
 use crate::metrics::{Counters, Totals};
 use crate::readiness::ServiceState;
 
-/// All that has a figure.
+/// Everything that has a figure.
 #[derive(Clone, Debug)]
 pub(crate) struct MetricSources {
     pub(crate) service_state: Arc<ServiceState>,
     pub(crate) connection_limit: Arc<ConnectionLimit>,
-    /// Of each thread.
+    /// Those of each thread.
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) writers: [Arc<BackgroundWriter>; 2],
 }
@@ -32,7 +32,7 @@ impl MetricSources {
         }
     }
 
-    /// Lines of log, access log and metrics that nobody read in time.
+    /// Lines of log, access log and metrics that a slow reader made nowd drop.
     pub(crate) fn dropped_lines(&self) -> u64 {
         self.writers.iter().map(|writer| writer.dropped()).sum()
     }

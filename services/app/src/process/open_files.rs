@@ -1,4 +1,4 @@
-//! How many files, and so connections, this process may have open.
+//! The limit on open files, and how many connections it allows.
 
 use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -11,25 +11,25 @@ const PROCESS_FILES: usize = 48;
 /// Files that every thread has open, besides a listener for each address.
 const FILES_PER_THREAD: usize = 8;
 
-/// Places beyond the limit of connections that all threads have together.
+/// Reserved connections of all threads together, beyond the limit on connections.
 const RESERVED_CONNECTIONS: usize = 256;
 
-/// Of them, those that each thread has at least.
+/// Reserved connections that each thread has at least.
 const MIN_RESERVED_PER_THREAD: usize = 8;
 
-/// What the limit on open files is spent on.
+/// How the limit on open files is spent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FileBudget {
     pub(crate) limit: usize,
-    /// What it would have to be.
+    /// The limit that would be needed.
     pub(crate) needed: usize,
     pub(crate) connections: usize,
-    /// Places of each thread beyond those connections. As many again may be about to end at any moment.
+    /// Reserved connections of each thread. Twice as many files are set aside, as that many more may be closing.
     pub(crate) reserve: usize,
 }
 
 impl FileBudget {
-    /// `allow` raises the limit to what is needed, as far as it may, and says what it is then.
+    /// `allow` raises the limit to its argument, as far as possible, and returns the resulting limit.
     pub(crate) fn share_out(settings: &Settings, allow: impl FnOnce(usize) -> usize) -> anyhow::Result<Self> {
         let threads = settings.threads;
         let own = PROCESS_FILES + threads * (FILES_PER_THREAD + settings.listen.len());
@@ -38,7 +38,7 @@ impl FileBudget {
         let with_reserve = |reserve: usize| own + 2 * threads * of_each(reserve);
         let needed = asked + with_reserve(RESERVED_CONNECTIONS);
         let limit = allow(needed);
-        // Where files are few, the reserve takes a small part of them.
+        // A small limit leaves a small reserve.
         let reserve = RESERVED_CONNECTIONS.min(limit / 32);
         let Some(connections) = limit.checked_sub(with_reserve(reserve)).filter(|&left| left > 0) else {
             let least = with_reserve(0) + 1;
@@ -51,7 +51,7 @@ impl FileBudget {
     }
 }
 
-/// Raises the limit to `needed` as far as that needs no permission, and says what it is then.
+/// Raises the limit to `needed`, as far as that needs no privilege, and returns the resulting limit.
 pub(crate) fn allow(needed: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let current = current.unwrap_or(u64::MAX);
@@ -59,7 +59,7 @@ pub(crate) fn allow(needed: u64) -> u64 {
     if current >= wanted {
         return current;
     }
-    // What cannot be raised is as it was.
+    // If it cannot be raised, it is unchanged.
     match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }) {
         Ok(()) => wanted,
         Err(_) => current,

@@ -38,14 +38,14 @@ pub(crate) struct Server {
     /// As bound, and the listener.
     pub(crate) admin: Option<(SocketAddr, TcpListener)>,
     pub(crate) source: ClockStatusSource,
-    /// Where the first bound came from.
+    /// The source of the first bound.
     pub(crate) bound_source: Option<BoundSource>,
     pub(crate) service_state: Arc<ServiceState>,
     /// As set, or lower where the limit on open files does not allow that.
     pub(crate) limits: ClientLimits,
     /// Reserved connections of each thread, beyond that limit.
     pub(crate) reserve: usize,
-    /// What the operator should know.
+    /// Warnings for the operator.
     pub(crate) warnings: Vec<String>,
     /// Standard output, for metric lines and the access log, and standard error.
     pub(crate) out: Arc<BackgroundWriter>,
@@ -61,7 +61,7 @@ impl Server {
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
         let (lifecycle, _) = watch::channel(Lifecycle::Serving);
-        // Before anything that a signal would have to end.
+        // Before any thread is started, so that no signal is missed.
         let mut signals = {
             let _context = runtime.enter();
             Signals::new()?
@@ -106,7 +106,7 @@ impl Server {
         });
         lifecycle.send_replace(Lifecycle::Stopped);
         workers.join();
-        // What happened since the last minute was over.
+        // The metrics since the last whole minute.
         housekeeping.write_metrics();
         // Before the last log line, which says how many lines were lost.
         out.finish(FLUSH_TIMEOUT);
@@ -119,7 +119,7 @@ impl Server {
 /// The threads that serve.
 struct Workers {
     threads: Vec<JoinHandle<()>>,
-    /// Of each thread.
+    /// Those of each thread.
     counters: Vec<Arc<Counters>>,
     /// Receives the result of each thread, and nothing more once all have ended.
     all_ended: mpsc::UnboundedReceiver<io::Result<()>>,
@@ -173,7 +173,7 @@ fn log_totals(metric_sources: &MetricSources) {
     info!(requests, dropped_lines = dropped, "stopped after {requests} request{s}{totals}{lost}");
 }
 
-/// The first line of the log: where it listens, and for programs all settings.
+/// The first line of the log: the addresses, and for programs all settings.
 fn announce(
     addresses: &[SocketAddr],
     admin: Option<SocketAddr>,

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::process::worker::Lifecycle;
 use crate::readiness::ServiceState;
 
-/// How long requests that have begun may take to finish once listeners are closed.
+/// How long requests in flight may take once the listeners are closed.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for a signal, then shuts down step by step, with a log line for each.

@@ -1,4 +1,4 @@
-//! A start: from the settings to a process that serves.
+//! The start: from the settings to a process that serves.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::process::server::Server;
 use crate::readiness::ServiceState;
 use crate::settings::{BALANCER_IDLE_SECONDS, ClientLimits, Settings};
 
-/// Binds first and logs second, so that a start that fails prints its one reason and nothing else.
+/// Binds first and logs second, so that a failed start prints its reason and nothing else.
 pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
     let files = FileBudget::share_out(settings, |needed| {
         usize::try_from(open_files::allow(needed as u64)).unwrap_or(usize::MAX)
@@ -47,7 +47,7 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
     server.run(settings)
 }
 
-/// What the operator should know about what was asked for, and what it became.
+/// Settings that cannot be kept, or may cause trouble.
 fn warnings(settings: &Settings, given: &ClientLimits, files: usize, needed: usize) -> Vec<String> {
     let mut warnings = Vec::new();
     let asked = &settings.limits;

@@ -1,4 +1,4 @@
-//! One thread that serves: it accepts connections, looks after them, and shares nothing that is written at a request.
+//! A thread that serves: it accepts connections and sweeps them. No request writes anything that threads share.
 
 use std::cell::RefCell;
 use std::io;
@@ -25,18 +25,18 @@ use crate::routes::Handler;
 use crate::settings::ClientLimits;
 use crate::unsafe_calls;
 
-/// Turns of connections until the network is looked at again. A turn is up to 16 requests that came along with each other:
-/// with the 61 turns that are usual, who sends nothing but such would keep everybody else waiting for ten milliseconds.
-/// With 8, a thread that has 32 busy connections looks so often that a request costs a twentieth more.
+/// Polls of tasks until the network is polled again. A poll may serve up to 16 pipelined requests. With tokio's
+/// default of 61, clients that pipeline would delay all others by ten milliseconds. With 8, a thread with 32 busy
+/// connections polls so often that a request costs a twentieth more.
 const EVENT_INTERVAL: u32 = 24;
 
 /// The phases of a process. It only ever moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lifecycle {
     Serving,
-    /// Nothing new is accepted; what has begun is finished.
+    /// Nothing new is accepted; requests in flight are finished.
     Closing,
-    /// What is left is dropped.
+    /// Everything that is left is dropped.
     Stopped,
 }
 
@@ -47,9 +47,9 @@ pub(crate) struct Worker {
     pub(crate) connection_limit: Arc<ConnectionLimit>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: ClientLimits,
-    /// How many connections beyond the limit this thread may have.
+    /// Reserved connections of this thread, beyond the limit.
     pub(crate) reserve: usize,
-    /// Where access log lines go, if there are any.
+    /// Where access log lines go, if that log is on.
     pub(crate) sender: Option<LineSender>,
     pub(crate) lifecycle: watch::Receiver<Lifecycle>,
 }
@@ -89,7 +89,7 @@ impl Worker {
             drop(guard);
             let sweeping = connections.sweep(lifecycle.clone());
             tokio::select! {
-                // Nothing is ever sent: this ends when all that could send are gone, listeners and connections.
+                // Nothing is ever sent: this ends when all senders are gone, which listeners and connections hold.
                 _ = all_closed.recv() => {}
                 _ = lifecycle.wait_for(|&lifecycle| lifecycle == Lifecycle::Stopped) => {}
                 () = sweeping => {}
@@ -99,14 +99,14 @@ impl Worker {
     }
 }
 
-/// Held by whatever keeps its thread from ending.
+/// Held by listeners and connections. The thread ends when all are dropped.
 type ShutdownGuard = mpsc::Sender<std::convert::Infallible>;
 
 /// The connections of one thread.
 struct Connections {
     connection_limit: Arc<ConnectionLimit>,
     context: Rc<ConnectionContext>,
-    /// For the access log, if there is one.
+    /// For the access log, if it is on.
     sender: Option<Rc<LineSender>>,
     states: RefCell<Vec<Weak<ConnectionState>>>,
     reserve: ReservedConnections,
@@ -124,7 +124,7 @@ impl Connections {
                 Admission::Granted => {}
                 Admission::ReplacesAnother => counters.count_event(CountedEvent::ClosedUnheard),
                 Admission::Denied => {
-                    // Dropped, it is closed: there is no room even to say why.
+                    // Dropping the stream closes it: there is no room even for a 503.
                     counters.count_event(CountedEvent::ClosedUnheard);
                     return;
                 }
@@ -186,7 +186,7 @@ async fn accept(
                 if !mem::replace(&mut is_failing, true) {
                     warn!("cannot accept connections: {error}; is `ulimit -n` too low? Trying once a second");
                 }
-                // An error here says that the sender is gone, and then so is the process.
+                // An error means that the sender is gone, and so the process ends.
                 let _ = lifecycle.changed().await;
             }
         }
@@ -201,8 +201,8 @@ async fn accept(
     }
 }
 
-/// Whether this process or machine lacks something that the next connection would need too. Any other error is of one
-/// connection, such as that its client is gone already (accept(2) tells errors of the network in its place).
+/// Whether the process or the machine lacks a resource that the next connection would need too. Any other error
+/// concerns one connection, such as a client that is already gone (accept(2) reports network errors in its place).
 fn is_resource_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) | None)
 }

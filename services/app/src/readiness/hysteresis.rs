@@ -1,16 +1,16 @@
 //! Whether the clock is trusted, and so whether `/readyz` answers 200: lost at once, regained with hysteresis.
 //!
-//! A kernel's bound grows until the next correction, and then falls: seen from close by it is a saw. Without hysteresis
-//! one whose teeth reach the limit would take the process out of service and put it back every few minutes.
+//! A kernel's bound grows until the next correction and then drops, in a sawtooth. Without hysteresis, a bound whose
+//! peaks reach the limit would take the process in and out of service every few minutes.
 
 use std::time::Duration;
 
 use crate::clock::status::ClockStatus;
 
-/// Readings in a row, one a second, that have to be good before a clock is trusted again.
+/// Consecutive good readings, one a second, before a clock is trusted again.
 pub(crate) const GOOD_READINGS: u32 = 5;
 
-/// The state of the trust in a clock.
+/// The trust in a clock.
 #[derive(Debug)]
 pub(crate) struct ClockTrust {
     limit: Option<Duration>,
@@ -19,8 +19,7 @@ pub(crate) struct ClockTrust {
 }
 
 impl ClockTrust {
-    /// What the first reading gives. It has to be the one that the rest of the process began with: who is told of
-    /// changes alone must know what they are changes of.
+    /// `first` has to be the reading that the rest of the process started with, since only changes are reported.
     pub(crate) fn new(limit: Option<Duration>, first: ClockStatus) -> Self {
         Self { limit, is_trusted: limit.is_none_or(|limit| first.is_within(limit)), good_readings: 0 }
     }
@@ -30,7 +29,7 @@ impl ClockTrust {
         self.is_trusted
     }
 
-    /// To be called once a second; says what changed, if anything.
+    /// Call once a second. Returns what changed, if anything.
     pub(crate) fn observe(&mut self, status: ClockStatus) -> Option<TrustChange> {
         let limit = self.limit?;
         if !status.is_within(limit) {

@@ -1,6 +1,6 @@
 //! The document of `GET /now`: a pure function of a time, a zone, the clock's status and the instance.
 //!
-//! Its form is agreed in `contract/now.schema.json`; `contract/golden/now.json` holds it byte for byte.
+//! Its form is specified in `contract/now.schema.json`; `contract/golden/now.json` has examples to the byte.
 
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -11,18 +11,18 @@ use jiff::tz::{Offset, TimeZone};
 use crate::clock::status::ClockStatus;
 use crate::clock::text::timestamp;
 
-/// All that the document says in one second: only the nanoseconds are missing, and [`Document::at`] fills them in.
+/// The document of one second. Only the nanoseconds are missing, which [`Document::at`] fills in.
 ///
-/// Made once a second for each thread, it takes calendars and formatting off the path of a request.
+/// Made once a second for each thread, it keeps calendars and formatting out of requests.
 #[derive(Debug)]
 pub(crate) struct Document {
     text: Rc<[u8]>,
-    /// Where the nine digits of the fraction stand: in `datetime` and in `unix_time`.
+    /// The positions of the nine digits of the fraction: in `datetime` and in `unix_time`.
     fractions: [usize; 2],
 }
 
 impl Document {
-    /// `seconds` since 1970; `zone` when one was asked for.
+    /// `seconds` since 1970; `zone` if one was asked for.
     pub(crate) fn new(seconds: u64, zone: Option<&TimeZone>, clock: ClockStatus, instance: &str) -> Self {
         let timestamp = timestamp(seconds);
         let offset = zone.map_or(Offset::UTC, |zone| zone.to_offset(timestamp));
@@ -36,7 +36,7 @@ impl Document {
         let in_datetime = text.len();
         text.push_str("000000000");
         match zone {
-            // A zone that is UTC itself is written `Z`, like no zone.
+            // A zone that is UTC is written `Z`, as without a zone.
             Some(_) if offset != Offset::UTC => push_offset(&mut text, offset),
             _ => text.push('Z'),
         }
@@ -63,7 +63,7 @@ impl Document {
 
     /// The document for the time `nanos` nanoseconds into its second.
     pub(crate) fn at(&mut self, nanos: u32) -> Rc<[u8]> {
-        // Written over in place: it is copied only while the document before is still in use.
+        // In place: the text is copied only while the previous document is still in use.
         let text = Rc::make_mut(&mut self.text);
         let digits = nine_digits(nanos);
         for start in self.fractions {
@@ -73,7 +73,7 @@ impl Document {
     }
 }
 
-/// Decimal digits with zeros at the front; `nanos` is below 1 000 000 000.
+/// Decimal digits, zero-padded; `nanos` is below 1 000 000 000.
 fn nine_digits(mut nanos: u32) -> [u8; 9] {
     let mut digits = [b'0'; 9];
     for digit in digits.iter_mut().rev() {
@@ -83,7 +83,7 @@ fn nine_digits(mut nanos: u32) -> [u8; 9] {
     digits
 }
 
-/// `+HH:MM`, all that RFC 3339 can say. Zones of today have whole minutes; older ones are cut off to them.
+/// `+HH:MM`, as precise as RFC 3339 allows. Current zones have whole minutes; older ones are truncated.
 fn push_offset(text: &mut String, offset: Offset) {
     let (sign, ahead) = if offset.is_negative() { ('-', -offset.seconds()) } else { ('+', offset.seconds()) };
     let minutes = SignedDuration::from_secs(ahead.into()).as_mins();
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::http::time_zone;
 
-    /// One case of the golden file, made anew by this code.
+    /// The body for one case of the golden file.
     fn produced(given: &Value) -> String {
         let nanos: u128 = given["unix_nanos"].as_str().unwrap().parse().unwrap();
         let zone = given["tz"].as_str().map(|name| time_zone::by_name(name).unwrap());

@@ -1,4 +1,4 @@
-//! The command line and the environment as they were given.
+//! Reads the command line and the environment.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
@@ -9,14 +9,14 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::settings::Command;
 use crate::settings::flags::Cli;
 
-/// Reads the command line and the environment. Ends the process, with 2, when they cannot be understood.
+/// Reads the command line and the environment. Exits with 2 when they are wrong.
 pub(crate) fn read() -> Command {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    // A health check must not fail for a setting that it does not need.
+    // A health check must not fail because of a setting that it does not need.
     let is_check = arguments.iter().any(|argument| argument == "healthcheck");
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     let command = Cli::command().mut_args(|arg| match arg.get_env().map(OsStr::to_owned) {
-        // What is empty is not set: this is how templates leave a variable out.
+        // An empty variable counts as unset: this is how templates leave one out.
         Some(name) if is_empty(&name) || (is_check && name != "NOWD_LISTEN") => arg.env(None::<&str>),
         _ => arg,
     });
@@ -27,7 +27,7 @@ pub(crate) fn read() -> Command {
     match parsed {
         Ok(cli) => cli.into(),
         Err(error) => {
-            // Nothing is left to be done when even standard error is closed.
+            // If even standard error is closed, there is nothing left to do.
             let _ = error.print();
             if let Some(name) = variable_of(&error, &arguments) {
                 let _ = writeln!(io::stderr(), "\nThe value is that of the environment variable {name}.");
@@ -37,7 +37,7 @@ pub(crate) fn read() -> Command {
     }
 }
 
-/// The variable that a value came from which was not understood, if it was one.
+/// The environment variable that the wrong value came from, if it was one.
 fn variable_of(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
     let Some(ContextValue::String(told)) = error.get(ContextKind::InvalidArg) else { return None };
     let flag = told.split(' ').next()?;

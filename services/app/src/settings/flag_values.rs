@@ -1,4 +1,4 @@
-//! What the value of a flag may be, and what is said of any other.
+//! Parsers for the values of flags, and their error messages.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
         .map_err(|_| "write a number with its unit, such as 50ms, 5s or 1m 30s")
 }
 
-/// What `CloudWatch` takes as the value of a dimension; it throws the metrics of any other away without a word.
+/// A valid value of a dimension in `CloudWatch`, which silently discards metrics with any other.
 pub(crate) fn dimension(text: &str) -> Result<String, &'static str> {
     let is_good = !text.trim().is_empty()
         && text.len() <= 1_024
@@ -24,7 +24,7 @@ pub(crate) fn dimension(text: &str) -> Result<String, &'static str> {
     if is_good { Ok(text.to_owned()) } else { Err("write a name of printable ASCII, such as staging") }
 }
 
-/// Connections are looked after once a second, so limits on them are whole seconds.
+/// Connections are swept once a second, so their limits are whole seconds.
 pub(crate) fn seconds(text: &str) -> Result<u16, &'static str> {
     duration(text)
         .ok()

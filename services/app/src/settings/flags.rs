@@ -75,7 +75,7 @@ pub(crate) struct Cli {
     /// The addresses of --listen never answer /metrics.
     #[arg(long, env = "NOWD_ADMIN_LISTEN", value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<SocketAddr>,
-    /// Connections at a time; a further one is answered 503, except that /healthz and /readyz are answered as ever
+    /// Connections at a time; requests on further ones get 503, except for /healthz and /readyz
     ///
     /// Each takes a file descriptor: the limit on open files (ulimit -n) is raised as far as it may be.
     #[arg(
@@ -138,9 +138,9 @@ pub(crate) struct Cli {
     clock_bound: Option<PathBuf>,
     /// How long to serve on after SIGTERM
     ///
-    /// It has to last until the load balancer has seen that /readyz answers 503 and sends no more. Requests that are in
-    /// flight then have 10 s more: whoever kills a process that does not end has to wait for longer than both (docker stop
-    /// waits for 10 s unless it is told --timeout).
+    /// Set it longer than the load balancer takes to notice that /readyz answers 503. Requests that are still in flight
+    /// then have 10 s more. Set the supervisor's kill timeout longer than both together (docker stop waits for 10 s unless
+    /// --timeout is given).
     #[arg(
         long,
         env = "NOWD_DRAIN_DELAY",
@@ -197,8 +197,8 @@ enum Subcommands {
     ///
     /// For containers without a shell: it asks /healthz at all addresses of --listen, side by side, takes two seconds at the
     /// most, and wants all of them to be well. It reads no other setting. With --ready it asks /readyz, which
-    /// also fails while the process drains and while the clock is worse than --max-clock-error. Whoever ends a container for
-    /// that ends all of them when the time service of a site fails.
+    /// also fails while the process drains and while the clock is worse than --max-clock-error. Do not restart containers for
+    /// that: when the time service of a site fails, none of them is ready.
     Healthcheck {
         /// Ask whether it is ready, not only alive
         #[arg(long)]

@@ -210,7 +210,7 @@ function tellOwn({ instance, status }) {
     "bound-words",
     isKept ? "It is kept right, and its kernel vouches that it is wrong by no more than this."
       : status?.status === "unsynchronized"
-        ? "Nothing keeps it right at the moment (its kernel says that it is not synchronised), so there is no bound on how wrong it is."
+        ? "Nothing keeps it right at the moment (its kernel says that it is not synchronized), so there is no bound on how wrong it is."
         : "Its kernel could not be asked, so there is no bound on how wrong it is.",
   );
   write("instance", instance);
