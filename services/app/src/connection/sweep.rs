@@ -9,7 +9,7 @@ use crate::settings::ClientLimits;
 
 /// Sweeps until an idle connection releases its buffers. A client that sends requests less often pays a few
 /// microseconds for each; but many clients that arrive at once do not hold memory for longer.
-const REST_AFTER: u16 = 2;
+const RELEASE_BUFFERS_AFTER: u16 = 2;
 
 /// Sweeps that a reserved connection has for its one request.
 const RESERVED_LIMIT: u16 = 2;
@@ -46,24 +46,24 @@ impl ConnectionState {
             self.closing.set(self.closing.get().saturating_add(1));
         }
         // The first sweep may come at once, so a limit of n seconds is exceeded at sweep n + 1.
-        let swept = match phase {
+        let outcome = match phase {
             // A request may be on its way, sent while the connection was open. The sweep at the start of closing is
             // followed by the next tick of the housekeeping, at any moment, and then by one after a whole second.
             Phase::New | Phase::Idle if self.closing.get() >= CLOSE_LIMIT => SweepOutcome::Closes(None),
             Phase::New if age > first_limit => SweepOutcome::Closes(Some(CountedEvent::IdleTimeout)),
             Phase::Idle if age > idle_limit => SweepOutcome::Closes(Some(CountedEvent::IdleTimeout)),
             Phase::Writing if age > idle_limit => SweepOutcome::Closes(Some(CountedEvent::WriteTimeout)),
-            Phase::Idle if age == REST_AFTER => SweepOutcome::ReleasesBuffers,
+            Phase::Idle if age == RELEASE_BUFFERS_AFTER => SweepOutcome::ReleasesBuffers,
             Phase::Reading if age > head_limit => SweepOutcome::Closes(Some(CountedEvent::HeadTimeout)),
             Phase::Lingering if age > LINGER_LIMIT => SweepOutcome::Closes(None),
             _ => return SweepOutcome::Unchanged,
         };
-        self.issue(if swept == SweepOutcome::ReleasesBuffers {
+        self.issue(if outcome == SweepOutcome::ReleasesBuffers {
             Directive::ReleaseBuffers
         } else {
             Directive::Close
         });
-        swept
+        outcome
     }
 }
 
