@@ -52,11 +52,11 @@ SCALING_ALARMS = 2 + 2 * 2
 
 def own_metrics() -> list[str]:
     """What nowd publishes: the names that are given together with a unit, without those of its tests."""
-    program, _, _ = (ROOT / "services/app/src/emf.rs").read_text().partition("#[cfg(test)]")
+    program, _, _ = (ROOT / "services/app/src/metrics/emf.rs").read_text().partition("#[cfg(test)]")
     units = "Count|Seconds|Milliseconds|Microseconds|Bytes|Percent|None"
     names = sorted(set(re.findall(rf'"([A-Z][A-Za-z]+)",\s*"(?:{units})"', program)))
     if "ClockSynchronized" not in names:
-        raise SystemExit("services/app/src/emf.rs does not name its metrics as it did: see own_metrics()")
+        raise SystemExit("services/app/src/metrics/emf.rs does not name its metrics as it did: see own_metrics()")
     return names
 
 

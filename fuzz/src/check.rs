@@ -10,11 +10,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use nowcheck::answer::age;
 use nowcheck::answer::{self, Field, TimeSelector};
 use nowcheck::probe::resolve::{AddressOverride, AddressOverrides};
+use nowcheck::probe::sntp::packet::Header;
 use nowcheck::reference::source::ReferenceSource;
+use nowcheck::schedule::Schedule;
 use nowcheck::target::Target;
 use nowcheck::text::printable;
 use nowcheck::time_format::{self, Format};
-use nowcheck::schedule::Schedule;
 use rustls_pki_types::CertificateDer;
 
 const FORMATS: [Format; 8] = [
@@ -176,7 +177,7 @@ pub fn overrides(data: &[u8]) {
 /// A packet of a time server, after 16 bytes that say when it was asked and when it answered.
 pub fn sntp_packet(data: &[u8]) {
     let Some((times, packet)) = data.split_first_chunk::<16>() else { return };
-    let Some(header) = crate::packet::Header::of(packet) else { return };
+    let Some(header) = Header::of(packet) else { return };
     let nonce = *packet[24..].first_chunk().expect("the header is complete");
     let _ = (header.leap_indicator(), header.stratum(), header.reference_id(), header.lacks_a_stamp());
     let _ = header.answers(nonce);

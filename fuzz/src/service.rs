@@ -1,78 +1,61 @@
-//! nowd: the query, the zone, the host, whole requests, and what says how good the clock is.
+//! nowd: the query, the time zone, the host, whole requests, and the status of the clock.
 
-use std::convert::Infallible;
-use std::future::ready;
 use std::io;
 use std::pin::{Pin, pin};
-use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use clock_offset::{Shown, UnixInstant};
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue};
-use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
 use nowcheck::answer::{self, Field, TimeSelector};
 use nowcheck::time_format::Format;
-
-use crate::access_log::Journal;
-use crate::clock_status::Status;
-use crate::metrics::Counters;
-use crate::output::Pen;
-use crate::problem::Problem;
-use crate::routes::{Body, Handler};
-use crate::state::State;
-use crate::trace_context::Ids;
-use crate::{clock_bound, coding, host, now, query, request_line, scrape, trace_context};
+use nowd::fuzzing::{self, Rejection};
 
 /// The query of a URL.
 pub fn nowd_query(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
-    match query::zone_name(text) {
+    match fuzzing::time_zone_name(text) {
         Ok(None) => {}
         Ok(Some(name)) => {
             assert!(!name.is_empty());
-            if now::zone(&name).is_none() {
-                assert_is_a_problem(&Problem::ZoneUnknown { name });
+            if let Err(rejection) = fuzzing::time_zone(&name) {
+                assert_is_a_problem(&rejection);
             }
         }
-        Err(problem) => assert_is_a_problem(&problem),
+        Err(rejection) => assert_is_a_problem(&rejection),
     }
     if !text.is_empty() {
-        // Whatever is percent-encoded comes out as it was.
+        // Percent-encoding survives a round trip.
         let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        assert_eq!(query::zone_name(&format!("a=b&tz={encoded}")).ok().flatten().as_deref(), Some(text));
+        let query = format!("a=b&tz={encoded}");
+        assert_eq!(fuzzing::time_zone_name(&query).ok().flatten().as_deref(), Some(text));
     }
 }
 
-fn assert_is_a_problem(problem: &Problem) {
-    let body = problem.body();
-    let said: serde_json::Value = serde_json::from_str(&body).expect("JSON");
-    assert_eq!(said["status"], problem.status().as_u16());
-    // What a client sent is cut off and escaped: in JSON every sign of it takes a few bytes.
+fn assert_is_a_problem(Rejection { status, body }: &Rejection) {
+    let said: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(said["status"], *status);
+    // Input is truncated and escaped; in JSON each character takes a few bytes.
     crate::assert_is_printable(body.trim_end(), 2_000);
     crate::assert_is_printable(said["detail"].as_str().expect("a text"), 1_000);
 }
 
-/// From 1973, when the last zone gave up an offset with seconds in it, which RFC 3339 cannot say.
+/// From 1973, when the last zone gave up an offset with seconds in it, which RFC 3339 cannot express.
 const FIRST: u64 = 100_000_000;
 /// A few days before the year 10000.
 const LAST: u64 = 253_402_000_000;
 
-/// A zone's name, at any time: what the service says of it is read by the check as that very time.
+/// A time zone at any time: nowcheck reads nowd's document as that very time.
 pub fn nowd_zone(data: &[u8]) {
     let Some((time, name)) = data.split_first_chunk::<12>() else { return };
     let Ok(name) = str::from_utf8(name) else { return };
-    let Some(zone) = now::zone(name) else { return };
+    let Ok(zone) = fuzzing::time_zone(name) else { return };
     let [a, b, c, d, e, f, g, h, nanos @ ..] = *time;
     let seconds = FIRST + u64::from_be_bytes([a, b, c, d, e, f, g, h]) % (LAST - FIRST);
     let nanos = u32::from_be_bytes(nanos) % 1_000_000_000;
-    let document = now::Document::new(seconds, Some(&zone), Status::Unsynchronized, "01234567").at(nanos);
+    let document = fuzzing::now_document(seconds, nanos, &zone);
     let source = TimeSelector { field: Field::Auto, format: Format::Auto, date_cache: Duration::ZERO };
     let read = answer::read(&HeaderMap::new(), &document, &source).expect("a time");
     let Shown::Instant(shown) = read.reading.shown else { panic!("{read:?}") };
@@ -80,39 +63,24 @@ pub fn nowd_zone(data: &[u8]) {
     assert!(shown.contains(truth), "{shown:?} {truth:?} {}", String::from_utf8_lossy(&document));
 }
 
-/// All that a client may send over one connection: through hyper, with nowd's settings, to nowd's answers and its access
-/// log. The first byte says in pieces of which size it comes.
+/// All that a client may send over one connection, through hyper with nowd's settings, with the access log. The first
+/// byte is the size of the pieces in which it arrives.
 pub fn nowd_request(data: &[u8]) {
     let Some((&size, input)) = data.split_first() else { return };
-    let state = Arc::new(State::new(Status::Unsynchronized, None, 10));
-    let handler = Rc::new(Handler::new(state, Arc::new(Counters::default())));
-    let pen = Pen::default();
-    let log = Rc::clone(&pen.0);
-    let journal = Journal::new(([127, 0, 0, 1], 1).into(), Rc::new(pen));
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer: Response<Body> = handler.answer(&request, false);
-        journal.begin(&request, &answer);
-        journal.sent(Duration::from_micros(1));
-        ready(Ok::<_, Infallible>(answer))
-    });
     let mut output = Vec::new();
     let pipe = Pipe { input, size: usize::from(size).max(1), output: &mut output };
-    // As services/app/src/connection.rs has it.
-    let connection = http1::Builder::new()
-        .auto_date_header(false)
-        .half_close(true)
-        .max_header_size(16 * 1024)
-        .max_buf_size(16 * 1024)
-        .serve_connection(pipe, service);
-    let mut connection = pin!(connection);
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut polls = 0;
-    while connection.as_mut().poll(&mut cx).is_pending() {
-        polls += 1;
-        // The pipe is always ready: hyper pauses only to let others run.
-        assert!(polls < 10_000 + input.len(), "it waits for something that never comes");
+    let (connection, log) = fuzzing::serve(pipe);
+    {
+        let mut connection = pin!(connection);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut polls = 0;
+        while connection.as_mut().poll(&mut cx).is_pending() {
+            polls += 1;
+            // The pipe is always ready: hyper pauses only to let others run.
+            assert!(polls < 10_000 + input.len(), "it waits for something that never comes");
+        }
     }
-    assert_is_a_log(&log.borrow());
+    assert_is_a_log(&log.read());
     if let Some(rest) = output.strip_prefix(b"HTTP/1.1 ").or_else(|| output.strip_prefix(b"HTTP/1.0 ")) {
         let status = &rest[..rest.len().min(3)];
         let known = [b"200", b"204", b"304", b"400", b"404", b"405", b"413", b"414", b"431"];
@@ -122,7 +90,7 @@ pub fn nowd_request(data: &[u8]) {
     }
 }
 
-/// A line of the log is a line of JSON, whatever it tells of.
+/// The access log is one line of JSON for each request.
 fn assert_is_a_log(log: &[u8]) {
     assert!(log.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')), "{}", String::from_utf8_lossy(log));
     for line in log.split_inclusive(|&byte| byte == b'\n') {
@@ -137,31 +105,27 @@ fn assert_is_a_log(log: &[u8]) {
 
 /// The `Host` header.
 pub fn nowd_host(data: &[u8]) {
-    if host::is_valid(data) {
-        // Nothing that would end the authority of a URL, or begin one with a user in it.
+    if fuzzing::is_valid_host(data) {
+        // Nothing that ends the authority of a URL, or starts one with a user in it.
         let is_harmless = |byte: &u8| byte.is_ascii_graphic() && !b"/?#@\\\"<>^`{|}".contains(byte);
         assert!(data.iter().all(is_harmless), "{}", String::from_utf8_lossy(data));
-        assert!(host::is_valid(&data.to_ascii_uppercase()));
+        assert!(fuzzing::is_valid_host(&data.to_ascii_uppercase()));
     }
 }
 
-/// What ClockBound shares, after eight bytes that say what time it is.
+/// ClockBound's segment, after eight bytes of the current time.
 pub fn nowd_clock_bound(data: &[u8]) {
     let Some((now, segment)) = data.split_first_chunk() else { return };
     let now = Duration::from_nanos(u64::from_le_bytes(*now));
-    let told = clock_bound::status(segment, segment, now);
-    if let Ok(Status::Synchronized { .. }) = told {
-        // It holds no longer than it was written for, and it does not become better.
-        let (later, bound) = (now + Duration::from_secs(1), |status| match status {
-            Ok(Status::Synchronized { max_error_micros }) => max_error_micros,
-            _ => u32::MAX,
-        });
-        assert!(bound(clock_bound::status(segment, segment, later)) >= bound(told));
+    if let Some(bound) = fuzzing::clock_bound_error(segment, segment, now) {
+        // The bound expires, and never becomes smaller.
+        let later = now + Duration::from_secs(1);
+        assert!(fuzzing::clock_bound_error(segment, segment, later).is_none_or(|later| later >= bound));
     }
-    // While it is being written nothing is believed.
+    // A segment that is being written proves nothing.
     if let Some((last, rest)) = segment.split_last() {
         let torn = [rest, &[last ^ 1]].concat();
-        assert!(!matches!(clock_bound::status(segment, &torn, now), Ok(Status::Synchronized { .. })));
+        assert_eq!(fuzzing::clock_bound_error(segment, &torn, now), None);
     }
 }
 
@@ -170,14 +134,14 @@ pub fn nowd_coding(data: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(data) else { return };
     let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, value)]);
     for name in ["gzip", "br"] {
-        let accepts = coding::accepts(&headers, name);
+        let accepts = fuzzing::accepts_coding(&headers, name);
         let text = String::from_utf8_lossy(data).to_lowercase();
-        // Nobody is sent what he did not ask for; and who refuses all is sent nothing of it.
+        // No coding is used that was not asked for, nor one that was refused.
         assert!(!accepts || text.contains(name) || text.contains('*'), "{name} {text}");
         let refusal = [format!("{name};q=0,").as_bytes(), data].concat();
         if let Ok(value) = HeaderValue::from_bytes(&refusal) {
             assert!(
-                !coding::accepts(&HeaderMap::from_iter([(ACCEPT_ENCODING, value)]), name),
+                !fuzzing::accepts_coding(&HeaderMap::from_iter([(ACCEPT_ENCODING, value)]), name),
                 "{name} {text}"
             );
         }
@@ -186,8 +150,8 @@ pub fn nowd_coding(data: &[u8]) {
 
 /// The `traceparent` header.
 pub fn nowd_trace(data: &[u8]) {
-    let Some(Ids { trace, parent }) = trace_context::ids(data) else { return };
-    // Of hexadecimal digits, so that no log can be confused by them, and not of zeros alone.
+    let Some((trace, parent)) = fuzzing::trace_ids(data) else { return };
+    // Hexadecimal digits, and not all zeros.
     for (id, length) in [(trace, 32), (parent, 16)] {
         assert_eq!(id.len(), length);
         assert!(id.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte)));
@@ -196,29 +160,29 @@ pub fn nowd_trace(data: &[u8]) {
     assert!(data.starts_with(&[&data[..2], b"-", trace, b"-", parent, b"-"].concat()));
 }
 
-/// A request line that hyper does not take.
+/// A request line that hyper does not parse.
 pub fn nowd_request_line(data: &[u8]) {
-    if !request_line::is_of_another_version(data) {
+    if !fuzzing::is_other_http_version(data) {
         return;
     }
-    // The line names a version, whatever follows it is of no matter, and those that are spoken are no others.
+    // The version is at the end of the first line, and is not a supported one.
     let start = data.iter().position(|byte| !b"\r\n".contains(byte)).expect("a line");
     let end =
         data[start..].iter().position(|byte| b"\r\n".contains(byte)).map_or(data.len(), |end| start + end);
     let line = &data[start..end];
-    assert!(request_line::is_of_another_version(line));
+    assert!(fuzzing::is_other_http_version(line));
     let (before, version) = line.split_at(line.len() - 8);
     assert!(version.starts_with(b"HTTP/") && before.ends_with(b" "));
     for known in [b"HTTP/1.0", b"HTTP/1.1"] {
         assert_ne!(version, known);
-        assert!(!request_line::is_of_another_version(&[before, known].concat()));
+        assert!(!fuzzing::is_other_http_version(&[before, known].concat()));
     }
 }
 
 /// A request at the private listener.
 pub fn nowd_scrape(data: &[u8]) {
     const SECRET: &str = "what only /metrics tells";
-    let answer = scrape::answer(data, || SECRET.to_owned());
+    let answer = fuzzing::scrape(data, || SECRET.to_owned());
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     assert!(
         ["200", "400", "404", "405"]

@@ -1,6 +1,6 @@
-//! Makes what the page is sent from: the assets under names that change with their content, and all of it, and the
-//! description of the service, compressed beforehand. So nothing is compressed while somebody waits, and no compressor is
-//! in the program.
+//! Prepares what the page is sent from: the assets, named after their content, and the constant parts of the page and
+//! the OpenAPI description, all compressed. So nothing is compressed while a client waits, and the program contains
+//! no compressor.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use flate2::{Compress, Compression, FlushCompress, GzBuilder, Status};
 
-/// An asset: the stem and the ending of its name, its media type, and the files that it is put together from.
+/// Assets: the stem and the extension of the name, the media type, and the source files, which are concatenated.
 const ASSETS: [(&str, &str, &str, &[&str]); 3] = [
     ("page", "css", "text/css; charset=utf-8", &["page.css"]),
     (
@@ -21,16 +21,15 @@ const ASSETS: [(&str, &str, &str, &[&str]); 3] = [
     ("icon", "svg", "image/svg+xml", &["icon.svg"]),
 ];
 
-/// The description of the service, seen from the folder of the page.
-const OPENAPI: &str = "../../../../contract/openapi.json";
+/// The OpenAPI description, relative to the source of the page.
+const OPENAPI: &str = "../../../../../contract/openapi.json";
 
-/// A piece of the page that is shorter than this is not compressed: its code table would be as long as itself.
+/// Shorter parts of the page are not compressed: the code table would be as long as the text.
 const SHORTEST: usize = 80;
 
 fn main() {
     let crate_root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    // For the fuzz targets it is a link.
-    let source = fs::canonicalize(crate_root.join("src/page")).expect("the folder of the page is there");
+    let source = crate_root.join("src/page/web");
     let openapi = source.join(OPENAPI);
     for input in [&source, &openapi] {
         println!("cargo::rerun-if-changed={}", input.display());
@@ -48,12 +47,12 @@ fn main() {
             .expect("a string can be written to");
     }
     let openapi = write_file(&made, "openapi.json", "application/json", &read(&openapi));
-    writeln!(code, "];\nstatic OPENAPI: File = {openapi};").expect("a string can be written to");
+    writeln!(code, "];\nstatic OPENAPI: StaticFile = {openapi};").expect("a string can be written to");
     fs::write(made.join("files.rs"), code).expect("a file can be written to OUT_DIR");
     fs::write(made.join("page.rs"), pieces(&page)).expect("a file can be written to OUT_DIR");
 }
 
-/// Leaves a file there in all its codings, and says it in Rust.
+/// Writes a file in all codings, and returns it as a Rust expression.
 fn write_file(made: &Path, name: &str, media_type: &str, text: &str) -> String {
     let write = |more: &str, bytes: &[u8]| {
         fs::write(made.join(format!("{name}{more}")), bytes).expect("a file can be written to OUT_DIR");
@@ -61,7 +60,7 @@ fn write_file(made: &Path, name: &str, media_type: &str, text: &str) -> String {
     };
     let bytes = text.as_bytes();
     format!(
-        "File {{ tag: {:?}, media_type: {media_type:?}, plain: {}, gzip: {}, brotli: {} }}",
+        "StaticFile {{ tag: {:?}, media_type: {media_type:?}, plain: {}, gzip: {}, brotli: {} }}",
         hash(bytes),
         write("", bytes),
         write(".gz", &gzip(bytes)),
@@ -69,21 +68,21 @@ fn write_file(made: &Path, name: &str, media_type: &str, text: &str) -> String {
     )
 }
 
-/// Takes the page apart at its places, such as `@TIME@`: the text between them is compressed once and for all.
+/// Splits the page at its placeholders, such as `@TIME@`, and compresses the text between them.
 fn pieces(page: &str) -> String {
-    let mut code = String::from("const PAGE: &[Piece] = &[\n");
+    let mut code = String::from("const PAGE: &[TemplatePart] = &[\n");
     for (number, piece) in page.split('@').enumerate() {
-        // Every second one is the name of a place; a lone @ would shift them, and no such place would be found.
+        // Every second part is the name of a placeholder. A stray @ would shift them, and the name would not exist.
         if number % 2 == 1 {
             let mut name = String::new();
             for word in piece.split('_') {
                 name.push_str(&word[..1]);
                 name.push_str(&word[1..].to_lowercase());
             }
-            writeln!(code, "Piece::Value(Place::{name}),").expect("a string can be written to");
+            writeln!(code, "TemplatePart::Value(Placeholder::{name}),").expect("a string can be written to");
         } else {
             let packed = if piece.len() < SHORTEST { Vec::new() } else { deflate(piece.as_bytes()) };
-            writeln!(code, "Piece::Text {{ plain: {piece:?}, packed: &{packed:?} }},")
+            writeln!(code, "TemplatePart::Text {{ plain: {piece:?}, deflated: &{packed:?} }},")
                 .expect("a string can be written to");
         }
     }
@@ -91,10 +90,10 @@ fn pieces(page: &str) -> String {
     code
 }
 
-/// The text without what is there for its readers: indentation, empty lines, and lines that are a comment.
+/// Removes what only readers of the source need: indentation, empty lines, and comments.
 ///
-/// It knows no language, so a comment stands on lines of its own, in JavaScript behind `//`, in CSS from a `/*` that
-/// begins a line to a `*/` that ends one; and a text that begins a line with either is not to be written.
+/// It does not parse the language. A comment must be on lines of its own: after `//` in JavaScript, and in CSS from a
+/// `/*` that starts a line to a `*/` that ends one. No other text may start a line with these.
 fn bare(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut in_comment = false;
@@ -109,8 +108,8 @@ fn bare(text: &str) -> String {
     kept
 }
 
-/// Twelve hexadecimal digits that change with the content (FNV-1a). Whoever could choose the content had better
-/// things to do than to find two of the same name.
+/// Twelve hexadecimal digits that change with the content (FNV-1a). Collisions by intent do not matter: the content
+/// is our own.
 fn hash(bytes: &[u8]) -> String {
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -119,7 +118,7 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    // No time in it: two builds are the same to the byte.
+    // Without a time stamp, so that builds are reproducible.
     let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
     encoder.write_all(bytes).expect("a vector can be written to");
     encoder.finish().expect("a vector can be written to")
@@ -133,7 +132,7 @@ fn brotli(bytes: &[u8]) -> Vec<u8> {
     packed
 }
 
-/// Blocks of DEFLATE that end on a whole byte and refer to nothing before them, so that they can stand anywhere.
+/// DEFLATE blocks that end on a whole byte and refer to nothing before them, so that they can be put anywhere.
 fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(bytes.len() + 64);
     let status = Compress::new(Compression::best(), false)

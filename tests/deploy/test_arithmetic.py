@@ -31,7 +31,7 @@ def drain() -> int:
 
 
 def test_nowd_is_not_killed_while_it_drains():
-    last = re.search(r"const LAST_REQUESTS: Duration = Duration::from_secs\((\d+)\)", source("server.rs"))
+    last = re.search(r"const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs\((\d+)\)", source("process/shutdown.rs"))
     assert drain() + int(last[1]) < CONTAINER["StopTimeout"] <= 120
 
 
@@ -44,7 +44,7 @@ def test_nowd_serves_until_the_balancer_has_let_go():
 def test_the_balancer_closes_idle_connections_before_nowd_does():
     [balancer] = stack("load-balancers").of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").values()
     idle = next(a["Value"] for a in balancer["LoadBalancerAttributes"] if a["Key"] == "idle_timeout.timeout_seconds")
-    nowd = re.search(r'NOWD_IDLE_TIMEOUT"[^\]]*default_value = "(\d+)s"', source("settings.rs"))
+    nowd = re.search(r'NOWD_IDLE_TIMEOUT"[^\]]*default_value = "(\d+)s"', source("settings/flags.rs"))
     assert "NOWD_IDLE_TIMEOUT" not in ENVIRONMENT
     assert int(idle) < int(nowd[1])
 
@@ -80,7 +80,7 @@ def test_the_paths_exist():
 
 
 def test_the_program_knows_the_variables():
-    known = source("settings.rs")
+    known = source("settings/flags.rs")
     [container] = stack("web-service", MaxClockError="1s").only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     for variable in container["Environment"]:
         assert f'"{variable["Name"]}"' in known, variable["Name"]
@@ -144,7 +144,7 @@ def test_all_connections_that_a_task_may_have_fit_into_its_memory():
 def test_a_task_has_the_files_that_its_connections_need():
     [files] = CONTAINER["Ulimits"]
     threads = 8  # one for each core: more than hosts of this size have
-    others = 48 + threads * (8 + 1) + 2 * 256  # as services/app/src/start.rs reckons
+    others = 48 + threads * (8 + 1) + 2 * 256  # as services/app/src/process/open_files.rs has it
     assert int(ENVIRONMENT["NOWD_MAX_CONNECTIONS"]) + others <= files["HardLimit"]
 
 

@@ -222,7 +222,7 @@ def test_the_table_of_costs_in_the_readme_is_that_of_the_program():
 def test_the_metrics_that_are_counted_are_those_that_the_program_publishes():
     names = program("costs").own_metrics()
     assert {"ClockSynchronized", "ClockMaxError", "Requests", "ServerErrors"} <= set(names)
-    shown = (ROOT / "services/app/src/emf.rs").read_text()
+    shown = (ROOT / "services/app/src/metrics/emf.rs").read_text()
     assert all(f'"{name}"' in shown for name in names)
 
 

@@ -1,16 +1,14 @@
 //! The only file that reads the operating system's clocks.
 //!
-//! Everything else is handed a [`UnixTime`] or a [`Status`], so that it can be tested with any time.
+//! Everything else is handed a [`UnixTime`] or a [`ClockStatus`](status::ClockStatus), so that it can be tested with any time.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+pub(crate) mod clock_bound;
+pub(crate) mod kernel;
+pub(crate) mod source;
+pub(crate) mod status;
+pub(crate) mod text;
+
 use std::time::{Duration, SystemTime};
-
-use crate::clock_bound::{self, Useless};
-use crate::clock_status::Status;
-use crate::system;
 
 /// The last second that four digits can write: 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -37,134 +35,26 @@ pub(crate) fn now() -> UnixTime {
     UnixTime { seconds: since_epoch.as_secs(), nanos: since_epoch.subsec_nanos() }
 }
 
-/// An instant of the clock that nobody can set, for durations: nanoseconds since the machine started, or so.
+/// An instant of the monotonic clock, for durations: nanoseconds since about the start of the machine.
 ///
-/// The standard library's `Instant` is the same; but it checks what cannot happen, and here every request pays for it.
+/// Like the standard library's `Instant`, without its checks, which every request would pay for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Monotonic(u64);
 
 impl Monotonic {
     pub(crate) fn now() -> Self {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        // It begins at zero, and 64 bits of nanoseconds are five hundred years.
+        // The clock starts at zero, and 64 bits of nanoseconds last for more than five hundred years.
         Self(now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned())
     }
 
-    /// Nanoseconds since then.
+    /// Nanoseconds from this instant until now.
     pub(crate) fn elapsed_nanos(self) -> u64 {
         Self::now().0.saturating_sub(self.0)
     }
 
-    fn since_zero(self) -> Duration {
+    /// The reading as a duration, as ClockBound's instants are given.
+    pub(crate) fn since_zero(self) -> Duration {
         Duration::from_nanos(self.0)
-    }
-}
-
-/// What the kernel says.
-fn of_kernel() -> Status {
-    match system::kernel_clock() {
-        None => Status::Unknown,
-        Some(clock) if !clock.is_synchronized => Status::Unsynchronized,
-        Some(clock) => u32::try_from(clock.max_error_micros)
-            .map_or(Status::Unknown, |max_error_micros| Status::Synchronized { max_error_micros }),
-    }
-}
-
-/// Where a [`Status`] comes from.
-#[derive(Debug)]
-pub(crate) struct Source {
-    clock_bound: Option<PathBuf>,
-    /// Why ClockBound was of no use the last time.
-    trouble: Option<Trouble>,
-    is_first: bool,
-}
-
-/// Why the kernel is asked although there is a path to ClockBound.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Trouble {
-    #[error("cannot be read: {0}")]
-    Unreadable(io::Error),
-    #[error(transparent)]
-    Useless(#[from] Useless),
-}
-
-/// A change of who is believed, to be logged.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Believed {
-    ClockBound,
-    Kernel {
-        /// What is wrong with the segment of ClockBound.
-        why: String,
-    },
-}
-
-impl Source {
-    /// The kernel, or what ClockBound shares at that path, as long as it shares something.
-    pub(crate) fn new(clock_bound: Option<PathBuf>) -> Self {
-        Self { clock_bound, trouble: None, is_first: true }
-    }
-
-    /// To be called once a second. Says whom it believes when that is new.
-    pub(crate) fn read(&mut self) -> (Status, Option<Believed>) {
-        let Some(path) = &self.clock_bound else { return (of_kernel(), None) };
-        let is_first = std::mem::replace(&mut self.is_first, false);
-        match of_clock_bound(path) {
-            Ok(status) => {
-                let is_new = self.trouble.take().is_some() || is_first;
-                (status, is_new.then_some(Believed::ClockBound))
-            }
-            Err(trouble) => {
-                let why = trouble.to_string();
-                let is_new = self.trouble.replace(trouble).is_none();
-                (of_kernel(), is_new.then_some(Believed::Kernel { why }))
-            }
-        }
-    }
-}
-
-/// What ClockBound says of the clock now.
-fn of_clock_bound(path: &Path) -> Result<Status, Trouble> {
-    // A daemon writes some times a second, and takes well below a microsecond for it.
-    const TRIES: usize = 3;
-    for _ in 1..TRIES {
-        match read_clock_bound(path) {
-            Err(Trouble::Useless(Useless::Torn)) => {}
-            other => return other,
-        }
-    }
-    read_clock_bound(path)
-}
-
-fn read_clock_bound(path: &Path) -> Result<Status, Trouble> {
-    let read = || {
-        let mut bytes = Vec::with_capacity(clock_bound::LONGEST);
-        // Not to wait, should it be something that is waited for, such as a pipe.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-        file.take(clock_bound::LONGEST as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let (first, second) = (read().map_err(Trouble::Unreadable)?, read().map_err(Trouble::Unreadable)?);
-    let now = Monotonic::now().since_zero();
-    Ok(clock_bound::status(&first, &second, now)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whom_it_believes_is_said_once_and_it_is_the_kernel_while_there_is_no_clock_bound() {
-        let mut source = Source::new(Some("/nowhere/clockbound/shm0".into()));
-        let (status, believed) = source.read();
-        assert_eq!(std::mem::discriminant(&status), std::mem::discriminant(&of_kernel()));
-        let Some(Believed::Kernel { why }) = believed else { panic!("{believed:?}") };
-        assert!(why.starts_with("cannot be read: No such file"), "{why}");
-        assert_eq!(source.read().1, None);
-        assert_eq!(Source::new(None).read().1, None);
-    }
-
-    #[test]
-    fn the_kernel_answers_without_privilege() {
-        assert_ne!(of_kernel(), Status::Unknown);
     }
 }

@@ -1,5 +1,11 @@
-//! One connection, from its first byte to its end. hyper does the protocol; a connection without work gives its buffers
-//! back.
+//! One connection, from its first byte to its end. hyper speaks the protocol; an idle connection releases its
+//! buffers.
+
+pub(crate) mod io;
+pub(crate) mod limit;
+pub(crate) mod reserved;
+pub(crate) mod state;
+pub(crate) mod sweep;
 
 use std::convert::Infallible;
 use std::future::{Ready, poll_fn, ready};
@@ -14,152 +20,158 @@ use hyper::{Request, Response};
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
-use crate::link::{Link, Order};
+use crate::connection::io::{ConnectionIo, HeadError};
+use crate::connection::state::{ConnectionState, Directive};
+use crate::http::problem::Problem;
+use crate::http::version;
 use crate::metrics::Counters;
-use crate::problem::Problem;
-use crate::request_line;
 use crate::routes::{Body, Handler};
-use crate::settings::Limits;
-use crate::wire::{Refusal, Wire};
+use crate::settings::ClientLimits;
 
-/// What hyper reserves room for unless it is told otherwise, which costs it an allocation for each request.
-const USUAL_HEADERS: usize = 100;
+/// hyper's default. Any other value costs an allocation for each request.
+const HYPER_MAX_HEADERS: usize = 100;
 
-/// What all connections of one thread share.
-pub(crate) struct Shared {
+/// What all connections of a thread share.
+pub(crate) struct ConnectionContext {
     pub(crate) handler: Handler,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ClientLimits,
     protocol: http1::Builder,
 }
 
-impl Shared {
-    pub(crate) fn new(handler: Handler, counters: Arc<Counters>, limits: Limits) -> Self {
-        let mut protocol = http1::Builder::new();
-        protocol
-            // Its own is cached, and would stay wrong for a while when the clock is set.
-            .auto_date_header(false)
-            // Who has said all there is to say may end his side and wait for the answer, as `nc -N` does.
-            .half_close(true)
-            .max_header_size(limits.head_bytes)
-            .max_buf_size(limits.head_bytes);
-        if limits.headers != USUAL_HEADERS {
-            protocol.max_headers(limits.headers);
-        }
-        // `pipeline_flush` stays off: it holds an answer back while the head of the next request is unfinished or broken.
+impl ConnectionContext {
+    pub(crate) fn new(handler: Handler, counters: Arc<Counters>, limits: ClientLimits) -> Self {
+        let protocol = protocol(&limits);
         Self { handler, counters, limits, protocol }
     }
 }
 
-/// How an exchange with hyper ended.
+/// hyper, set up for a connection from any client.
+pub(crate) fn protocol(limits: &ClientLimits) -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol
+        // hyper's own `Date` is cached, and would be wrong for a while after the clock is set.
+        .auto_date_header(false)
+        // A client may close its sending side and wait for the response, as `nc -N` does.
+        .half_close(true)
+        .max_header_size(limits.head_bytes)
+        .max_buf_size(limits.head_bytes);
+    if limits.headers != HYPER_MAX_HEADERS {
+        protocol.max_headers(limits.headers);
+    }
+    // `pipeline_flush` stays off: it delays a response while the head of the next request is incomplete or malformed.
+    protocol
+}
+
+/// Why hyper stopped serving a connection.
 enum End {
-    Over(Result<(), hyper::Error>),
-    /// It gives its buffers back.
-    Rests,
-    /// It stayed for too long.
-    Overstays,
+    Finished(Result<(), hyper::Error>),
+    /// To release its buffers until more bytes arrive.
+    ReleasesBuffers,
+    /// A time limit was exceeded.
+    TimedOut,
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(stream: TcpStream, shared: Rc<Shared>, link: Rc<Link>) {
-    let mut wire = Wire::new(stream, Arc::clone(&shared.counters), Rc::clone(&link));
-    // Here it has neither buffers nor a parser: this is where connections without work spend their time.
-    while wait_for_bytes(&wire, &link).await {
-        let service = Service { shared: Rc::clone(&shared), link: Rc::clone(&link) };
-        let mut http = Box::new(shared.protocol.serve_connection(wire, service));
-        let end = poll_fn(|cx| match link.order(cx) {
-            Some(Order::Close) => {
-                // What lies in the kernel was sent while the connection was open, and is still answered.
-                let before = link.waiting_since();
+pub(crate) async fn serve(stream: TcpStream, context: Rc<ConnectionContext>, state: Rc<ConnectionState>) {
+    let mut io = ConnectionIo::new(stream, Arc::clone(&context.counters), Rc::clone(&state));
+    // Here there are neither buffers nor a parser: this is where idle connections wait.
+    while wait_for_bytes(&io, &state).await {
+        let service = Service { context: Rc::clone(&context), state: Rc::clone(&state) };
+        let mut http = Box::new(context.protocol.serve_connection(io, service));
+        let end = poll_fn(|cx| match state.take_directive(cx) {
+            Some(Directive::Close) => {
+                // Bytes in the kernel were sent while the connection was open. They still get their response.
+                let before = state.waiting_since();
                 match Pin::new(&mut *http).poll(cx) {
-                    Poll::Ready(over) => Poll::Ready(End::Over(over)),
-                    Poll::Pending if before.is_some_and(|before| link.has_received_since(before)) => {
+                    Poll::Ready(result) => Poll::Ready(End::Finished(result)),
+                    Poll::Pending if before.is_some_and(|before| state.has_received_since(before)) => {
                         Poll::Pending
                     }
-                    Poll::Pending => Poll::Ready(End::Overstays),
+                    Poll::Pending => Poll::Ready(End::TimedOut),
                 }
             }
-            Some(Order::Rest) => Poll::Ready(End::Rests),
-            None => Pin::new(&mut *http).poll(cx).map(End::Over),
+            Some(Directive::ReleaseBuffers) => Poll::Ready(End::ReleasesBuffers),
+            None => Pin::new(&mut *http).poll(cx).map(End::Finished),
         })
         .await;
         match end {
-            End::Rests => {
+            End::ReleasesBuffers => {
                 let parts = http.into_parts();
-                wire = parts.io;
-                // The head of a second request may have been begun along with the first one.
-                wire.read_again(parts.read_buf);
+                io = parts.io;
+                // The head of a second request may have arrived along with the first one.
+                io.put_back(parts.read_buf);
             }
-            // Errors are the client's: a head that is none is answered, a broken connection cannot be.
-            End::Over(Err(error)) if error.is_parse() => {
+            // Errors are the client's. A malformed head gets a response; a broken connection cannot.
+            End::Finished(Err(error)) if error.is_parse() => {
                 let parts = http.into_parts();
-                Box::pin(refuse(parts.io, &parts.read_buf, &shared, &link)).await;
+                Box::pin(reject(parts.io, &parts.read_buf, &context, &state)).await;
                 return;
             }
-            End::Over(_) | End::Overstays => return,
+            End::Finished(_) | End::TimedOut => return,
         }
     }
 }
 
-/// What every connection of TLS begins with (RFC 8446, section 5.1).
+/// The first byte of every TLS connection (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// Answers a head that hyper cannot read, and ends the connection.
-async fn refuse(mut wire: Wire, head: &[u8], shared: &Shared, link: &Link) {
-    let limits = &shared.limits;
-    let problem = match wire.take_refusal() {
-        Some(Refusal::TargetTooLong) => Problem::TargetTooLong,
-        Some(Refusal::HeadTooLarge) => {
+/// Responds to a head that hyper cannot parse, and ends the connection.
+async fn reject(mut io: ConnectionIo, head: &[u8], context: &ConnectionContext, state: &ConnectionState) {
+    let limits = &context.limits;
+    let problem = match io.take_head_error() {
+        Some(HeadError::TargetTooLong) => Problem::TargetTooLong,
+        Some(HeadError::HeadTooLarge) => {
             Problem::HeadTooLarge { bytes: limits.head_bytes, headers: limits.headers }
         }
-        // What every connection of HTTP/2 begins with is not answered by hyper at all.
-        Some(Refusal::Malformed) | None if request_line::is_of_another_version(head) => Problem::Version,
-        Some(Refusal::Malformed) if head.first() == Some(&TLS_HANDSHAKE) => Problem::Tls,
-        Some(Refusal::Malformed) => Problem::Malformed,
+        // hyper does not respond at all to the preface of HTTP/2.
+        Some(HeadError::Malformed) | None if version::is_of_another_version(head) => Problem::Version,
+        Some(HeadError::Malformed) if head.first() == Some(&TLS_HANDSHAKE) => Problem::Tls,
+        Some(HeadError::Malformed) => Problem::Malformed,
         None => return,
     };
-    let (bytes, body) = shared.handler.refuse(&problem);
-    link.answers();
-    if let Some(journal) = link.journal() {
-        journal.begin_refusal(&problem, body as u64);
+    let (bytes, body) = context.handler.reject_head(&problem);
+    state.note_answered();
+    if let Some(access_log) = state.access_log() {
+        access_log.record_rejected(problem.status(), problem.name(), body as u64);
     }
     let mut rest = &*bytes;
     poll_fn(|cx| {
-        // There are no buffers to give back here, only an end to be put to it.
-        if link.order(cx) == Some(Order::Close) {
+        // There are no buffers to release here; only the order to close matters.
+        if state.take_directive(cx) == Some(Directive::Close) {
             return Poll::Ready(());
         }
-        match std::task::ready!(wire.poll_send(cx, &mut rest)) {
-            Ok(()) => Pin::new(&mut wire).poll_end(cx).map(|_| ()),
+        match std::task::ready!(io.poll_send(cx, &mut rest)) {
+            Ok(()) => Pin::new(&mut io).poll_end(cx).map(|_| ()),
             Err(_) => Poll::Ready(()),
         }
     })
     .await;
 }
 
-/// Waits until there is something to read, if only the client's end; false when the connection is to end instead.
-async fn wait_for_bytes(wire: &Wire, link: &Link) -> bool {
-    if wire.has_read_ahead() {
+/// Waits until there is something to read, or the client closes. Returns false when the connection is to be closed.
+async fn wait_for_bytes(io: &ConnectionIo, state: &ConnectionState) -> bool {
+    if io.has_unread() {
         return true;
     }
     poll_fn(|cx| {
-        let order = link.order(cx);
-        // Only looking tells: the runtime takes a new socket for readable until a read has shown that it is not.
-        let peeked = wire.stream().poll_peek(cx, &mut ReadBuf::new(&mut [0]));
+        let order = state.take_directive(cx);
+        // Readiness is not enough: tokio reports a new socket as readable until a read has shown that it is not.
+        let peeked = io.stream().poll_peek(cx, &mut ReadBuf::new(&mut [0]));
         match (order, peeked) {
-            // What lies in the kernel was sent while the connection was open, and is still answered.
-            (Some(Order::Close), Poll::Ready(Ok(1..))) => Poll::Ready(true),
-            (Some(Order::Close), _) => Poll::Ready(false),
+            // Bytes in the kernel were sent while the connection was open. They still get their response.
+            (Some(Directive::Close), Poll::Ready(Ok(1..))) => Poll::Ready(true),
+            (Some(Directive::Close), _) => Poll::Ready(false),
             (_, peeked) => peeked.map(|peeked| peeked.is_ok()),
         }
     })
     .await
 }
 
-/// What hyper calls for each request.
+/// Called by hyper for each request.
 struct Service {
-    shared: Rc<Shared>,
-    link: Rc<Link>,
+    context: Rc<ConnectionContext>,
+    state: Rc<ConnectionState>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
@@ -168,10 +180,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.link.answers();
-        let response = self.shared.handler.answer(&request, self.link.is_extra());
-        if let Some(journal) = self.link.journal() {
-            journal.begin(&request, &response);
+        self.state.note_answered();
+        let response = self.context.handler.answer(&request, self.state.is_reserved());
+        if let Some(access_log) = self.state.access_log() {
+            access_log.record(&request, &response);
         }
         ready(Ok(response))
     }

@@ -1,4 +1,4 @@
-//! `nowd healthcheck`: asks the nowd of this machine whether it is alive, or ready, for containers that have no other
+//! `nowd healthcheck`: asks the nowd of this machine whether it is alive or ready, for containers without another
 //! program.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -7,25 +7,18 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-/// For each step: connecting, sending, receiving. All of them together stay below the time that whoever asks for a check
-/// usually grants (3 s in the image).
+use crate::settings::Healthcheck;
+
+/// For each step: connecting, sending, receiving. Together they stay below the usual timeout of a container's health
+/// check (3 s in the image).
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// In bytes; whatever else listens there must not keep the check busy.
+/// In bytes. Another program at that port must not keep the check busy.
 const LONGEST_STATUS_LINE: u64 = 1_024;
-
-/// What to ask, and where.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Healthcheck {
-    pub(crate) addresses: Vec<SocketAddr>,
-    /// Whether it should serve clients now. If not, it is enough that it lives: whoever ends what is not ready ends a
-    /// process that drains, and when the time service of a whole site fails, all processes at once.
-    pub(crate) asks_readiness: bool,
-}
 
 /// Asks at all addresses side by side; prints one line for each, and succeeds when all are well.
 pub(crate) fn run(check: &Healthcheck) -> ExitCode {
-    let (path, well) = if check.asks_readiness { ("/readyz", "ready") } else { ("/healthz", "alive") };
+    let (path, well) = if check.checks_readiness { ("/readyz", "ready") } else { ("/healthz", "alive") };
     let answers: Vec<(SocketAddr, io::Result<String>)> = thread::scope(|scope| {
         let ask = |&address: &SocketAddr| {
             let address = reachable(address);

@@ -1,68 +1,7 @@
-//! `nowd` says what time it is, and how far that can be trusted.
-//!
-//! This file is the table of contents. A start goes from the top of the list to the bottom, a request
-//! from [`worker`] to [`connection`] to [`routes`].
+//! The program `nowd`. All of it is in the library, which the fuzz targets use too.
 
-mod access_log;
-mod admin;
-mod clock;
-mod clock_bound;
-mod clock_status;
-mod coding;
-mod command_line;
-mod connection;
-mod counter;
-mod emf;
-mod files;
-mod flag_values;
-mod gzip;
-mod healthcheck;
-mod host;
-mod instruments;
-mod latency;
-mod link;
-mod listen;
-mod log;
-mod metrics;
-mod now;
-mod open_files;
-mod output;
-mod page;
-mod problem;
-mod prometheus;
-mod pulse;
-mod query;
-mod request_line;
-mod reserve;
-mod routes;
-mod scrape;
-mod seats;
-mod server;
-mod settings;
-mod start;
-mod state;
-mod system;
-mod trace_context;
-mod trust;
-mod wire;
-mod worker;
-
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use settings::Command;
-
 fn main() -> ExitCode {
-    let outcome = match command_line::read() {
-        Command::Serve(settings) => start::serve(&settings),
-        Command::Healthcheck(check) => return healthcheck::run(&check),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nothing is left to be done when even standard error is closed.
-            let _ = writeln!(std::io::stderr(), "nowd: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    nowd::run()
 }

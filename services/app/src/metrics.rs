@@ -1,7 +1,15 @@
-//! What is counted: answers by route and class of status, how long they took, and what became of connections.
+//! What is counted: responses by route and class of status, their latency, and what happens to connections.
 //!
-//! Each thread counts in its own [`Counters`], on cache lines of its own, and is the only one that writes there; any
-//! thread may read them all and add them up.
+//! Each thread counts in its own [`Counters`], on cache lines of its own. Only that thread writes there; any thread
+//! may read them all and add them up.
+
+pub(crate) mod admin_listener;
+pub(crate) mod counter;
+pub(crate) mod emf;
+pub(crate) mod latency;
+pub(crate) mod prometheus;
+pub(crate) mod scrape;
+pub(crate) mod snapshot;
 
 use std::array;
 use std::fmt;
@@ -9,8 +17,8 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use crate::counter::Counter;
-use crate::latency::{Latencies, Latency};
+use crate::metrics::counter::Counter;
+use crate::metrics::latency::{LatencyHistogram, LatencyTotals};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +31,7 @@ pub(crate) enum Route {
     OpenApi,
     Health,
     Readiness,
-    /// No route of ours.
+    /// Any other path.
     Other,
 }
 
@@ -53,50 +61,50 @@ impl Route {
     }
 }
 
-/// The classes of status that this service answers with.
-pub(crate) const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+/// The classes of status that this service uses.
+pub(crate) const STATUS_CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
-/// What happens beside answers.
+/// Events that are counted besides responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum CountedEvent {
     /// A connection was accepted.
     Accepted,
-    /// A request was answered 503, because there were too many connections.
+    /// A request got 503, because the limit on connections was exceeded.
     TurnedAway,
-    /// A connection was closed before anything was heard from it, because there were far too many.
+    /// A connection was closed before it was read from, because even the reserve was exceeded.
     ClosedUnheard,
-    /// A connection ended, because a request's head took too long.
+    /// A connection was closed, because a request's head took too long.
     HeadTimeout,
-    /// A connection ended, because no request came.
+    /// A connection was closed, because no request arrived.
     IdleTimeout,
-    /// A connection ended, because the client did not take the answer.
+    /// A connection was closed, because the client did not read the response.
     WriteTimeout,
-    /// A head was refused, because it was not HTTP.
+    /// A head was rejected, because it was not HTTP.
     HeadMalformed,
-    /// A head was refused, because it was too large.
+    /// A head was rejected, because it was too large.
     HeadTooLarge,
-    /// A head was refused, because it was of another major version of HTTP.
+    /// A head was rejected, because it was of another version of HTTP.
     VersionRefused,
-    /// A body was refused.
+    /// A request was rejected, because it had a body.
     BodyRefused,
 }
 
-impl Event {
+impl CountedEvent {
     const COUNT: usize = Self::BodyRefused as usize + 1;
 }
 
-/// What one thread has counted. The alignment keeps the counters of two threads on different cache lines.
+/// The counts of one thread. The alignment keeps the counters of two threads on different cache lines.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Counters {
-    answers: [[Counter; CLASSES.len()]; Route::ALL.len()],
-    events: [Counter; Event::COUNT],
-    pub(crate) latency: Latency,
+    answers: [[Counter; STATUS_CLASSES.len()]; Route::ALL.len()],
+    events: [Counter; CountedEvent::COUNT],
+    pub(crate) latency: LatencyHistogram,
 }
 
 impl Counters {
-    /// Counts one answer.
-    pub(crate) fn count(&self, route: Route, status: StatusCode) {
+    /// Counts one response.
+    pub(crate) fn count_response(&self, route: Route, status: StatusCode) {
         let class = match status.as_u16() {
             ..300 => 0,
             300..400 => 1,
@@ -106,17 +114,17 @@ impl Counters {
         self.answers[route as usize][class].add(1);
     }
 
-    pub(crate) fn note(&self, event: Event) {
+    pub(crate) fn count_event(&self, event: CountedEvent) {
         self.events[event as usize].add(1);
     }
 }
 
-/// What several threads have counted, added up.
+/// The counts of several threads, added up.
 #[derive(Debug)]
 pub(crate) struct Totals {
-    pub(crate) answers: [[u64; CLASSES.len()]; Route::ALL.len()],
-    events: [u64; Event::COUNT],
-    pub(crate) latencies: Latencies,
+    pub(crate) answers: [[u64; STATUS_CLASSES.len()]; Route::ALL.len()],
+    events: [u64; CountedEvent::COUNT],
+    pub(crate) latencies: LatencyTotals,
 }
 
 impl Totals {
@@ -126,34 +134,34 @@ impl Totals {
                 array::from_fn(|class| threads.iter().map(|one| one.answers[route][class].get()).sum())
             }),
             events: array::from_fn(|event| threads.iter().map(|one| one.events[event].get()).sum()),
-            latencies: Latencies::of(threads.iter().map(|one| &one.latency)),
+            latencies: LatencyTotals::of(threads.iter().map(|one| &one.latency)),
         }
     }
 
-    pub(crate) fn of_event(&self, event: Event) -> u64 {
+    pub(crate) fn event_count(&self, event: CountedEvent) -> u64 {
         self.events[event as usize]
     }
 
-    /// Connections that were one too many.
+    /// Connections over the limit.
     pub(crate) fn refused_connections(&self) -> u64 {
-        self.of_event(Event::TurnedAway) + self.of_event(Event::ClosedUnheard)
+        self.event_count(CountedEvent::TurnedAway) + self.event_count(CountedEvent::ClosedUnheard)
     }
 
     pub(crate) fn requests(&self) -> u64 {
         self.answers.as_flattened().iter().sum()
     }
 
-    /// Answers that say that the service could not do its work. A readiness of 503 is none: it says so in time; and a
-    /// client that speaks another HTTP is to blame itself.
+    /// Responses that mean a failure of the service. A 503 of `/readyz` is not one, as it announces a state; nor is a
+    /// 505, which is the client's mistake.
     pub(crate) fn server_errors(&self) -> u64 {
         let others = Route::ALL.iter().zip(&self.answers).filter(|(route, _)| **route != Route::Readiness);
         let all: u64 = others.map(|(_, counts)| counts[3]).sum();
-        // Another thread counts the one a moment before the other.
-        all.saturating_sub(self.of_event(Event::VersionRefused))
+        // Another thread may have counted only one of the two yet.
+        all.saturating_sub(self.event_count(CountedEvent::VersionRefused))
     }
 }
 
-/// `: /now 2xx=12 4xx=1, /readyz 2xx=3`, to follow a count: what is zero is left out, all of it if need be.
+/// `: /now 2xx=12 4xx=1, /readyz 2xx=3`, which follows a count. Zeros are left out.
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = ": ";
@@ -162,7 +170,7 @@ impl fmt::Display for Totals {
                 continue;
             }
             write!(f, "{separator}{}", route.name())?;
-            for (class, count) in CLASSES.iter().zip(counts).filter(|&(_, &count)| count > 0) {
+            for (class, count) in STATUS_CLASSES.iter().zip(counts).filter(|&(_, &count)| count > 0) {
                 write!(f, " {class}={count}")?;
             }
             separator = ", ";
@@ -178,11 +186,11 @@ mod tests {
     #[test]
     fn the_counters_of_all_threads_add_up_and_zeros_are_left_out() {
         let threads = [Arc::new(Counters::default()), Arc::new(Counters::default())];
-        threads[0].count(Route::Now, StatusCode::OK);
-        threads[1].count(Route::Now, StatusCode::OK);
-        threads[1].count(Route::Now, StatusCode::BAD_REQUEST);
-        threads[0].count(Route::WellKnownTime, StatusCode::NO_CONTENT);
-        threads[0].count(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
+        threads[0].count_response(Route::Now, StatusCode::OK);
+        threads[1].count_response(Route::Now, StatusCode::OK);
+        threads[1].count_response(Route::Now, StatusCode::BAD_REQUEST);
+        threads[0].count_response(Route::WellKnownTime, StatusCode::NO_CONTENT);
+        threads[0].count_response(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
         let totals = Totals::of(&threads);
         assert_eq!(totals.to_string(), ": /now 2xx=2 4xx=1, /.well-known/time 2xx=1, /readyz 5xx=1");
         assert_eq!(totals.requests(), 5);
@@ -191,10 +199,10 @@ mod tests {
     #[test]
     fn neither_a_process_that_drains_nor_a_client_of_http_2_is_an_error_of_the_server() {
         let counters = Arc::new(Counters::default());
-        counters.count(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
-        counters.note(Event::VersionRefused);
-        counters.count(Route::Other, StatusCode::HTTP_VERSION_NOT_SUPPORTED);
-        counters.count(Route::Now, StatusCode::SERVICE_UNAVAILABLE);
+        counters.count_response(Route::Readiness, StatusCode::SERVICE_UNAVAILABLE);
+        counters.count_event(CountedEvent::VersionRefused);
+        counters.count_response(Route::Other, StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+        counters.count_response(Route::Now, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(Totals::of(&[counters]).server_errors(), 1);
     }
 

@@ -1,28 +1,31 @@
 //! The page at `/`, for people.
 //!
-//! It holds a time, so it is written anew for each request and never stored; it says all that matters without a script.
-//! What is always the same in it has been compressed when the program was built (`build.rs`).
+//! It contains the time, so it is rendered for each request and never stored. It is complete without a script. Its
+//! constant parts are compressed when the program is built (`build.rs`).
 //!
-//! What is called from outside is `#[cold]`: it stays out of the code that answers `/now`.
+//! Functions that are called from outside are `#[cold]`, to stay out of the code that answers `/now`.
+
+pub(crate) mod gzip;
+pub(crate) mod static_files;
 
 use hyper::header::{
     CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Response, StatusCode};
-use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
-use crate::clock_status::Status;
-use crate::coding::{self, GZIP};
-use crate::files::{NO_SNIFFING, ON_ENCODING};
-use crate::gzip;
-use crate::problem::Problem;
+use crate::clock::status::ClockStatus;
+use crate::clock::text::timestamp;
+use crate::http::content_coding::{self, GZIP};
+use crate::http::problem::Problem;
+use crate::page::gzip::GzipWriter;
+use crate::page::static_files::{NO_SNIFFING, ON_ENCODING};
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// The page runs its own script, with its own style and icon, and speaks to this service alone. `form-action` is for
-/// the choice of a zone without a script.
+/// The page runs its own script, with its own style and icon, and connects to this service only. `form-action` is for
+/// choosing a zone without a script.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
@@ -35,21 +38,21 @@ const EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedd
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// A piece of the page.
+/// A part of the page.
 #[derive(Debug)]
-enum Piece {
+enum TemplatePart {
     Text {
         plain: &'static str,
-        /// The same as whole blocks of DEFLATE; empty where that is not worth it.
-        packed: &'static [u8],
+        /// The same as complete DEFLATE blocks; empty where compression does not pay.
+        deflated: &'static [u8],
     },
-    Value(Place),
+    Value(Placeholder),
 }
 
-/// What is different in each page; `@TIME@` in the template is [`Place::Time`].
+/// What differs between pages; `@TIME@` in the template is [`Placeholder::Time`].
 #[derive(Clone, Copy, Debug)]
-enum Place {
-    /// What the zone that was asked for is answered with when there is none of that name.
+enum Placeholder {
+    /// The message about an unknown time zone.
     Notice,
     Datetime,
     Time,
@@ -62,28 +65,28 @@ enum Place {
     Instance,
 }
 
-/// Somebody who asks for the page.
+/// A request for the page.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Visit {
-    /// How this service is called: scheme and host.
+pub(crate) struct PageRequest {
+    /// Scheme and host of the URL of this service.
     origin: String,
     zone: Option<TimeZone>,
-    refusal: Option<(StatusCode, String)>,
+    rejection: Option<(StatusCode, String)>,
     takes_gzip: bool,
-    isolates: bool,
+    is_isolated: bool,
 }
 
-impl Visit {
-    /// `host` is the name by which the client calls this service, `zone` what it asked for.
+impl PageRequest {
+    /// `host` is the host in the client's URL, `zone` the time zone in its query.
     #[cold]
     pub(crate) fn new(headers: &HeaderMap, host: &str, zone: Result<Option<TimeZone>, Problem>) -> Self {
-        // What the load balancer says; nothing but the page's own words depends on it.
-        let mut schemes = coding::list(headers, &FORWARDED_PROTO);
-        // The first is what the client spoke; the next ones are of balancers between each other.
+        // As reported by the load balancer. Only the text of the page depends on it.
+        let mut schemes = content_coding::list(headers, &FORWARDED_PROTO);
+        // The first value is that of the client; the next ones are of proxies in between.
         let is_https = schemes.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-        let (zone, refusal) = match zone {
+        let (zone, rejection) = match zone {
             Ok(zone) => (zone, None),
-            // A form that was sent without a name.
+            // The form was submitted with an empty field.
             Err(Problem::ZoneEmpty) => (None, None),
             Err(problem) => (None, Some((problem.status(), sentence(&problem.to_string())))),
         };
@@ -94,60 +97,55 @@ impl Visit {
                 if is_plain(host) { host } else { "localhost:8080" }
             ),
             zone,
-            refusal,
-            takes_gzip: coding::accepts(headers, "gzip"),
-            isolates: is_https || is_this_machine(host),
+            rejection,
+            takes_gzip: content_coding::accepts(headers, "gzip"),
+            is_isolated: is_https || is_this_machine(host),
         }
     }
 
     /// The page for a time, as `seconds` since 1970.
     #[cold]
-    pub(crate) fn page(&self, seconds: u64, clock: Status, instance: &str) -> Vec<u8> {
-        let timestamp = i64::try_from(seconds)
-            .ok()
-            .and_then(|s| Timestamp::from_second(s).ok())
-            .unwrap_or(Timestamp::MAX);
+    pub(crate) fn page(&self, seconds: u64, clock: ClockStatus, instance: &str) -> Vec<u8> {
+        let timestamp = timestamp(seconds);
         let offset = self.zone.as_ref().map_or(Offset::UTC, |zone| zone.to_offset(timestamp));
         let local = offset.to_datetime(timestamp);
         let zone = self.zone.as_ref().and_then(TimeZone::iana_name);
-        let value = |place: Place| {
-            match place {
-            Place::Notice => match &self.refusal {
-                Some((_, words)) => format!("<p class=\"notice\" id=\"notice\">{}</p>", escaped(words)),
-                None => String::new(),
-            },
-            Place::Datetime => timestamp.to_string(),
-            Place::Time => local.strftime("%H:%M:%S").to_string(),
-            Place::Date => local.strftime("%A, %-d %B %Y").to_string(),
-            Place::Zone => zone.unwrap_or("UTC").to_owned(),
-            Place::UtcOffset => zone.map(|_| told_offset(offset)).unwrap_or_default(),
-            Place::Command => match zone {
-                // Some shells look for a file where a `?` stands bare.
-                Some(zone) => format!("curl \"{}/now?tz={zone}\"", self.origin),
-                None => format!("curl {}/now", self.origin),
-            },
-            Place::ClockBound => told_bound(clock),
-            Place::ClockWords => match clock {
-                Status::Synchronized { .. } => {
-                    "It is kept right, and its kernel vouches that it is wrong by no more than this."
-                }
-                Status::Unsynchronized => {
-                    "Nothing keeps it right at the moment (its kernel says that it is not synchronised), so there is no \
-                     bound on how wrong it is."
-                }
-                Status::Unknown => "Its kernel could not be asked, so there is no bound on how wrong it is.",
-            }
-            .to_owned(),
-            Place::Instance => instance.to_owned(),
-        }
+        let value = |placeholder: Placeholder| match placeholder {
+            Placeholder::Notice => self.notice(),
+            Placeholder::Datetime => timestamp.to_string(),
+            Placeholder::Time => local.strftime("%H:%M:%S").to_string(),
+            Placeholder::Date => local.strftime("%A, %-d %B %Y").to_string(),
+            Placeholder::Zone => zone.unwrap_or("UTC").to_owned(),
+            Placeholder::UtcOffset => zone.map(|_| utc_offset_text(offset)).unwrap_or_default(),
+            Placeholder::Command => self.command(zone),
+            Placeholder::ClockBound => error_bound_text(clock),
+            Placeholder::ClockWords => clock_text(clock).to_owned(),
+            Placeholder::Instance => instance.to_owned(),
         };
         if self.takes_gzip { gzipped(PAGE, value) } else { plain(PAGE, value).into_bytes() }
     }
 
-    /// What is different about the answer that the page is sent with.
+    /// What the page says about a zone that it does not know.
+    fn notice(&self) -> String {
+        match &self.rejection {
+            Some((_, text)) => format!("<p class=\"notice\" id=\"notice\">{}</p>", escaped(text)),
+            None => String::new(),
+        }
+    }
+
+    /// The command that gets the same time.
+    fn command(&self, zone: Option<&str>) -> String {
+        match zone {
+            // Some shells expand a `?` that is not quoted.
+            Some(zone) => format!("curl \"{}/now?tz={zone}\"", self.origin),
+            None => format!("curl {}/now", self.origin),
+        }
+    }
+
+    /// Sets the status and the headers that a page has, and other responses do not.
     #[cold]
-    pub(crate) fn describe<B>(&self, response: &mut Response<B>) {
-        if let Some((status, _)) = self.refusal {
+    pub(crate) fn set_headers<B>(&self, response: &mut Response<B>) {
+        if let Some((status, _)) = self.rejection {
             *response.status_mut() = status;
         }
         let headers = response.headers_mut();
@@ -159,44 +157,46 @@ impl Visit {
         headers.insert(CONTENT_SECURITY_POLICY, POLICY);
         headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
         headers.insert(REFERRER_POLICY, NO_REFERRER);
-        // A page that shares its process with no other site may read its clock to 5 µs instead of 100: the bounds that
-        // it finds are narrower. Browsers heed this, and do not complain about it, only where nobody can listen in.
-        if self.isolates {
+        // A page that shares its process with no other site may read its clock to 5 µs instead of 100, so its bounds
+        // are narrower. Browsers respect the two headers only in a secure context, and complain elsewhere.
+        if self.is_isolated {
             headers.insert(OPENER_POLICY, SAME_ORIGIN);
             headers.insert(EMBEDDER_POLICY, REQUIRE_CORP);
         }
     }
 }
 
-fn plain(pieces: &[Piece], value: impl Fn(Place) -> String) -> String {
+fn plain(parts: &[TemplatePart], value: impl Fn(Placeholder) -> String) -> String {
     let mut text = String::with_capacity(8192);
-    for piece in pieces {
-        match piece {
-            Piece::Text { plain, .. } => text.push_str(plain),
-            Piece::Value(place) => text.push_str(&value(*place)),
+    for part in parts {
+        match part {
+            TemplatePart::Text { plain, .. } => text.push_str(plain),
+            TemplatePart::Value(placeholder) => text.push_str(&value(*placeholder)),
         }
     }
     text
 }
 
-fn gzipped(pieces: &[Piece], value: impl Fn(Place) -> String) -> Vec<u8> {
-    let mut file = gzip::File::new();
-    for piece in pieces {
-        match piece {
-            Piece::Text { plain, packed } if !packed.is_empty() => file.push_packed(plain, packed),
-            Piece::Text { plain, .. } => file.push(plain),
-            Piece::Value(place) => file.push(&value(*place)),
+fn gzipped(parts: &[TemplatePart], value: impl Fn(Placeholder) -> String) -> Vec<u8> {
+    let mut file = GzipWriter::new();
+    for part in parts {
+        match part {
+            TemplatePart::Text { plain, deflated } if !deflated.is_empty() => {
+                file.push_deflated(plain, deflated);
+            }
+            TemplatePart::Text { plain, .. } => file.push(plain),
+            TemplatePart::Value(placeholder) => file.push(&value(*placeholder)),
         }
     }
     file.finish()
 }
 
-/// Whether a Host header can stand in HTML, and in a shell command, as it is.
+/// Whether a `Host` header can be put into HTML and into a shell command unchanged.
 fn is_plain(host: &str) -> bool {
     !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
 }
 
-/// Whether a Host header names the machine that the client itself is on.
+/// Whether a `Host` header names the client's own machine.
 fn is_this_machine(host: &str) -> bool {
     let port = |c: char| c == ':' || c.is_ascii_digit();
     match host.strip_prefix("[::1]") {
@@ -205,7 +205,7 @@ fn is_this_machine(host: &str) -> bool {
     }
 }
 
-/// What a program is told in a line, as people expect it.
+/// A message for programs as a sentence for people.
 fn sentence(line: &str) -> String {
     let mut letters = line.chars();
     let first = letters.next().map(char::to_uppercase).into_iter().flatten();
@@ -217,7 +217,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// `UTC`, `UTC+1`, `UTC−3:30`.
-fn told_offset(offset: Offset) -> String {
+fn utc_offset_text(offset: Offset) -> String {
     let seconds = offset.seconds().unsigned_abs();
     let sign = if offset.is_negative() { '−' } else { '+' };
     match (seconds / 3600, seconds / 60 % 60) {
@@ -227,10 +227,23 @@ fn told_offset(offset: Offset) -> String {
     }
 }
 
-fn told_bound(clock: Status) -> String {
+fn clock_text(clock: ClockStatus) -> &'static str {
     match clock {
-        Status::Synchronized { max_error_micros: us } => format!("± {}.{:03} ms", us / 1000, us % 1000),
-        Status::Unsynchronized | Status::Unknown => "no bound".to_owned(),
+        ClockStatus::Synchronized { .. } => {
+            "It is kept right, and its kernel vouches that it is wrong by no more than this."
+        }
+        ClockStatus::Unsynchronized => {
+            "Nothing keeps it right at the moment (its kernel says that it is not synchronized), \
+             so there is no bound on how wrong it is."
+        }
+        ClockStatus::Unknown => "Its kernel could not be asked, so there is no bound on how wrong it is.",
+    }
+}
+
+fn error_bound_text(clock: ClockStatus) -> String {
+    match clock {
+        ClockStatus::Synchronized { max_error_micros: us } => format!("± {}.{:03} ms", us / 1000, us % 1000),
+        ClockStatus::Unsynchronized | ClockStatus::Unknown => "no bound".to_owned(),
     }
 }
 
@@ -239,18 +252,20 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
-    use crate::{files, now};
+    use crate::http::time_zone;
+    use crate::page::static_files;
 
     const NOON: u64 = 1_795_464_711;
-    const WELL: Status = Status::Synchronized { max_error_micros: 312 };
+    const WELL: ClockStatus = ClockStatus::Synchronized { max_error_micros: 312 };
 
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
     }
 
-    fn visit(host: &str, zone: Option<&str>) -> Visit {
-        let zone = zone.map(|name| now::zone(name).ok_or(Problem::ZoneUnknown { name: name.into() }));
-        Visit::new(&HeaderMap::new(), host, zone.transpose())
+    fn visit(host: &str, zone: Option<&str>) -> PageRequest {
+        let zone =
+            zone.map(|name| time_zone::by_name(name).ok_or(Problem::ZoneUnknown { name: name.into() }));
+        PageRequest::new(&HeaderMap::new(), host, zone.transpose())
     }
 
     fn page(host: &str, zone: Option<&str>) -> String {
@@ -290,13 +305,13 @@ mod tests {
     #[test]
     fn a_zone_that_there_is_not_is_said_on_the_page_and_cannot_write_html() {
         let visit = visit("test", Some("<script>&"));
-        let page = String::from_utf8(visit.page(NOON, Status::Unknown, "3f9c2a7d")).unwrap();
+        let page = String::from_utf8(visit.page(NOON, ClockStatus::Unknown, "3f9c2a7d")).unwrap();
         assert!(page.contains("No time zone is called “&lt;script&gt;&amp;”"), "{page}");
         assert!(page.contains(">20:11:51<") && page.contains(">UTC<"), "{page}");
         let mut response = Response::new(());
-        visit.describe(&mut response);
+        visit.set_headers(&mut response);
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-        assert_eq!(Visit::new(&HeaderMap::new(), "test", Err(Problem::ZoneEmpty)).refusal, None);
+        assert_eq!(PageRequest::new(&HeaderMap::new(), "test", Err(Problem::ZoneEmpty)).rejection, None);
     }
 
     #[test]
@@ -311,18 +326,18 @@ mod tests {
         let mut visit = visit("test", Some("Europe/Madrid"));
         let plain = visit.page(NOON, WELL, "3f9c2a7d");
         visit.takes_gzip = true;
-        let packed = visit.page(NOON, WELL, "3f9c2a7d");
+        let deflated = visit.page(NOON, WELL, "3f9c2a7d");
         let mut unpacked = Vec::new();
         // It checks the length and the checksum.
-        flate2::read::GzDecoder::new(&*packed).read_to_end(&mut unpacked).unwrap();
+        flate2::read::GzDecoder::new(&*deflated).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, plain);
-        assert!(packed.len() * 3 < plain.len() * 2, "{} of {}", packed.len(), plain.len());
+        assert!(deflated.len() * 3 < plain.len() * 2, "{} of {}", deflated.len(), plain.len());
     }
 
     #[test]
     fn every_asset_is_in_the_page_by_its_name() {
         let page = page("test", None);
-        for (path, _) in files::assets() {
+        for (path, _) in static_files::assets() {
             assert!(page.contains(&format!("\"{path}\"")), "no {path} in {page}");
         }
     }
@@ -337,7 +352,7 @@ mod tests {
             page.matches("<script").count(),
             page.matches("<script type=\"module\" src=\"/assets/").count()
         );
-        for (path, text) in files::assets() {
+        for (path, text) in static_files::assets() {
             let text = text.replace("http://www.w3.org/2000/svg", "");
             for elsewhere in ["http:", "https:", "@import", "url(", "eval(", "innerHTML"] {
                 assert!(!text.contains(elsewhere), "{elsewhere} in {path}");
@@ -348,10 +363,10 @@ mod tests {
     #[test]
     fn only_a_name_that_is_this_machine_for_certain_is_isolated_without_https() {
         for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]", "[::1]:8080"] {
-            assert!(visit(host, None).isolates, "{host}");
+            assert!(visit(host, None).is_isolated, "{host}");
         }
         for host in ["", "time.example", "localhost.example", "127.0.0.1.example", "[::1].example", "[::2]"] {
-            assert!(!visit(host, None).isolates, "{host}");
+            assert!(!visit(host, None).is_isolated, "{host}");
         }
         for (scheme, origin) in [
             ("https", "https://time.example"),
@@ -361,9 +376,9 @@ mod tests {
             ("", "http://time.example"),
         ] {
             let headers = headers(&[(FORWARDED_PROTO, scheme)]);
-            let visit = Visit::new(&headers, "time.example", Ok(None));
+            let visit = PageRequest::new(&headers, "time.example", Ok(None));
             assert_eq!(visit.origin, origin);
-            assert_eq!(visit.isolates, origin.starts_with("https"));
+            assert_eq!(visit.is_isolated, origin.starts_with("https"));
         }
     }
 }

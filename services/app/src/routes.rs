@@ -1,7 +1,9 @@
-//! From a request to its answer.
+//! From a request to its response.
 //!
-//! First [`Asked`] is read from the request, then the clock is read, once, and then the answer is written: so every
-//! figure in an answer, its `Date` too, is of one instant, as late as can be.
+//! The request is first parsed into an [`Operation`]. Then the clock is read, once, and the response is written. All
+//! fields of a response, its `Date` too, are of that one instant, which is as late as possible.
+
+pub(crate) mod now_document;
 
 use std::cell::{RefCell, RefMut};
 use std::io::Cursor;
@@ -16,16 +18,17 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
 
+use crate::clock::status::ClockStatus;
+use crate::clock::text;
 use crate::clock::{self, UnixTime};
-use crate::clock_status::Status;
-use crate::files::{self, NO_SNIFFING, Wanted};
-use crate::host::{self, KnownHost};
-use crate::metrics::{Counters, Event, Route};
-use crate::now::{self, Document};
-use crate::page::Visit;
-use crate::problem::Problem;
-use crate::query;
-use crate::state::State;
+use crate::http::host::{self, HostCache};
+use crate::http::problem::Problem;
+use crate::http::time_zone;
+use crate::metrics::{CountedEvent, Counters, Route};
+use crate::page::PageRequest;
+use crate::page::static_files::{self, NO_SNIFFING, Representation};
+use crate::readiness::ServiceState;
+use crate::routes::now_document::Document;
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const FIVE_SECONDS: HeaderValue = HeaderValue::from_static("5");
@@ -34,155 +37,157 @@ const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json"
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const HTTPSTIME: HeaderName = HeaderName::from_static("x-httpstime");
 
-/// What is sent, in one piece: hyper copies it behind the head. It never leaves its thread, so its counter need not be
-/// atomic.
+/// A body in one piece, which hyper copies behind the head. It never leaves its thread, so its reference count need
+/// not be atomic.
 pub(crate) type Body = Full<Cursor<Rc<[u8]>>>;
 
 /// Answers the requests of one thread.
 #[derive(Debug)]
 pub(crate) struct Handler {
-    state: Arc<State>,
+    service_state: Arc<ServiceState>,
     counters: Arc<Counters>,
-    second: RefCell<Second>,
-    known_host: KnownHost,
+    second: RefCell<SecondCache>,
+    host_cache: HostCache,
 }
 
 impl Handler {
-    pub(crate) fn new(state: Arc<State>, counters: Arc<Counters>) -> Self {
-        let second = RefCell::new(Second::new(0, state.clock.load(), &state.instance));
-        Self { state, counters, second, known_host: KnownHost::default() }
+    pub(crate) fn new(service_state: Arc<ServiceState>, counters: Arc<Counters>) -> Self {
+        let second = RefCell::new(SecondCache::new(0, service_state.clock.load(), &service_state.instance));
+        Self { service_state, counters, second, host_cache: HostCache::default() }
     }
 
-    /// The answer to a request; its body is not read. `is_extra` says that its connection is one too many.
+    /// Answers a request; its body is not read. `is_reserved` says that its connection is over the limit.
     pub(crate) fn answer<B: hyper::body::Body>(
         &self,
         request: &Request<B>,
-        is_extra: bool,
+        is_reserved: bool,
     ) -> Response<Body> {
         let route = route(request.uri().path());
         let has_body = !request.body().is_end_stream();
-        let mut asked = asked(route, request, has_body, &self.known_host);
-        if is_extra && !matches!(asked, Ok(Asked::Health | Asked::Readiness)) {
-            self.counters.note(Event::TurnedAway);
-            asked = Err(Problem::Full);
+        let mut operation = operation(route, request, has_body, &self.host_cache);
+        if is_reserved && !matches!(operation, Ok(Operation::Health | Operation::Readiness)) {
+            self.counters.count_event(CountedEvent::TurnedAway);
+            operation = Err(Problem::Full);
         }
         if has_body {
-            self.counters.note(Event::BodyRefused);
+            self.counters.count_event(CountedEvent::BodyRefused);
         }
-        // Nothing but writing the answer comes after this.
+        // From here on there is only the response to write.
         let time = clock::now();
-        let mut second = self.second(time.seconds);
-        let mut response = match asked {
-            Ok(asked) => self.write(asked, time, &mut second),
-            Err(problem) => refusal(&problem, &second),
+        let mut second = self.current_second(time.seconds);
+        let mut response = match operation {
+            Ok(operation) => self.write(operation, time, &mut second),
+            Err(problem) => problem_response(&problem, &second),
         };
-        // After a body that is not read nobody can say where the next request begins.
-        if has_body || is_extra || self.state.is_draining() {
+        // After a body that is not read, the start of the next request is unknown.
+        if has_body || is_reserved || self.service_state.is_draining() {
             response.headers_mut().insert(CONNECTION, CLOSE);
         }
-        self.counters.count(route, response.status());
+        self.counters.count_response(route, response.status());
         response
     }
 
-    /// The answer to a head that could not be read, as it goes over the wire, and the length of its body.
+    /// The whole response to a head that could not be parsed, and the length of its body.
     #[cold]
-    pub(crate) fn refuse(&self, problem: &Problem) -> (Vec<u8>, usize) {
-        let second = self.second(clock::now().seconds);
-        let response = refusal(problem, &second);
+    pub(crate) fn reject_head(&self, problem: &Problem) -> (Vec<u8>, usize) {
+        let second = self.current_second(clock::now().seconds);
+        let response = problem_response(problem, &second);
         let (status, body) = (response.status(), problem.body());
         let mut bytes = format!("HTTP/1.1 {status}\r\n").into_bytes();
         for (name, value) in response.headers() {
             bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }
         bytes.extend(format!("connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()).bytes());
-        self.counters.note(match status {
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => Event::HeadTooLarge,
-            StatusCode::HTTP_VERSION_NOT_SUPPORTED => Event::VersionRefused,
-            _ => Event::HeadMalformed,
+        self.counters.count_event(match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => {
+                CountedEvent::HeadTooLarge
+            }
+            StatusCode::HTTP_VERSION_NOT_SUPPORTED => CountedEvent::VersionRefused,
+            _ => CountedEvent::HeadMalformed,
         });
-        self.counters.count(Route::Other, status);
+        self.counters.count_response(Route::Other, status);
         (bytes, body.len())
     }
 
-    fn write(&self, asked: Asked, time: UnixTime, second: &mut Second) -> Response<Body> {
-        match asked {
-            Asked::Now(None) => {
+    fn write(&self, operation: Operation, time: UnixTime, second: &mut SecondCache) -> Response<Body> {
+        match operation {
+            Operation::Now(None) => {
                 let document = second.document.at(time.nanos);
-                second.answer(document)
+                second.response(document)
             }
-            Asked::Now(Some(zone)) => {
+            Operation::Now(Some(zone)) => {
                 let mut document =
-                    Document::new(time.seconds, Some(&zone), second.clock, &self.state.instance);
-                second.answer(document.at(time.nanos))
+                    Document::new(time.seconds, Some(&zone), second.clock, &self.service_state.instance);
+                second.response(document.at(time.nanos))
             }
-            Asked::WellKnownTime => {
-                let mut response = second.answer([]);
+            Operation::WellKnownTime => {
+                let mut response = second.response([]);
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().remove(CONTENT_TYPE);
-                response.headers_mut().insert(HTTPSTIME, value(now::unix_time(time)));
+                response.headers_mut().insert(HTTPSTIME, header_value(text::unix_time(time)));
                 response
             }
-            Asked::Options => {
-                let mut response = second.answer([]);
+            Operation::Options => {
+                let mut response = second.response([]);
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().remove(CONTENT_TYPE);
                 response.headers_mut().insert(ALLOW, GET_HEAD);
                 response
             }
-            Asked::Page(visit) => {
+            Operation::Page(page) => {
                 let mut response =
-                    second.answer(visit.page(time.seconds, second.clock, &self.state.instance));
-                visit.describe(&mut response);
+                    second.response(page.page(time.seconds, second.clock, &self.service_state.instance));
+                page.set_headers(&mut response);
                 response
             }
-            Asked::File(wanted) => {
-                let mut response = second.answer(wanted.body());
-                wanted.describe(&mut response);
+            Operation::File(file) => {
+                let mut response = second.response(file.body());
+                file.set_headers(&mut response);
                 response
             }
-            Asked::Health => second.answer(*b"{\"status\":\"alive\"}\n"),
-            Asked::Readiness => match self.state.readiness() {
-                Ok(()) => second.answer(*b"{\"status\":\"ready\"}\n"),
-                Err(problem) => refusal(&problem, second),
+            Operation::Health => second.response(*b"{\"status\":\"alive\"}\n"),
+            Operation::Readiness => match self.service_state.readiness() {
+                Ok(()) => second.response(*b"{\"status\":\"ready\"}\n"),
+                Err(reason) => problem_response(&reason.into(), second),
             },
         }
     }
 
-    /// What is the same for the whole of this second.
-    fn second(&self, seconds: u64) -> RefMut<'_, Second> {
-        let clock = self.state.clock.load();
+    /// What is the same for the whole current second.
+    fn current_second(&self, seconds: u64) -> RefMut<'_, SecondCache> {
+        let clock = self.service_state.clock.load();
         let mut second = self.second.borrow_mut();
         if second.seconds != seconds || second.clock != clock {
-            *second = Second::new(seconds, clock, &self.state.instance);
+            *second = SecondCache::new(seconds, clock, &self.service_state.instance);
         }
         second
     }
 }
 
-/// What answers of one second have in common.
+/// What responses of one second have in common.
 #[derive(Debug)]
-struct Second {
+struct SecondCache {
     seconds: u64,
-    clock: Status,
-    /// Of an answer in JSON. To copy them costs half of what it takes to insert them one by one.
+    clock: ClockStatus,
+    /// The headers of a JSON response. Cloning the map costs half as much as inserting one by one.
     headers: HeaderMap,
     document: Document,
 }
 
-impl Second {
-    fn new(seconds: u64, clock: Status, instance: &str) -> Self {
+impl SecondCache {
+    fn new(seconds: u64, clock: ClockStatus, instance: &str) -> Self {
         let headers = HeaderMap::from_iter([
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
             (TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-            (DATE, value(now::http_date(seconds))),
+            (DATE, header_value(text::http_date(seconds))),
         ]);
         Self { seconds, clock, headers, document: Document::new(seconds, None, clock, instance) }
     }
 
-    /// 200, in JSON. Whatever is different about an answer is changed afterwards.
-    fn answer(&self, body: impl Into<Rc<[u8]>>) -> Response<Body> {
+    /// 200, as JSON. Other responses change it afterwards.
+    fn response(&self, body: impl Into<Rc<[u8]>>) -> Response<Body> {
         let mut response = Response::new(Full::new(Cursor::new(body.into())));
         *response.headers_mut() = self.headers.clone();
         response
@@ -190,8 +195,8 @@ impl Second {
 }
 
 #[cold]
-fn refusal(problem: &Problem, second: &Second) -> Response<Body> {
-    let mut response = second.answer(problem.body().into_bytes());
+fn problem_response(problem: &Problem, second: &SecondCache) -> Response<Body> {
+    let mut response = second.response(problem.body().into_bytes());
     *response.status_mut() = problem.status();
     response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
@@ -207,21 +212,21 @@ fn refusal(problem: &Problem, second: &Second) -> Response<Body> {
     response
 }
 
-/// A header's value of text that is ours, and so has nothing in it that a header could not.
-fn value(text: String) -> HeaderValue {
+/// A header value of our own text, which is always valid.
+fn header_value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// A request that can be answered.
+/// A valid request.
 #[derive(Debug)]
-enum Asked {
+enum Operation {
     Now(Option<TimeZone>),
     WellKnownTime,
-    /// What is possible with the server as a whole.
+    /// `OPTIONS *`.
     Options,
-    // In boxes, because most requests are for `/now`, which would carry their size around.
-    Page(Box<Visit>),
-    File(Box<Wanted>),
+    // Boxed, because most requests are for `/now`, which would carry their size around.
+    Page(Box<PageRequest>),
+    File(Box<Representation>),
     Health,
     Readiness,
 }
@@ -234,77 +239,77 @@ fn route(path: &str) -> Route {
         "/openapi.json" => Route::OpenApi,
         "/healthz" => Route::Health,
         "/readyz" => Route::Readiness,
-        other if files::has_asset(other) => Route::Asset,
+        other if static_files::has_asset(other) => Route::Asset,
         _ => Route::Other,
     }
 }
 
-fn asked<B>(route: Route, request: &Request<B>, has_body: bool, known: &KnownHost) -> Result<Asked, Problem> {
+fn operation<B>(
+    route: Route,
+    request: &Request<B>,
+    has_body: bool,
+    hosts: &HostCache,
+) -> Result<Operation, Problem> {
     let headers = request.headers();
     let host = headers.get(HOST);
-    // Where no header is repeated the host is not; to look for it a second time takes longer.
+    // Without any repeated header there is no second host, and that check is cheaper.
     let is_repeated = headers.len() != headers.keys_len() && headers.get_all(HOST).iter().nth(1).is_some();
     if is_repeated || (host.is_none() && request.version() == Version::HTTP_11) {
         return Err(Problem::Host);
     }
-    if host.is_some_and(|host| !known.is_valid(host.as_bytes())) {
+    if host.is_some_and(|host| !hosts.is_valid(host.as_bytes())) {
         return Err(Problem::HostSyntax);
     }
-    // A target that names a host wins over the header (RFC 9112, section 3.2.2).
+    // A host in the target wins over the header (RFC 9112, section 3.2.2).
     let authority = request.uri().authority().map(hyper::http::uri::Authority::as_str);
     if authority.is_some_and(|authority| !host::is_valid(authority.as_bytes())) {
         return Err(Problem::HostSyntax);
     }
     if route == Route::Other {
-        return elsewhere(request.method(), request.uri().path());
+        return operation_elsewhere(request.method(), request.uri().path());
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return Err(refused_method(request.method()));
+        return Err(method_not_allowed(request.method()));
     }
     if has_body {
         return Err(Problem::Body);
     }
     Ok(match route {
-        Route::Now => Asked::Now(match request.uri().query() {
+        Route::Now => Operation::Now(match request.uri().query() {
             None => None,
-            Some(query) => zone(query)?,
+            Some(query) => time_zone::in_query(query)?,
         }),
-        Route::WellKnownTime => Asked::WellKnownTime,
+        Route::WellKnownTime => Operation::WellKnownTime,
         Route::Page => {
             let host = authority.or(host.and_then(|host| host.to_str().ok())).unwrap_or_default();
-            let zone = request.uri().query().map_or(Ok(None), zone);
-            Asked::Page(Box::new(Visit::new(headers, host, zone)))
+            let zone = request.uri().query().map_or(Ok(None), time_zone::in_query);
+            Operation::Page(Box::new(PageRequest::new(headers, host, zone)))
         }
-        Route::Asset => match Wanted::asset(request.uri().path(), headers) {
-            Some(wanted) => Asked::File(Box::new(wanted)),
+        Route::Asset => match Representation::asset(request.uri().path(), headers) {
+            Some(file) => Operation::File(Box::new(file)),
             None => return Err(Problem::NotFound { path: request.uri().path().into() }),
         },
-        Route::OpenApi => Asked::File(Box::new(Wanted::description(headers))),
-        Route::Health => Asked::Health,
-        Route::Readiness | Route::Other => Asked::Readiness,
+        Route::OpenApi => Operation::File(Box::new(Representation::description(headers))),
+        Route::Health => Operation::Health,
+        Route::Readiness | Route::Other => Operation::Readiness,
     })
 }
 
-/// What is asked of no route of ours.
+/// A request to a path without a route.
 #[cold]
-fn elsewhere(method: &Method, path: &str) -> Result<Asked, Problem> {
+fn operation_elsewhere(method: &Method, path: &str) -> Result<Operation, Problem> {
     match path {
-        "*" if method == Method::OPTIONS => Ok(Asked::Options),
-        // A tunnel; its target has no path.
-        _ if method == Method::CONNECT => Err(refused_method(method)),
+        "*" if method == Method::OPTIONS => Ok(Operation::Options),
+        // A tunnel, whose target has no path.
+        _ if method == Method::CONNECT => Err(method_not_allowed(method)),
         "*" | "" => Err(Problem::Target),
         other => Err(Problem::NotFound { path: other.into() }),
     }
 }
 
-/// Of a method that is neither GET nor HEAD. Of one that nobody knows too, for which 501 would be usual (RFC 9110, section
-/// 9.1): no stranger is to ring the alarm that balancers give on errors of the server.
+/// For a method that is neither GET nor HEAD, also one that does not exist. RFC 9110 (section 9.1) suggests 501 for
+/// that; but clients must not be able to trigger the alarms of load balancers on server errors.
 #[cold]
-fn refused_method(method: &Method) -> Problem {
+fn method_not_allowed(method: &Method) -> Problem {
     Problem::MethodNotAllowed { method: method.to_string() }
-}
-
-fn zone(query: &str) -> Result<Option<TimeZone>, Problem> {
-    let Some(name) = query::zone_name(query)? else { return Ok(None) };
-    now::zone(&name).map(Some).ok_or(Problem::ZoneUnknown { name })
 }

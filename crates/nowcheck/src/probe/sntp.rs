@@ -4,6 +4,8 @@
 //! it is not listened to, so neither somebody who guesses nor a duplicate of an older answer can do harm; somebody
 //! who sees the request can, as NTP without NTS has no protection from that. Then several references help.
 
+pub mod packet;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -16,8 +18,6 @@ use self::packet::{Header, LENGTH};
 use crate::clock::Clock;
 use crate::outcome::{Leap, NtpError};
 use crate::text::printable;
-
-mod packet;
 
 /// What a time server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

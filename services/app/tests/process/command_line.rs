@@ -23,7 +23,8 @@ fn a_port_in_use_is_refused_in_one_line_even_to_a_second_nowd() {
     assert_eq!(
         stderr(&second),
         format!(
-            "nowd: cannot listen on {address}: the port is in use; stop what uses it, or choose another with --listen\n"
+            "nowd: cannot listen on {address}: the port is in use; stop what uses it, or choose \
+             another with --listen\n"
         )
     );
 }
@@ -34,8 +35,8 @@ fn an_address_of_another_machine_is_refused_in_one_line() {
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(
         stderr(&refused),
-        "nowd: cannot listen on 192.0.2.1:8080: this machine has no such address; choose one of its own, or 0.0.0.0, \
-         with --listen\n"
+        "nowd: cannot listen on 192.0.2.1:8080: this machine has no such address; choose one of its \
+         own, or 0.0.0.0, with --listen\n"
     );
 }
 

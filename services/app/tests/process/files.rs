@@ -93,7 +93,8 @@ fn a_file_that_the_client_has_is_not_sent_again() {
         {
             let mut client = service.connect();
             client.send(format!(
-                "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{gzip}If-None-Match: {known}\r\n\r\n"
+                "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{gzip}If-None-Match: \
+                 {known}\r\n\r\n"
             ));
             let answer = client.answer_to("HEAD");
             assert_eq!(answer.status(), 304, "{known}");

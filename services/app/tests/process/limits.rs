@@ -265,7 +265,8 @@ fn too_few_files_to_serve_at_all_are_told_at_the_start() {
 
 #[test]
 fn a_soft_limit_on_files_is_raised_and_no_reason_to_warn() {
-    let script = "ulimit -S -n 100; exec \"$0\" --listen=127.0.0.1:0 --threads=1 --max-connections=500 --drain-delay=0s";
+    let script = "ulimit -S -n 100; exec \"$0\" --listen=127.0.0.1:0 --threads=1 --max-connections=500 \
+                  --drain-delay=0s";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script, nowd().get_program().to_str().unwrap()]);
     let service = Service::of(&mut command);

@@ -166,9 +166,10 @@ fn the_access_log_has_a_line_for_each_request_with_where_it_came_from() {
     let (service, mut lines) = with_access_log();
     let mut client = service.connect();
     client.send(
-        "GET /now?tz=UTC HTTP/1.1\r\nHost: test\r\nX-Forwarded-For: 203.0.113.7, 10.0.0.1\r\nX-Forwarded-For: 10.0.0.2\r\n\
-         X-Forwarded-Proto: https\r\nUser-Agent: a \"browser\"\r\nX-Request-Id: r-1\r\nX-Amzn-Trace-Id: Root=1-2-3\r\n\
-         traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
+        "GET /now?tz=UTC HTTP/1.1\r\nHost: test\r\nX-Forwarded-For: 203.0.113.7, \
+         10.0.0.1\r\nX-Forwarded-For: 10.0.0.2\r\nX-Forwarded-Proto: https\r\nUser-Agent: a \
+         \"browser\"\r\nX-Request-Id: r-1\r\nX-Amzn-Trace-Id: Root=1-2-3\r\ntraceparent: \
+         00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
     );
     let answer = client.answer();
     let first = line(&mut lines);
@@ -209,7 +210,11 @@ fn the_access_log_has_a_line_for_each_request_with_where_it_came_from() {
 fn no_request_can_forge_a_line_of_the_log() {
     let (mut service, mut lines) = with_access_log();
     let mut client = service.connect();
-    client.send(b"GET /now?a=%0a{status:200} HTTP/1.1\r\nHost: test\r\nUser-Agent: x\",\"status\":200}\xff\xc2\x9b31m\t\r\nX-Forwarded-For: \\\",\"client\":\"forged\r\n\r\n");
+    client.send(
+        b"GET /now?a=%0a{status:200} HTTP/1.1\r\nHost: test\r\nUser-Agent: \
+                  x\",\"status\":200}\xff\xc2\x9b31m\t\r\nX-Forwarded-For: \
+                  \\\",\"client\":\"forged\r\n\r\n",
+    );
     client.answer();
     service.signal("TERM");
     service.line_with("draining");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clock_offset::{ServerTimestamps, UnixInstant};
 
 /// The length of a header; what may come behind it (extensions, a signature) was not asked for.
-pub(super) const LENGTH: usize = 48;
+pub const LENGTH: usize = 48;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// From NTP's first era (1900) to the Unix epoch (1970), in seconds.
@@ -23,7 +23,8 @@ const SECONDS_PER_ERA: i128 = 1 << 32;
 /// It stands in the place of the time at which the request is sent, and servers do not look at it: all that they do
 /// is to copy it (RFC 4330 section 5 lets a client leave the rest at zero). A random one tells nothing about our
 /// clock, and nobody who does not see the request can make an answer to it.
-pub(super) fn request(nonce: [u8; 8]) -> [u8; LENGTH] {
+#[must_use]
+pub fn request(nonce: [u8; 8]) -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
     bytes[0] = 4 << 3 | 3;
     bytes[40..].copy_from_slice(&nonce);
@@ -32,39 +33,49 @@ pub(super) fn request(nonce: [u8; 8]) -> [u8; LENGTH] {
 
 /// A header that was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header([u8; LENGTH]);
+pub struct Header([u8; LENGTH]);
 
 impl Header {
     /// The header at the begin of a packet; nothing when it is too short for one.
-    pub(super) fn of(packet: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn of(packet: &[u8]) -> Option<Self> {
         packet.first_chunk().copied().map(Self)
     }
 
     /// Whether it is a server's answer (mode 4) in version 3 or 4 to the request with that number.
-    pub(super) fn answers(&self, nonce: [u8; 8]) -> bool {
+    #[must_use]
+    pub fn answers(&self, nonce: [u8; 8]) -> bool {
         let (version, mode) = (self.0[0] >> 3 & 7, self.0[0] & 7);
         mode == 4 && matches!(version, 3 | 4) && self.0[24..32] == nonce
     }
 
     /// 0 to 3: none, a second more, a second less, not synchronized.
-    pub(super) fn leap_indicator(&self) -> u8 {
+    #[must_use]
+    pub fn leap_indicator(&self) -> u8 {
         self.0[0] >> 6
     }
 
-    pub(super) fn stratum(&self) -> u8 {
+    /// How many servers away the source of the time is (RFC 5905 figure 11); 0 in a kiss-o'-death.
+    #[must_use]
+    pub fn stratum(&self) -> u8 {
         self.0[1]
     }
 
-    pub(super) fn reference_id(&self) -> [u8; 4] {
+    /// Where the server has its time from (RFC 5905 figure 12), or the code of a kiss-o'-death.
+    #[must_use]
+    pub fn reference_id(&self) -> [u8; 4] {
         self.word(12).to_be_bytes()
     }
 
     /// Whether either stamp is the zero that stands for "no time".
-    pub(super) fn lacks_a_stamp(&self) -> bool {
+    #[must_use]
+    pub fn lacks_a_stamp(&self) -> bool {
         self.long(32) == 0 || self.long(40) == 0
     }
 
-    pub(super) fn stamps(&self) -> ServerTimestamps {
+    /// The two timestamps, and how far the server vouches for its clock.
+    #[must_use]
+    pub fn stamps(&self) -> ServerTimestamps {
         ServerTimestamps {
             receive: instant(self.long(32)),
             transmit: instant(self.long(40)),

@@ -1,0 +1,7 @@
+//! HTTP that is independent of routes: headers, versions, the query, and errors.
+
+pub(crate) mod content_coding;
+pub(crate) mod host;
+pub(crate) mod problem;
+pub(crate) mod time_zone;
+pub(crate) mod version;

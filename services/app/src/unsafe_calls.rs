@@ -1,0 +1,40 @@
+//! The only file with unsafe code: two functions of the C library that have no safe wrapper.
+
+/// The kernel's status of its clock.
+#[derive(Debug)]
+pub(crate) struct KernelClock {
+    pub(crate) is_synchronized: bool,
+    /// The kernel's bound on the error, in microseconds.
+    pub(crate) max_error_micros: i64,
+}
+
+/// Calls `ntp_adjtime` in its read-only mode, which needs no privilege. `None` if the call fails.
+#[expect(unsafe_code, reason = "neither the standard library nor rustix has ntp_adjtime")]
+pub(crate) fn kernel_clock() -> Option<KernelClock> {
+    // SAFETY: all-zero bytes are a valid `timex`, which is a struct of integers, and `modes` 0 makes the call
+    // read-only. The pointer is to a live, exclusively borrowed value.
+    let (state, timex) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        (libc::ntp_adjtime(&raw mut timex), timex)
+    };
+    (state != -1).then_some(KernelClock {
+        is_synchronized: state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0,
+        max_error_micros: timex.maxerror,
+    })
+}
+
+/// Returns freed memory to the system.
+///
+/// Call it after much was freed, such as the buffers of idle connections. The allocator keeps freed memory for the
+/// program, and returns only what is at the end of the heap; this returns every whole page.
+#[cfg_attr(
+    target_env = "gnu",
+    expect(unsafe_code, reason = "neither the standard library nor rustix has malloc_trim")
+)]
+pub(crate) fn release_free_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the function has no preconditions, and does not touch memory that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
