@@ -7,43 +7,69 @@ use crate::interval::{BoundedTime, Interval};
 use crate::selection::select;
 use crate::time::{Drift, MonotonicInstant, Span, UnixInstant};
 
-/// What a time server stamped in one exchange (RFC 5905 section 7.3), and how far it vouches for its clock.
+/// The timestamps of a time server in one exchange (RFC 5905 section 7.3), and how far it vouches for its clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerTimestamps {
-    /// T2: what the server's clock showed when the request came.
+    /// T2: what the server's clock showed when the request arrived.
     pub receive: UnixInstant,
     /// T3: what it showed when the answer was made.
     pub transmit: UnixInstant,
-    /// The round trip from the server through its own servers to the source of the time.
+    /// The round trip from the server, through the servers that it asks itself, to the source of the time.
     pub root_delay: Duration,
-    /// The error that the server's clock has gathered on that way, at most.
+    /// The most by which the server's clock may be off because of errors on that path.
     pub root_dispersion: Duration,
-    /// By how much either stamp may miss what the clock showed: its resolution, and the rounding to nanoseconds.
+    /// The most by which either timestamp may miss what the clock showed: its resolution, and the rounding to
+    /// nanoseconds.
     pub precision: Duration,
 }
 
 /// Bounds on the true time that one exchange proves, at `received`.
 ///
-/// The server read T2 after the request had left (T1, `sent`), and T3 before its answer had come (T4, `received`),
+/// The server read T2 after the request had left (T1, `sent`), and T3 before its answer had arrived (T4, `received`),
 /// whatever the network did to either packet. So at T4 its clock showed
 ///
 /// * at least T3, because the answer was stamped before it left, and
 /// * at most T2 + (T4 − T1), because no more time than that has passed since the request was stamped.
 ///
-/// All lengths are in nanoseconds, and whatever is rounded is rounded outward. On both sides are added:
+/// The bounds are widened on both sides by the sum of these, each rounded up to a nanosecond:
 ///
-/// * `precision`: a stamp is a reading, as coarse as the clock is read. `ntpd` fills what is below its precision
-///   with random bits, so a stamp may be late as well as early.
-/// * the drift during T4 − T1. Above, our own clock may have been slow while it measured that. Below, it is for a
-///   server that states its dispersion as of the begin of the exchange: dispersion grows (by 15 ppm, `PHI` of
-///   RFC 5905 section 7.2), and so slowly that the drift covers it.
-/// * `root_delay` / 2 + `root_dispersion`: that far the server's clock may be from the true time, by its own word
-///   (the root distance of RFC 5905 appendix A.5.5.2; what that adds for the way from the server to us stands here
-///   as the distance of the two ends). This is what has to be believed; [`select`] is for servers whose word is wrong.
+/// * `precision`. A timestamp is a reading, as coarse as the clock is read. `ntpd` fills what is below its precision
+///   with random bits, so a timestamp may be late as well as early.
+/// * The drift during T4 − T1. It is needed for the upper bound, because our own clock may have been slow while it
+///   measured that length. It is needed for the lower bound when a server states its dispersion as of the start of the
+///   exchange. Dispersion grows by 15 ppm (`PHI` in RFC 5905 section 7.2), which the drift covers.
+/// * `root_delay` / 2 + `root_dispersion`: how far the server's clock may be from the true time, by its own statement.
+///   This is the root distance of RFC 5905 appendix A.5.5.2 without the path from the server to us, which is the
+///   distance of the two bounds here. The statement has to be believed; [`select`] protects against servers whose
+///   statement is wrong.
 ///
-/// A pause of this machine before the request leaves or after the answer came makes T4 − T1 longer: the bounds
-/// become wider, and stay true. Nothing when the stamps contradict themselves: T3 before T2, or more time
-/// between the two than the whole exchange took.
+/// If this machine pauses before the request leaves or after the answer arrived, T4 − T1 is longer. Then the bounds are
+/// wider, and still true.
+///
+/// Returns `None` when the timestamps contradict themselves: T3 is before T2, or more time passed between the two than
+/// the whole exchange took. Also when `received` is before `sent`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use clock_offset::{Drift, MonotonicInstant, ServerTimestamps, UnixInstant, exchange_bounds};
+///
+/// let millis = Duration::from_millis;
+/// let noon = 1_795_521_600_000_000_000;
+/// let timestamps = ServerTimestamps {
+///     receive: UnixInstant::from_nanos(noon + 20_000_000),
+///     transmit: UnixInstant::from_nanos(noon + 30_000_000),
+///     root_delay: millis(4),
+///     root_dispersion: millis(1),
+///     precision: Duration::ZERO,
+/// };
+/// // The exchange took 40 ms, of which the request and the answer had 30 ms together.
+/// let (sent, received) = (MonotonicInstant::ORIGIN, MonotonicInstant::after_origin(millis(40)));
+/// let bounds = exchange_bounds(sent, received, &timestamps, Drift::from_ppm(0)).expect("plausible");
+/// // From 30 ms to 20 + 40 ms after noon; and 3 ms on both sides that the server does not vouch for.
+/// assert_eq!(bounds.shows.earliest(), UnixInstant::from_nanos(noon + 27_000_000));
+/// assert_eq!(bounds.shows.latest(), UnixInstant::from_nanos(noon + 63_000_000));
+/// ```
 #[must_use]
 pub fn exchange_bounds(
     sent: MonotonicInstant,
@@ -62,7 +88,7 @@ pub fn exchange_bounds(
         return None;
     }
     let margin = drifted + precision + half(timestamps.root_delay) + Span::from(timestamps.root_dispersion);
-    // The lower end is the lower one: both margins together are no smaller than the slack of the comparison above.
+    // The ends are in order, because the two margins together are at least the slack of the comparison above.
     let shows = Interval::new(timestamps.transmit - margin, timestamps.receive + round_trip + margin);
     Some(BoundedTime { at: received, shows })
 }

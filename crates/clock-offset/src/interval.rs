@@ -7,6 +7,20 @@ use core::time::Duration;
 use crate::time::{Drift, MonotonicInstant, Offset, Span, UnixInstant};
 
 /// All values from `earliest` to `latest`, both included; never empty.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use clock_offset::{Interval, Offset};
+///
+/// let millis = |millis: i128| Offset::from_nanos(millis * 1_000_000);
+/// let first = Interval::new(millis(-2), millis(5));
+/// let second = Interval::new(millis(3), millis(9));
+/// // Two bounds on one clock are both true, so the clock is where they overlap.
+/// let both = first.intersection(&second).expect("bounds on one clock overlap");
+/// assert_eq!(both, Interval::new(millis(3), millis(5)));
+/// assert_eq!((both.midpoint(), both.half_width()), (millis(4), Duration::from_millis(1)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Interval<T> {
     earliest: T,
@@ -18,8 +32,8 @@ impl<T: Ord + Copy + Debug> Interval<T> {
     ///
     /// # Panics
     ///
-    /// When `latest` is before `earliest`: bounds in the wrong order are a mistake in the proof that they come from, and
-    /// to swap them would hide it.
+    /// Panics if `latest` is before `earliest`. Bounds in the wrong order are a mistake in the proof that they come from,
+    /// and swapping them would hide it.
     #[must_use]
     #[track_caller]
     pub fn new(earliest: T, latest: T) -> Self {
@@ -29,37 +43,37 @@ impl<T: Ord + Copy + Debug> Interval<T> {
 }
 
 impl<T: Ord + Copy> Interval<T> {
-    /// The interval that holds one value.
+    /// The interval that contains one value.
     #[must_use]
     pub const fn point(value: T) -> Self {
         Self { earliest: value, latest: value }
     }
 
-    /// Its lower end.
+    /// The lower end.
     #[must_use]
     pub fn earliest(&self) -> T {
         self.earliest
     }
 
-    /// Its upper end.
+    /// The upper end.
     #[must_use]
     pub fn latest(&self) -> T {
         self.latest
     }
 
-    /// Whether the value lies inside; the ends do.
+    /// Whether the value is inside. The ends are.
     #[must_use]
     pub fn contains(&self, value: T) -> bool {
         self.earliest <= value && value <= self.latest
     }
 
-    /// Whether all of this interval lies inside the other.
+    /// Whether all of this interval is inside the other.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
         other.contains(self.earliest) && other.contains(self.latest)
     }
 
-    /// What both hold; nothing when they are apart. Intervals that touch share that one value.
+    /// The values that are in both; `None` when there are none. Intervals that touch share one value.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Option<Self> {
         let earliest = self.earliest.max(other.earliest);
@@ -67,7 +81,7 @@ impl<T: Ord + Copy> Interval<T> {
         (earliest <= latest).then_some(Self { earliest, latest })
     }
 
-    /// The smallest interval that holds both.
+    /// The smallest interval that contains both.
     #[must_use]
     pub fn hull(&self, other: &Self) -> Self {
         Self { earliest: self.earliest.min(other.earliest), latest: self.latest.max(other.latest) }
@@ -78,7 +92,7 @@ impl<T> Interval<T>
 where
     T: Ord + Copy + Sub<Output = Span> + Add<Span, Output = T>,
 {
-    /// How far its ends are apart.
+    /// How far the ends are apart. Saturates at [`Duration::MAX`].
     #[must_use]
     pub fn width(&self) -> Duration {
         (self.latest - self.earliest).positive_part()
@@ -108,7 +122,7 @@ impl Interval<UnixInstant> {
     ///
     /// # Panics
     ///
-    /// When `margin` is negative and leaves nothing.
+    /// Panics if `margin` is negative and nothing is left.
     #[must_use]
     #[track_caller]
     pub fn widened_by(&self, margin: Span) -> Self {
@@ -117,17 +131,39 @@ impl Interval<UnixInstant> {
 }
 
 /// Bounds on what one clock shows at one instant of the checker's monotonic clock.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Offset, ReferenceClock, Span, UnixInstant};
+///
+/// let noon = UnixInstant::from_nanos(1_795_521_600_000_000_000);
+/// let millis = |millis: i128| Span::from_nanos(millis * 1_000_000);
+/// let at_noon = MonotonicInstant::ORIGIN;
+/// let later = at_noon + Duration::from_secs(2);
+/// let reference = ReferenceClock {
+///     bounds: BoundedTime { at: at_noon, shows: Interval::point(noon) },
+///     drift: Drift::DISCIPLINED,
+/// };
+///
+/// // Two seconds later a server shows 2.003 to 2.005 s after noon.
+/// let shows = Interval::new(noon + millis(2_003), noon + millis(2_005));
+/// let server = BoundedTime { at: later, shows };
+/// // The reference may have drifted by 500 ppm of two seconds in the meantime, which is 1 ms.
+/// let offset = server.offset_from(&reference);
+/// assert_eq!(offset, Interval::new(Offset::from_nanos(2_000_000), Offset::from_nanos(6_000_000)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BoundedTime {
-    /// The instant that the bounds are for.
+    /// The instant for which the bounds hold.
     pub at: MonotonicInstant,
-    /// What the clock shows then lies in here.
+    /// The interval that contains what the clock shows then.
     pub shows: Interval<UnixInstant>,
 }
 
 impl BoundedTime {
-    /// The same knowledge at another instant, earlier or later. The clock goes on at about the rate of the
-    /// monotonic clock; `drift` bounds the difference, and widens the bounds.
+    /// The same knowledge at another instant, earlier or later. The clock runs at about the rate of the monotonic clock;
+    /// `drift` bounds the difference, and widens the bounds.
     #[must_use]
     pub fn carried_to(&self, at: MonotonicInstant, drift: Drift) -> Self {
         let elapsed = at - self.at;
@@ -146,13 +182,13 @@ impl BoundedTime {
     }
 }
 
-/// What clocks are compared with.
+/// The clock with which a server's clock is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReferenceClock {
     /// Bounds on it at one instant.
     pub bounds: BoundedTime,
-    /// How fast it may run apart from the monotonic clock. Nothing for this machine's own clock as it stands, which is
-    /// slewed together with the monotonic one.
+    /// How fast it may run apart from the monotonic clock. Zero for this machine's own wall clock, which is slewed
+    /// together with the monotonic one.
     pub drift: Drift,
 }
 

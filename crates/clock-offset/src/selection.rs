@@ -53,6 +53,23 @@ pub enum Selection {
 /// The intersection of as many claims as possible is narrower, but does not keep that promise. For `[0, 10]`, `[0, 10]`
 /// and `[9, 20]` it is `[9, 10]`, although the first two may be true, and the time 5. Then the third is wrong by so
 /// little that it still overlaps the others.
+///
+/// ```
+/// use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Selection, UnixInstant, select};
+///
+/// let at = MonotonicInstant::ORIGIN;
+/// let claim = |earliest, latest| {
+///     let (earliest, latest) = (UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(latest));
+///     BoundedTime { at, shows: Interval::new(earliest, latest) }
+/// };
+/// let claims = [claim(0, 6), claim(10, 90), claim(4, 9)];
+/// let Selection::Agreed(agreement) = select(&claims, at, Drift::DISCIPLINED) else { panic!("two of three agree") };
+/// assert_eq!(agreement.bounds, claim(4, 6));
+/// assert_eq!(agreement.falsetickers, [1]);
+///
+/// // One of two is no majority.
+/// assert!(matches!(select(&claims[..2], at, Drift::DISCIPLINED), Selection::NoMajority { .. }));
+/// ```
 #[must_use]
 pub fn select(claims: &[BoundedTime], at: MonotonicInstant, drift: Drift) -> Selection {
     let claims: Vec<Interval<UnixInstant>> =

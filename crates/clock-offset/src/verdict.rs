@@ -8,9 +8,9 @@ use crate::time::{Offset, Span};
 /// How far a clock may be off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// More than this, in either direction, is wrong. Exactly this is right.
+    /// The most by which the clock may be off, in either direction. Exactly this is still within the limit.
     pub max_offset: Duration,
-    /// More than this deserves a warning.
+    /// An offset above this, in either direction, deserves a warning.
     pub warn_offset: Option<Duration>,
 }
 
@@ -20,13 +20,13 @@ pub struct Limits {
 /// knowing, then a warning. So the verdict on several clocks is the maximum of theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// All of the interval is within every limit.
+    /// The whole interval is within every limit.
     InSync,
-    /// All of it is within the maximum, but not all of it within the warning limit.
+    /// The whole interval is within the maximum, but not within the warning limit.
     NotWithinWarning,
-    /// It straddles the maximum: more precision is needed.
+    /// The interval straddles the maximum: more precision is needed.
     Undetermined,
-    /// All of it is beyond the maximum.
+    /// The whole interval is beyond the maximum.
     Desynchronized,
 }
 
@@ -35,6 +35,23 @@ impl Limits {
     ///
     /// One other than [`Verdict::Undetermined`] is a proof: it holds for every value in the interval. For the warning
     /// limit only [`Verdict::InSync`] is one; [`Verdict::NotWithinWarning`] says that it is missing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use clock_offset::{Interval, Limits, Offset, Verdict};
+    ///
+    /// let limits = Limits { max_offset: Duration::from_secs(1), warn_offset: Some(Duration::from_millis(500)) };
+    /// let offset = |earliest: i128, latest: i128| {
+    ///     Interval::new(Offset::from_nanos(earliest * 1_000_000), Offset::from_nanos(latest * 1_000_000))
+    /// };
+    /// assert_eq!(limits.verdict(&offset(-3, 4)), Verdict::InSync);
+    /// assert_eq!(limits.verdict(&offset(400, 600)), Verdict::NotWithinWarning);
+    /// // Exactly at the limit is within it.
+    /// assert_eq!(limits.verdict(&offset(990, 1_000)), Verdict::NotWithinWarning);
+    /// assert_eq!(limits.verdict(&offset(990, 1_001)), Verdict::Undetermined);
+    /// assert_eq!(limits.verdict(&offset(-1_200, -1_100)), Verdict::Desynchronized);
+    /// ```
     #[must_use]
     pub fn verdict(&self, offset: &Interval<Offset>) -> Verdict {
         let allowed = within(self.max_offset);
@@ -63,8 +80,8 @@ const ZONE_STEPS_MAX: i128 = 14 * 4;
 /// A clock that shows local time is usually right otherwise; so the rest must be small.
 const ZONE_REST_MAX: i128 = 5_000_000_000;
 
-/// Whether the offset looks like a clock that shows local time as if it were UTC: then the multiple of
-/// 15 minutes that it is near to.
+/// The multiple of 15 minutes that an offset is close to, when it looks like the offset of a time zone: the clock shows
+/// local time as if it were UTC. `None` when the offset does not look like that.
 #[must_use]
 pub fn resembles_time_zone(offset: &Interval<Offset>) -> Option<Offset> {
     let nanos = offset.midpoint().as_nanos();
