@@ -10,24 +10,24 @@ use crate::verdict::{Limits, Verdict};
 /// What ties the samples of one [`Backend`] together, and so how far they may be combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
-    /// They name the same instance, or nothing contradicts that one clock gave them all.
+    /// They name the same instance, or do not contradict each other: one clock can have given all of them.
     OneClock,
-    /// Other samples that should have come from the same clock contradict these, so there are several clocks
-    /// (or one that was stepped), and which of them gave a sample is only inferred.
+    /// Other samples that should have come from the same clock contradict these. So there are several clocks,
+    /// or one that was stepped, and which of them gave a sample is only inferred.
     ToldApart,
 }
 
 /// A clock behind an address, as far as the samples tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backend {
-    /// How its answers name it, if they do.
+    /// The name that its answers give, if they give one.
     pub instance: Option<Arc<str>>,
-    /// What holds the samples together.
+    /// Why the samples are attributed to one clock.
     pub evidence: Evidence,
     /// The intersection of what its samples prove, at the end of the last sample of the address.
     pub bounds: BoundedTime,
-    /// The hull of what each of its samples alone proves, at the same instant: needs no belief that they came
-    /// from one clock.
+    /// The hull of what each of its samples alone proves, at the same instant. It holds even if the samples
+    /// came from several clocks.
     pub bounds_each: BoundedTime,
     /// Its samples, as indices into the samples that were grouped, oldest first.
     pub samples: Vec<usize>,
@@ -42,10 +42,10 @@ impl Backend {
 
     /// What the samples prove about this clock.
     ///
-    /// Where samples were told apart by contradiction only, one of another clock may be among them. An
-    /// intersection wholly beyond the limit still proves a clock beyond it (the sample with the extreme bound
-    /// came from one), but one within the limit proves nothing about the others; so then each sample by
-    /// itself has to be within.
+    /// Where samples were told apart only because they contradict each other, one of another clock may be
+    /// among them. An intersection that is wholly beyond the limit still proves a clock beyond it, because
+    /// the sample with the extreme bound came from one. An intersection within the limit proves nothing about
+    /// the others, so then each sample alone has to be within the limit.
     #[must_use]
     pub fn verdict(&self, reference: &ReferenceClock, limits: &Limits) -> Verdict {
         let together = limits.verdict(&self.offset(reference));
@@ -59,12 +59,13 @@ impl Backend {
     }
 }
 
-/// Groups samples of one address into the fewest clocks that explain them all. A time of day is put on the day
-/// that brings it nearest to `expected`.
+/// Groups samples of one address into the fewest clocks that explain them all. A time of day is put on the
+/// day that brings it nearest to `expected`.
 ///
-/// Samples that name an instance are grouped by it. Those of one name, or of none, that no single clock can
-/// have given are split: the fewest instants that pierce all intervals are found from the left (the classic
-/// greedy algorithm for stabbing intervals), and each instant stands for one clock.
+/// Samples that name an instance are grouped by it. Samples of one name, or without a name, that no single
+/// clock can have given are split. The fewest instants that pierce all intervals are found from the left, by
+/// the classic greedy algorithm for stabbing intervals, and each instant stands for one clock. Without
+/// samples there is no backend.
 #[must_use]
 pub fn group_by_clock(samples: &[Sample], expected: &BoundedTime, drift: Drift) -> Vec<Backend> {
     let Some(at) = samples.iter().map(|sample| sample.received).max() else {
@@ -91,8 +92,8 @@ pub fn group_by_clock(samples: &[Sample], expected: &BoundedTime, drift: Drift) 
     backends
 }
 
-/// Puts what was taken apart together again: what the clock shows now is what its latest sample says, and what
-/// needs no belief about when it was stepped is the hull of all.
+/// Merges the parts of one clock that was stepped. What it shows now is what its latest sample says. The hull
+/// of all parts holds whenever it was stepped.
 fn as_one_that_was_stepped(clocks: Vec<Backend>) -> Vec<Backend> {
     let latest = |clock: &Backend| clock.samples.iter().max().copied();
     let Some(now) = clocks.iter().max_by_key(|clock| latest(clock)).cloned() else {
@@ -153,8 +154,9 @@ fn split_contradictions(
 /// An upper bound on the chance that `connections` fresh connections met only `seen` backends although there
 /// is one more, when a balancer spreads them evenly and independently.
 ///
-/// With n = seen + 1 equal backends, one given backend is missed with ((n − 1)/n)^connections; any of the n may
-/// be the missed one (union bound). A round-robin balancer does better than this.
+/// With n = seen + 1 equal backends, one given backend is missed with probability ((n − 1)/n)^connections,
+/// and any of the n may be the missed one (union bound). With a round-robin balancer the chance is smaller.
+/// It is 1 when none was seen.
 #[must_use]
 pub fn miss_probability(seen: usize, connections: u32) -> f64 {
     if seen == 0 {
@@ -165,7 +167,8 @@ pub fn miss_probability(seen: usize, connections: u32) -> f64 {
     (all * (seen / all).powf(f64::from(connections))).min(1.0)
 }
 
-/// How many fresh connections make [`miss_probability`] at most `probability` (in 0..1, exclusive).
+/// How many fresh connections make [`miss_probability`] at most `probability`, which is between 0 and 1,
+/// exclusive. At most 10,000.
 #[must_use]
 pub fn connections_needed(seen: usize, probability: f64) -> u32 {
     let mut connections = 1;

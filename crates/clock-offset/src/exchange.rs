@@ -3,11 +3,10 @@
 use core::time::Duration;
 
 use crate::interval::{BoundedTime, Interval};
-#[cfg(doc)]
-use crate::selection::select;
 use crate::time::{Drift, MonotonicInstant, Span, UnixInstant};
 
-/// The timestamps of a time server in one exchange (RFC 5905 section 7.3), and how far it vouches for its clock.
+/// The timestamps of a time server in one exchange (RFC 5905 section 7.3), and how far it vouches for its
+/// clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerTimestamps {
     /// T2: what the server's clock showed when the request arrived.
@@ -25,29 +24,30 @@ pub struct ServerTimestamps {
 
 /// Bounds on the true time that one exchange proves, at `received`.
 ///
-/// The server read T2 after the request had left (T1, `sent`), and T3 before its answer had arrived (T4, `received`),
-/// whatever the network did to either packet. So at T4 its clock showed
+/// The server read T2 after the request had left (T1, `sent`), and T3 before its answer had arrived (T4,
+/// `received`), whatever the network did to either packet. So at T4 its clock showed
 ///
 /// * at least T3, because the answer was stamped before it left, and
 /// * at most T2 + (T4 − T1), because no more time than that has passed since the request was stamped.
 ///
 /// The bounds are widened on both sides by the sum of these, each rounded up to a nanosecond:
 ///
-/// * `precision`. A timestamp is a reading, as coarse as the clock is read. `ntpd` fills what is below its precision
-///   with random bits, so a timestamp may be late as well as early.
-/// * The drift during T4 − T1. It is needed for the upper bound, because our own clock may have been slow while it
-///   measured that length. It is needed for the lower bound when a server states its dispersion as of the start of the
-///   exchange. Dispersion grows by 15 ppm (`PHI` in RFC 5905 section 7.2), which the drift covers.
-/// * `root_delay` / 2 + `root_dispersion`: how far the server's clock may be from the true time, by its own statement.
-///   This is the root distance of RFC 5905 appendix A.5.5.2 without the path from the server to us, which is the
-///   distance of the two bounds here. The statement has to be believed; [`select`] protects against servers whose
-///   statement is wrong.
+/// * `precision`. A timestamp is a reading, as coarse as the clock is read. `ntpd` fills what is below its
+///   precision with random bits, so a timestamp may be late as well as early.
+/// * The drift during T4 − T1. It is needed for the upper bound, because our own clock may have been slow
+///   while it measured that length. It is needed for the lower bound when a server states its dispersion as
+///   of the start of the exchange. Dispersion grows by 15 ppm (`PHI` in RFC 5905 section 7.2), which the
+///   drift covers.
+/// * `root_delay` / 2 + `root_dispersion`: how far the server's clock may be from the true time, by its own
+///   statement. This is the root distance of RFC 5905 appendix A.5.5.2 without the path from the server to
+///   us, which is the distance of the two bounds here. The statement has to be believed;
+///   [`select`](crate::select) protects against servers whose statement is wrong.
 ///
-/// If this machine pauses before the request leaves or after the answer arrived, T4 − T1 is longer. Then the bounds are
-/// wider, and still true.
+/// If this machine pauses before the request leaves or after the answer arrived, T4 − T1 is longer. Then the
+/// bounds are wider, and still true.
 ///
-/// Returns `None` when the timestamps contradict themselves: T3 is before T2, or more time passed between the two than
-/// the whole exchange took. Also when `received` is before `sent`.
+/// Returns `None` when the timestamps contradict themselves: T3 is before T2, or more time passed between the
+/// two than the whole exchange took. Also when `received` is before `sent`.
 ///
 /// ```
 /// use std::time::Duration;

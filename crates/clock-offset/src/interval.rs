@@ -32,8 +32,8 @@ impl<T: Ord + Copy + Debug> Interval<T> {
     ///
     /// # Panics
     ///
-    /// Panics if `latest` is before `earliest`. Bounds in the wrong order are a mistake in the proof that they come from,
-    /// and swapping them would hide it.
+    /// Panics if `latest` is before `earliest`. Bounds in the wrong order are a mistake in the proof that
+    /// they come from, and swapping them would hide it.
     #[must_use]
     #[track_caller]
     pub fn new(earliest: T, latest: T) -> Self {
@@ -135,7 +135,9 @@ impl Interval<UnixInstant> {
 /// ```
 /// use std::time::Duration;
 ///
-/// use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Offset, ReferenceClock, Span, UnixInstant};
+/// use clock_offset::{
+///     BoundedTime, Drift, Interval, MonotonicInstant, Offset, ReferenceClock, Span, UnixInstant,
+/// };
 ///
 /// let noon = UnixInstant::from_nanos(1_795_521_600_000_000_000);
 /// let millis = |millis: i128| Span::from_nanos(millis * 1_000_000);
@@ -162,8 +164,8 @@ pub struct BoundedTime {
 }
 
 impl BoundedTime {
-    /// The same knowledge at another instant, earlier or later. The clock runs at about the rate of the monotonic clock;
-    /// `drift` bounds the difference, and widens the bounds.
+    /// The same knowledge at another instant, earlier or later. The clock runs at about the rate of the
+    /// monotonic clock; `drift` bounds the difference, and widens the bounds.
     #[must_use]
     pub fn carried_to(&self, at: MonotonicInstant, drift: Drift) -> Self {
         let elapsed = at - self.at;
@@ -187,8 +189,8 @@ impl BoundedTime {
 pub struct ReferenceClock {
     /// Bounds on it at one instant.
     pub bounds: BoundedTime,
-    /// How fast it may run apart from the monotonic clock. Zero for this machine's own wall clock, which is slewed
-    /// together with the monotonic one.
+    /// How fast it may run apart from the monotonic clock. Zero for this machine's own wall clock, which is
+    /// slewed together with the monotonic one.
     pub drift: Drift,
 }
 

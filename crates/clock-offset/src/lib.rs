@@ -1,25 +1,26 @@
 //! What a few answers prove about the offset of a server's clock.
 //!
-//! This crate is pure. It takes instants and readings, and returns intervals, verdicts and *actions*, which the caller
-//! performs. It owns no socket, file, clock or runtime, so every hard case of a round is a plain test.
+//! This crate is pure. It takes instants and readings, and returns intervals, verdicts and *actions*, which
+//! the caller performs. It owns no socket, file, clock or runtime, so every hard case of a round is a plain
+//! test.
 //!
 //! # The idea
 //!
-//! A server is asked at the monotonic instant `sent`, and its answer is complete at `received`. It read its clock
-//! somewhere between the two. So whatever the network did, its clock showed at `received`
+//! A server is asked at the monotonic instant `sent`, and its answer is complete at `received`. It read its
+//! clock somewhere between the two. So whatever the network did, its clock showed at `received`
 //!
 //! * at least what it answered, and
 //! * at most what it answered plus the round trip.
 //!
-//! Such bounds are never averaged. Bounds on the same clock are carried to one instant, widened by the drift that the
-//! two clocks may have, and **intersected**. So a path that is asymmetric or jitters costs precision and never truth.
-//! The idea is from K. Marzullo and S. Owicki, "Maintaining the Time in a Distributed System", 1983. NTP uses it to
-//! choose among servers (RFC 5905 section 11.2.1).
+//! Such bounds are never averaged. Bounds on the same clock are carried to one instant, widened by the drift
+//! that the two clocks may have, and **intersected**. So a path that is asymmetric or jitters costs precision
+//! and never truth. The idea is from K. Marzullo and S. Owicki, "Maintaining the Time in a Distributed
+//! System", 1983. NTP uses it to choose among servers (RFC 5905 section 11.2.1).
 //!
 //! # A round
 //!
-//! A [`Plan`] says what to do next, the caller does it and records the answers, and the [`Conclusion`] is what they
-//! prove. Here the server is simulated: its clock is 3 ms ahead, and 200 µs away.
+//! A [`Plan`] says what to do next, the caller does it and records the answers, and the [`Conclusion`] is
+//! what they prove. Here the server is simulated: its clock is 3 ms ahead, and 200 µs away.
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,15 +1,16 @@
 //! The plan of a round for one address: what to ask next, when, and when to stop.
 //!
-//! The plan performs nothing. [`Plan::next`] says what to do, the caller does it and reports back with
-//! [`Plan::record`] and [`Plan::kept_connection_was_lost`]. Three needs are met, in this order:
+//! The plan performs nothing. [`Plan::next`] says what to do, and the caller does it and reports back with
+//! [`Plan::record`] and [`Plan::kept_connection_was_lost`]. The plan has three goals, in this order:
 //!
-//! 1. **Every backend**: fresh connections, several side by side, until another backend is unlikely to have been
-//!    missed.
-//! 2. **Precision**: a few requests on each connection, because the first pays for a cold path.
+//! 1. **Every backend**: fresh connections, several side by side, until it is unlikely that another backend
+//!    was missed.
+//! 2. **Precision**: a few requests on each connection, because the first one is slowed by a cold path.
 //! 3. **A decision**: while the interval of a backend straddles a limit, the request that is most likely to
-//!    decide it. Where the round trip is what makes it wide, that is any further request; where the answer's
-//!    resolution is, it is a request timed to be answered as the clock passes a chosen instant: the reading
-//!    tells on which side of it the offset lies. Aiming repeatedly bisects the second's edge.
+//!    decide it. If the interval is wide because of the round trip, that is any further request. If it is
+//!    wide because of the resolution of the answers, the request is timed to be answered as the clock passes
+//!    a chosen instant. The reading then tells on which side of it the offset is. Doing so repeatedly bisects
+//!    the edge of the second.
 
 mod aim;
 mod backend_samples;
@@ -26,23 +27,23 @@ use crate::staleness::{Standstill, least_standstill, standstill, suspected_stand
 use crate::time::{Drift, MonotonicInstant, Offset};
 use crate::verdict::{Limits, Verdict};
 
-/// How a round is held.
+/// The parameters of a round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rules {
-    /// What is being judged.
+    /// How far the server's clock may be off.
     pub limits: Limits,
     /// How fast the server's and the checker's clock may run apart.
     pub drift: Drift,
     /// Requests on each connection, while the server keeps it open. At least 1.
     pub requests_per_connection: u32,
-    /// The chance of having missed a backend that is small enough. Between 0 and 1, exclusive.
+    /// The chance of having missed a backend that is accepted. Between 0 and 1, exclusive.
     pub miss_probability: f64,
-    /// How many backends are known to be behind the address, if that is known. They are looked for until meeting all
-    /// of them but one would have been unlikely.
+    /// How many backends are known to be behind the address, if that is known. They are looked for until
+    /// meeting all of them but one would have been unlikely.
     pub expected_backends: Option<NonZeroUsize>,
     /// The most requests that one round may make to one address.
     pub max_requests: u32,
-    /// No request is begun after this instant, so that each one had a fair time to be answered.
+    /// No request starts after this instant, so that each one has enough time to be answered.
     pub last_start: MonotonicInstant,
 }
 
@@ -53,9 +54,9 @@ pub enum Action {
     Open(NewConnections),
     /// Send one more request over a connection that is open.
     Ask {
-        /// Which one, counted from 0 in the order in which they were opened.
+        /// The connection. Connections are counted from 0 in the order in which they were opened.
         connection: u32,
-        /// When; at once, when it has passed.
+        /// When to send the request; at once, when this instant has passed.
         at: MonotonicInstant,
     },
     /// The round is over for this address.
@@ -64,8 +65,8 @@ pub enum Action {
 
 /// Connections to open side by side.
 ///
-/// The first request over each is sent at one instant. The others follow one after the other, while the server keeps
-/// the connection open.
+/// The first request over each is sent at one instant. The others follow one after the other, while the
+/// server keeps the connection open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewConnections {
     /// How many connections. At least 1.
@@ -74,21 +75,22 @@ pub struct NewConnections {
     pub requests: u32,
     /// When the first request is sent; at once, when this instant has passed.
     pub at: MonotonicInstant,
-    /// Whether they stay open for further requests. Those that only explore must not: a server that serves one
-    /// connection at a time could not answer the next one.
+    /// Whether they stay open for further requests. Connections that only explore are closed: a server that
+    /// serves one connection at a time could not answer the next one.
     pub keep: bool,
 }
 
 /// Why a round is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// Every backend that was met is judged, and a missed one is unlikely.
+    /// There is a verdict on every backend that was met, and it is unlikely that one was missed.
     Decided,
-    /// The clock stands still; more answers would only repeat it.
+    /// The clock stands still, and further answers would repeat the same reading.
     Standstill,
     /// The last requests did not narrow the interval: the path is too slow for the limit.
     NoProgress,
-    /// The reference is known too poorly, or the answers may lag too much: none of them could decide.
+    /// No answer could decide, because the reference is not known well enough or the answers may lag too
+    /// much.
     Undecidable,
     /// [`Rules::max_requests`] are spent.
     RequestsSpent,
@@ -101,18 +103,18 @@ pub enum StopReason {
 pub struct Conclusion {
     /// The clocks behind the address.
     pub backends: Vec<JudgedBackend>,
-    /// A nameless clock is called in sync although its answers are too vague to be more than the overlap of
-    /// several: then that it is one clock is believed and not proven.
+    /// That one clock gave all answers of a backend is assumed and not proven. The backend has no name and is
+    /// in sync, but its answers are so coarse that this may be the overlap of several clocks.
     pub one_clock_is_believed: bool,
-    /// Whether it is known how many backends there are: they name themselves, or it was said. Else those whose clocks
-    /// agree look like one, and [`miss_probability`](Self::miss_probability) is only what it would be if there were
-    /// one or two.
+    /// Whether the number of backends is known: they name themselves, or [`Rules::expected_backends`] is set.
+    /// Otherwise backends whose clocks agree look like one, and [`miss_probability`](Self::miss_probability)
+    /// is what it would be with one or two backends.
     pub backends_are_counted: bool,
     /// A clock that stands still, if one was seen.
     pub standstill: Option<Standstill>,
-    /// Connections that brought an answer.
+    /// The number of connections over which an answer came.
     pub connections: u32,
-    /// Bound on the chance that one more backend was never met; see [`miss_probability`].
+    /// An upper bound on the chance that one more backend was never met; see [`miss_probability`].
     pub miss_probability: f64,
 }
 
@@ -123,7 +125,7 @@ pub struct JudgedBackend {
     pub backend: Backend,
     /// Bounds on its offset from the reference.
     pub offset: Interval<Offset>,
-    /// What they prove.
+    /// What these bounds prove.
     pub verdict: Verdict,
 }
 
@@ -133,15 +135,15 @@ const PATIENCE: usize = 8;
 /// Below this step, a reading is as sharp as any network path: timing a request to an edge gains nothing.
 const COARSE_STEP: Duration = Duration::from_millis(2);
 
-/// The most connections that are opened side by side: as many as one backend takes, at 1 %, so that it costs two round
-/// trips of opening and not eight.
+/// The most connections that are opened side by side. One backend needs eight at a miss probability of 1 %,
+/// so opening them takes two round trips and not eight.
 const MOST_AT_ONCE: u32 = 8;
 
-/// What is left of the usual doubt when backends are said to be missing.
+/// The factor by which [`Rules::miss_probability`] shrinks before expected backends are reported as missing.
 pub const CERTAINTY: f64 = 0.000_1;
 
-/// Requests that a connection to a clock of coarse steps begins with. The second one gets rid of the cold path; any
-/// further one has to be aimed, or it would repeat what is known.
+/// The number of requests with which a connection to a clock of coarse steps begins. The second one does not
+/// pay for the cold path. Any further one has to be aimed, or it would repeat what is known.
 const REQUESTS_UNAIMED: u32 = 2;
 
 /// A request that would settle something.
@@ -151,32 +153,64 @@ struct Request {
     at: MonotonicInstant,
 }
 
-/// The way of a request.
+/// The connections that carry a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Via {
-    /// That connection, which is open.
+    /// A connection that is open.
     Kept(u32),
-    /// That many new ones, side by side.
+    /// That many new connections, side by side.
     Fresh(u32),
 }
 
 /// The state of a round for one address.
+///
+/// A whole round is in the example of the [crate](crate#a-round). It starts like this:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use clock_offset::{
+///     Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, Plan, ReferenceClock, Rules,
+///     StopReason, UnixInstant,
+/// };
+///
+/// let start = MonotonicInstant::ORIGIN;
+/// let noon = UnixInstant::from_nanos(1_795_521_600_000_000_000);
+/// let bounds = BoundedTime { at: start, shows: Interval::point(noon) };
+/// let rules = Rules {
+///     limits: Limits { max_offset: Duration::from_secs(1), warn_offset: None },
+///     drift: Drift::DISCIPLINED,
+///     requests_per_connection: 2,
+///     miss_probability: 0.01,
+///     expected_backends: None,
+///     max_requests: 64,
+///     last_start: start + Duration::from_secs(5),
+/// };
+/// let plan = Plan::new(rules, ReferenceClock { bounds, drift: Drift::DISCIPLINED });
+///
+/// // The first connection is opened alone.
+/// let Action::Open(first) = plan.next(start) else { panic!("nothing was asked yet") };
+/// assert_eq!((first.count, first.requests, first.at), (1, 2, start));
+/// // No request starts after `last_start`.
+/// let late = start + Duration::from_secs(6);
+/// assert_eq!(plan.next(late), Action::Stop(StopReason::OutOfTime));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Plan {
     rules: Rules,
     reference: ReferenceClock,
     samples: Vec<Sample>,
     requests: u32,
-    /// Connections that are open.
+    /// The connections that are open.
     open: BTreeSet<u32>,
-    /// Whether the server kept the connection of its latest answer open.
+    /// Whether the server left the connection of its latest answer open.
     server_keeps_open: bool,
-    /// Kept connections that it closed all the same.
+    /// How many kept connections the server closed nevertheless.
     lost: u32,
 }
 
 impl Plan {
-    /// A round that has not begun. `reference` is what the server's clock is compared with.
+    /// A round that has not started. The server's clock is compared with `reference`.
     #[must_use]
     pub fn new(rules: Rules, reference: ReferenceClock) -> Self {
         Self {
@@ -190,8 +224,8 @@ impl Plan {
         }
     }
 
-    /// Takes note of an answer, and of whether the server keeps its connection open. Answers that came side by side
-    /// are recorded in the order in which they came.
+    /// Records an answer, and whether the server keeps its connection open. Answers over connections that
+    /// were opened side by side are recorded in the order of their arrival.
     pub fn record(&mut self, sample: Sample, connection_stays_open: bool) {
         self.requests += 1;
         self.server_keeps_open = connection_stays_open;
@@ -203,20 +237,20 @@ impl Plan {
         self.samples.push(sample);
     }
 
-    /// Takes note of a request on a kept connection that the server had closed in the meantime. That is its
-    /// right (RFC 9112 section 9.5) and no failure; the plan goes on over another one.
+    /// Records a request on a kept connection that the server had closed in the meantime. A server may do
+    /// that (RFC 9112 section 9.5), so it is no failure, and the plan goes on over another connection.
     pub fn kept_connection_was_lost(&mut self, connection: u32) {
         self.requests += 1;
         self.lost += 1;
         self.open.remove(&connection);
     }
 
-    /// Takes note that a connection was closed on this side.
+    /// Records that the caller closed a connection.
     pub fn connection_was_closed(&mut self, connection: u32) {
         self.open.remove(&connection);
     }
 
-    /// Takes note of a request whose answer must not be used, because the measurement itself was disturbed.
+    /// Records a request whose answer must not be used, because the measurement itself was disturbed.
     pub fn answer_was_discarded(&mut self, connection: u32, connection_stays_open: bool) {
         self.requests += 1;
         if !connection_stays_open {
@@ -224,20 +258,21 @@ impl Plan {
         }
     }
 
-    /// The samples so far, in the order of their recording.
+    /// The samples so far, in the order in which they were recorded.
     #[must_use]
     pub fn samples(&self) -> &[Sample] {
         &self.samples
     }
 
-    /// What to do next, seen from `now`.
+    /// What to do next, at the instant `now`.
     #[must_use]
     pub fn next(&self, now: MonotonicInstant) -> Action {
         if self.samples.is_empty() {
             if self.requests >= self.rules.max_requests {
                 return Action::Stop(StopReason::RequestsSpent);
             }
-            // The first is made alone: whoever cannot answer one needs not be asked by eight.
+            // The first connection is opened alone: a server that cannot answer one need not be asked over
+            // eight.
             let requests = self.rules.requests_per_connection.min(REQUESTS_UNAIMED);
             return self.open(NewConnections { count: 1, requests, at: now, keep: false }, now);
         }
@@ -291,8 +326,8 @@ impl Plan {
         group_by_clock(&self.samples, &self.expected(), self.rules.drift)
     }
 
-    /// What a time of day is put on the nearest day of: the first sample, so that all of a round get the same
-    /// day; and for that one the reference.
+    /// The time to which a time of day is put nearest: the first sample, so that all of a round get the same
+    /// day. The first sample itself is put nearest to the reference.
     fn expected(&self) -> BoundedTime {
         let reference = self.reference.bounds;
         self.samples.first().map_or(reference, |first| first.bounds(&reference, self.rules.drift))
@@ -307,7 +342,7 @@ impl Plan {
         if is_proven { verdict } else { Verdict::Undetermined }
     }
 
-    /// Bound on the chance that one more backend stands there and was not noticed.
+    /// An upper bound on the chance that there is one more backend that was not noticed.
     fn missed(&self, backends: &[Backend]) -> f64 {
         let never_met = miss_probability(self.seen(backends), self.connections());
         match backends {
@@ -319,8 +354,8 @@ impl Plan {
         }
     }
 
-    /// How many backends there are at the least, but for one that may be missing: those that were met, or as many as are
-    /// known to be there, but for one.
+    /// The number of backends that is assumed when the chance of missing one more is computed: those that
+    /// were met, or all but one of those that are known to be there.
     fn seen(&self, backends: &[Backend]) -> usize {
         let expected = self.rules.expected_backends.map_or(0, |expected| expected.get() - 1);
         backends.len().max(expected)
@@ -328,8 +363,8 @@ impl Plan {
 
     /// How many fresh connections make it unlikely that one more backend is missed.
     ///
-    /// That some of those that are known to be there are missing is a verdict, which must not be a matter of luck; so it
-    /// is only said when a ten-thousandth of the usual doubt is left.
+    /// That some of the expected backends are missing is a verdict, which must not depend on luck. So the
+    /// accepted chance shrinks by [`CERTAINTY`] first.
     fn connections_needed(&self, backends: &[Backend]) -> u32 {
         let are_named = backends.iter().all(|backend| backend.instance.is_some());
         let some_are_missing =
@@ -338,19 +373,20 @@ impl Plan {
         connections_needed(self.seen(backends), doubt)
     }
 
-    /// Connections that brought an answer.
+    /// The number of connections over which an answer came.
     fn connections(&self) -> u32 {
         let connections: BTreeSet<u32> = self.samples.iter().map(|sample| sample.connection).collect();
         u32::try_from(connections.len()).unwrap_or(u32::MAX)
     }
 
-    /// How many requests a new connection begins with.
+    /// The number of requests with which a new connection begins.
     fn requests_unaimed(&self) -> u32 {
         let wanted = self.rules.requests_per_connection;
         if self.samples.iter().any(is_coarse) { wanted.min(REQUESTS_UNAIMED) } else { wanted }
     }
 
-    /// Opens what is wanted, as far as requests are left; ends the round when it is too late for that.
+    /// Opens these connections, or fewer when not enough requests are left. Ends the round when it is too
+    /// late.
     fn open(&self, wanted: NewConnections, now: MonotonicInstant) -> Action {
         let at = wanted.at.max(now);
         if at > self.rules.last_start {
@@ -362,7 +398,7 @@ impl Plan {
         Action::Open(NewConnections { count, requests, at, ..wanted })
     }
 
-    /// Every backend is met often enough; now the open questions, the one that can be asked first.
+    /// Once every backend was met often enough, asks the open question that can be asked first.
     fn decide(&self, backends: &[Backend], now: MonotonicInstant) -> Action {
         let mut next: Option<Request> = None;
         let mut gave_up = None;
@@ -377,17 +413,17 @@ impl Plan {
             return Action::Stop(gave_up.unwrap_or(StopReason::Decided));
         };
         match via {
-            // One that may lead to a backend that is being narrowed down is kept for the next request to it.
+            // A single connection may lead to the backend in question, so it is kept for the next request.
             Via::Fresh(count) => self.open(NewConnections { count, requests: 1, at, keep: count == 1 }, now),
             Via::Kept(_) if at.max(now) > self.rules.last_start => Action::Stop(StopReason::OutOfTime),
             Via::Kept(connection) => Action::Ask { connection, at: at.max(now) },
         }
     }
 
-    /// The request that would settle what is open about a backend: nothing when nothing is, and the reason
-    /// when no request can.
+    /// The request that would settle what is open about a backend, or the reason why no request can. `None`
+    /// when nothing is open.
     fn question(&self, backend: &Backend, now: MonotonicInstant) -> Option<Result<Request, StopReason>> {
-        let via = self.way_to(backend);
+        let via = self.route_to(backend);
         let to_it = |at| Request { via, at };
         if let Verdict::InSync | Verdict::NotWithinWarning =
             backend.verdict(&self.reference, &self.rules.limits)
@@ -398,13 +434,13 @@ impl Plan {
                     via: Via::Fresh(self.confirmations_lacking(backend)),
                     at: self.confirming(backend, phases, now),
                 }),
-                // Too close to the limit for that, or not known well enough yet.
+                // The offset is too close to the limit for that, or not known well enough yet.
                 None => self.narrowing(backend, now).map(to_it),
             });
         }
         match self.verdict(backend) {
             Verdict::Undetermined => Some(self.narrowing(backend, now).map(to_it)),
-            // A warning limit is a convenience; it is not worth a request that nobody asked for.
+            // A warning limit is a convenience, and not worth requests beyond those that the rules ask for.
             Verdict::InSync | Verdict::NotWithinWarning => self.sharpening(backend, now).map(Ok),
             Verdict::Desynchronized => {
                 let motion = self.proof_of_motion(backend).map(to_it);
@@ -413,9 +449,9 @@ impl Plan {
         }
     }
 
-    /// The way to a backend: the connection that it answered over last, if that is still open; else a fresh one,
-    /// which may or may not lead there.
-    fn way_to(&self, backend: &Backend) -> Via {
+    /// How to reach a backend: the connection over which it answered last, if that is still open; otherwise a
+    /// fresh one, which may or may not lead there.
+    fn route_to(&self, backend: &Backend) -> Via {
         let answered_last = |connection: u32| {
             let last = self.samples.iter().rposition(|sample| sample.connection == connection);
             last.is_some_and(|last| backend.samples.contains(&last))
@@ -424,21 +460,23 @@ impl Plan {
         kept.next().map_or(Via::Fresh(1), Via::Kept)
     }
 
-    /// A cache that answers with an old time looks like a slow clock until it is seen not to move. When all
-    /// readings so far are the same one, this is the instant from which a moving clock must show another.
+    /// The instant from which a moving clock must show another reading. `None` when its readings differ
+    /// already.
+    ///
+    /// A cache that answers with an old time looks like a slow clock until the reading is seen not to move.
     fn proof_of_motion(&self, backend: &Backend) -> Option<MonotonicInstant> {
         let first = &self.samples[*backend.samples.first()?];
         let same_name = |sample: &&Sample| sample.instance == first.instance;
         if self.samples.iter().filter(same_name).any(|sample| sample.reading != first.reading) {
             return None;
         }
-        // One nanosecond more: standstill() asks for more than the longest stay.
+        // One nanosecond more, because standstill() needs more than the longest stay.
         let due = first.received + least_standstill(first, self.rules.drift) + Duration::from_nanos(1);
         (due <= self.rules.last_start).then_some(due)
     }
 }
 
-/// Whether the steps of a reading are what makes its bounds wide, and not the path that it came over.
+/// Whether the bounds of a sample are wide because of the steps of its reading, and not because of its path.
 fn is_coarse(sample: &Sample) -> bool {
     sample.reading.step >= COARSE_STEP && sample.reading.step >= sample.round_trip()
 }

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use crate::interval::{BoundedTime, Interval};
 use crate::time::{Drift, MonotonicInstant, NANOS_PER_DAY, Span, TimeOfDay, UnixInstant};
 
-/// What a server said its clock showed.
+/// What a server's clock showed, as its answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reading {
-    /// When the answer was made its clock showed something in here: as wide as the resolution of what was
-    /// said.
+    /// The interval that contains what its clock showed when the answer was made. It is as wide as the
+    /// resolution of the answer.
     pub shown: Shown,
-    /// By how much one reading differs from the next that can be said: one second for `HH:MM:SS`. Readings
-    /// are truncated to its multiples.
+    /// The difference between one reading and the next that the format can express: one second for
+    /// `HH:MM:SS`. Readings are truncated to multiples of it.
     pub step: Duration,
-    /// How long before the request the reading may have been taken: zero, but for a `Date` header that the
-    /// server caches. The clock may have gone on by that much.
+    /// How long before the request the reading may have been taken. Zero, except for a `Date` header that the
+    /// server caches. The clock may have advanced by that much since.
     pub may_lag: Duration,
 }
 
@@ -25,12 +25,12 @@ pub struct Reading {
 pub enum Shown {
     /// Date and time: for `2026-11-23T20:11:51Z`, from that second to the next.
     Instant(Interval<UnixInstant>),
-    /// A time of day in UTC, without a date: it says nothing about whole days.
+    /// A time of day in UTC, without a date. An error of whole days cannot be seen in it.
     TimeOfDay(Interval<TimeOfDay>),
 }
 
 impl Reading {
-    /// How far the ends of what it means for the clock are apart.
+    /// The width of the interval that the answer means for the clock: its resolution plus the lag.
     #[must_use]
     pub fn width(&self) -> Duration {
         let said = match self.shown {
@@ -65,28 +65,31 @@ impl Reading {
 /// One request and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// Before the first byte of the request was handed to the network.
+    /// An instant before the first byte of the request was handed to the network.
     pub sent: MonotonicInstant,
-    /// After the last byte that the reading was taken from had come.
+    /// An instant after the last byte that the reading was taken from had arrived.
     pub received: MonotonicInstant,
-    /// What the answer said.
+    /// The time in the answer.
     pub reading: Reading,
-    /// How the answer names the process that gave it, if it does.
+    /// The name that the answer gives to the process that made it, if it gives one.
     pub instance: Option<Arc<str>>,
-    /// Which connection it came over, counted from 0 in the order in which they were opened.
+    /// The connection that it came over. Connections are counted from 0 in the order in which they were
+    /// opened.
     pub connection: u32,
 }
 
 impl Sample {
-    /// From the request to the end of the answer.
+    /// The time from the request to the end of the answer.
     #[must_use]
     pub fn round_trip(&self) -> Duration {
         self.received.since(self.sent)
     }
 
-    /// What this sample alone proves: at `received` the server's clock showed at least what it had answered,
-    /// and at most that plus the whole round trip (in which it may have run fast by `drift`), plus the time by
-    /// which the answer may lag. A time of day is put on the day that brings it nearest to `expected`.
+    /// What this sample alone proves.
+    ///
+    /// At `received` the server's clock showed at least what it had answered. It showed at most that plus the
+    /// whole round trip, in which it may have run fast by `drift`, plus the time by which the answer may lag.
+    /// A time of day is put on the day that brings it nearest to `expected`.
     #[must_use]
     pub fn bounds(&self, expected: &BoundedTime, drift: Drift) -> BoundedTime {
         let apparent = self.apparent_bounds(expected, drift);
@@ -95,8 +98,8 @@ impl Sample {
         BoundedTime { shows: Interval::new(apparent.shows.earliest(), latest), ..apparent }
     }
 
-    /// The same for the clock as it appears in the answers, which may be the real one a little while ago. It
-    /// is where the edges of the readings are, and so what requests are aimed at.
+    /// The same for the apparent clock: the one that the answers show, which lags the real one when they are
+    /// cached. The edges of its readings are what requests are aimed at.
     #[must_use]
     pub(crate) fn apparent_bounds(&self, expected: &BoundedTime, drift: Drift) -> BoundedTime {
         let round_trip = self.round_trip();

@@ -1,7 +1,6 @@
 //! The true time, from several servers that say it: what they agree on.
 //!
-//! This is the question of the selection algorithm of NTP (RFC 5905 section 11.2.1), with other assumptions and a
-//! stronger promise; see [`select`].
+//! NTP answers this question with its selection algorithm (RFC 5905 section 11.2.1).
 
 use crate::interval::{BoundedTime, Interval};
 use crate::time::{Drift, MonotonicInstant, UnixInstant};
@@ -42,17 +41,17 @@ pub enum Selection {
 
 /// Finds out what the claims agree on at the instant `at`, to which each is carried, widened by the drift.
 ///
-/// An instant that more than half of the claims contain may be the true time. The bounds are the smallest interval
-/// that contains all such instants; a falseticker is a claim that contains none of them. The overlaps are counted as
-/// in the algorithm of K. Marzullo and S. Owicki (Maintaining the Time in a Distributed System, 1983), from which that
-/// of RFC 5905 section 11.2.1 is derived.
+/// An instant that more than half of the claims contain may be the true time. The bounds are the smallest
+/// interval that contains all such instants; a falseticker is a claim that contains none of them. The
+/// overlaps are counted as in the algorithm of K. Marzullo and S. Owicki (Maintaining the Time in a
+/// Distributed System, 1983), from which that of RFC 5905 section 11.2.1 is derived.
 ///
-/// **If more than half of the claims are true, the bounds contain the true time, and no true claim is called a
-/// falseticker**: the true time itself is such an instant.
+/// **If more than half of the claims are true, the bounds contain the true time, and no true claim is called
+/// a falseticker**: the true time itself is such an instant.
 ///
-/// The intersection of as many claims as possible is narrower, but does not keep that promise. For `[0, 10]`, `[0, 10]`
-/// and `[9, 20]` it is `[9, 10]`, although the first two may be true, and the time 5. Then the third is wrong by so
-/// little that it still overlaps the others.
+/// The intersection of as many claims as possible is narrower, but does not keep that promise. For `[0, 10]`,
+/// `[0, 10]` and `[9, 20]` it is `[9, 10]`, although the first two may be true, and the time 5. Then the
+/// third is wrong by so little that it still overlaps the others.
 ///
 /// ```
 /// use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, Selection, UnixInstant, select};
@@ -63,7 +62,8 @@ pub enum Selection {
 ///     BoundedTime { at, shows: Interval::new(earliest, latest) }
 /// };
 /// let claims = [claim(0, 6), claim(10, 90), claim(4, 9)];
-/// let Selection::Agreed(agreement) = select(&claims, at, Drift::DISCIPLINED) else { panic!("two of three agree") };
+/// let selection = select(&claims, at, Drift::DISCIPLINED);
+/// let Selection::Agreed(agreement) = selection else { panic!("two of three agree") };
 /// assert_eq!(agreement.bounds, claim(4, 6));
 /// assert_eq!(agreement.falsetickers, [1]);
 ///
@@ -90,8 +90,8 @@ pub fn select(claims: &[BoundedTime], at: MonotonicInstant, drift: Drift) -> Sel
     Selection::Agreed(Agreement { bounds, truechimers, falsetickers })
 }
 
-/// The cliques with the most members, in the order of their time. A clique begins where one of its members does, so
-/// only these instants have to be looked at.
+/// The cliques with the most members, in the order of their time. A clique begins where one of its members
+/// does, so only these instants have to be looked at.
 fn largest_cliques(claims: &[Interval<UnixInstant>], at: MonotonicInstant) -> Vec<Clique> {
     let mut begins: Vec<UnixInstant> = claims.iter().map(Interval::earliest).collect();
     begins.sort_unstable();

@@ -1,11 +1,11 @@
-//! Answers that do not move while time passes: a cache in between, or a clock that stands still.
+//! Answers that do not move while time passes: a cache answers, or the clock stands still.
 
 use core::time::Duration;
 
 use crate::sample::Sample;
 use crate::time::{Drift, MonotonicInstant};
 
-/// Two answers that say the same although a moving clock cannot have said it twice.
+/// Two answers with one reading that a moving clock cannot have shown at both times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standstill {
     /// Index of the earlier sample.
@@ -16,12 +16,13 @@ pub struct Standstill {
     pub elapsed: Duration,
 }
 
-/// Looks for a clock that stands still.
+/// Looks for a clock that stands still; `None` when there is no proof of one.
 ///
-/// A moving clock leaves a reading of width w after at most w of its own time, if it is as fine as it is printed; some
-/// tick every few milliseconds and print nine digits all the same. So the same reading, longer than both apart, was
-/// not taken anew. Between samples that name no instance, two clocks with different
-/// offsets may say the same one after the other; there all samples have to agree.
+/// A moving clock shows a reading of width w for at most w of its own time, if it is as fine as it is
+/// printed. Some clocks tick every few milliseconds and print nine digits nevertheless. So a reading that is
+/// repeated after longer than w and longer than the coarsest tick (100 ms) was not taken anew. Two clocks
+/// with different offsets may show the same reading one after the other. So where samples name no instance,
+/// all of them have to agree.
 #[must_use]
 pub fn standstill(samples: &[Sample], drift: Drift) -> Option<Standstill> {
     samples.iter().enumerate().find_map(|(first, earlier)| {
@@ -41,12 +42,14 @@ pub fn standstill(samples: &[Sample], drift: Drift) -> Option<Standstill> {
     })
 }
 
-/// The coarsest tick of a clock that prints more digits than it has: 15.6 ms on older Windows, 10 ms of a kernel's
-/// coarse clock; with room for what is slow.
+/// The coarsest tick of a clock that prints more digits than it has: 15.6 ms on older Windows, 10 ms of a
+/// kernel's coarse clock; with a margin for slow ones.
 const COARSEST_TICK: Duration = Duration::from_millis(100);
 
-/// When it should be asked again, because all answers so far of one clock are the same, for longer than they are wide,
-/// and it is not known yet whether it stands still or ticks coarsely.
+/// When to ask again because a clock may stand still.
+///
+/// That is the case when all answers of one clock are the same for longer than they are wide, and it is not
+/// known yet whether the clock stands still or ticks coarsely.
 #[must_use]
 pub fn suspected_standstill(samples: &[Sample], drift: Drift) -> Option<MonotonicInstant> {
     samples.iter().enumerate().find_map(|(first, earlier)| {
@@ -62,7 +65,7 @@ pub fn suspected_standstill(samples: &[Sample], drift: Drift) -> Option<Monotoni
     })
 }
 
-/// Longer than this no moving clock shows one reading.
+/// A moving clock does not show one reading for longer than this.
 pub(crate) fn least_standstill(sample: &Sample, drift: Drift) -> Duration {
     longest_stay(sample, drift).max(COARSEST_TICK)
 }

@@ -1,5 +1,5 @@
-//! Instants, lengths of time, offsets and drift, as types that cannot be mixed. All of them count whole nanoseconds, so
-//! sums are exact.
+//! Instants, lengths of time, offsets and drift, as types that cannot be mixed. All of them count whole
+//! nanoseconds, so sums are exact.
 //!
 //! | type | what it is |
 //! |---|---|
@@ -22,13 +22,13 @@ fn nanos(duration: Duration) -> i128 {
     duration.as_nanos().cast_signed()
 }
 
-/// An instant on the checker's monotonic clock, in nanoseconds since an origin that the caller chose
-/// (usually the begin of the round). It never jumps, whatever happens to the wall clock.
+/// An instant on the checker's monotonic clock, in nanoseconds since an origin that the caller chooses,
+/// usually the start of the round. This clock never jumps, whatever happens to the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonotonicInstant(i128);
 
 impl MonotonicInstant {
-    /// The origin itself.
+    /// The instant from which this clock counts.
     pub const ORIGIN: Self = Self(0);
 
     /// The instant `since_origin` after the origin.
@@ -37,7 +37,7 @@ impl MonotonicInstant {
         Self(nanos(since_origin))
     }
 
-    /// How long `earlier` was before this instant; zero when it was not before.
+    /// The time that has passed since `earlier`; zero when that instant is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Span(self.0 - earlier.0).positive_part()
@@ -71,10 +71,12 @@ impl Sub for MonotonicInstant {
     }
 }
 
-/// What a clock shows: nanoseconds since 1970-01-01T00:00:00Z on the POSIX scale, which does not count leap seconds.
+/// What a clock shows: nanoseconds since 1970-01-01T00:00:00Z on the POSIX scale, which does not count leap
+/// seconds.
 ///
-/// The difference of two of them is a [`Span`]: how much the reading changes from one to the other. Where they are
-/// readings of two clocks at one instant, their difference is an [`Offset`], and [`Offset::between`] says so.
+/// The difference of two of them is a [`Span`]: how much the reading changes from one to the other. Where
+/// they are readings of two clocks at one instant, their difference is an [`Offset`], and [`Offset::between`]
+/// says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixInstant(i128);
 

@@ -16,8 +16,8 @@ pub struct Limits {
 
 /// What the bounds prove.
 ///
-/// The order is that of severity, and the greater one is what a reader must hear of first: a proven fault, then not
-/// knowing, then a warning. So the verdict on several clocks is the maximum of theirs.
+/// The order is that of severity, and the greater one is what a reader must hear of first: a proven fault,
+/// then not knowing, then a warning. So the verdict on several clocks is the maximum of theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// The whole interval is within every limit.
@@ -33,15 +33,16 @@ pub enum Verdict {
 impl Limits {
     /// The verdict on a clock whose offset is known to lie in `offset`.
     ///
-    /// One other than [`Verdict::Undetermined`] is a proof: it holds for every value in the interval. For the warning
-    /// limit only [`Verdict::InSync`] is one; [`Verdict::NotWithinWarning`] says that it is missing.
+    /// One other than [`Verdict::Undetermined`] is a proof: it holds for every value in the interval. For the
+    /// warning limit only [`Verdict::InSync`] is one; [`Verdict::NotWithinWarning`] says that it is missing.
     ///
     /// ```
     /// use std::time::Duration;
     ///
     /// use clock_offset::{Interval, Limits, Offset, Verdict};
     ///
-    /// let limits = Limits { max_offset: Duration::from_secs(1), warn_offset: Some(Duration::from_millis(500)) };
+    /// let warn_offset = Some(Duration::from_millis(500));
+    /// let limits = Limits { max_offset: Duration::from_secs(1), warn_offset };
     /// let offset = |earliest: i128, latest: i128| {
     ///     Interval::new(Offset::from_nanos(earliest * 1_000_000), Offset::from_nanos(latest * 1_000_000))
     /// };
@@ -80,8 +81,8 @@ const ZONE_STEPS_MAX: i128 = 14 * 4;
 /// A clock that shows local time is usually right otherwise; so the rest must be small.
 const ZONE_REST_MAX: i128 = 5_000_000_000;
 
-/// The multiple of 15 minutes that an offset is close to, when it looks like the offset of a time zone: the clock shows
-/// local time as if it were UTC. `None` when the offset does not look like that.
+/// The multiple of 15 minutes that an offset is close to, when it looks like the offset of a time zone: the
+/// clock shows local time as if it were UTC. `None` when the offset does not look like that.
 #[must_use]
 pub fn resembles_time_zone(offset: &Interval<Offset>) -> Option<Offset> {
     let nanos = offset.midpoint().as_nanos();

@@ -53,20 +53,39 @@ prop_compose! {
         limit in Just(limit),
     ) -> World {
         let clocks = clocks.into_iter().map(|(offset, rate_ppm)| ServerClock { offset, rate_ppm }).collect();
+        let turns = if is_per_request { Turns::OfRequests(turns) } else { Turns::OfConnections(turns) };
         World {
-            clocks, named, turns: if is_per_request { Turns::OfRequests(turns) } else { Turns::OfConnections(turns) },
-            connecting, max_requests: 64, delays, step, may_lag, lags, date_is_said, keeps_open, phase, reference_slack,
-            reference_rate_ppm, limit,
+            clocks,
+            named,
+            turns,
+            connecting,
+            delays,
+            step,
+            may_lag,
+            lags,
+            date_is_said,
+            keeps_open,
+            phase,
+            reference_slack,
+            reference_rate_ppm,
+            limit,
             requests_per_connection,
+            max_requests: 64,
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn the_interval_of_a_single_clock_always_holds_the_truth_and_its_verdict_is_never_wrong(world in worlds(1..2)) {
+    fn the_interval_of_a_single_clock_always_holds_the_truth_and_its_verdict_is_never_wrong(
+        world in worlds(1..2),
+    ) {
         let (plan, _) = world.round();
         let conclusion = plan.conclusion();
         prop_assert_eq!(conclusion.backends.len(), 1, "one clock never looks like two");
@@ -74,7 +93,8 @@ proptest! {
         let judged = &conclusion.backends[0];
         let truth = world.truth(0, judged.backend.bounds.at);
         let truth = if world.date_is_said { truth } else { to_the_nearest_day(truth, judged) };
-        prop_assert!(judged.offset.contains(Offset::from_nanos(truth)), "{} not in {:?}", truth, judged.offset);
+        let offset = judged.offset;
+        prop_assert!(offset.contains(Offset::from_nanos(truth)), "{} not in {:?}", truth, offset);
         match judged.verdict {
             Verdict::InSync => prop_assert!(is_within(truth, world.limit)),
             Verdict::Desynchronized => prop_assert!(!is_within(truth, world.limit)),
@@ -142,9 +162,9 @@ proptest! {
     }
 }
 
-/// Two clocks that name themselves never and are drawn at random for each connection. Their whole seconds may never
-/// contradict each other, and yet “in sync” must not be said of the pair when one of them is not: not oftener than
-/// the chance of never meeting it, which is at most 1 %.
+/// Two clocks that name themselves never and are drawn at random for each connection. Their whole seconds may
+/// never contradict each other, and yet “in sync” must not be said of the pair when one of them is not: not
+/// oftener than the chance of never meeting it, which is at most 1 %.
 #[test]
 fn nameless_clocks_of_whole_seconds_are_not_called_in_sync_when_one_of_them_is_not() {
     let mut random = Random::from(20_261_123);

@@ -1,4 +1,5 @@
-//! For any references: the bounds of an exchange hold the truth, and so do those of a selection under its assumption.
+//! For any references: the bounds of an exchange hold the truth, and so do those of a selection under its
+//! assumption.
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ fn select_at_origin(claims: &[BoundedTime]) -> Selection {
     select(claims, MonotonicInstant::ORIGIN, Drift::from_ppm(0))
 }
 
-// ---------------------------------------------------------------------------------------------------- one exchange
+// -------------------------------------------------------------------------------- one exchange
 
 /// An exchange in which everything that may go wrong does, as far as it is allowed to.
 #[derive(Debug, Clone)]
@@ -133,7 +134,7 @@ proptest! {
     }
 }
 
-// -------------------------------------------------------------------------------------------------- the selection
+// ------------------------------------------------------------------------------- the selection
 
 /// Claims over so few instants that every one of them can be tried.
 const FEW: std::ops::Range<i128> = 0..40;
@@ -183,8 +184,7 @@ proptest! {
                     prop_assert!(deepest.contains(&clique.bounds.shows.earliest()));
                     prop_assert!(deepest.contains(&clique.bounds.shows.latest()));
                 }
-                let times: Vec<UnixInstant> = largest.iter().map(|clique| clique.bounds.shows.earliest()).collect();
-                prop_assert!(times.is_sorted());
+                prop_assert!(largest.is_sorted_by_key(|clique| clique.bounds.shows.earliest()));
             }
             Selection::Agreed(Agreement { bounds, truechimers, falsetickers }) => {
                 prop_assert!(most * 2 > claims.len());
@@ -240,7 +240,8 @@ struct Reference {
     asked_at: i128,
     /// By how much the checker's clock was fast between then and the selection.
     rate_ppm: i128,
-    /// How far its bounds lie below and above the truth; an end on the wrong side of the truth makes it wrong.
+    /// How far its bounds lie below and above the truth; an end on the wrong side of the truth makes it
+    /// wrong.
     slack: (i128, i128),
 }
 
@@ -278,7 +279,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(8_000))]
 
     #[test]
-    fn when_a_majority_is_right_the_agreement_holds_the_truth_and_blames_none_of_them(references in references()) {
+    fn when_a_majority_is_right_the_agreement_holds_the_truth_and_blames_none_of_them(
+        references in references(),
+    ) {
         let claims: Vec<BoundedTime> = references.iter().map(Reference::claim).collect();
         let right: Vec<usize> = (0..claims.len()).filter(|&index| references[index].is_right()).collect();
         if right.len() * 2 <= claims.len() {

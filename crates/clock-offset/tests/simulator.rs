@@ -1,8 +1,8 @@
 //! A hundred thousand rounds in random worlds: no verdict is wrong, and what a decision costs.
 //!
-//! Everything is drawn by a generator with a fixed seed, so the figures are the same each time, and the page that shows
-//! them (`docs/simulated-rounds.md`) is held against them: `UPDATE_DOCS=1 cargo test -p clock-offset --test simulator`
-//! writes it anew.
+//! Everything is drawn by a generator with a fixed seed, so the figures are the same each time. The test
+//! fails when the page that shows them (`docs/simulated-rounds.md`) is out of date. To write it anew, run
+//! `UPDATE_DOCS=1 cargo test -p clock-offset --test simulator`.
 
 mod world;
 
@@ -185,10 +185,13 @@ fn milliseconds(nanos: u128) -> String {
 const INTRODUCTION: &str = "\
 # Simulated rounds
 
-Whole rounds, held by the plan of the crate `clock-offset` in random worlds on a virtual clock: 10,000 of each kind, half of
-them with a clock within 20 ms of the limit of one second, with delays drawn for each way on its own, and with clocks
+Whole rounds, held by the plan of the crate `clock-offset` in random worlds on a virtual clock: 10,000 of \
+each kind, half of
+them with a clock within 20 ms of the limit of one second, with delays drawn for each way on its own, and \
+with clocks
 that run apart by up to 1,000 ppm. What is concluded is compared with what only the world knows. The test
-`crates/clock-offset/tests/simulator.rs` draws the same worlds each time and fails when this page does not show what it
+`crates/clock-offset/tests/simulator.rs` draws the same worlds each time and fails when this page does not \
+show what it
 found, or when anything is wrong.
 
 * **wrong**: backends with a verdict of OK or CRITICAL that is not true.

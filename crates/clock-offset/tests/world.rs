@@ -1,5 +1,5 @@
-//! A world in which everything is known: server clocks, a network, a balancer, a reference; and rounds held in it by the
-//! plan itself, without any real clock.
+//! A world in which everything is known: server clocks, a network, a balancer, a reference; and rounds held
+//! in it by the plan itself, without any real clock.
 #![allow(dead_code, reason = "each of the test programs uses a part of it")]
 
 use std::sync::Arc;

@@ -10,10 +10,12 @@ use crate::verdict::{Limits, within};
 
 use super::{COARSE_STEP, PATIENCE, Plan, REQUESTS_UNAIMED, Request, StopReason, Via, is_coarse};
 
-/// Kept connections that may be lost before a server is taken for one that lets nobody stay.
+/// How many kept connections may be lost before a server counts as one that keeps none.
 const MOST_LOST: u32 = 2;
 
 impl Plan {
+    /// When to send the request that is most likely to decide on which side of a limit a backend is, or the
+    /// reason why no request can.
     pub(super) fn narrowing(
         &self,
         backend: &Backend,
@@ -34,7 +36,7 @@ impl Plan {
             return Err(StopReason::Undecidable);
         }
         if step < COARSE_STEP || step < round_trip {
-            // The path is what makes the interval wide: any request may be the lucky one.
+            // The interval is wide because of the path, so any request may be the one that narrows it.
             return if self.makes_no_progress(backend) { Err(StopReason::NoProgress) } else { Ok(now) };
         }
         // The best timing leaves an interval as wide as the round trip.
@@ -45,9 +47,10 @@ impl Plan {
         Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
     }
 
-    /// The next of the requests that a connection was promised ([`Rules::requests_per_connection`](super::Rules)), for a
-    /// clock of coarse steps: all of them over one connection, aimed at the middle of what is known. Each halves the
-    /// interval, until the round trip is what makes it wide.
+    /// The next of the [`Rules::requests_per_connection`](super::Rules) for a clock of coarse steps.
+    ///
+    /// All of them go over one connection, and are aimed at the middle of what is known. Each halves the
+    /// interval, until it is about as narrow as the round trip.
     pub(super) fn sharpening(&self, backend: &Backend, now: MonotonicInstant) -> Option<Request> {
         let promised = self.rules.requests_per_connection;
         let samples = self.samples_of(backend);
@@ -60,10 +63,10 @@ impl Plan {
             return None;
         }
         let asked_over = |connection| samples.iter().filter(|sample| sample.connection == connection).count();
-        let via = self.way_to(backend);
+        let via = self.route_to(backend);
         let may_be_asked = match via {
             Via::Kept(connection) => asked_over(connection) < promised as usize,
-            // Once; and not of a server that lets nobody stay.
+            // Once, and not if the server keeps no connections.
             Via::Fresh(_) => {
                 let had_its_own = |sample: &Sample| asked_over(sample.connection) > REQUESTS_UNAIMED as usize;
                 self.server_keeps_open && self.lost < MOST_LOST && !samples.iter().any(had_its_own)
@@ -73,12 +76,13 @@ impl Plan {
         (may_be_asked && at <= self.rules.last_start).then_some(Request { via, at })
     }
 
-    /// The clock as it appears in the answers, which may lag; the clock itself when they agree on none.
+    /// Bounds on the apparent clock, which may lag the real one; on the real clock when the samples agree on
+    /// no apparent one.
     pub(super) fn apparent(&self, backend: &Backend) -> BoundedTime {
         self.apparent_bounds(backend).unwrap_or(backend.bounds)
     }
 
-    /// The intersection of the apparent clock's bounds, when the samples agree on one.
+    /// The intersection of the samples' bounds on the apparent clock, if they overlap.
     fn apparent_bounds(&self, backend: &Backend) -> Option<BoundedTime> {
         let (at, drift) = (backend.bounds.at, self.rules.drift);
         let expected = self.expected();
@@ -90,7 +94,7 @@ impl Plan {
         Some(BoundedTime { at, shows })
     }
 
-    /// Whether the last [`PATIENCE`] samples of this backend took less than a twentieth off its interval.
+    /// Whether the last [`PATIENCE`] samples of this backend narrowed its interval by less than a twentieth.
     fn makes_no_progress(&self, backend: &Backend) -> bool {
         let Some(older) = backend.samples.len().checked_sub(PATIENCE).filter(|&older| older > 0) else {
             return false;
@@ -106,13 +110,14 @@ impl Plan {
     }
 }
 
-/// Whether bounds are about as narrow as the round trip: aiming cannot narrow them any further.
+/// Whether bounds are about as narrow as the round trip, so that aiming cannot narrow them any further.
 fn is_as_narrow_as(round_trip: Duration, bounds: &BoundedTime) -> bool {
     bounds.shows.width() <= round_trip + round_trip / 4
 }
 
-/// When to send a request so that it is read as the clock passes a multiple of `step`, if the clock shows
-/// `split` at the instant `at`: then the reading says on which side of the split the clock is. Not before `now`.
+/// When to send a request so that the server reads its clock as that passes a multiple of `step`, if it shows
+/// `split` at the instant `at`. The reading then says on which side of the split the clock is. Never before
+/// `now`.
 pub(super) fn edge_at(
     split: UnixInstant,
     at: MonotonicInstant,
@@ -128,20 +133,20 @@ pub(super) fn edge_at(
     aimed + Span::from_nanos(steps_later * step).positive_part()
 }
 
-/// The server times at which the verdict changes, at one instant; the reference's own width, and the lag of
-/// answers, lie between the pairs.
+/// The server times at which the verdict changes, at one instant. Each limit has a pair of them, one for each
+/// verdict. The width of the reference and the lag of the answers are between the two.
 struct Thresholds {
-    /// Below this: proven behind.
+    /// Below this, the clock is proven to be behind.
     behind: UnixInstant,
-    /// From here to `ok_to`: proven within the limit, if it is not empty.
+    /// From here to `ok_to`, the clock is proven to be within the limit. Empty when `ok_to` is earlier.
     ok_from: UnixInstant,
     ok_to: UnixInstant,
-    /// Above this: proven ahead.
+    /// Above this, the clock is proven to be ahead.
     ahead: UnixInstant,
 }
 
 impl Thresholds {
-    /// The thresholds for a clock of which an apparent time is known that may lag it by `lag`.
+    /// The thresholds for an apparent clock that may lag the real one by `lag`.
     fn of(reference: &BoundedTime, limits: &Limits, lag: Duration) -> Self {
         let allowed = within(limits.max_offset);
         let lag = Span::from(lag);
@@ -153,15 +158,16 @@ impl Thresholds {
         }
     }
 
-    /// Whether perfect knowledge of a server time inside these bounds could decide anything.
+    /// Whether knowing the server time exactly, somewhere inside these bounds, could decide anything.
     fn can_decide(&self, shows: &Interval<UnixInstant>) -> bool {
         let ok = self.ok_from <= self.ok_to
             && Interval::new(self.ok_from, self.ok_to).intersection(shows).is_some();
         ok || shows.earliest() < self.behind || shows.latest() > self.ahead
     }
 
-    /// Where to split the bounds so that one answer decides most often: just on the roomier side of the limit
-    /// that they straddle (`slack` keeps the round trip from blurring it), else in the middle.
+    /// Where to split the bounds so that one answer decides most often. That is close to the limit that they
+    /// straddle, on the side with more room; `slack` keeps the round trip from blurring it. Otherwise it is
+    /// the middle.
     fn best_split(&self, shows: &Interval<UnixInstant>, slack: Span) -> UnixInstant {
         let (earliest, latest) = (shows.earliest(), shows.latest());
         let middle = shows.midpoint();

@@ -9,8 +9,8 @@ use super::Plan;
 
 /// The samples of one backend, oldest first.
 ///
-/// Each figure is that of the backend and not of one sample. It comes from the sample that tells the most about the
-/// question for which the figure is used.
+/// Each figure is that of the backend and not of one sample. It comes from the sample that tells the most
+/// about the question for which the figure is used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BackendSamples<'a> {
     all: &'a [Sample],
@@ -23,13 +23,14 @@ impl<'a> BackendSamples<'a> {
         self.indices.iter().map(move |&index| &self.all[index])
     }
 
-    /// The least step of its readings. A backend reads one clock; where its answers differ in resolution, the finest
-    /// shows how that clock can be read.
+    /// The least step of its readings. A backend reads one clock; where its answers differ in resolution, the
+    /// finest shows how that clock can be read.
     pub(super) fn finest_step(self) -> Duration {
         self.iter().map(|sample| sample.reading.step).min().unwrap_or_default()
     }
 
-    /// The most by which a reading may lag the clock. A bound for all of the samples has to allow for the worst one.
+    /// The most by which a reading may lag the clock. A bound for all of the samples has to allow for the
+    /// worst one.
     pub(super) fn greatest_lag(self) -> Duration {
         self.iter().map(|sample| sample.reading.may_lag).max().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! When “in sync” is proven although the answers do not name who gave them.
+//! When "in sync" is proven although the answers name no instance.
 
 use core::time::Duration;
 
@@ -11,12 +11,13 @@ use super::aim::edge_at;
 use super::{MOST_AT_ONCE, Plan};
 
 impl Plan {
-    /// Whether “in sync” is more than the overlap of what several clocks said.
+    /// Whether "in sync" is more than the overlap of the answers of several clocks.
     ///
-    /// Answers that name no instance may come from clocks that differ and yet never contradict each other, when
-    /// they are vague: what 0.5 s and 1.4 s ahead have in common, in whole seconds, is true of neither. So answers
-    /// are needed, over as many connections as it takes to meet every backend, that are each within the limit by
-    /// themselves. Answers too vague for that, whatever their timing, are taken to come from one clock.
+    /// Coarse answers that name no instance may come from clocks that differ and yet never contradict each
+    /// other. What 0.5 s and 1.4 s ahead have in common, in whole seconds, is true of neither. So answers are
+    /// needed that are within the limit each on its own, over as many connections as it takes to meet every
+    /// backend. Answers that are too coarse for that, whatever their timing, are assumed to come from one
+    /// clock.
     pub(super) fn is_confirmed(&self, backend: &Backend) -> bool {
         let is_named_or_split = backend.instance.is_some() || backend.evidence == Evidence::ToldApart;
         is_named_or_split
@@ -24,32 +25,33 @@ impl Plan {
             || self.doubt(backend) <= self.rules.miss_probability
     }
 
-    /// Bound on the chance that the answers of a nameless backend that is in sync came from it and another one,
-    /// equally often, that is not.
+    /// An upper bound on the chance that a nameless backend that is in sync is two: its answers came equally
+    /// often from it and from another clock, which is not in sync.
     ///
-    /// Only connections count whose answer had to be within the limit by itself, given when it was asked for. A few
-    /// of them may not be, because the path was slow at that moment; but an answer of the other clock never is.
+    /// Only connections count that were asked at a time when the answer had to be within the limit on its
+    /// own. A few of these answers may not be, because the path was slow at that moment. An answer of the
+    /// other clock never is.
     pub(super) fn doubt(&self, backend: &Backend) -> f64 {
-        self.votes(backend).map_or(1.0, |(asked, failed)| tail(asked, failed, self.clocks()))
+        self.confirmations(backend).map_or(1.0, |(asked, failed)| tail(asked, failed, self.clocks()))
     }
 
-    /// How many more connections would settle that doubt, if all of their answers are within the limit.
+    /// How many more connections would settle that doubt if all of their answers are within the limit.
     pub(super) fn confirmations_lacking(&self, backend: &Backend) -> u32 {
-        let (asked, failed) = self.votes(backend).unwrap_or_default();
+        let (asked, failed) = self.confirmations(backend).unwrap_or_default();
         let settles = |more: &u32| tail(asked + more, failed, self.clocks()) <= self.rules.miss_probability;
         (1..MOST_AT_ONCE).find(settles).unwrap_or(MOST_AT_ONCE)
     }
 
-    /// How many clocks there are to be met: two, unless more are known to be there.
+    /// The number of clocks to be met: two, unless more are known to be there.
     fn clocks(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a count of backends, far below 2^52")]
         let clocks = self.rules.expected_backends.map_or(2, |expected| expected.get().max(2)) as f64;
         clocks
     }
 
-    /// How many connections were asked at a conclusive phase, and how many of their answers were not within the
-    /// limit by themselves.
-    fn votes(&self, backend: &Backend) -> Option<(u32, u32)> {
+    /// How many connections were asked at a conclusive phase, and how many of their answers were not within
+    /// the limit on their own.
+    fn confirmations(&self, backend: &Backend) -> Option<(u32, u32)> {
         let phases = self.conclusive_phases(backend)?;
         let allowed = within(self.rules.limits.max_offset);
         let (mut asked, mut failed) = (Vec::new(), 0);
@@ -65,12 +67,13 @@ impl Plan {
         Some((u32::try_from(asked.len()).unwrap_or(u32::MAX), failed))
     }
 
-    /// Whether there are offsets that one answer alone can prove to be within the limit.
+    /// Whether there is an offset that one answer alone can prove to be within the limit.
     pub(super) fn can_be_conclusive(&self, backend: &Backend) -> bool {
         self.vagueness(backend) <= Span::from(within(self.rules.limits.max_offset).width())
     }
 
-    /// How wide the bounds of one answer are at the least: its step, lag and round trip, and the reference's width.
+    /// The least width of the bounds of one answer: its step, lag and round trip, and the width of the
+    /// reference.
     fn vagueness(&self, backend: &Backend) -> Span {
         let samples = self.samples_of(backend);
         let of_the_answer = samples.finest_step() + samples.greatest_lag() + samples.shortest_round_trip();
@@ -81,7 +84,7 @@ impl Plan {
         self.reference.at(backend.bounds.at).shows.width()
     }
 
-    /// How much of its step a clock has passed at an instant, as far as its bounds tell.
+    /// How much of its current step a clock has passed at an instant, as far as its bounds tell.
     fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Span {
         let step = Span::from(self.samples_of(backend).finest_step()).as_nanos().max(1);
         let apparent = self.apparent(backend);
@@ -89,11 +92,12 @@ impl Plan {
         Span::from_nanos(shows.as_nanos().rem_euclid(step))
     }
 
-    /// The phases of the server's step (how much of its second has passed) at which one answer alone proves that
-    /// the clock is within the limit, for every offset that it may have; nothing when there is no such phase.
+    /// The phases of the server's step at which one answer alone proves that the clock is within the limit,
+    /// for every offset that it may have. The phase is how much of the step, for example a second, has
+    /// passed. `None` when there is no such phase.
     ///
-    /// An answer at the phase φ of a clock that appears to be off by o bounds the offset to [o − φ, o − φ + step +
-    /// lag + round trip].
+    /// An answer at the phase φ of a clock that appears to be off by o bounds the offset to [o − φ, o − φ +
+    /// step + lag + round trip].
     pub(super) fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Span>> {
         let step = Span::from(self.samples_of(backend).finest_step());
         let offset = self.apparent(backend).offset_from(&self.reference);
@@ -116,7 +120,7 @@ impl Plan {
         if phases.contains(self.phase_at(backend, now + travel)) {
             return now;
         }
-        // A little inside of the begin, so that a jitter of the path does not miss it.
+        // A little after the first of them, so that jitter of the path does not miss it.
         let inside =
             phases.earliest() + Span::from_nanos((phases.latest() - phases.earliest()).as_nanos() / 8);
         let apparent = self.apparent(backend);
@@ -124,9 +128,11 @@ impl Plan {
     }
 }
 
-/// Bound on the chance that one of so many clocks, which are drawn equally often, gave no more than the answers that
-/// failed among those that were asked for: the lower tail of the binomial distribution, for any of the clocks (union
-/// bound), N · Σ C(n, i) · (1/N)ⁱ · (1 − 1/N)ⁿ⁻ⁱ with i up to the failures.
+/// An upper bound on the chance that one of N clocks, which are drawn equally often, gave at most the
+/// `failed` of n = `asked` answers.
+///
+/// It is the lower tail of the binomial distribution, for any of the clocks (union bound):
+/// N · Σ C(n, i) · (1/N)ⁱ · (1 − 1/N)ⁿ⁻ⁱ for i from 0 to `failed`.
 fn tail(asked: u32, failed: u32, clocks: f64) -> f64 {
     let share = 1.0 / clocks;
     let (mut term, mut tail) = ((1.0 - share).powf(f64::from(asked)), 0.0);

@@ -176,8 +176,8 @@ fn whole_seconds_are_judged_over_long_paths_too() {
             };
             let (reason, plan, took) = world.round(ONE_SECOND);
             let found = only_backend(&plan).verdict;
-            // 0.7 s ahead over 200 ms: one answer proves it at the last tenth of a second only, which is shorter
-            // than the path lets anybody aim.
+            // 0.7 s ahead over 200 ms: one answer proves it at the last tenth of a second only, which is
+            // shorter than the path lets anybody aim.
             let is_hard = round_trip == 200 && offset == 700;
             let is_fair = found == verdict || (is_hard && found == Verdict::Undetermined);
             assert!(
@@ -304,7 +304,7 @@ fn backends_that_are_known_to_be_there_are_looked_for_longer() {
         },
         Interval::point(UnixInstant::from_nanos(NOON)),
     );
-    // Nobody names himself, so that they cannot be counted: 4 · (3/4)ⁿ ≤ 0.01.
+    // The answers name no instance, so the backends cannot be counted: 4 · (3/4)ⁿ ≤ 0.01.
     assert_eq!(plan.conclusion().connections, 21);
 }
 
