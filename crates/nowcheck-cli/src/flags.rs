@@ -41,7 +41,9 @@ impl SettingNames for Flags {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
-    use nowcheck::outcome::{AnswerFault, Cause, NotATime, Restraint, SourceStanding, Unusable};
+    use nowcheck::outcome::{
+        AnswerFault, AnswerProblem, Cause, NotATime, Restraint, SourceStanding, Unusable,
+    };
     use nowcheck::time_format::{Format, Unreadable};
 
     use super::*;
@@ -58,12 +60,8 @@ mod tests {
     }
 
     fn not_a_time(why: NotATime) -> String {
-        words().cause(&Cause::Answer(Box::new(AnswerFault::NotATime {
-            status: http::StatusCode::OK,
-            why,
-            body_start: "noon".to_owned(),
-            is_about_body: true,
-        })))
+        let problem = AnswerProblem::NotATime { why, body_start: "noon".to_owned(), is_about_body: true };
+        words().cause(&Cause::Answer(Box::new(AnswerFault { status: http::StatusCode::OK, problem })))
     }
 
     #[test]
@@ -77,7 +75,7 @@ mod tests {
                 "it has b; --field names the right one; it begins with: noon",
             ),
             (
-                NotATime::BodyIsNotJson { error: "it looks like HTML".to_owned() },
+                NotATime::BodyIsNotJson("it looks like HTML".to_owned()),
                 "(it looks like HTML); --field says where else the time stands",
             ),
             (

@@ -75,7 +75,7 @@ pub struct TimeSelector {
 /// What an answer says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerTime {
-    /// The time.
+    /// What the server's clock showed.
     pub reading: Reading,
     /// The process that answered, when it names itself.
     pub instance: Option<Arc<str>>,
@@ -135,8 +135,8 @@ fn header_time(
     name: &HeaderName,
     source: &TimeSelector,
 ) -> Result<ServerTime, NotATime> {
-    let value = headers.get(name).ok_or_else(|| NotATime::NoHeader { name: name.to_string() })?;
-    let text = value.to_str().map_err(|_| NotATime::HeaderIsNotText { name: name.to_string() })?;
+    let value = headers.get(name).ok_or_else(|| NotATime::NoHeader(name.to_string()))?;
+    let text = value.to_str().map_err(|_| NotATime::HeaderIsNotText(name.to_string()))?;
     let mut reading = parse(text, source.format, false)?;
     if name == header::DATE {
         reading.may_lag = source.date_cache;
@@ -190,7 +190,7 @@ fn json(body: &[u8]) -> Result<Value, NotATime> {
         } else {
             error.to_string()
         };
-        NotATime::BodyIsNotJson { error }
+        NotATime::BodyIsNotJson(error)
     })
 }
 

@@ -18,7 +18,8 @@ use clock_offset::{Limits, UnixInstant};
 pub use backend::{BackendOutcome, Backends, Spread, StatedClock};
 pub use certificate::{CertificateClock, CertificateFault, CertificateOutcome, ClockSuspect, ValidityBreach};
 pub use failure::{
-    AnswerFault, Cause, ConnectionFault, ExchangeFault, Failure, FailureKind, NameFault, Phase, TlsFault,
+    AnswerFault, AnswerProblem, Cause, ConnectionFault, ExchangeFault, Failure, FailureKind, NameFault,
+    Phase, TlsFault,
 };
 pub use finding::{CheckerFault, Doubt, Finding, Interrupted, MissingBackends, Stale, Undetermined};
 pub use not_a_time::NotATime;

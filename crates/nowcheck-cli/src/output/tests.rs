@@ -9,9 +9,9 @@ use http::StatusCode;
 use super::*;
 use nowcheck::clock::Synchronization;
 use nowcheck::outcome::{
-    AnswerFault, BackendOutcome, Cause, CertificateOutcome, Discarded, Failure, Finding, Leap, Note, Phase,
-    Phases, ReferenceOutcome, SourceFacts, SourceOutcome, SourceStanding, Spread, Stale, Standing,
-    StatedClock, TargetOutcome,
+    AnswerFault, AnswerProblem, BackendOutcome, Cause, CertificateOutcome, Discarded, Failure, Finding, Leap,
+    Note, Phase, Phases, ReferenceOutcome, SourceFacts, SourceOutcome, SourceStanding, Spread, Stale,
+    Standing, StatedClock, TargetOutcome,
 };
 
 fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> BackendOutcome {
@@ -142,11 +142,14 @@ fn one_of_four_behind() -> Outcome {
 }
 
 fn down() -> Outcome {
-    let fault = AnswerFault::Status { status: StatusCode::INTERNAL_SERVER_ERROR, detail: None };
-    outcome(vec![failed(fault), measured(vec![backend(None, Verdict::InSync, (0, 10))])])
+    outcome(vec![
+        failed(StatusCode::INTERNAL_SERVER_ERROR, None),
+        measured(vec![backend(None, Verdict::InSync, (0, 10))]),
+    ])
 }
 
-fn failed(fault: AnswerFault) -> TargetOutcome {
+fn failed(status: StatusCode, detail: Option<String>) -> TargetOutcome {
+    let fault = AnswerFault { status, problem: AnswerProblem::Status(detail) };
     let failure = Failure {
         phase: Phase::Content,
         cause: Cause::Answer(Box::new(fault)),
@@ -264,7 +267,7 @@ fn programs_get_one_json_object_with_all_digits() {
 #[test]
 fn a_bar_in_a_message_does_not_begin_performance_data() {
     let detail = Some("it said a|b".to_owned());
-    let outcome = outcome(vec![failed(AnswerFault::Status { status: StatusCode::BAD_GATEWAY, detail })]);
+    let outcome = outcome(vec![failed(StatusCode::BAD_GATEWAY, detail)]);
     assert!(human::line(&outcome).contains("a|b"));
     assert_eq!(nagios::line(&outcome).matches('|').count(), 1);
 }

@@ -107,7 +107,7 @@ impl FailureKind {
 pub struct Failure {
     /// In which phase.
     pub phase: Phase,
-    /// Why.
+    /// What went wrong.
     pub cause: Cause,
     /// From the start of the phase to the failure.
     pub elapsed: Duration,
@@ -132,7 +132,7 @@ impl Failure {
     /// Whether the service refuses to be asked so often (RFC 6585 section 4).
     #[must_use]
     pub fn is_rate_limit(&self) -> bool {
-        self.answer().is_some_and(|fault| fault.status() == StatusCode::TOO_MANY_REQUESTS)
+        self.answer().is_some_and(|fault| fault.status == StatusCode::TOO_MANY_REQUESTS)
     }
 }
 
@@ -140,14 +140,19 @@ impl Failure {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     /// A name gave no address.
-    #[error(transparent)]
-    Name(NameFault),
+    #[error("{}", fault.sentence(name))]
+    Name {
+        /// As it stands in the URL or the reference.
+        name: String,
+        /// What the resolver says of it.
+        fault: NameFault,
+    },
     /// No connection could be opened.
     #[error("{}", fault.sentence(*address))]
     Connection {
         /// To which address.
         address: SocketAddr,
-        /// Why not.
+        /// What the system says of it.
         fault: ConnectionFault,
     },
     /// No TLS session could be opened.
@@ -178,11 +183,11 @@ impl Cause {
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Name(fault) => fault.kind(),
+            Self::Name { fault, .. } => fault.kind(),
             Self::Connection { fault, .. } => fault.kind(),
             Self::Tls(fault) => fault.kind(),
             Self::Exchange(fault) => fault.kind(),
-            Self::Answer(fault) => fault.kind(),
+            Self::Answer(fault) => fault.problem.kind(),
             Self::Paused { .. } | Self::TooLittleTime(_) => FailureKind::Local,
         }
     }
@@ -194,60 +199,23 @@ impl Cause {
     }
 }
 
-/// Why a name gave no address.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why a name gave no address. The texts are the resolver's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameFault {
     /// The DNS says that there is no such name (NXDOMAIN).
-    #[error("there is no name {name} in the DNS")]
-    NotFound {
-        /// The name.
-        name: String,
-    },
+    NotFound,
     /// The name exists, but has no address.
-    #[error("the name {name} has no address in the DNS")]
-    NoAddress {
-        /// The name.
-        name: String,
-    },
+    NoAddress,
     /// The name cannot be resolved for another reason.
-    #[error("the name {name} does not resolve ({error})")]
-    Unresolvable {
-        /// The name.
-        name: String,
-        /// The resolver's words.
-        error: String,
-    },
-    /// The DNS answers with an error of its own.
-    #[error("the DNS could not resolve {name} ({code})")]
-    ServerFailure {
-        /// The name.
-        name: String,
-        /// The response code.
-        code: String,
-    },
-    /// The DNS did not answer.
-    #[error(
-        "the DNS gave no answer for {name}{}",
-        record.map(|record| format!(" ({record})")).unwrap_or_default()
-    )]
-    Silent {
-        /// The name.
-        name: String,
-        /// For which record, if one was asked for.
-        record: Option<&'static str>,
-    },
+    Unresolvable(String),
+    /// The DNS answers with this response code.
+    ServerFailure(String),
+    /// The DNS did not answer; for this record, if one was asked for.
+    Silent(Option<&'static str>),
     /// This machine cannot reach a DNS server.
-    #[error("this machine cannot reach its DNS servers ({error}); see /etc/resolv.conf")]
-    NoServer {
-        /// The resolver's words.
-        error: String,
-    },
+    NoServer(String),
     /// This machine's resolver is not configured.
-    #[error("this machine's DNS configuration cannot be used ({error}); see /etc/resolv.conf")]
-    Configuration {
-        /// The resolver's words.
-        error: String,
-    },
+    Configuration(String),
 }
 
 impl NameFault {
@@ -255,12 +223,27 @@ impl NameFault {
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::NotFound { .. } | Self::NoAddress { .. } | Self::Unresolvable { .. } => {
-                FailureKind::NoSuchName
+            Self::NotFound | Self::NoAddress | Self::Unresolvable(_) => FailureKind::NoSuchName,
+            Self::ServerFailure(_) => FailureKind::DnsFailure,
+            Self::Silent(_) => FailureKind::Timeout,
+            Self::NoServer(_) | Self::Configuration(_) => FailureKind::Local,
+        }
+    }
+
+    fn sentence(&self, name: &str) -> String {
+        match self {
+            Self::NotFound => format!("there is no name {name} in the DNS"),
+            Self::NoAddress => format!("the name {name} has no address in the DNS"),
+            Self::Unresolvable(error) => format!("the name {name} does not resolve ({error})"),
+            Self::ServerFailure(code) => format!("the DNS could not resolve {name} ({code})"),
+            Self::Silent(None) => format!("the DNS gave no answer for {name}"),
+            Self::Silent(Some(record)) => format!("the DNS gave no answer for {name} ({record})"),
+            Self::NoServer(error) => {
+                format!("this machine cannot reach its DNS servers ({error}); see /etc/resolv.conf")
             }
-            Self::ServerFailure { .. } => FailureKind::DnsFailure,
-            Self::Silent { .. } => FailureKind::Timeout,
-            Self::NoServer { .. } | Self::Configuration { .. } => FailureKind::Local,
+            Self::Configuration(error) => {
+                format!("this machine's DNS configuration cannot be used ({error}); see /etc/resolv.conf")
+            }
         }
     }
 }
@@ -318,7 +301,7 @@ pub enum TlsFault {
     /// The certificate is not accepted.
     #[error("{fault}{}", suspect.as_ref().map(|suspect| format!("; {suspect}")).unwrap_or_default())]
     Certificate {
-        /// Why not.
+        /// What is wrong with it.
         fault: CertificateFault,
         /// If it is out of its validity: what is wrong more likely, the certificate or a clock.
         suspect: Option<ClockSuspect>,
@@ -326,7 +309,7 @@ pub enum TlsFault {
     /// The host cannot be the name in a certificate.
     #[error("`{host}` cannot be the name in a certificate")]
     InvalidName {
-        /// The host.
+        /// As it stands in the URL.
         host: String,
     },
     /// What came is not TLS.
@@ -399,36 +382,31 @@ impl ExchangeFault {
     }
 }
 
-/// Why a whole answer cannot be used.
+/// A whole answer that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerFault {
-    /// It is an error.
-    #[error(
-        "it answered {status}{}",
-        detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default()
-    )]
-    Status {
-        /// Its status.
-        status: StatusCode,
-        /// What it says of itself (RFC 9457), made printable.
-        detail: Option<String>,
-    },
+#[error("{}", problem.sentence(*status))]
+pub struct AnswerFault {
+    /// The HTTP status of the answer.
+    pub status: StatusCode,
+    /// Why it cannot be used.
+    pub problem: AnswerProblem,
+}
+
+/// Why a whole answer cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerProblem {
+    /// It is an error, which may say more of itself (RFC 9457; made printable).
+    Status(Option<String>),
     /// It is a redirect that is not followed.
-    #[error("it answered {status}, a redirect{}", destination(location.as_deref()))]
     Redirect {
-        /// Its status.
-        status: StatusCode,
         /// Where it points, as the server wrote it.
         location: Option<String>,
         /// If redirects are followed: how many at the most.
         limit: Option<u32>,
     },
     /// It holds no time.
-    #[error("the answer is not a time: {why}")]
     NotATime {
-        /// Its status.
-        status: StatusCode,
-        /// Why not.
+        /// What is missing or wrong.
         why: NotATime,
         /// The start of its body, made printable.
         body_start: String,
@@ -436,33 +414,33 @@ pub enum AnswerFault {
         is_about_body: bool,
     },
     /// It is larger than any time.
-    #[error("the answer is larger than 64 KiB, so it is not a time; it begins with: {body_start}")]
     TooLarge {
-        /// Its status.
-        status: StatusCode,
         /// The start of its body, made printable.
         body_start: String,
     },
 }
 
-impl AnswerFault {
+impl AnswerProblem {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Status { .. } => FailureKind::Status,
+            Self::Status(_) => FailureKind::Status,
             Self::Redirect { .. } => FailureKind::Redirect,
             Self::NotATime { .. } => FailureKind::NotATime,
             Self::TooLarge { .. } => FailureKind::TooLarge,
         }
     }
 
-    /// The HTTP status of the answer.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
+    fn sentence(&self, status: StatusCode) -> String {
         match self {
-            Self::Status { status, .. }
-            | Self::Redirect { status, .. }
-            | Self::NotATime { status, .. }
-            | Self::TooLarge { status, .. } => *status,
+            Self::Status(None) => format!("it answered {status}"),
+            Self::Status(Some(detail)) => format!("it answered {status}: {detail}"),
+            Self::Redirect { location, .. } => {
+                format!("it answered {status}, a redirect{}", destination(location.as_deref()))
+            }
+            Self::NotATime { why, .. } => format!("the answer is not a time: {why}"),
+            Self::TooLarge { body_start } => {
+                format!("the answer is larger than 64 KiB, so it is not a time; it begins with: {body_start}")
+            }
         }
     }
 }

@@ -11,24 +11,15 @@ pub enum NotATime {
     /// There is no body.
     #[error("the body is empty")]
     BodyIsEmpty,
-    /// The body cannot be parsed as JSON.
-    #[error("the body is not JSON ({error})")]
-    BodyIsNotJson {
-        /// The parser's words.
-        error: String,
-    },
-    /// The header is missing.
-    #[error("the answer has no header `{name}`")]
-    NoHeader {
-        /// Its name.
-        name: String,
-    },
-    /// The header is not visible ASCII.
-    #[error("the header `{name}` is not text")]
-    HeaderIsNotText {
-        /// Its name.
-        name: String,
-    },
+    /// The body cannot be parsed as JSON; in the parser's words.
+    #[error("the body is not JSON ({0})")]
+    BodyIsNotJson(String),
+    /// The header of that name is missing.
+    #[error("the answer has no header `{0}`")]
+    NoHeader(String),
+    /// The header of that name is not visible ASCII.
+    #[error("the header `{0}` is not text")]
+    HeaderIsNotText(String),
     /// The JSON body has no such value.
     #[error("the JSON answer has no {wanted}: {found}")]
     NoField {
@@ -40,9 +31,9 @@ pub enum NotATime {
     /// The value is neither a string nor a number.
     #[error("`{name}` is {kind}")]
     WrongType {
-        /// Its name.
+        /// As it was looked for.
         name: String,
-        /// What it is.
+        /// What it is instead.
         kind: &'static str,
     },
     /// Two fields of one document say different times of day.

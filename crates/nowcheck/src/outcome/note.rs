@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clock_offset::{Offset, Span};
 
-use super::{Cause, Doubt, MissingBackends, NameFault};
+use super::{Cause, Doubt, MissingBackends};
 
 /// What a reader should know beside the verdict.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,16 +52,13 @@ pub enum Note {
     },
     /// An address that was left out, and why.
     AddressSkipped {
-        /// The address.
+        /// That was left out.
         address: SocketAddr,
-        /// Why.
+        /// What went wrong there.
         cause: Cause,
     },
-    /// The DNS did not answer for one family of addresses.
-    AddressesUnknown {
-        /// What it did instead.
-        fault: NameFault,
-    },
+    /// The DNS did not answer for one family of addresses, because of this.
+    AddressesUnknown(Cause),
     /// The target was reached by a redirect.
     RedirectedFrom {
         /// The URL that redirected.
@@ -102,7 +99,7 @@ impl Note {
             Self::ServerSaysUnsynchronized => "server_unsynchronized",
             Self::KeptConnectionsLost { .. } => "kept_connections_lost",
             Self::AddressSkipped { .. } => "address_skipped",
-            Self::AddressesUnknown { .. } => "addresses_unknown",
+            Self::AddressesUnknown(_) => "addresses_unknown",
             Self::RedirectedFrom { .. } => "redirected",
             Self::OnTheWay { note, .. } => note.code(),
             Self::CertificateEndsSoon { .. } => "certificate_ends_soon",

@@ -21,7 +21,7 @@ pub struct Addresses {
     /// servers, and one that refuses is no fault while the other answers.
     pub are_one_machine: bool,
     /// Why the addresses of one family are not known, when the DNS did not answer for it.
-    pub unknown: Option<NameFault>,
+    pub unknown: Option<Cause>,
 }
 
 /// An address to use for a host, instead of those that the DNS has.
@@ -138,13 +138,13 @@ pub fn is_local_name(name: &str) -> bool {
 async fn look_up(name: &str, clock: &Clock, deadline: MonotonicInstant) -> Result<Addresses, Failure> {
     let begin = clock.now();
     let ask = async |strategy, record| {
-        let silent = || NameFault::Silent { name: name.to_owned(), record: Some(record) };
         let lookup = look_up_family(name, strategy);
         let found = tokio::time::timeout_at(clock.deadline(deadline), lookup).await;
-        found.unwrap_or_else(|_| Err(silent()))
+        found.unwrap_or_else(|_| Err(NameFault::Silent(Some(record))))
     };
     let (v4, v6) =
         tokio::join!(ask(LookupIpStrategy::Ipv4Only, "A"), ask(LookupIpStrategy::Ipv6Only, "AAAA"));
+    let cause = |fault| Cause::Name { name: name.to_owned(), fault };
     let has_no_address = |fault: &NameFault| fault.kind() == FailureKind::NoSuchName;
     let found = match (v4, v6) {
         (Ok(mut all), Ok(more)) => {
@@ -153,7 +153,7 @@ async fn look_up(name: &str, clock: &Clock, deadline: MonotonicInstant) -> Resul
         }
         // A family without addresses is the usual thing; one without an answer leaves a doubt.
         (Ok(all), Err(fault)) | (Err(fault), Ok(all)) => {
-            let unknown = (!has_no_address(&fault)).then_some(fault);
+            let unknown = (!has_no_address(&fault)).then(|| cause(fault));
             Ok(Addresses { all, are_one_machine: false, unknown })
         }
         (Err(first), Err(other)) if has_no_address(&first) => Err(other),
@@ -161,41 +161,38 @@ async fn look_up(name: &str, clock: &Clock, deadline: MonotonicInstant) -> Resul
     };
     found.map_err(|fault| Failure {
         phase: Phase::Resolve,
-        cause: Cause::Name(fault),
+        cause: cause(fault),
         elapsed: clock.now().since(begin),
     })
 }
 
 async fn look_up_family(name: &str, strategy: LookupIpStrategy) -> Result<Vec<IpAddr>, NameFault> {
-    let configuration = |error: NetError| NameFault::Configuration { error: error.to_string() };
+    let configuration = |error: NetError| NameFault::Configuration(error.to_string());
     let mut builder = TokioResolver::builder_tokio().map_err(configuration)?;
     builder.options_mut().ip_strategy = strategy;
     let resolver = builder.build().map_err(configuration)?;
-    let found = resolver.lookup_ip(name).await.map_err(|error| fault(name, &error))?;
+    let found = resolver.lookup_ip(name).await.map_err(|error| fault(&error))?;
     let mut all: Vec<IpAddr> = Vec::new();
     for address in found.iter() {
         if !all.contains(&address) {
             all.push(address);
         }
     }
-    if all.is_empty() { Err(NameFault::NoAddress { name: name.to_owned() }) } else { Ok(all) }
+    if all.is_empty() { Err(NameFault::NoAddress) } else { Ok(all) }
 }
 
-fn fault(name: &str, error: &NetError) -> NameFault {
-    let name = name.to_owned();
+fn fault(error: &NetError) -> NameFault {
     if error.is_nx_domain() {
-        return NameFault::NotFound { name };
+        return NameFault::NotFound;
     }
     if error.is_no_records_found() {
-        return NameFault::NoAddress { name };
+        return NameFault::NoAddress;
     }
     match error {
-        NetError::Dns(DnsError::ResponseCode(code)) => {
-            NameFault::ServerFailure { name, code: code.to_string() }
-        }
-        NetError::Timeout => NameFault::Silent { name, record: None },
-        NetError::Io(_) | NetError::NoConnections => NameFault::NoServer { error: error.to_string() },
-        other => NameFault::Unresolvable { name, error: other.to_string() },
+        NetError::Dns(DnsError::ResponseCode(code)) => NameFault::ServerFailure(code.to_string()),
+        NetError::Timeout => NameFault::Silent(None),
+        NetError::Io(_) | NetError::NoConnections => NameFault::NoServer(error.to_string()),
+        other => NameFault::Unresolvable(other.to_string()),
     }
 }
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::{Setting, Words};
 use crate::outcome::{
-    AnswerFault, CheckerFault, Doubt, Failure, FailureKind, Finding, Note, Stale, TargetOutcome, Undetermined,
+    CheckerFault, Doubt, Failure, FailureKind, Finding, Note, Stale, TargetOutcome, Undetermined,
 };
 
 impl Words<'_> {
@@ -138,7 +138,7 @@ impl Words<'_> {
     }
 
     fn after_status(self, failure: &Failure) -> String {
-        match failure.answer().map(AnswerFault::status) {
+        match failure.answer().map(|fault| fault.status) {
             Some(
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED,
             ) => "it wants to know who asks, and nowcheck sends no credentials: open this path to the check"

@@ -1,7 +1,7 @@
 //! A failure in words: its facts, and the setting that may help.
 
 use super::{Setting, Words};
-use crate::outcome::{AnswerFault, Cause, CertificateFault, NotATime, TlsFault};
+use crate::outcome::{AnswerFault, AnswerProblem, Cause, CertificateFault, NotATime, TlsFault};
 use crate::time_format::Unreadable;
 
 impl Words<'_> {
@@ -20,7 +20,7 @@ impl Words<'_> {
             },
             Cause::TooLittleTime(_) => format!("{cause}; a longer {} tells", self.name(Setting::Timeout)),
             Cause::Answer(fault) => self.answer_fault(fault),
-            Cause::Name(_)
+            Cause::Name { .. }
             | Cause::Connection { .. }
             | Cause::Tls(_)
             | Cause::Exchange(_)
@@ -29,14 +29,14 @@ impl Words<'_> {
     }
 
     fn answer_fault(self, fault: &AnswerFault) -> String {
-        match fault {
-            AnswerFault::Redirect { limit: Some(limit), .. } => {
+        match &fault.problem {
+            AnswerProblem::Redirect { limit: Some(limit), .. } => {
                 format!("{fault}; {limit} are followed, and only to http or https")
             }
-            AnswerFault::Redirect { limit: None, .. } => {
+            AnswerProblem::Redirect { limit: None, .. } => {
                 format!("{fault}; {} follows it", self.name(Setting::Follow))
             }
-            AnswerFault::NotATime { why, body_start, is_about_body, .. } => {
+            AnswerProblem::NotATime { why, body_start, is_about_body } => {
                 let got = if *is_about_body && !body_start.is_empty() {
                     format!("; it begins with: {body_start}")
                 } else {
@@ -44,13 +44,13 @@ impl Words<'_> {
                 };
                 format!("the answer is not a time: {}{got}", self.not_a_time(why))
             }
-            AnswerFault::Status { .. } | AnswerFault::TooLarge { .. } => fault.to_string(),
+            AnswerProblem::Status(_) | AnswerProblem::TooLarge { .. } => fault.to_string(),
         }
     }
 
     fn not_a_time(self, why: &NotATime) -> String {
         match why {
-            NotATime::BodyIsNotJson { .. } => {
+            NotATime::BodyIsNotJson(_) => {
                 format!("{why}; {} says where else the time stands", self.name(Setting::Field))
             }
             NotATime::NoField { .. } => format!("{why}; {} names the right one", self.name(Setting::Field)),

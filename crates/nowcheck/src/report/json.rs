@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::Words;
 use crate::clock::Synchronization;
 use crate::outcome::{
-    AnswerFault, BackendOutcome, CertificateOutcome, Failure, Finding, Leap, Outcome, Phases,
+    AnswerProblem, BackendOutcome, CertificateOutcome, Failure, Finding, Leap, Outcome, Phases,
     ReferenceOutcome, SYSTEM, SourceOutcome, SourceStanding, Standing, TargetOutcome,
 };
 use crate::text::figures;
@@ -310,19 +310,19 @@ fn phases(phases: &Phases) -> serde_json::Result<PhasesView> {
 
 fn failure<'a>(failure: &'a Failure, words: Words<'_>) -> serde_json::Result<FailureView<'a>> {
     let answer = failure.answer();
-    let (location, body_start) = match answer {
-        Some(AnswerFault::Redirect { location, .. }) => (location.as_deref(), None),
-        Some(AnswerFault::NotATime { body_start, .. } | AnswerFault::TooLarge { body_start, .. }) => {
+    let (location, body_start) = match answer.map(|fault| &fault.problem) {
+        Some(AnswerProblem::Redirect { location, .. }) => (location.as_deref(), None),
+        Some(AnswerProblem::NotATime { body_start, .. } | AnswerProblem::TooLarge { body_start, .. }) => {
             (None, Some(body_start.as_str()))
         }
-        Some(AnswerFault::Status { .. }) | None => (None, None),
+        Some(AnswerProblem::Status(_)) | None => (None, None),
     };
     Ok(FailureView {
         phase: failure.phase.name(),
         kind: failure.kind().name(),
         message: words.cause(&failure.cause),
         elapsed: number(failure.elapsed)?,
-        http_status: answer.map(|fault| fault.status().as_u16()),
+        http_status: answer.map(|fault| fault.status.as_u16()),
         location: location.map(|to| printable(to.as_bytes(), 2_000)),
         body_start,
     })

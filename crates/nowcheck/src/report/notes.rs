@@ -30,8 +30,8 @@ impl Words<'_> {
             Note::AddressSkipped { address, cause } => {
                 format!("{address} was left out: {}", self.cause(cause))
             }
-            Note::AddressesUnknown { fault } => {
-                format!("there may be more addresses than were checked: {fault}")
+            Note::AddressesUnknown(cause) => {
+                format!("there may be more addresses than were checked: {}", self.cause(cause))
             }
             Note::RedirectedFrom { url } => format!("reached by a redirect from {url}"),
             Note::OnTheWay { url, note } => format!("on the way, at {url}: {}", self.note(note)),

@@ -33,8 +33,8 @@ impl RoundContext {
             async move { sample(&context, &target, address, resolve_took).await }
         });
         let mut outcomes = without_skipped(in_parallel(probes).await, &addresses);
-        if let (Some(fault), Some(first)) = (&addresses.unknown, outcomes.first_mut()) {
-            first.notes.push(Note::AddressesUnknown { fault: fault.clone() });
+        if let (Some(cause), Some(first)) = (addresses.unknown, outcomes.first_mut()) {
+            first.notes.push(Note::AddressesUnknown(cause));
         }
         outcomes
     }

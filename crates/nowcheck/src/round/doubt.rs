@@ -124,7 +124,7 @@ fn were_looked_for(of_url: &[&TargetOutcome], miss_probability: f64) -> bool {
     of_url.iter().all(|target| {
         // An address that this machine could not ask may be where the rest of them are.
         let is_incomplete =
-            |note: &Note| matches!(note, Note::AddressSkipped { .. } | Note::AddressesUnknown { .. });
+            |note: &Note| matches!(note, Note::AddressSkipped { .. } | Note::AddressesUnknown(_));
         let was_asked = match target.finding.failure() {
             Some(failure) => !matches!(failure.kind(), FailureKind::Local | FailureKind::NoRoute),
             None => target.miss_probability.is_some_and(|missed| missed <= doubt),

@@ -1,7 +1,7 @@
 //! Redirects: followed from one target to the next, with what a reader should know of the way.
 
 use super::RoundContext;
-use crate::outcome::{AnswerFault, Note, TargetOutcome};
+use crate::outcome::{AnswerProblem, Note, TargetOutcome};
 use crate::target::Target;
 
 /// Redirects that are followed, one after the other.
@@ -48,8 +48,8 @@ fn destination(outcome: &TargetOutcome, target: &Target, redirects: u32) -> Opti
     if redirects >= MOST_REDIRECTS {
         return None;
     }
-    match outcome.finding.failure()?.answer()? {
-        AnswerFault::Redirect { location: Some(location), .. } => target.redirected_to(location),
+    match &outcome.finding.failure()?.answer()?.problem {
+        AnswerProblem::Redirect { location: Some(location), .. } => target.redirected_to(location),
         _ => None,
     }
 }
@@ -59,7 +59,7 @@ fn notes_on_the_way(redirected: TargetOutcome) -> impl Iterator<Item = Note> {
     let TargetOutcome { url, notes, .. } = redirected;
     notes.into_iter().filter_map(move |note| match note {
         Note::AddressSkipped { .. }
-        | Note::AddressesUnknown { .. }
+        | Note::AddressesUnknown(_)
         | Note::CertificateEndsSoon { .. }
         | Note::KeptConnectionsLost { .. } => Some(Note::OnTheWay { url: url.clone(), note: Box::new(note) }),
         _ => None,

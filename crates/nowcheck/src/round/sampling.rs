@@ -16,8 +16,8 @@ use crate::answer::age;
 use crate::answer::{self, Field, ServerTime};
 use crate::check::Check;
 use crate::outcome::{
-    AnswerFault, BackendOutcome, Cause, CertificateOutcome, Discarded, Failure, Finding, Note, Phase, Phases,
-    Spread, Stale, StatedClock, TargetOutcome,
+    AnswerFault, AnswerProblem, BackendOutcome, Cause, CertificateOutcome, Discarded, Failure, Finding, Note,
+    Phase, Phases, Spread, Stale, StatedClock, TargetOutcome,
 };
 use crate::parallel::in_parallel;
 use crate::probe::certificate::Certificate;
@@ -200,36 +200,35 @@ impl Sampling<'_> {
         {
             return Err(Interruption::Cached { seconds });
         }
-        self.time_in(answer).map_err(|fault| {
+        self.time_in(answer).map_err(|problem| {
             Interruption::Failed(Failure {
                 phase: Phase::Content,
-                cause: Cause::Answer(Box::new(fault)),
+                cause: Cause::Answer(Box::new(AnswerFault { status: answer.status, problem })),
                 elapsed: answer.received.since(answer.sent),
             })
         })
     }
 
-    fn time_in(&self, answer: &Answer) -> Result<ServerTime, AnswerFault> {
-        let status = answer.status;
-        if status.is_redirection() {
+    fn time_in(&self, answer: &Answer) -> Result<ServerTime, AnswerProblem> {
+        if answer.status.is_redirection() {
             let location = answer.headers.get(LOCATION);
             let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
             let limit = self.round.check.follow.then_some(MOST_REDIRECTS);
-            return Err(AnswerFault::Redirect { status, location, limit });
+            return Err(AnswerProblem::Redirect { location, limit });
         }
-        if !status.is_success() {
-            return Err(AnswerFault::Status { status, detail: problem_detail(&answer.body) });
+        if !answer.status.is_success() {
+            return Err(AnswerProblem::Status(problem_detail(&answer.body)));
         }
         let selector = &self.round.check.time;
         let is_about_body = !matches!(selector.field, Field::Header(_));
         let body_start = || printable(&answer.body, 80);
         if answer.is_cut && is_about_body {
-            return Err(AnswerFault::TooLarge { status, body_start: body_start() });
+            return Err(AnswerProblem::TooLarge { body_start: body_start() });
         }
         let now = self.round.reference.at(answer.received).shows.earliest();
         answer::read(&answer.headers, &answer.body, selector)
             .and_then(|time| answer::in_the_right_unit(time, selector.format, now))
-            .map_err(|why| AnswerFault::NotATime { status, why, body_start: body_start(), is_about_body })
+            .map_err(|why| AnswerProblem::NotATime { why, body_start: body_start(), is_about_body })
     }
 
     /// What all that came proves.

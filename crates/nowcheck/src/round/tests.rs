@@ -57,12 +57,12 @@ pub(super) fn refused(address: &str) -> TargetOutcome {
 #[test]
 fn a_silent_dns_server_is_a_fault_on_this_side() {
     let reason = |fault| {
-        let failure = Failure { phase: Phase::Resolve, cause: Cause::Name(fault), elapsed: Duration::ZERO };
+        let cause = Cause::Name { name: "time.example".to_owned(), fault };
+        let failure = Failure { phase: Phase::Resolve, cause, elapsed: Duration::ZERO };
         Finding::of_failure(failure, Vec::new()).reason()
     };
-    let name = || "time.example".to_owned();
-    assert_eq!(reason(NameFault::Silent { name: name(), record: None }), Reason::CheckerFault);
-    assert_eq!(reason(NameFault::NotFound { name: name() }), Reason::Down);
+    assert_eq!(reason(NameFault::Silent(None)), Reason::CheckerFault);
+    assert_eq!(reason(NameFault::NotFound), Reason::Down);
 }
 
 /// A service whose clock is this machine's; each answer closes its connection.

@@ -4,17 +4,15 @@ use clock_offset::Span;
 use http::StatusCode;
 
 use super::*;
-use crate::outcome::Cause;
+use crate::outcome::{AnswerFault, Cause};
 use crate::round::tests::{failed, healthy};
 
 #[test]
 fn redirects_are_followed_five_times_and_no_further() {
     let target = Target::parse("http://time.example/now", "/now").unwrap();
-    let fault = AnswerFault::Redirect {
-        status: StatusCode::FOUND,
-        location: Some("/other".to_owned()),
-        limit: Some(MOST_REDIRECTS),
-    };
+    let problem =
+        AnswerProblem::Redirect { location: Some("/other".to_owned()), limit: Some(MOST_REDIRECTS) };
+    let fault = AnswerFault { status: StatusCode::FOUND, problem };
     let redirected = failed("192.0.2.1:80", Cause::Answer(Box::new(fault)));
     assert_eq!(destination(&redirected, &target, 4).unwrap().to_string(), "http://time.example/other");
     assert_eq!(destination(&redirected, &target, 5), None);
