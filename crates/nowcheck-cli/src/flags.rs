@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_server_that_was_asked_too_often_is_left_alone_by_a_longer_period() {
-        let pause = std::time::Duration::from_secs(120);
+        let pause = std::time::Duration::from_mins(2);
         let standing = SourceStanding::Unusable(Unusable::Refused(Restraint::LessOften { pause }));
         let sentence = words().why_not_used(&standing).unwrap();
         assert!(sentence.contains("every 2 min") && sentence.contains("--every"), "{sentence}");

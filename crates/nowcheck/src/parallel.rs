@@ -8,6 +8,8 @@ pub async fn in_parallel<T: Send + 'static>(
 ) -> Vec<T> {
     let mut tasks = JoinSet::new();
     for (index, future) in futures.enumerate() {
+        // In a box, so that a future of some kilobytes is moved once and not with each layer around it.
+        let future = Box::pin(future);
         tasks.spawn(async move { (index, future.await) });
     }
     let mut results = tasks.join_all().await;

@@ -60,7 +60,7 @@ pub(super) fn probability(text: &str) -> Result<f64, String> {
 }
 
 /// Longer than any sensible setting, and short enough that sums of instants stay in range.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3_600);
+const LONGEST: Duration = Duration::from_hours(8784);
 
 /// `500ms`, `1.5s`, `2m`; more than zero.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {

@@ -15,7 +15,7 @@ pub struct Certificate {
 
 /// Fewer days than this, and somebody should look whether it is renewed: authorities that renew by themselves do so
 /// when a third of 90 days is left.
-const SOON: Duration = Duration::from_secs(14 * 86_400);
+const SOON: Duration = Duration::from_hours(336);
 
 impl Certificate {
     /// How long it is still valid, seen from `now`; negative afterwards.

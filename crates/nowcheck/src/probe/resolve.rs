@@ -140,7 +140,7 @@ async fn look_up(name: &str, clock: &Clock, deadline: MonotonicInstant) -> Resul
     let ask = async |strategy, record| {
         let lookup = look_up_family(name, strategy);
         let found = tokio::time::timeout_at(clock.deadline(deadline), lookup).await;
-        found.unwrap_or_else(|_| Err(NameFault::Silent(Some(record))))
+        found.unwrap_or(Err(NameFault::Silent(Some(record))))
     };
     let (v4, v6) =
         tokio::join!(ask(LookupIpStrategy::Ipv4Only, "A"), ask(LookupIpStrategy::Ipv6Only, "AAAA"));

@@ -11,7 +11,7 @@ use clock_offset::MonotonicInstant;
 use crate::outcome::Restraint;
 
 /// A server that was asked too often is not left alone for longer, unless rounds are that rare.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// The servers that have refused, by a kiss-o'-death (RFC 5905 section 7.4), since the program began.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl Refusals {
 mod tests {
     use super::*;
 
-    const PERIOD: Duration = Duration::from_secs(60);
+    const PERIOD: Duration = Duration::from_mins(1);
 
     fn server() -> SocketAddr {
         "192.0.2.1:123".parse().unwrap()

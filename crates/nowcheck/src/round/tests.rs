@@ -104,7 +104,7 @@ async fn a_clock_that_was_stepped_since_the_references_were_queried_proves_nothi
     let clock = Clock::start();
     let check = Arc::new(Check::of([serve(clock).await]).build().unwrap());
     let mut reference = query(&check, clock).await;
-    let hour = Span::from(Duration::from_secs(3_600));
+    let hour = Span::from(Duration::from_hours(1));
     reference.wall.shown.shows = reference.wall.shown.shows.moved_by(hour);
     let outcome = hold_against(&check, &reference, clock).await;
     let doubt = outcome.targets[0].finding.doubt();

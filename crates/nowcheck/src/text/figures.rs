@@ -28,7 +28,7 @@ pub fn length(duration: Duration) -> String {
     if nanos == 0 {
         return "0 s".to_owned();
     }
-    if duration >= Duration::from_secs(120) {
+    if duration >= Duration::from_mins(2) {
         return long_length(duration);
     }
     let (unit, per_unit) = unit_of(nanos);
@@ -49,7 +49,7 @@ fn long_length(duration: Duration) -> String {
     let half_of_the_smaller_unit = match duration.as_secs() {
         0..=3_599 => Duration::from_millis(500),
         3_600..=86_399 => Duration::from_secs(30),
-        _ => Duration::from_secs(1_800),
+        _ => Duration::from_mins(30),
     };
     let seconds = duration.saturating_add(half_of_the_smaller_unit).as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
@@ -91,7 +91,7 @@ pub fn percent(chance: f64) -> String {
 #[must_use]
 pub fn limit(duration: Duration) -> String {
     let is_whole_minutes = duration.subsec_nanos() == 0 && duration.as_secs().is_multiple_of(60);
-    if duration >= Duration::from_secs(120) && is_whole_minutes {
+    if duration >= Duration::from_mins(2) && is_whole_minutes {
         return long_length(duration);
     }
     let (unit, per_unit) = unit_of(duration.as_nanos());

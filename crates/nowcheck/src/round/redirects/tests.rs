@@ -22,7 +22,7 @@ fn redirects_are_followed_five_times_and_no_further() {
 #[test]
 fn what_is_to_be_known_of_an_address_that_redirects_is_kept_but_for_what_is_said_of_its_time() {
     let mut redirected = healthy("192.0.2.1:80");
-    let kept = Note::CertificateEndsSoon { left: Span::from(Duration::from_secs(86_400)) };
+    let kept = Note::CertificateEndsSoon { left: Span::from(Duration::from_hours(24)) };
     redirected.notes = vec![Note::BackendsUncounted, kept.clone(), Note::WholeDaysUnseen];
     let url = redirected.url.clone();
     let notes: Vec<Note> = notes_on_the_way(redirected).collect();
