@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -143,10 +144,18 @@ def test_a_reader_that_does_not_read_holds_no_signal_up(faulty):
     server = faulty("answers")
     command = [binary("nowcheck"), server.url, "--every", "5ms", "--output", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as check:
-        # Until the pipe is full: a pipe holds 64 KiB, and what nobody reads stays in it.
-        poll(lambda: unread(check.stdout) >= 60_000, "a full pipe")
+        # A pipe of one page takes a line or two. How many bytes that are depends on the lines.
+        fcntl.fcntl(check.stdout, fcntl.F_SETPIPE_SZ, 4_096)
+        poll(lambda: is_full(check.stdout), "a full pipe")
         check.send_signal(signal.SIGINT)
         assert check.wait(timeout=5) == 0
+
+
+def is_full(pipe) -> bool:
+    """Whether what is in it stays the same although a line is written every few milliseconds."""
+    before = unread(pipe)
+    time.sleep(0.3)
+    return before > 0 and unread(pipe) == before
 
 
 def unread(pipe) -> int:
