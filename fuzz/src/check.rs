@@ -198,7 +198,7 @@ pub fn sntp_packet(data: &[u8]) {
 
 /// The certificate that a server shows.
 pub fn certificate(data: &[u8]) {
-    if let Some(read) = nowcheck::probe::certificate::read(&CertificateDer::from(data)) {
+    if let Some(read) = nowcheck::probe::certificate_validity::read(&CertificateDer::from(data)) {
         let now = UnixInstant::from_nanos(0);
         assert_eq!(now + read.left(now), read.expires_at);
     }

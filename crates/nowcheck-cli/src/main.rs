@@ -4,9 +4,9 @@
 
 mod arguments;
 mod every;
-mod flags;
 mod invocation;
 mod output;
+mod setting_names;
 mod terminal;
 
 use std::process::ExitCode;

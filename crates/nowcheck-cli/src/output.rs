@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use nowcheck::outcome::Outcome;
 use nowcheck::report::json;
 
-use crate::flags::words;
+use crate::setting_names::words;
 
 /// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,7 +1,7 @@
 //! One attempt to ask one address: resolve, connect, TLS, request, answer. No retries, no verdicts.
 
 pub mod cause;
-pub mod certificate;
+pub mod certificate_validity;
 pub mod clock_suspect;
 pub mod http;
 pub mod resolve;

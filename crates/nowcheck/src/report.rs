@@ -1,7 +1,7 @@
 //! An outcome in words and as JSON. Nothing here reads or writes anything.
 
 mod advice;
-mod failure;
+mod hints;
 pub mod json;
 mod notes;
 mod references;

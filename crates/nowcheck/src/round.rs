@@ -4,7 +4,7 @@ mod addresses;
 mod burst;
 mod context;
 mod doubt;
-mod pause;
+mod program_pause;
 mod redirects;
 mod sampling;
 

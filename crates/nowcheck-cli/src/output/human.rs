@@ -8,7 +8,7 @@ use nowcheck::outcome::{BackendOutcome, Doubt, Note, Outcome, Status, TargetOutc
 use nowcheck::report::place;
 use nowcheck::text::figures;
 
-use crate::flags::words;
+use crate::setting_names::words;
 
 /// More backends than that of one address are only counted.
 const MOST_BACKENDS: usize = 16;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nowcheck::outcome::{Outcome, Status, TargetOutcome};
 use nowcheck::text::figures;
 
-use crate::flags::words;
+use crate::setting_names::words;
 
 /// The outcome as one line, without its line feed.
 #[must_use]

@@ -26,7 +26,7 @@ use url::Host;
 use crate::clock::Clock;
 use crate::outcome::{Cause, ConnectionFault, ExchangeFault, Failure, Phase, TlsFault};
 use crate::probe::cause;
-use crate::probe::certificate::{self, Certificate};
+use crate::probe::certificate_validity::{self, Certificate};
 use crate::probe::timed_io::{ExchangeInstants, TimedIo};
 use crate::run_delay::RunDelay;
 use crate::target::Target;
@@ -160,7 +160,7 @@ pub async fn connect(
                 opened: Some(opened),
             })?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        opened.certificate = chain.first().and_then(certificate::read);
+        opened.certificate = chain.first().and_then(certificate_validity::read);
         opened.tls = Some(clock.now().since(connected));
         Box::new(stream)
     } else {

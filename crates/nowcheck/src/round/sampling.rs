@@ -20,7 +20,7 @@ use crate::outcome::{
     Phase, Phases, Spread, Stale, StatedClock, TargetOutcome,
 };
 use crate::parallel::in_parallel;
-use crate::probe::certificate::Certificate;
+use crate::probe::certificate_validity::Certificate;
 use crate::probe::http::{Answer, HttpConnection};
 use crate::run_delay::is_heavy;
 use crate::target::Target;
