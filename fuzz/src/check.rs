@@ -9,7 +9,7 @@ use clock_offset::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use nowcheck::answer::age;
 use nowcheck::answer::{self, Field, TimeSelector};
-use nowcheck::probe::resolve::{AddressOverride, AddressOverrides};
+use nowcheck::probe::address_overrides::{AddressOverride, AddressOverrides};
 use nowcheck::probe::sntp::packet::Header;
 use nowcheck::reference::source::ReferenceSource;
 use nowcheck::schedule::Schedule;

@@ -12,7 +12,7 @@ use crate::arguments::Arguments;
 use crate::output::Output;
 use nowcheck::answer::{Field, TimeSelector};
 use nowcheck::check::{Check, CheckError};
-use nowcheck::probe::resolve::{AddressOverride, AddressOverrides};
+use nowcheck::probe::address_overrides::{AddressOverride, AddressOverrides};
 use nowcheck::probe::tls::Trust;
 use nowcheck::reference::poll_interval::TooFrequent;
 use nowcheck::reference::source::ReferenceSource;

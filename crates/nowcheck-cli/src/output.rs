@@ -1,5 +1,6 @@
 //! What is printed of a round, a file for each format.
 
+mod color;
 mod human;
 mod nagios;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clock_offset::Limits;
 
 use crate::answer::{Field, TimeSelector};
-use crate::probe::resolve::AddressOverrides;
+use crate::probe::address_overrides::AddressOverrides;
 use crate::probe::tls::Trust;
 use crate::reference::References;
 use crate::reference::poll_interval::{self, TooFrequent};
@@ -242,10 +242,9 @@ impl CheckBuilder {
     /// # Errors
     /// Names the first value that is wrong.
     pub fn build(self) -> Result<Check, CheckError> {
-        // Any web server has headers; only a service of time has /now.
-        let default_path = if matches!(self.time.field, Field::Header(_)) { "/" } else { "/now" };
-        let targets: Vec<Target> =
-            self.urls.iter().map(|url| Target::parse(url, default_path)).collect::<Result<_, _>>()?;
+        let reads_header = matches!(self.time.field, Field::Header(_));
+        let parse = |url: &String| Target::parse(url, Target::default_path(reads_header));
+        let targets: Vec<Target> = self.urls.iter().map(parse).collect::<Result<_, _>>()?;
         if targets.is_empty() {
             return Err(CheckError::NoUrl);
         }

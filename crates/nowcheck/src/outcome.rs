@@ -8,6 +8,7 @@ mod not_a_time;
 mod note;
 mod phases;
 mod reference;
+mod reference_note;
 mod status;
 
 use std::net::SocketAddr;
@@ -26,9 +27,10 @@ pub use not_a_time::NotATime;
 pub use note::Note;
 pub use phases::Phases;
 pub use reference::{
-    Leap, NtpError, ReferenceNote, ReferenceOutcome, Restraint, SYSTEM, SourceFacts, SourceOutcome,
-    SourceStanding, Standing, Unusable, kiss_code_advice,
+    Leap, NtpError, ReferenceOutcome, Restraint, SYSTEM, SourceFacts, SourceOutcome, SourceStanding,
+    Standing, Unusable, kiss_code_advice,
 };
+pub use reference_note::ReferenceNote;
 pub use status::{Reason, Status};
 
 /// A round over all targets.

@@ -1,5 +1,6 @@
 //! One attempt to ask one address: resolve, connect, TLS, request, answer. No retries, no verdicts.
 
+pub mod address_overrides;
 pub mod cause;
 pub mod certificate_validity;
 pub mod clock_suspect;

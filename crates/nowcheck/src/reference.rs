@@ -17,7 +17,7 @@ use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, ReferenceClock,
 use crate::clock::{Clock, WallReading};
 use crate::outcome::{ReferenceOutcome, SourceOutcome, SourceStanding, Standing};
 use crate::parallel::in_parallel;
-use crate::probe::resolve::AddressOverrides;
+use crate::probe::address_overrides::AddressOverrides;
 
 use query::{Query, Reply};
 use refusals::Refusals;

@@ -3,7 +3,9 @@
 mod addresses;
 mod burst;
 mod context;
+mod disturbance;
 mod doubt;
+mod missing_backends;
 mod program_pause;
 mod redirects;
 mod sampling;
@@ -19,7 +21,7 @@ use crate::parallel::in_parallel;
 use crate::reference::{References, RoundReference};
 
 use context::RoundContext;
-use doubt::{DiscardedAnswers, Disturbance};
+use disturbance::{DiscardedAnswers, Disturbance};
 
 /// Queries the references and holds a round. It ends by itself within the timeout, whatever the other side does.
 ///
@@ -102,7 +104,7 @@ fn concluded(
     clock: Clock,
     begin: MonotonicInstant,
 ) -> Outcome {
-    doubt::miss_backends(&mut targets, check);
+    missing_backends::miss_backends(&mut targets, check);
     doubt::doubt_the_reference(&mut targets, &reference, check);
     let wall = &reference.wall.shown;
     Outcome {

@@ -66,6 +66,12 @@ impl Target {
         Self::of(url, tls).ok_or_else(|| fail("it names no host"))
     }
 
+    /// What a URL without a path means: any web server has headers, but only a service of time has `/now`.
+    #[must_use]
+    pub fn default_path(reads_header: bool) -> &'static str {
+        if reads_header { "/" } else { "/now" }
+    }
+
     fn of(url: Url, tls: bool) -> Option<Self> {
         let host = url.host()?.to_owned();
         let port = url.port_or_known_default()?;

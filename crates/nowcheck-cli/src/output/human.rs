@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use anstyle::{AnsiColor, Style};
-
 use nowcheck::outcome::{BackendOutcome, Doubt, Note, Outcome, Status, TargetOutcome};
 use nowcheck::report::place;
 use nowcheck::text::figures;
 
 use crate::setting_names::words;
+
+use super::color::painted;
 
 /// More backends than that of one address are only counted.
 const MOST_BACKENDS: usize = 16;
@@ -46,19 +46,6 @@ pub(crate) fn line(outcome: &Outcome) -> String {
         _ => String::new(),
     };
     format!("{at}  {}{place}  {summary}\n", painted(outcome.status(), 8))
-}
-
-/// The status word in its color, padded to a width.
-#[must_use]
-pub(crate) fn painted(status: Status, width: usize) -> String {
-    let color = match status {
-        Status::Ok => AnsiColor::Green,
-        Status::Warning => AnsiColor::Yellow,
-        Status::Critical => AnsiColor::Red,
-        Status::Unknown => AnsiColor::Magenta,
-    };
-    let style = Style::new().bold().fg_color(Some(color.into()));
-    format!("{style}{:width$}{style:#}", status.name())
 }
 
 fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {

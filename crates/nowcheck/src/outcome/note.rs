@@ -24,7 +24,7 @@ pub enum Note {
         zone: Offset,
     },
     /// Answers too vague for the limit, which name no instance, are taken to come from one clock.
-    OneClockIsBelieved,
+    OneClockAssumed,
     /// Answers name no instance, so that backends whose clocks agree look like one.
     BackendsUncounted,
     /// The reference rests on half of those that were given as references, or fewer.
@@ -37,14 +37,14 @@ pub enum Note {
     /// Clocks that do not name themselves contradict each other.
     SeveralNamelessClocks,
     /// One process contradicts itself: its clock was stepped.
-    ClockWasStepped {
+    ClockStepped {
         /// Its name.
         instance: Arc<str>,
     },
     /// The round ended before every backend was likely seen.
     BackendsMayBeMissing,
     /// A server that says of its own clock that nothing disciplines it.
-    ServerSaysUnsynchronized,
+    ServerUnsynchronized,
     /// Kept connections that the server closed; the requests were repeated.
     KeptConnectionsLost {
         /// How many.
@@ -60,7 +60,7 @@ pub enum Note {
     /// The DNS did not answer for one family of addresses, because of this.
     AddressesUnknown(Cause),
     /// The target was reached by a redirect.
-    RedirectedFrom {
+    Redirected {
         /// The URL that redirected.
         url: String,
     },
@@ -90,17 +90,17 @@ impl Note {
             Self::WholeDaysUnseen => "whole_days_unseen",
             Self::DateMayBeCached { .. } => "date_may_be_cached",
             Self::ResemblesTimeZone { .. } => "resembles_time_zone",
-            Self::OneClockIsBelieved => "one_clock_assumed",
+            Self::OneClockAssumed => "one_clock_assumed",
             Self::BackendsUncounted => "backends_uncounted",
             Self::FewReferences { .. } => "few_references",
             Self::SeveralNamelessClocks => "several_nameless_clocks",
-            Self::ClockWasStepped { .. } => "clock_stepped",
+            Self::ClockStepped { .. } => "clock_stepped",
             Self::BackendsMayBeMissing => "backends_may_be_missing",
-            Self::ServerSaysUnsynchronized => "server_unsynchronized",
+            Self::ServerUnsynchronized => "server_unsynchronized",
             Self::KeptConnectionsLost { .. } => "kept_connections_lost",
             Self::AddressSkipped { .. } => "address_skipped",
             Self::AddressesUnknown(_) => "addresses_unknown",
-            Self::RedirectedFrom { .. } => "redirected",
+            Self::Redirected { .. } => "redirected",
             Self::OnTheWay { note, .. } => note.code(),
             Self::CertificateEndsSoon { .. } => "certificate_ends_soon",
             Self::BackendsMissing(_) => "backends_missing",

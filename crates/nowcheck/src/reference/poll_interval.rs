@@ -6,7 +6,8 @@ use std::time::Duration;
 use url::Host;
 
 use super::source::ReferenceSource;
-use crate::probe::resolve::{AddressOverrides, is_local_name};
+use crate::probe::address_overrides::AddressOverrides;
+use crate::probe::resolve::is_local_name;
 use crate::text::figures::limit;
 
 /// Somebody else's server is never asked more often: RFC 4330 section 10 forbids less than 15 s, and NTP counts in powers

@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 
 use crate::clock::{Clock, WallReading};
 use crate::outcome::{NtpError, SYSTEM, SourceFacts, SourceStanding, Unusable};
-use crate::probe::resolve::{AddressOverrides, resolve};
+use crate::probe::address_overrides::AddressOverrides;
+use crate::probe::resolve::resolve;
 use crate::probe::sntp::{self, NtpAnswer};
 
 use super::refusals::Refusals;

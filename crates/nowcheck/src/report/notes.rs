@@ -33,7 +33,7 @@ impl Words<'_> {
             Note::AddressesUnknown(cause) => {
                 format!("there may be more addresses than were checked: {}", self.cause(cause))
             }
-            Note::RedirectedFrom { url } => format!("reached by a redirect from {url}"),
+            Note::Redirected { url } => format!("reached by a redirect from {url}"),
             Note::OnTheWay { url, note } => format!("on the way, at {url}: {}", self.note(note)),
             Note::CertificateEndsSoon { left } if left.as_nanos() > 0 => {
                 format!(
@@ -46,12 +46,12 @@ impl Words<'_> {
             }
             Note::BackendsMissing(missing) => missing_backends(missing),
             Note::Doubt(doubt) => self.doubt(doubt),
-            Note::OneClockIsBelieved
+            Note::OneClockAssumed
             | Note::BackendsUncounted
             | Note::SeveralNamelessClocks
-            | Note::ClockWasStepped { .. }
+            | Note::ClockStepped { .. }
             | Note::BackendsMayBeMissing
-            | Note::ServerSaysUnsynchronized
+            | Note::ServerUnsynchronized
             | Note::KeptConnectionsLost { .. } => on_the_answers(note),
         }
     }
@@ -110,7 +110,7 @@ pub(super) fn missing_backends(missing: &MissingBackends) -> String {
 /// Notes on what the answers of a target have in common.
 fn on_the_answers(note: &Note) -> String {
     let sentence = match note {
-        Note::ClockWasStepped { instance } => {
+        Note::ClockStepped { instance } => {
             return format!(
                 "the answers of {instance} contradict each other: its clock was stepped in between, or \
                  runs too fast or too slow"
@@ -121,7 +121,7 @@ fn on_the_answers(note: &Note) -> String {
                 "the server closed {count} kept connection(s) before a request over them was answered"
             );
         }
-        Note::OneClockIsBelieved => {
+        Note::OneClockAssumed => {
             "the answers are vaguer than the limit and name no instance: that they all come from one clock \
              is taken for granted"
         }
@@ -136,7 +136,7 @@ fn on_the_answers(note: &Note) -> String {
         Note::BackendsMayBeMissing => {
             "the round ended before every backend was likely seen: more may stand behind this address"
         }
-        Note::ServerSaysUnsynchronized => "the server says that its own clock is not synchronized (NTP)",
+        Note::ServerUnsynchronized => "the server says that its own clock is not synchronized (NTP)",
         _ => "",
     };
     sentence.to_owned()

@@ -29,8 +29,8 @@ impl RoundContext {
                 let mut further = Box::pin(self.following_redirects(next.clone(), redirects + 1)).await;
                 for one in &mut further {
                     // Of a chain of redirects its begin is what the reader knows.
-                    one.notes.retain(|note| !matches!(note, Note::RedirectedFrom { .. }));
-                    one.notes.push(Note::RedirectedFrom { url: outcome.url.clone() });
+                    one.notes.retain(|note| !matches!(note, Note::Redirected { .. }));
+                    one.notes.push(Note::Redirected { url: outcome.url.clone() });
                 }
                 seen.push((next, place));
                 followed.extend(further);

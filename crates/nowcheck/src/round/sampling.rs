@@ -294,7 +294,7 @@ impl Sampling<'_> {
             notes.push(Note::DateMayBeCached { cache });
         }
         if self.clocks.iter().flatten().any(|clock| clock.status == "unsynchronized") {
-            notes.push(Note::ServerSaysUnsynchronized);
+            notes.push(Note::ServerUnsynchronized);
         }
         if let Some(certificate) = self.certificate
             && certificate.ends_soon(now)
@@ -333,7 +333,7 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
         notes.push(Note::BackendsUncounted);
     }
     if conclusion.one_clock_is_believed {
-        notes.push(Note::OneClockIsBelieved);
+        notes.push(Note::OneClockAssumed);
     }
     for judged in &conclusion.backends {
         if judged.verdict == Verdict::Desynchronized
@@ -343,7 +343,7 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
         }
         if judged.backend.evidence == Evidence::ToldApart {
             let note = match &judged.backend.instance {
-                Some(instance) => Note::ClockWasStepped { instance: Arc::clone(instance) },
+                Some(instance) => Note::ClockStepped { instance: Arc::clone(instance) },
                 None => Note::SeveralNamelessClocks,
             };
             if !notes.contains(&note) {

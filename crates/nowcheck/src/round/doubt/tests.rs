@@ -1,10 +1,10 @@
+use std::time::Duration;
+
 use clock_offset::{BoundedTime, Drift, Interval, MonotonicInstant, ReferenceClock, UnixInstant};
 
 use super::*;
 use crate::clock::{Synchronization, WallReading};
-use crate::outcome::{
-    Cause, CertificateFault, ConnectionFault, Reason, SourceOutcome, TlsFault, ValidityBreach,
-};
+use crate::outcome::{Cause, CertificateFault, Reason, SourceOutcome, TlsFault, ValidityBreach};
 use crate::round::tests::{backend, failed, healthy, refused};
 
 fn check() -> Check {
@@ -13,10 +13,6 @@ fn check() -> Check {
 
 fn strict() -> Check {
     Check::of(["http://time.example"]).strict(true).build().unwrap()
-}
-
-fn expecting_two() -> Check {
-    Check::of(["http://time.example"]).expected_backends(NonZeroUsize::new(2)).build().unwrap()
 }
 
 fn source(name: &str, standing: SourceStanding) -> SourceOutcome {
@@ -50,38 +46,6 @@ fn verdict(target: &TargetOutcome) -> (Status, Reason) {
 }
 
 const SYSTEM: (&str, SourceStanding) = ("system", SourceStanding::NotVouchedFor);
-
-#[test]
-fn a_clock_step_at_the_end_of_a_round_takes_verdicts_on_clocks_back_and_no_others() {
-    let step = Offset::from_nanos(3_600_000_000_000);
-    let mut targets = healthy_and_dead();
-    Disturbance::ClockStep { step }.take_back(&mut targets);
-    assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::CheckerFault));
-    assert_eq!(targets[0].finding.doubt(), Some(&Doubt::WallClockStepped { step }));
-    // That an address refuses is true whatever the clock.
-    assert_eq!(verdict(&targets[1]), (Status::Critical, Reason::Down));
-}
-
-#[test]
-fn a_suspension_takes_failures_back_too_because_connections_die_of_it() {
-    let mut targets = healthy_and_dead();
-    Disturbance::Suspended.take_back(&mut targets);
-    for target in &targets {
-        assert_eq!(verdict(target), (Status::Unknown, Reason::CheckerFault));
-        assert_eq!(target.finding.doubt(), Some(&Doubt::Suspended));
-    }
-}
-
-#[test]
-fn what_was_discarded_is_told_of_the_address_that_it_came_from() {
-    let mut discarded = DiscardedAnswers::default();
-    discarded.count(Disturbance::Suspended, &healthy_and_dead());
-    discarded.count(Disturbance::ClockStep { step: Offset::ZERO }, &healthy_and_dead());
-    let mut targets = healthy_and_dead();
-    discarded.add_to(&mut targets);
-    assert_eq!(targets[0].discarded, Discarded { suspended: 1, clock_step: 1, scheduling: 0 });
-    assert_eq!(targets[1].discarded, Discarded::default());
-}
 
 #[test]
 fn references_that_disagree_are_an_outcome_of_their_own_and_hide_no_outage() {
@@ -159,37 +123,6 @@ fn a_reference_that_is_known_too_poorly_is_the_checkers_fault() {
     round_reference.outcome.max_error = Some(Duration::from_secs(2));
     doubt_the_reference(&mut targets, &round_reference, &check());
     assert_eq!(targets[0].reason(), Reason::CheckerFault);
-}
-
-#[test]
-fn fewer_named_backends_than_expected_are_critical_over_all_addresses_together() {
-    let with = |names: [Option<&str>; 2], missed: f64| {
-        let mut targets = vec![healthy("192.0.2.1:80"), healthy("192.0.2.2:80")];
-        for (target, name) in targets.iter_mut().zip(names) {
-            target.finding = Finding::of_backends(vec![backend(name, Verdict::InSync)]);
-            target.miss_probability = Some(missed);
-        }
-        miss_backends(&mut targets, &expecting_two());
-        verdict(&targets[1])
-    };
-    assert_eq!(with([Some("a"), Some("b")], 0.001), (Status::Ok, Reason::InSync));
-    assert_eq!(with([Some("a"), Some("a")], 0.000_000_9), (Status::Critical, Reason::BackendsMissing));
-    // Not looked for long enough, or not to be counted: nobody knows.
-    assert_eq!(with([Some("a"), Some("a")], 0.001), (Status::Unknown, Reason::Undetermined));
-    assert_eq!(with([Some("a"), None], 0.000_000_9), (Status::Unknown, Reason::Undetermined));
-}
-
-#[test]
-fn backends_that_stand_where_this_machine_cannot_ask_are_not_said_to_be_missing() {
-    let check = expecting_two();
-    let mut targets = vec![healthy("192.0.2.1:80")];
-    targets[0].finding = Finding::of_backends(vec![backend(Some("a"), Verdict::InSync)]);
-    targets[0].miss_probability = Some(0.0);
-    let address = "[2001:db8::1]:80".parse().unwrap();
-    let fault = ConnectionFault::NoRoute("no route".to_owned());
-    targets[0].notes.push(Note::AddressSkipped { address, cause: Cause::Connection { address, fault } });
-    miss_backends(&mut targets, &check);
-    assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::Undetermined));
 }
 
 #[test]

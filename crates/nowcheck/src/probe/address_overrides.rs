@@ -1,0 +1,71 @@
+//! Addresses that the user gave for hosts.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use url::Host;
+
+use super::resolve::{Addresses, comparable};
+
+/// An address to use for a host, instead of those that the DNS has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressOverride {
+    /// In lower case, without the final dot.
+    name: String,
+    address: IpAddr,
+}
+
+/// Why a text is not an [`AddressOverride`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write HOST:ADDR, such as time.example:192.0.2.7 or time.example:[2001:db8::7]")]
+pub struct AddressOverrideError;
+
+impl FromStr for AddressOverride {
+    type Err = AddressOverrideError;
+
+    /// Reads `HOST:ADDR`, an IPv6 address with or without its brackets.
+    fn from_str(text: &str) -> Result<Self, AddressOverrideError> {
+        let read = || {
+            let (host, address) = text.split_once(':')?;
+            let address = address.strip_prefix('[').map_or(Some(address), |rest| rest.strip_suffix(']'))?;
+            let Ok(Host::Domain(host)) = Host::parse(host) else { return None };
+            Some(Self { name: comparable(&host), address: address.parse().ok()? })
+        };
+        read().ok_or(AddressOverrideError)
+    }
+}
+
+/// All [`AddressOverride`]s of a check.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressOverrides(Vec<AddressOverride>);
+
+impl FromIterator<AddressOverride> for AddressOverrides {
+    fn from_iter<I: IntoIterator<Item = AddressOverride>>(all: I) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
+impl AddressOverrides {
+    /// The first host that is none of these.
+    #[must_use]
+    pub fn unused(&self, hosts: &[&Host<String>]) -> Option<&str> {
+        let is_used = |name: &str| hosts.iter().any(|host| concerns(name, host));
+        self.0.iter().map(|one| one.name.as_str()).find(|name| !is_used(name))
+    }
+
+    /// The addresses that were given for a host, if any were.
+    #[must_use]
+    pub fn of(&self, host: &Host<String>) -> Option<Addresses> {
+        let mut all: Vec<IpAddr> = Vec::new();
+        for one in self.0.iter().filter(|one| concerns(&one.name, host)) {
+            if !all.contains(&one.address) {
+                all.push(one.address);
+            }
+        }
+        (!all.is_empty()).then_some(Addresses { all, are_one_machine: false, unknown: None })
+    }
+}
+
+fn concerns(name: &str, host: &Host<String>) -> bool {
+    matches!(host, Host::Domain(host) if comparable(host) == name)
+}
