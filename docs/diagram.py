@@ -18,7 +18,7 @@ from cloudformation import CERTIFICATE, stack  # noqa: E402
 
 WIDTH, HEIGHT = 1010, 720
 INK, SOFT, PAPER = "#1f2937", "#6b7280", "#ffffff"
-COLOURS = {
+COLORS = {
     "vpc": "#f8fafc",
     "zone": "#eef2f7",
     "public": "#e3f4e8",
@@ -35,7 +35,7 @@ class Drawing:
     def box(self, x, y, width, height, kind, lines, dashed=False):
         dash = ' stroke-dasharray="6 4"' if dashed else ""
         self.parts.append(
-            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6" fill="{COLOURS[kind]}" '
+            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6" fill="{COLORS[kind]}" '
             f'stroke="{SOFT}"{dash}/>'
         )
         for number, line in enumerate(lines):

@@ -243,3 +243,16 @@ def test_a_clock_that_is_shifted_is_what_nowd_says(nowd):
     """nowd hides nothing: the tests that shift its clock rely on it."""
     said = json.loads(nowd(-7200.5).get("/now")[2])["unix_time"]
     assert abs(said - (time.time() - 7200.5)) < 0.5
+
+
+# ------------------------------------------------------------------------------------------------- codes of notes
+
+
+@pytest.mark.parametrize(
+    ("definition", "source"), [("note", "outcome/note.rs"), ("reference_note", "outcome/reference_note.rs")]
+)
+def test_the_schema_lists_the_codes_of_notes_that_the_code_has_and_no_others(definition, source):
+    text = (ROOT / "crates/nowcheck/src" / source).read_text()
+    codes = set(re.findall(r'=> "([a-z_]+)"', text[text.index("fn code(") :]))
+    schema = json.loads((CONTRACT / "nowcheck.schema.json").read_text())
+    assert codes and codes == set(schema["$defs"][definition]["properties"]["code"]["enum"])

@@ -18,16 +18,7 @@ use nowcheck::text::printable;
 use nowcheck::time_format::{self, Format};
 use rustls_pki_types::CertificateDer;
 
-const FORMATS: [Format; 8] = [
-    Format::Auto,
-    Format::Rfc3339,
-    Format::UnixSeconds,
-    Format::UnixMillis,
-    Format::UnixMicros,
-    Format::UnixNanos,
-    Format::TimeOfDay,
-    Format::HttpDate,
-];
+const FORMATS: [Format; Format::ALL.len()] = Format::ALL;
 
 /// A text that may be a time. The first byte says in which format, and whether it was a number in JSON.
 pub fn time_text(data: &[u8]) {
@@ -35,7 +26,7 @@ pub fn time_text(data: &[u8]) {
     let Ok(text) = str::from_utf8(text) else { return };
     // As long as an answer is let through to there.
     let text: String = text.chars().take(80).collect();
-    match time_format::read(&text, FORMATS[usize::from(first % 8)], first >= 128) {
+    match time_format::read(&text, FORMATS[usize::from(first) % FORMATS.len()], first >= 128) {
         Ok(reading) => assert_is_sound(&reading),
         Err(error) => crate::assert_is_printable(&error.to_string(), 1_000),
     }
@@ -95,7 +86,7 @@ pub fn server_time(data: &[u8]) {
     }
     let source = TimeSelector {
         field,
-        format: FORMATS[usize::from(first / 6 % 8)],
+        format: FORMATS[usize::from(first / 6) % FORMATS.len()],
         date_cache: Duration::from_secs(1),
     };
     match answer::read(&headers, body, &source) {

@@ -3,7 +3,7 @@
 It is a process of its own on a raw socket, so that it can do what no HTTP library allows: send half an answer,
 one byte a second, a status line that is none, or nothing at all.
 
-    python3 faulty.py BEHAVIOUR [--offset SECONDS] [...]
+    python3 faulty.py BEHAVIOR [--offset SECONDS] [...]
 
 The first line on stdout is `listening on HOST:PORT`. The server ends when its stdin is closed, so it cannot outlive
 the test that started it, and its last line is `report {JSON}`: what it saw and how much it could send.
@@ -210,11 +210,11 @@ def right_answer(connection: Connection, **more) -> bytes:
 # -------------------------------------------------------------------------------------------------------- behaviors
 
 Behavior = Callable[[Connection], None]
-BEHAVIOURS: dict[str, Behavior] = {}
+BEHAVIORS: dict[str, Behavior] = {}
 
 
 def behavior(function: Behavior) -> Behavior:
-    BEHAVIOURS[function.__name__.replace("_", "-")] = function
+    BEHAVIORS[function.__name__.replace("_", "-")] = function
     return function
 
 
@@ -450,7 +450,7 @@ class Server:
             if self.tls:
                 time.sleep(self.options.tls_delay)
             with self.tls.wrap_socket(sock, server_side=True) if self.tls else sock as stream:
-                BEHAVIOURS[self.options.behavior](Connection(self, stream, number))
+                BEHAVIORS[self.options.behavior](Connection(self, stream, number))
         except OSError:
             pass  # The client is gone or did not like the certificate: what a client does is the test's business.
 
@@ -460,7 +460,7 @@ class Server:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("behavior", choices=sorted(BEHAVIOURS))
+    parser.add_argument("behavior", choices=sorted(BEHAVIORS))
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--says", choices=sorted(BODIES), default="nowd")
     parser.add_argument("--offset", type=float, default=0.0, help="seconds that the clock is ahead")

@@ -53,7 +53,7 @@ impl Invocation {
             .addresses(addresses(&arguments.resolve)?)
             .follow(arguments.follow)
             .trust(trust(arguments.ca_file.as_deref())?);
-        let check = builder.build().map_err(by_its_flag)?;
+        let check = builder.build().map_err(|error| by_its_flag(error, arguments))?;
         if let Some(period) = arguments.every {
             check.may_be_held_every(period).map_err(|error| too_frequent(&error))?;
         }
@@ -77,19 +77,26 @@ fn trust(ca_file: Option<&Path>) -> anyhow::Result<Trust> {
     }
 }
 
-fn by_its_flag(error: CheckError) -> anyhow::Error {
+fn by_its_flag(error: CheckError, arguments: &Arguments) -> anyhow::Error {
     match error {
         CheckError::WarnOffsetNotBelowMaximum => {
             anyhow!("--warn-offset must be less than --max-offset, or it could never warn")
         }
         CheckError::DuplicateReference(source) => {
-            anyhow!("--reference {source} is given twice; it would vote twice")
+            // The last one that means it, as it was typed.
+            let means_it = |text: &&String| text.parse().is_ok_and(|other: ReferenceSource| other == source);
+            let typed = arguments.references.iter().rfind(means_it).map_or(source.to_string(), String::clone);
+            anyhow!("--reference {typed} is given twice; it would vote twice")
         }
         CheckError::UnusedAddress { host } => {
             anyhow!("--resolve {host}: there is no URL and no reference with that host")
         }
-        CheckError::NoTime => anyhow!("--timeout must be more than zero"),
-        CheckError::NoRequests => anyhow!("--samples must be at least 1"),
+        CheckError::Timeout => anyhow!("--timeout must be more than zero and at most a year"),
+        CheckError::TooLong => {
+            anyhow!("--max-offset, --warn-offset and --date-cache must be at most a year")
+        }
+        CheckError::Requests => anyhow!("--samples must be from 1 to 100"),
+        CheckError::TooManyBackends => anyhow!("--expect-backends must be at most 100"),
         CheckError::MissProbability => anyhow!("--miss-probability must be between 0.0001% and 50%"),
         CheckError::NoReference => anyhow!("--reference: name at least one"),
         CheckError::NoUrl | CheckError::Url(_) => error.into(),
@@ -97,15 +104,16 @@ fn by_its_flag(error: CheckError) -> anyhow::Error {
 }
 
 fn too_frequent(error: &TooFrequent) -> anyhow::Error {
-    let source = &error.reference;
-    if error.is_foreign {
-        anyhow!(
-            "--every must be 16s or more with {source} as a reference, because it is asked in each round \
-             and may be somebody else's (RFC 4330 section 10); only a private address, or a name for one \
-             by --resolve HOST:ADDR, may be asked each second"
-        )
-    } else {
-        anyhow!("--every must be 1s or more with time servers as references: {source} is asked in each round")
+    match error {
+        TooFrequent::NoPeriod => anyhow!("--every must be more than zero"),
+        TooFrequent::TimeServer { reference, is_foreign: true, .. } => anyhow!(
+            "--every must be 16s or more with {reference} as a reference, because it is asked in each round and \
+             may be somebody else's (RFC 4330 section 10); only a private address, or a name for one by \
+             --resolve HOST:ADDR, may be asked each second"
+        ),
+        TooFrequent::TimeServer { reference, is_foreign: false, .. } => anyhow!(
+            "--every must be 1s or more with time servers as references: {reference} is asked in each round"
+        ),
     }
 }
 
@@ -127,7 +135,10 @@ mod tests {
             (&["--reference", "gps"], "--reference gps: write `system` or `ntp:HOST[:PORT]`"),
             (&["--reference", "ntp:"], "--reference ntp:: write"),
             (&["--reference", "ntp:time.example:0"], "--reference ntp:time.example:0: the port"),
-            (&["--reference", "ntp:a.example", "--reference", "ntp:a.example:123"], "twice"),
+            (
+                &["--reference", "ntp:a.example", "--reference", "ntp:a.example:123"],
+                "--reference ntp:a.example:123 is given twice",
+            ),
             (&["--reference", "ntp:time.example", "--every", "15s"], "--every must be 16s or more"),
             (&["--reference", "ntp:127.0.0.1", "--every", "999ms"], "--every must be 1s or more"),
             (&["--resolve", "time.example"], "--resolve time.example: write HOST:ADDR"),

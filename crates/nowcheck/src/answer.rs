@@ -36,9 +36,9 @@ pub enum FieldError {
     #[error("name a field, a JSON Pointer, `header:NAME` or `body`")]
     Empty,
     /// What follows `header:` cannot be the name of a header.
-    #[error("`{name}` is not the name of a header")]
+    #[error("`{name}` is not the name of a header: invalid HTTP header name")]
     HeaderName {
-        /// What was written.
+        /// What follows `header:`.
         name: String,
     },
 }

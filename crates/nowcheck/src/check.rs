@@ -94,11 +94,20 @@ impl Check {
     /// Whether a round may be held that often: time servers must not be asked too often.
     ///
     /// # Errors
-    /// Names the time server that would be.
+    /// Names the time server that would be; none when the period is zero.
     pub fn may_be_held_every(&self, period: Duration) -> Result<(), TooFrequent> {
         poll_interval::must_be_rare_enough(period, &self.references, &self.addresses)
     }
 }
+
+/// Longer than any sensible setting, and short enough that sums of instants stay in range.
+pub const LONGEST: Duration = Duration::from_hours(366 * 24);
+
+/// The most requests on each connection, and the most backends that can be expected: a round sends no more than some
+/// thousand requests.
+pub const MOST_REQUESTS: u32 = 100;
+/// See [`MOST_REQUESTS`].
+pub const MOST_BACKENDS: usize = 100;
 
 /// Why values do not make a check. Each variant names one value, or two that contradict each other.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -112,12 +121,18 @@ pub enum CheckError {
     /// The warning limit could never warn.
     #[error("the warning limit must be less than the maximum offset, or it could never warn")]
     WarnOffsetNotBelowMaximum,
-    /// A round needs time.
-    #[error("the timeout must be more than zero")]
-    NoTime,
-    /// A connection without a request proves nothing.
-    #[error("at least one request must be sent on each connection")]
-    NoRequests,
+    /// A round needs time, and sums of instants must stay in range.
+    #[error("the timeout must be more than zero and at most a year")]
+    Timeout,
+    /// An offset, or the age of a header, is longer than any that can be judged.
+    #[error("limits of offsets and the age of a Date header must be at most a year")]
+    TooLong,
+    /// A connection without a request proves nothing, and a hundred are more than any bound needs.
+    #[error("from 1 to {MOST_REQUESTS} requests must be sent on each connection")]
+    Requests,
+    /// More backends than a round can look for.
+    #[error("at most {MOST_BACKENDS} backends can be expected")]
+    TooManyBackends,
     /// A chance is between 0 and a half; below a millionth a round would open thousands of connections.
     #[error("the probability of missing a backend must be between 0.0001% and 50%")]
     MissProbability,
@@ -130,7 +145,7 @@ pub enum CheckError {
     /// An address was given for a host that is not asked: probably a typing error.
     #[error("there is no URL and no reference with the host {host}")]
     UnusedAddress {
-        /// The host.
+        /// As it was given.
         host: String,
     },
 }
@@ -251,12 +266,7 @@ impl CheckBuilder {
         if self.limits.warn_offset.is_some_and(|warn| warn >= self.limits.max_offset) {
             return Err(CheckError::WarnOffsetNotBelowMaximum);
         }
-        if self.timeout.is_zero() {
-            return Err(CheckError::NoTime);
-        }
-        if self.requests_per_connection == 0 {
-            return Err(CheckError::NoRequests);
-        }
+        self.must_be_in_range()?;
         if !(0.000_001..=0.5).contains(&self.miss_probability) {
             return Err(CheckError::MissProbability);
         }
@@ -279,6 +289,28 @@ impl CheckBuilder {
             follow: self.follow,
             trust: self.trust.unwrap_or_else(Trust::of_this_machine),
         })
+    }
+}
+
+impl CheckBuilder {
+    fn must_be_in_range(&self) -> Result<(), CheckError> {
+        if self.timeout.is_zero() || self.timeout > LONGEST {
+            return Err(CheckError::Timeout);
+        }
+        let Limits { max_offset, warn_offset } = self.limits;
+        if [max_offset, warn_offset.unwrap_or_default(), self.time.date_cache]
+            .iter()
+            .any(|one| *one > LONGEST)
+        {
+            return Err(CheckError::TooLong);
+        }
+        if !(1..=MOST_REQUESTS).contains(&self.requests_per_connection) {
+            return Err(CheckError::Requests);
+        }
+        if self.expected_backends.is_some_and(|backends| backends.get() > MOST_BACKENDS) {
+            return Err(CheckError::TooManyBackends);
+        }
+        Ok(())
     }
 }
 
@@ -326,8 +358,12 @@ mod tests {
         for (builder, error) in [
             (Check::of([""; 0]), CheckError::NoUrl),
             (check().warn_offset(Some(second)), CheckError::WarnOffsetNotBelowMaximum),
-            (check().timeout(Duration::ZERO), CheckError::NoTime),
-            (check().requests_per_connection(0), CheckError::NoRequests),
+            (check().timeout(Duration::ZERO), CheckError::Timeout),
+            (check().timeout(Duration::MAX), CheckError::Timeout),
+            (check().max_offset(Duration::MAX), CheckError::TooLong),
+            (check().requests_per_connection(0), CheckError::Requests),
+            (check().requests_per_connection(u32::MAX), CheckError::Requests),
+            (check().expected_backends(NonZeroUsize::new(101)), CheckError::TooManyBackends),
             (check().miss_probability(0.0), CheckError::MissProbability),
             (check().miss_probability(f64::NAN), CheckError::MissProbability),
             (check().references(Vec::new()), CheckError::NoReference),

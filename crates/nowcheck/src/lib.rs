@@ -1,6 +1,6 @@
 //! One check: proves in one round that a service is up and that its clock is right.
 //!
-//! This library knows no flag, no file and no terminal. A program makes a [`check::Check`], holds rounds with
+//! This library knows no flag, no configuration file and no terminal. A program makes a [`check::Check`], holds rounds with
 //! [`round::hold`], and turns each [`outcome::Outcome`] into bytes, with the sentences of [`report`].
 //!
 //! The way of a round: [`check`] → [`round`], which queries the [`mod@reference`], lets the pure plan of the crate

@@ -108,7 +108,7 @@ pub struct TargetOutcome {
     pub discarded: Discarded,
     /// Bound on the chance that another backend was missed; none when nothing answered.
     pub miss_probability: Option<f64>,
-    /// What a reader should know besides the finding.
+    /// What a reader should know besides the finding; [`all_notes`](Self::all_notes) has that of the finding too.
     pub notes: Vec<Note>,
 }
 
@@ -131,10 +131,13 @@ impl TargetOutcome {
         self.finding.backends()
     }
 
-    /// All that a reader should know beside the verdict: the notes, then those that the finding stands for.
+    /// All that a reader should know beside the verdict: on the answers, on the backends, and last on the reference and
+    /// this machine.
     pub fn all_notes(&self) -> impl Iterator<Item = Note> {
+        let (on_the_reference, others): (Vec<Note>, Vec<Note>) =
+            self.notes.iter().cloned().partition(Note::is_on_the_reference);
         let missing = self.finding.missing().copied().map(Note::BackendsMissing);
         let doubt = self.finding.doubt().copied().map(Note::Doubt);
-        self.notes.iter().cloned().chain(missing).chain(doubt)
+        others.into_iter().chain(missing).chain(on_the_reference).chain(doubt)
     }
 }

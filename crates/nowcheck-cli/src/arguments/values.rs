@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use jiff::SignedDuration;
+use nowcheck::check::LONGEST;
 use nowcheck::time_format::Format;
 
 /// The value of `--format`.
@@ -58,9 +59,6 @@ pub(super) fn probability(text: &str) -> Result<f64, String> {
         _ => Err("write a probability from 0.0001% to 50%, such as 1% or 0.01".to_owned()),
     }
 }
-
-/// Longer than any sensible setting, and short enough that sums of instants stay in range.
-const LONGEST: Duration = Duration::from_hours(8784);
 
 /// `500ms`, `1.5s`, `2m`; more than zero.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {

@@ -28,8 +28,7 @@ pub struct Backends(Vec<BackendOutcome>);
 
 impl Backends {
     /// Those that answered, if any did.
-    #[must_use]
-    pub fn of(backends: Vec<BackendOutcome>) -> Option<Self> {
+    pub(super) fn of(backends: Vec<BackendOutcome>) -> Option<Self> {
         (!backends.is_empty()).then_some(Self(backends))
     }
 
@@ -45,12 +44,6 @@ impl Backends {
     #[must_use]
     pub fn as_slice(&self) -> &[BackendOutcome] {
         &self.0
-    }
-
-    /// All of them, for a finding that may have none.
-    #[must_use]
-    pub fn into_vec(self) -> Vec<BackendOutcome> {
-        self.0
     }
 }
 

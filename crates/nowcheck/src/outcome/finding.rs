@@ -133,8 +133,7 @@ pub enum Doubt {
 
 impl Doubt {
     /// Whether verdicts on single clocks are worth nothing either. Otherwise the other references prove them.
-    #[must_use]
-    pub fn voids_verdicts(&self) -> bool {
+    fn voids_verdicts(&self) -> bool {
         !matches!(self, Self::LocalClockWrong { .. } | Self::ReferenceTooWide { .. })
     }
 

@@ -38,7 +38,7 @@ pub enum Note {
     SeveralNamelessClocks,
     /// One process contradicts itself: its clock was stepped.
     ClockStepped {
-        /// Its name.
+        /// As it names itself.
         instance: Arc<str>,
     },
     /// The round ended before every backend was likely seen.
@@ -83,6 +83,11 @@ pub enum Note {
 }
 
 impl Note {
+    /// Whether it is about the reference or this machine, and not about what answered.
+    pub(super) fn is_on_the_reference(&self) -> bool {
+        matches!(self, Self::Doubt(_) | Self::FewReferences { .. })
+    }
+
     /// As the contract calls it.
     #[must_use]
     pub fn code(&self) -> &'static str {

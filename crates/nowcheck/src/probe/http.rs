@@ -72,9 +72,9 @@ pub enum Wanted {
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
+    /// Any status: what it means is decided elsewhere.
     pub status: StatusCode,
-    /// Its headers.
+    /// In the order in which they came.
     pub headers: HeaderMap,
     /// Its body, or the begin of it.
     pub body: Vec<u8>,

@@ -17,22 +17,22 @@ const SHORTEST_PERIOD: Duration = Duration::from_secs(16);
 /// Nor is one's own: a round may send it three packets.
 const SHORTEST_PERIOD_OF_ONES_OWN: Duration = Duration::from_secs(1);
 
-/// A time server would be asked too often.
+/// Why rounds cannot be held that often.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("rounds must be at least {} apart with {reference} as a reference", limit(*self.least()))]
-pub struct TooFrequent {
-    /// The server.
-    pub reference: ReferenceSource,
-    /// Whether it may be somebody else's.
-    pub is_foreign: bool,
-}
-
-impl TooFrequent {
-    /// The shortest period in which it may be asked.
-    #[must_use]
-    pub fn least(&self) -> &'static Duration {
-        if self.is_foreign { &SHORTEST_PERIOD } else { &SHORTEST_PERIOD_OF_ONES_OWN }
-    }
+pub enum TooFrequent {
+    /// There is no time between them.
+    #[error("the period must be more than zero")]
+    NoPeriod,
+    /// A time server would be asked too often.
+    #[error("rounds must be at least {} apart with {reference} as a reference", limit(*least))]
+    TimeServer {
+        /// Which one.
+        reference: ReferenceSource,
+        /// The shortest period in which it may be asked.
+        least: Duration,
+        /// Whether it may be somebody else's.
+        is_foreign: bool,
+    },
 }
 
 /// Rejects a period in which a server would be asked too often.
@@ -44,14 +44,19 @@ pub fn must_be_rare_enough(
     references: &[ReferenceSource],
     addresses: &AddressOverrides,
 ) -> Result<(), TooFrequent> {
+    if period.is_zero() {
+        return Err(TooFrequent::NoPeriod);
+    }
     for reference in references {
         let Some(host) = reference.host() else { continue };
-        let too_frequent = |is_foreign| TooFrequent { reference: reference.clone(), is_foreign };
+        let too_frequent = |least, is_foreign| {
+            Err(TooFrequent::TimeServer { reference: reference.clone(), least, is_foreign })
+        };
         if period < SHORTEST_PERIOD_OF_ONES_OWN {
-            return Err(too_frequent(false));
+            return too_frequent(SHORTEST_PERIOD_OF_ONES_OWN, false);
         }
         if period < SHORTEST_PERIOD && !is_ones_own(host, addresses) {
-            return Err(too_frequent(true));
+            return too_frequent(SHORTEST_PERIOD, true);
         }
     }
     Ok(())
@@ -117,6 +122,8 @@ mod tests {
         }
         let none = AddressOverrides::default();
         assert!(must_be_rare_enough(Duration::from_millis(1), &[ReferenceSource::System], &none).is_ok());
+        let zero = must_be_rare_enough(Duration::ZERO, &[ReferenceSource::System], &none);
+        assert_eq!(zero, Err(TooFrequent::NoPeriod));
         let own = [parse("ntp:127.0.0.1")];
         assert!(must_be_rare_enough(Duration::from_millis(999), &own, &none).is_err());
     }

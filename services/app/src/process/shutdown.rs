@@ -43,7 +43,7 @@ pub(crate) async fn wait_for_shutdown(
     tokio::select! {
         () = sleep(drain_delay) => {}
         _ = signals.next() => {
-            info!("signalled again: stopping at once");
+            info!("signaled again: stopping at once");
             return Ok(());
         }
     }
@@ -55,7 +55,7 @@ pub(crate) async fn wait_for_shutdown(
     tokio::select! {
         () = async { while all_ended.recv().await.is_some() {} } => {}
         () = sleep(SHUTDOWN_TIMEOUT) => warn!("some requests did not finish in time: dropping them"),
-        _ = signals.next() => info!("signalled again: stopping at once"),
+        _ = signals.next() => info!("signaled again: stopping at once"),
     }
     Ok(())
 }

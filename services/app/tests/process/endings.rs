@@ -126,7 +126,7 @@ fn a_second_signal_ends_the_drain() {
         service.signal(second);
         let (status, log) = service.end();
         assert_eq!(status.code(), Some(0));
-        assert!(log.iter().any(|line| line.contains("signalled again")), "{log:#?}");
+        assert!(log.iter().any(|line| line.contains("signaled again")), "{log:#?}");
     }
 }
 

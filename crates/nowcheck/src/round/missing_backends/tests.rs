@@ -42,3 +42,18 @@ fn backends_that_stand_where_this_machine_cannot_ask_are_not_said_to_be_missing(
     miss_backends(&mut targets, &check);
     assert_eq!(verdict(&targets[0]), (Status::Unknown, Reason::Undetermined));
 }
+
+#[test]
+fn missing_backends_are_the_finding_where_no_clock_is_proven_to_be_wrong() {
+    for (verdict, expected) in [
+        (Verdict::Undetermined, (Status::Critical, Reason::BackendsMissing)),
+        (Verdict::Desynchronized, (Status::Critical, Reason::Desynchronized)),
+    ] {
+        let mut targets = vec![healthy("192.0.2.1:80")];
+        targets[0].finding = Finding::of_backends(vec![backend(Some("a"), verdict)]);
+        targets[0].miss_probability = Some(0.0);
+        miss_backends(&mut targets, &expecting_two());
+        assert_eq!((targets[0].status(), targets[0].reason()), expected, "{verdict:?}");
+        assert!(targets[0].all_notes().any(|note| matches!(note, Note::BackendsMissing(_))));
+    }
+}
