@@ -3,6 +3,7 @@
 pub mod cause;
 pub mod certificate;
 pub mod clock_suspect;
+pub mod content_coding;
 pub mod http;
 pub mod resolve;
 pub mod sntp;

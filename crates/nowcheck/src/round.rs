@@ -7,6 +7,7 @@ mod doubt;
 mod pause;
 mod redirects;
 mod sampling;
+mod unusable;
 
 use std::sync::Arc;
 

@@ -364,6 +364,17 @@ pub enum ExchangeFault {
         /// In the middle of its answer, and not before it.
         answer_began: bool,
     },
+    /// The connection ended before the body was as long as its head says.
+    #[error(
+        "the connection ended after {received} of the {announced} bytes that the header Content-Length \
+         announces"
+    )]
+    TooShort {
+        /// Bytes that came.
+        received: u64,
+        /// Bytes that were announced.
+        announced: u64,
+    },
     /// No byte of an answer came.
     #[error("connected, but no answer came")]
     Silent,
@@ -376,7 +387,7 @@ impl ExchangeFault {
     fn kind(&self) -> FailureKind {
         match self {
             Self::NotHttp { .. } => FailureKind::Protocol,
-            Self::Closed { .. } => FailureKind::Closed,
+            Self::Closed { .. } | Self::TooShort { .. } => FailureKind::Closed,
             Self::Silent | Self::Unfinished => FailureKind::Timeout,
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::outcome::{ConnectionFault, ExchangeFault, TlsFault};
+use crate::probe::http::BrokenOff;
 use crate::probe::tls;
 
 /// No connection could be opened.
@@ -37,7 +38,13 @@ pub fn of_no_handshake(host: &str, error: &io::Error) -> TlsFault {
 
 /// The exchange broke off.
 #[must_use]
-pub fn of_no_answer(answer_began: bool, error: &hyper::Error) -> ExchangeFault {
+pub fn of_no_answer(answer_began: bool, broken: &BrokenOff) -> ExchangeFault {
+    let error = &broken.error;
+    if let Some((received, announced)) = broken.bytes
+        && received < announced
+    {
+        return ExchangeFault::TooShort { received, announced };
+    }
     if error.is_parse() {
         return ExchangeFault::NotHttp { error: error.to_string() };
     }

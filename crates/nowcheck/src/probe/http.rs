@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clock_offset::MonotonicInstant;
-use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, HOST, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, HOST, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::outcome::{Cause, ConnectionFault, ExchangeFault, Failure, Phase, TlsFault};
 use crate::probe::cause;
 use crate::probe::certificate::{self, Certificate};
+use crate::probe::content_coding::{CodingFault, decode};
 use crate::probe::timed_io::{ExchangeInstants, TimedIo};
 use crate::run_delay::RunDelay;
 use crate::target::Target;
@@ -36,6 +37,9 @@ const MOST_OF_A_BODY: usize = 64 * 1024;
 
 /// The most that is buffered of an answer's head.
 const MOST_OF_A_HEAD: usize = 64 * 1024;
+
+/// The most headers of an answer. curl takes 5,000 of them, browsers as many as fit.
+const MOST_HEADERS: usize = 1_000;
 
 /// How long a body that nobody wants is waited for.
 const PATIENCE_FOR_A_BODY: Duration = Duration::from_millis(50);
@@ -80,6 +84,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Whether the body went on.
     pub is_cut: bool,
+    /// Why the body is still encoded, if it is.
+    pub coding_fault: Option<CodingFault>,
     /// Whether the server keeps the connection open.
     pub stays_open: bool,
     /// Before the first byte of the request was written.
@@ -168,8 +174,7 @@ pub async fn connect(
     };
     let instants = ExchangeInstants::default();
     let io = TokioIo::new(TimedIo::new(stream, clock, instants.clone()));
-    let handshake = http1::Builder::new().max_buf_size(MOST_OF_A_HEAD).handshake(io);
-    let (requests, connection) = handshake.await.map_err(|error| NoConnection {
+    let (requests, connection) = as_clients_do().handshake(io).await.map_err(|error| NoConnection {
         failure: connection_failure(peer.address, ConnectionFault::Setup(error.to_string()), opened.connect),
         opened: None,
     })?;
@@ -179,6 +184,19 @@ pub async fn connect(
     });
     let run_delay = RunDelay::of_this_thread();
     Ok(HttpConnection { requests, instants, driver, clock, run_delay, opened })
+}
+
+/// Reads the heads that curl and browsers read, and writes names as they do: some small servers know no `host`.
+fn as_clients_do() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .max_buf_size(MOST_OF_A_HEAD)
+        .max_headers(MOST_HEADERS)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .title_case_headers(true);
+    builder
 }
 
 fn connection_failure(address: SocketAddr, fault: ConnectionFault, elapsed: Duration) -> Failure {
@@ -244,20 +262,23 @@ impl HttpConnection {
         match exchanged {
             Ok(Ok(RawAnswer { head, body, is_cut, received })) => {
                 let received = received.unwrap_or_else(|| clock.now());
+                let stays_open = !is_cut && stays_open(&head);
+                let (body, is_cut, coding_fault) = decoded(&head.headers, body, is_cut);
                 Ok(Answer {
                     status: head.status,
-                    stays_open: !is_cut && stays_open(&head),
+                    stays_open,
                     headers: head.headers,
                     body,
                     is_cut,
+                    coding_fault,
                     sent,
                     first_byte: instants.first_byte.unwrap_or(received),
                     received,
                     run_delay: self.run_delay.total().saturating_sub(delayed_before),
                 })
             }
-            Ok(Err(error)) => {
-                Err(self.no_answer(sent, cause::of_no_answer(instants.first_byte.is_some(), &error)))
+            Ok(Err(broken)) => {
+                Err(self.no_answer(sent, cause::of_no_answer(instants.first_byte.is_some(), &broken)))
             }
             Err(_) => Err(self.no_answer(sent, cause::of_silence(instants.first_byte.is_some()))),
         }
@@ -280,7 +301,7 @@ impl HttpConnection {
         method: Method,
         target: &Target,
         wanted: Wanted,
-    ) -> Result<RawAnswer, hyper::Error> {
+    ) -> Result<RawAnswer, BrokenOff> {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = method;
         *request.uri_mut() = target.request_target();
@@ -291,6 +312,7 @@ impl HttpConnection {
         }
         headers.insert(USER_AGENT, http::HeaderValue::from_static(USER_AGENT_NAME));
         headers.insert(ACCEPT, http::HeaderValue::from_static("application/json, */*;q=0.5"));
+        headers.insert(ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
         headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
         self.requests.ready().await?;
         let (head, mut incoming) = self.requests.send_request(request).await?.into_parts();
@@ -324,11 +346,43 @@ struct RawAnswer {
     received: Option<MonotonicInstant>,
 }
 
+/// An exchange that ended too early.
+#[derive(Debug)]
+pub struct BrokenOff {
+    /// The library's reason.
+    pub error: hyper::Error,
+    /// Bytes of the body that came, and those that were announced, if that is known.
+    pub bytes: Option<(u64, u64)>,
+}
+
+impl From<hyper::Error> for BrokenOff {
+    fn from(error: hyper::Error) -> Self {
+        Self { error, bytes: None }
+    }
+}
+
+/// The body without its content codings, whether it goes on, and why it is still encoded.
+fn decoded(headers: &HeaderMap, body: Vec<u8>, is_cut: bool) -> (Vec<u8>, bool, Option<CodingFault>) {
+    // Of an encoded body that was not read to its end nothing can be said but that it is large.
+    if is_cut {
+        return (body, true, None);
+    }
+    match decode(headers, &body, MOST_OF_A_BODY) {
+        Ok(decoded) => (decoded.body, decoded.is_cut, None),
+        Err(fault) => (body, false, Some(fault)),
+    }
+}
+
 /// Reads as much of a body as a time can need; says whether it went on.
-async fn read_body(incoming: &mut Incoming) -> Result<(Vec<u8>, bool), hyper::Error> {
+async fn read_body(incoming: &mut Incoming) -> Result<(Vec<u8>, bool), BrokenOff> {
+    let announced = incoming.size_hint().exact();
     let mut body = Vec::new();
     while let Some(frame) = incoming.frame().await {
-        if let Ok(data) = frame?.into_data() {
+        let frame = frame.map_err(|error| BrokenOff {
+            error,
+            bytes: announced.map(|announced| (body.len() as u64, announced)),
+        })?;
+        if let Ok(data) = frame.into_data() {
             let room = MOST_OF_A_BODY - body.len();
             body.extend_from_slice(&data[..data.len().min(room)]);
             if data.len() > room {

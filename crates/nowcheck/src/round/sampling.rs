@@ -29,6 +29,7 @@ use crate::text::printable;
 use super::RoundContext;
 use super::burst::{self, Burst};
 use super::redirects::MOST_REDIRECTS;
+use super::unusable;
 
 /// Samples one address, and judges it.
 pub(super) async fn sample(
@@ -210,6 +211,10 @@ impl Sampling<'_> {
     }
 
     fn time_in(&self, answer: &Answer) -> Result<ServerTime, AnswerProblem> {
+        if let Some(why) = unusable::of(answer, &self.round.check.time.field) {
+            let body_start = printable(&answer.body, 80);
+            return Err(AnswerProblem::NotATime { why, body_start, is_about_body: false });
+        }
         if answer.status.is_redirection() {
             let location = answer.headers.get(LOCATION);
             let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());

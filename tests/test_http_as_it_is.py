@@ -1,0 +1,109 @@
+"""Answers of real servers: what browsers and curl read is read, and what they cannot read is named."""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from support.nowcheck import check
+from support.raw_answers import RawAnswers, answer, right_time
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[..., RawAnswers]]:
+    servers = []
+
+    def start(answers: Callable[[bytes], bytes], **how) -> RawAnswers:
+        servers.append(RawAnswers(answers, **how))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def raw_deflate(body: bytes) -> bytes:
+    encoder = zlib.compressobj(wbits=-15)
+    return encoder.compress(body) + encoder.flush()
+
+
+def head_and(body: bytes, *headers: bytes) -> bytes:
+    return b"\r\n".join([b"HTTP/1.1 200 OK", *headers, b"Content-Length: %d" % len(body), b"", b""]) + body
+
+
+# Each with where it was met.
+READ = {
+    "gzip that nobody asked for (changedetection.io#2945)": lambda _: answer(
+        "Content-Encoding: gzip", body=gzip.compress(right_time())
+    ),
+    "x-gzip (RFC 9110 section 8.4.1.3)": lambda _: answer(
+        "Content-Encoding: x-gzip", body=gzip.compress(right_time())
+    ),
+    "deflate as zlib (RFC 9110 section 8.4.1.2)": lambda _: answer(
+        "Content-Encoding: deflate", body=zlib.compress(right_time())
+    ),
+    "deflate without a head (old IIS)": lambda _: answer("Content-Encoding: deflate", body=raw_deflate(right_time())),
+    "two codings": lambda _: answer("Content-Encoding: deflate, gzip", body=gzip.compress(zlib.compress(right_time()))),
+    "a coding that is none (golang/go#41600)": lambda _: answer("Content-Encoding: utf-8"),
+    "a space before the colon (seanmonstar/httparse#88)": lambda _: head_and(right_time(), b"Server : old"),
+    "a folded line (RFC 9112 section 5.2)": lambda _: head_and(right_time(), b"X-Long: a,\r\n  b"),
+    "a name with brackets (hyperium/hyper#3283)": lambda _: head_and(right_time(), b"X(bad): 1"),
+    "a line without a colon": lambda _: head_and(right_time(), b"garbage"),
+    "300 headers (hyper reads 100)": lambda _: head_and(right_time(), *(b"X-%d: y" % n for n in range(300))),
+    "a value that is not ASCII": lambda _: head_and(right_time(), b"X-Name: caf\xe9"),
+    "early hints first (RFC 8297)": lambda _: b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer(),
+    "a trailer (RFC 9112 section 7.1.2)": lambda _: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"%x\r\n%s\r\n0\r\nX-T: 1\r\n\r\n" % (len(body := right_time()), body),
+}
+
+
+@pytest.mark.parametrize("answers", READ.values(), ids=READ.keys())
+def test_what_browsers_and_curl_read_is_read(raw, answers, sharp_reference):
+    run = check(raw(answers).url)
+    assert run.verdict == ("OK", "in_sync"), str(run)
+
+
+def test_a_server_of_http_1_0_that_ends_its_answer_by_closing_is_read(raw, sharp_reference):
+    server = raw(lambda _: b"HTTP/1.0 200 OK\r\n\r\n" + right_time(), closes=True)
+    run = check(server.url)
+    assert run.verdict == ("OK", "in_sync"), str(run)
+
+
+NOT_READ = {
+    "a coding that cannot be decoded": (lambda _: answer("Content-Encoding: zstd"), "encoded as zstd"),
+    "a coding that is not what it says": (lambda _: answer("Content-Encoding: gzip"), "Content-Encoding says gzip"),
+    "a coding that is cut short": (
+        lambda _: answer("Content-Encoding: gzip", body=gzip.compress(right_time())[:30]),
+        "cut short",
+    ),
+    "a bomb": (
+        lambda _: answer("Content-Encoding: gzip", body=gzip.compress(b" " * 10_000_000)),
+        "larger than 64 KiB",
+    ),
+    "304": (lambda _: answer(status="304 Not Modified", body=b""), "304 Not Modified, as if a copy were kept here"),
+    "204": (lambda _: b"HTTP/1.1 204 No Content\r\n\r\n", "204 No Content, which has no body"),
+    "205": (lambda _: answer(status="205 Reset Content", body=b""), "205 Reset Content, which has no body"),
+}
+
+
+@pytest.mark.parametrize(("answers", "words"), NOT_READ.values(), ids=NOT_READ.keys())
+def test_what_cannot_be_read_is_named(raw, answers, words):
+    run = check(raw(answers).url)
+    assert run.verdict == ("CRITICAL", "down"), str(run)
+    assert words in run.failure["message"], str(run)
+    assert run.failure["kind"] in ("not_a_time", "too_large"), str(run)
+
+
+def test_an_answer_that_is_shorter_than_announced_is_down_with_both_figures(raw):
+    run = check(raw(lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nshort", closes=True).url)
+    assert run.verdict == ("CRITICAL", "down"), str(run)
+    assert "after 5 of the 500 bytes" in run.failure["message"], str(run)
+
+
+def test_an_uncompressed_answer_is_asked_for_and_names_are_written_as_clients_write_them(raw):
+    server = raw(lambda _: answer())
+    check(server.url)
+    lines = server.heads[0].split(b"\r\n")
+    assert b"Accept-Encoding: identity" in lines, lines
+    assert lines[1].startswith(b"Host: "), lines
