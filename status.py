@@ -24,6 +24,8 @@ TAKES_A_VALUE = {
     "--expect-backends",
     "--miss-probability",
     "--resolve",
+    "--header",
+    "--user-file",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from support.nowcheck import check
+from support.nowcheck import check, nowcheck
 from support.raw_answers import RawAnswers, answer, right_time
 
 
@@ -107,3 +107,95 @@ def test_an_uncompressed_answer_is_asked_for_and_names_are_written_as_clients_wr
     lines = server.heads[0].split(b"\r\n")
     assert b"Accept-Encoding: identity" in lines, lines
     assert lines[1].startswith(b"Host: "), lines
+
+
+# ------------------------------------------------------------------------------------------------- secrets
+
+SECRET = "s3cret"
+ENCODED = b"bWU6czNjcmV0"
+"""`me:s3cret` in Base64."""
+
+
+def everything(*arguments: str) -> str:
+    """All that the program says, in each of its outputs."""
+    said = [nowcheck(*arguments, "--output", output) for output in ("human", "json", "nagios")]
+    return "\n".join(run.stdout + run.stderr for run in said)
+
+
+def test_headers_are_sent_and_the_host_may_be_another(raw, sharp_reference):
+    server = raw(lambda _: answer())
+    run = check(server.url, "--header", f"X-Api-Key: {SECRET}", "--header", "Host: time.example")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    lines = server.heads[0].split(b"\r\n")
+    assert lines[1] == b"Host: time.example", lines
+    assert b"X-Api-Key: s3cret" in lines, lines
+
+
+@pytest.mark.parametrize("way", ["a file", "the URL"])
+def test_credentials_are_sent_as_basic_and_never_shown(raw, tmp_path, way):
+    file = tmp_path / "credentials"
+    file.write_text(f"me:{SECRET}\n")
+    refused = answer(status="401 Unauthorized", body=b"")
+    wanted = b"\r\nAuthorization: Basic " + ENCODED
+    server = raw(lambda head: answer() if wanted in head + b"\r\n" else refused)
+    url = f"me:{SECRET}@127.0.0.1:{server.port}" if way == "the URL" else server.url
+    arguments = [url, "--user-file", str(file)] if way == "a file" else [url]
+    assert nowcheck(*arguments).exit == 0
+    assert nowcheck(server.url).exit == 2, "without credentials it is refused"
+    said = everything(*arguments) + everything(*arguments, "--field", "nothing")
+    assert SECRET not in said, said
+    assert ENCODED.decode() not in said, said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["http://me:s3cret@127.0.0.1:99999/now"],
+        ["http://me:s3/cret@127.0.0.1/now"],
+        ["ftp://me:s3cret@127.0.0.1/now"],
+        ["http://127.0.0.1", "--header", "s3cret"],
+        ["http://127.0.0.1", "--header", "X: s3cret\n"],
+        ["http://127.0.0.1", "--header", "Content-Length: s3cret"],
+    ],
+)
+def test_what_is_refused_is_refused_without_its_secret(arguments):
+    run = nowcheck(*arguments)
+    assert run.exit == 3, str(run)
+    assert "s3" not in run.stderr, str(run)
+
+
+def redirect(location: str) -> bytes:
+    return answer(f"Location: {location}", status="302 Found", body=b"")
+
+
+def test_a_password_in_a_location_is_hidden(raw):
+    server = raw(lambda _: redirect(f"http://me:{SECRET}@time.invalid/now"))
+    for flags in ([], ["--follow", "--timeout", "2s"]):
+        said = everything(server.url, *flags)
+        assert SECRET not in said, said
+        assert "time.invalid" in said, said
+
+
+def test_secrets_are_not_sent_to_another_origin(raw):
+    other = raw(lambda _: answer())
+    first = raw(lambda _: redirect(f"{other.url}/now"))
+    url = f"http://me:{SECRET}@127.0.0.1:{first.port}"
+    run = check(url, "--follow", "--header", f"X-Api-Key: {SECRET}")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert ENCODED in first.heads[0]
+    assert b"X-Api-Key" in first.heads[0]
+    assert all(b"Authorization" not in head and b"X-Api-Key" not in head for head in other.heads), other.heads
+
+
+def test_secrets_go_along_on_the_same_origin(raw):
+    server = raw(lambda head: answer() if head.startswith(b"GET /v2") else redirect("/v2"))
+    run = check(server.url, "--follow", "--header", f"X-Api-Key: {SECRET}")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert all(b"X-Api-Key" in head for head in server.heads), server.heads
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{port}", "127.0.0.1:{port}/now", "localhost:{port}", "//127.0.0.1:{port}"])
+def test_a_host_without_a_scheme_means_http(raw, form, sharp_reference):
+    run = check(form.format(port=raw(lambda _: answer()).port))
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert all(target["url"].startswith("http://") for target in run.outcome["targets"]), str(run)

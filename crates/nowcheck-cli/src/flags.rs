@@ -30,6 +30,7 @@ impl SettingNames for Flags {
             Setting::Samples => "--samples",
             Setting::Strict => "--strict",
             Setting::Timeout => "--timeout",
+            Setting::UserFile => "--user-file",
         }
     }
 

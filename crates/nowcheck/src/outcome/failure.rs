@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use super::certificate::{CertificateFault, ClockSuspect};
 use super::not_a_time::NotATime;
+use crate::target::masked;
 use crate::text::figures::length;
 use crate::text::printable;
 
@@ -458,6 +459,8 @@ impl AnswerProblem {
 
 /// Where a redirect points, to stand behind the word.
 fn destination(location: Option<&str>) -> String {
-    location
-        .map_or_else(|| " without a target".to_owned(), |to| format!(" to {}", printable(to.as_bytes(), 300)))
+    location.map_or_else(
+        || " without a target".to_owned(),
+        |to| format!(" to {}", printable(masked(to).as_bytes(), 300)),
+    )
 }

@@ -314,6 +314,7 @@ impl HttpConnection {
         headers.insert(ACCEPT, http::HeaderValue::from_static("application/json, */*;q=0.5"));
         headers.insert(ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
         headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
+        target.put_headers_into(headers);
         self.requests.ready().await?;
         let (head, mut incoming) = self.requests.send_request(request).await?.into_parts();
         if wanted == Wanted::Head {
