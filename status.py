@@ -26,6 +26,8 @@ TAKES_A_VALUE = {
     "--resolve",
     "--header",
     "--user-file",
+    "--cert",
+    "--key",
 }
 
 

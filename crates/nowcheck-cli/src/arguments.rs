@@ -108,6 +108,19 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
+    /// Show this certificate (PEM, with those of its authorities behind it) to a server that asks for one. Other servers,
+    /// to which redirects lead, do not get to see it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The key of --cert (PEM, not encrypted).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Do not verify the certificates of servers: anybody on the way can answer. A note says so.
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
     /// Send this header too; repeat it for several. Other servers, to which redirects lead, do not get it.
     #[arg(long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,

@@ -55,7 +55,7 @@ impl Invocation {
             .addresses(addresses(&arguments.resolve)?)
             .follow(arguments.follow)
             .request_headers(secrets::request_headers(&arguments.headers, arguments.user_file.as_deref())?)
-            .trust(trust(arguments.ca_file.as_deref())?);
+            .trust(secrets::with_identity(trust(arguments.ca_file.as_deref())?, arguments)?);
         let check = builder.build().map_err(by_its_flag)?;
         if let Some(period) = arguments.every {
             check.may_be_held_every(period).map_err(|error| too_frequent(&error))?;
@@ -148,6 +148,12 @@ mod tests {
                 "--header: what stands before the colon",
             ),
             (&["--user-file", "/nonexistent"], "--user-file /nonexistent: "),
+            (&["--cert", "/nonexistent.pem"], "--cert and --key"),
+            (&["--key", "/nonexistent.pem"], "--cert and --key"),
+            (
+                &["--cert", "/nonexistent.pem", "--key", "/dev/null"],
+                "--cert /nonexistent.pem: cannot be read",
+            ),
             (&["--user-file", "/"], "--user-file /: "),
             (&["--user-file", "/dev/null"], "--user-file /dev/null: is empty; write user:password"),
         ] {

@@ -9,3 +9,4 @@ pub mod resolve;
 pub mod sntp;
 pub mod timed_io;
 pub mod tls;
+mod tls_end;

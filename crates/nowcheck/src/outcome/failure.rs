@@ -73,6 +73,10 @@ pub enum FailureKind {
     NotATime,
     /// More than a time can need.
     TooLarge,
+    /// What the server speaks, and this program does not.
+    Unsupported,
+    /// The server wants to know who asks, by a certificate.
+    ClientCertificate,
     /// This machine has no route to the address, as one without IPv6 has none to an IPv6 address.
     NoRoute,
     /// Another fault on the checker's side: no DNS server, no free port, a firewall of its own.
@@ -96,6 +100,8 @@ impl FailureKind {
             Self::Redirect => "redirect",
             Self::NotATime => "not_a_time",
             Self::TooLarge => "too_large",
+            Self::Unsupported => "unsupported",
+            Self::ClientCertificate => "client_certificate",
             Self::NoRoute => "no_route",
             Self::Local => "local",
         }
@@ -316,6 +322,33 @@ pub enum TlsFault {
     /// What came is not TLS.
     #[error("what came is not TLS; if the server speaks plain HTTP, write http://")]
     NotTls,
+    /// Server and client have nothing in common.
+    #[error(
+        "nowcheck cannot speak what this server offers (TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or \
+         ChaCha20, is needed; {offer})"
+    )]
+    CannotSpeak {
+        /// What is known of its offer.
+        offer: String,
+    },
+    /// The server wants a client certificate, and there is none.
+    #[error("the server wants a client certificate ({alert})")]
+    WantsCertificate {
+        /// What it says.
+        alert: String,
+    },
+    /// The server does not accept the client certificate that it got.
+    #[error("the server does not accept the client certificate ({alert})")]
+    RefusesCertificate {
+        /// What it says.
+        alert: String,
+    },
+    /// The server has no certificate for the name that it was asked for.
+    #[error("the server knows no {host} (unrecognized_name): its certificates are for other names")]
+    UnknownName {
+        /// As it stands in the URL.
+        host: String,
+    },
     /// The handshake failed.
     #[error("the TLS handshake failed: {error}")]
     Failed {
@@ -334,9 +367,17 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
+    /// The server wants another client certificate than it got.
+    pub(crate) fn wants_certificate(has_identity: bool, alert: String) -> Self {
+        if has_identity { Self::RefusesCertificate { alert } } else { Self::WantsCertificate { alert } }
+    }
+
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Certificate { .. } => FailureKind::Certificate,
+            Self::Certificate { fault, .. } if fault.is_about_this_client() => FailureKind::Unsupported,
+            Self::CannotSpeak { .. } => FailureKind::Unsupported,
+            Self::WantsCertificate { .. } | Self::RefusesCertificate { .. } => FailureKind::ClientCertificate,
+            Self::Certificate { .. } | Self::UnknownName { .. } => FailureKind::Certificate,
             Self::InvalidName { .. } | Self::NotTls | Self::Failed { .. } => FailureKind::Protocol,
             Self::Closed { .. } => FailureKind::Closed,
             Self::Silent => FailureKind::Timeout,

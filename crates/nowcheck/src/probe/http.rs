@@ -13,7 +13,6 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -29,6 +28,8 @@ use crate::probe::cause;
 use crate::probe::certificate::{self, Certificate};
 use crate::probe::content_coding::{CodingFault, decode};
 use crate::probe::timed_io::{ExchangeInstants, TimedIo};
+use crate::probe::tls::identity::{ClientAuthentication, ConnectionConfig};
+use crate::probe::tls_end::EndsWithoutGoodbye;
 use crate::run_delay::RunDelay;
 use crate::target::Target;
 
@@ -60,6 +61,7 @@ pub struct HttpConnection {
     driver: JoinHandle<()>,
     clock: Clock,
     run_delay: RunDelay,
+    client: ClientAuthentication,
     /// How it opened.
     pub opened: Opened,
 }
@@ -124,8 +126,8 @@ pub struct Peer<'a> {
     pub target: &'a Target,
     /// One of the addresses of the target's host.
     pub address: SocketAddr,
-    /// How TLS is spoken, for a target that wants it.
-    pub tls: Option<&'a Arc<ClientConfig>>,
+    /// How TLS is spoken over this connection, for a target that wants it.
+    pub tls: Option<&'a ConnectionConfig>,
 }
 
 /// How a connection opened.
@@ -168,7 +170,7 @@ pub async fn connect(
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         opened.certificate = chain.first().and_then(certificate::read);
         opened.tls = Some(clock.now().since(connected));
-        Box::new(stream)
+        Box::new(EndsWithoutGoodbye(stream))
     } else {
         Box::new(tcp)
     };
@@ -183,7 +185,8 @@ pub async fn connect(
         let _ = connection.await;
     });
     let run_delay = RunDelay::of_this_thread();
-    Ok(HttpConnection { requests, instants, driver, clock, run_delay, opened })
+    let client = peer.tls.map(ConnectionConfig::authentication).unwrap_or_default();
+    Ok(HttpConnection { requests, instants, driver, clock, run_delay, client, opened })
 }
 
 /// Reads the heads that curl and browsers read, and writes names as they do: some small servers know no `host`.
@@ -220,7 +223,7 @@ async fn open_tcp(
 
 async fn handshake(
     target: &Target,
-    tls: &Arc<ClientConfig>,
+    tls: &ConnectionConfig,
     tcp: TcpStream,
     clock: Clock,
     deadline: MonotonicInstant,
@@ -233,9 +236,9 @@ async fn handshake(
         Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
         Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
     };
-    match by(deadline, clock, TlsConnector::from(Arc::clone(tls)).connect(name, tcp)).await {
+    match by(deadline, clock, TlsConnector::from(Arc::clone(&tls.tls)).connect(name, tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(cause::of_no_handshake(&host.to_string(), &error)),
+        Ok(Err(error)) => Err(cause::of_no_handshake(&host.to_string(), &error, tls.authentication())),
         Err(_) => Err(TlsFault::Silent),
     }
 }
@@ -276,6 +279,14 @@ impl HttpConnection {
                     received,
                     run_delay: self.run_delay.total().saturating_sub(delayed_before),
                 })
+            }
+            Ok(Err(broken))
+                if let Some(fault) =
+                    cause::of_client_certificate(&target.host.to_string(), &broken, self.client) =>
+            {
+                let elapsed = clock.now().since(begin);
+                let failure = Failure { phase: Phase::Tls, cause: Cause::Tls(fault), elapsed };
+                Err(NoAnswer { failure, closed_before_answer: false })
             }
             Ok(Err(broken)) => {
                 Err(self.no_answer(sent, cause::of_no_answer(instants.first_byte.is_some(), &broken)))

@@ -131,6 +131,16 @@ impl Words<'_> {
                     self.name(Setting::Format)
                 );
             }
+            FailureKind::Unsupported => {
+                "the service may be well: ask it with another client, or let it offer what is named above"
+            }
+            FailureKind::ClientCertificate => {
+                return format!(
+                    "give a certificate that the server accepts with {} and {}",
+                    self.with(Setting::ClientCertificate, "FILE"),
+                    self.with(Setting::ClientKey, "FILE")
+                );
+            }
             FailureKind::NoRoute => "the fault is on this machine: look at its network",
             FailureKind::Local => "the fault is on this machine: look at its network and at its load",
         };

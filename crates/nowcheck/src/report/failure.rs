@@ -10,11 +10,13 @@ impl Words<'_> {
     pub fn cause(self, cause: &Cause) -> String {
         match cause {
             Cause::Tls(TlsFault::Certificate { fault, .. }) => match fault {
-                CertificateFault::UnknownAuthority | CertificateFault::OtherAuthorityKey => {
+                CertificateFault::UnknownAuthority
+                | CertificateFault::OtherAuthorityKey
+                | CertificateFault::MissingIntermediate { .. } => {
                     format!("{cause} (then name its certificate with {})", self.name(Setting::CaFile))
                 }
-                CertificateFault::IsAuthority => {
-                    format!("{cause}, and name it with {}", self.name(Setting::CaFile))
+                CertificateFault::SelfSigned => {
+                    format!("{cause} (if it is the right one, name it with {})", self.name(Setting::CaFile))
                 }
                 _ => cause.to_string(),
             },

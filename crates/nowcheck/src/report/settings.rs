@@ -5,6 +5,10 @@
 pub enum Setting {
     /// The authorities to trust besides those of this machine.
     CaFile,
+    /// What proves to a server who asks: a certificate.
+    ClientCertificate,
+    /// The key of that certificate.
+    ClientKey,
     /// How old a `Date` header may be.
     DateCache,
     /// How many backends there are.
@@ -35,8 +39,10 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::CaFile,
+        Self::ClientCertificate,
+        Self::ClientKey,
         Self::DateCache,
         Self::ExpectBackends,
         Self::Every,

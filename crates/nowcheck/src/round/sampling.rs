@@ -285,6 +285,9 @@ impl Sampling<'_> {
     fn notes(&self, conclusion: &Conclusion, finding: &Finding, now: UnixInstant) -> Vec<Note> {
         let is_stale = matches!(finding, Finding::Stale(_));
         let mut notes = if is_stale { Vec::new() } else { notes_on(&self.plan, conclusion) };
+        if self.target.tls && !self.round.check.trust.verifies() {
+            notes.push(Note::NotVerified);
+        }
         if self.lost > 0 {
             notes.push(Note::KeptConnectionsLost { count: self.lost });
         }
