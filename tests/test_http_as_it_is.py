@@ -168,6 +168,28 @@ def redirect(location: str) -> bytes:
     return answer(f"Location: {location}", status="302 Found", body=b"")
 
 
+def test_a_redirect_in_a_circle_is_named(raw):
+    server = raw(lambda head: redirect("/b" if head.startswith(b"GET /a") else "/a"))
+    run = check(f"{server.url}/a", "--follow")
+    assert run.verdict == ("CRITICAL", "down"), str(run)
+    assert "leads in a circle" in run.failure["message"], str(run)
+    assert len(server.heads) <= 8, "a circle is walked once"
+
+
+def test_every_destination_of_the_addresses_is_checked(raw):
+    """Two addresses of one name redirect to two servers, and the second one is wrong."""
+    wrong = raw(lambda _: answer(body=b'{"datetime": "2020-01-01T00:00:00Z"}'))
+    right = raw(lambda _: answer())
+    port = right.port
+    first = raw(lambda head: redirect(f"http://127.0.0.1:{port}/now"))
+    second = raw(lambda head: redirect(f"http://127.0.0.1:{wrong.port}/now"), host="127.0.0.2", port=first.port)
+    addresses = ["--resolve", "time.example:127.0.0.1", "--resolve", "time.example:127.0.0.2"]
+    run = check(f"http://time.example:{first.port}", "--follow", *addresses)
+    assert second.heads, "the second address was asked"
+    assert run.outcome["status"] == "CRITICAL", str(run)
+    assert {target["url"] for target in run.outcome["targets"]} == {f"{right.url}/now", f"{wrong.url}/now"}, str(run)
+
+
 def test_a_password_in_a_location_is_hidden(raw):
     server = raw(lambda _: redirect(f"http://me:{SECRET}@time.invalid/now"))
     for flags in ([], ["--follow", "--timeout", "2s"]):

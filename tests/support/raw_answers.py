@@ -30,17 +30,19 @@ class RawAnswers:
     answers: Callable[[bytes], bytes]
     closes: bool = False
     tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
     heads: list[bytes] = field(default_factory=list)
     """Of the requests that came."""
 
     def __post_init__(self) -> None:
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.socket = socket.create_server((self.host, self.port), backlog=64)
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
 
     def stop(self) -> None:
         # A thread that waits in accept() is woken by this, and not by close().

@@ -456,6 +456,8 @@ pub enum AnswerProblem {
         location: Option<String>,
         /// If redirects are followed: how many at the most.
         limit: Option<u32>,
+        /// Whether it leads back to a URL on the way to it.
+        is_loop: bool,
     },
     /// It holds no time.
     NotATime {
@@ -487,8 +489,9 @@ impl AnswerProblem {
         match self {
             Self::Status(None) => format!("it answered {status}"),
             Self::Status(Some(detail)) => format!("it answered {status}: {detail}"),
-            Self::Redirect { location, .. } => {
-                format!("it answered {status}, a redirect{}", destination(location.as_deref()))
+            Self::Redirect { location, is_loop, .. } => {
+                let back = if *is_loop { ", which leads in a circle" } else { "" };
+                format!("it answered {status}, a redirect{}{back}", destination(location.as_deref()))
             }
             Self::NotATime { why, .. } => format!("the answer is not a time: {why}"),
             Self::TooLarge { body_start } => {

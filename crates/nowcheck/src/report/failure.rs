@@ -32,7 +32,7 @@ impl Words<'_> {
 
     fn answer_fault(self, fault: &AnswerFault) -> String {
         match &fault.problem {
-            AnswerProblem::Redirect { limit: Some(limit), .. } => {
+            AnswerProblem::Redirect { limit: Some(limit), is_loop: false, .. } => {
                 format!("{fault}; {limit} are followed, and only to http or https")
             }
             AnswerProblem::Redirect { limit: None, .. } => {
@@ -46,7 +46,9 @@ impl Words<'_> {
                 };
                 format!("the answer is not a time: {}{got}", self.not_a_time(why))
             }
-            AnswerProblem::Status(_) | AnswerProblem::TooLarge { .. } => fault.to_string(),
+            AnswerProblem::Status(_)
+            | AnswerProblem::TooLarge { .. }
+            | AnswerProblem::Redirect { limit: Some(_), is_loop: true, .. } => fault.to_string(),
         }
     }
 

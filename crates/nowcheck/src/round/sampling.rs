@@ -219,7 +219,7 @@ impl Sampling<'_> {
             let location = answer.headers.get(LOCATION);
             let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
             let limit = self.round.check.follow.then_some(MOST_REDIRECTS);
-            return Err(AnswerProblem::Redirect { location, limit });
+            return Err(AnswerProblem::Redirect { location, limit, is_loop: false });
         }
         if !answer.status.is_success() {
             return Err(AnswerProblem::Status(problem_detail(&answer.body)));
