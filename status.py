@@ -24,6 +24,10 @@ TAKES_A_VALUE = {
     "--expect-backends",
     "--miss-probability",
     "--resolve",
+    "--header",
+    "--user-file",
+    "--cert",
+    "--key",
 }
 
 

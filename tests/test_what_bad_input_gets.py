@@ -569,7 +569,7 @@ WRONG_USAGE = {
     "an unknown output": ["http://127.0.0.1:9", "--output", "yaml"],
     "an unknown format": ["http://127.0.0.1:9", "--format", "sundial"],
     "words": ["what time is it"],
-    "a name without a scheme": ["example.invalid"],
+    "a number, which is no host": ["http://127.0.0.1:9", "5"],
     "another scheme": ["ftp://127.0.0.1/now"],
     "a scheme and nothing more": ["http://"],
     "a port that is none": ["http://127.0.0.1:99999/now"],
@@ -595,7 +595,7 @@ def test_wrong_usage_is_one_line_and_exit_code_3(arguments):
         (["http://127.0.0.1:9", "--frobnicate"], "--frobnicate"),
         (["http://127.0.0.1:9", "--max-offset=-1"], "--max-offset"),
         (["what time is it"], "what time is it"),
-        (["example.invalid"], "http://example.invalid"),
+        (["mailto:me"], "mailto:me"),
     ],
 )
 def test_wrong_usage_names_what_is_wrong(arguments, named):

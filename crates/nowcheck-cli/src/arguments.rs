@@ -37,8 +37,9 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "nowcheck", version, about, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Arguments {
-    /// What to check; a URL without a path means /now (the root, with `--field header:NAME`). Every address of
-    /// its name is checked.
+    /// What to check; a URL without a path means /now (the root, with `--field header:NAME`), a host alone means http.
+    /// Every address of its name is checked. `http://USER:PASSWORD@HOST` sends them as Basic credentials and shows
+    /// neither; --user-file keeps them out of the list of processes too.
     #[arg(required = true, value_name = "URL")]
     pub(crate) urls: Vec<String>,
 
@@ -106,6 +107,28 @@ pub(crate) struct Arguments {
     /// Trust the authorities in this PEM file as well as those that this machine trusts.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+
+    /// Show this certificate (PEM, with those of its authorities behind it) to a server that asks for one. Other servers,
+    /// to which redirects lead, do not get to see it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The key of --cert (PEM, not encrypted).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Do not verify the certificates of servers: anybody on the way can answer. A note says so.
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
+    /// Send this header too; repeat it for several. Other servers, to which redirects lead, do not get it.
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<String>,
+
+    /// Authenticate (Basic) by what stands in this file: one line, user:password. Other servers, to which redirects lead, do
+    /// not get it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) user_file: Option<PathBuf>,
 
     /// What to print.
     #[arg(long, value_enum, default_value_t = Output::Human)]

@@ -2,6 +2,8 @@
 //!
 //! The library's errors hold facts. Here they become sentences that name the flag.
 
+mod secrets;
+
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
@@ -52,7 +54,8 @@ impl Invocation {
             .miss_probability(arguments.miss_probability)
             .addresses(addresses(&arguments.resolve)?)
             .follow(arguments.follow)
-            .trust(trust(arguments.ca_file.as_deref())?);
+            .request_headers(secrets::request_headers(&arguments.headers, arguments.user_file.as_deref())?)
+            .trust(secrets::with_identity(trust(arguments.ca_file.as_deref())?, arguments)?);
         let check = builder.build().map_err(|error| by_its_flag(error, arguments))?;
         if let Some(period) = arguments.every {
             check.may_be_held_every(period).map_err(|error| too_frequent(&error))?;
@@ -150,9 +153,23 @@ mod tests {
             ),
             (&["--field", ""], "--field: name a field"),
             (&["--ca-file", "/nonexistent.pem"], "--ca-file /nonexistent.pem: cannot be read"),
+            (&["--header", "X-Key=secret"], "--header: write NAME: VALUE"),
+            (
+                &["--header", "X-Key: a", "--header", "X Key: secret"],
+                "--header: what stands before the colon",
+            ),
+            (&["--user-file", "/nonexistent"], "--user-file /nonexistent: "),
+            (&["--cert", "/nonexistent.pem"], "--cert and --key"),
+            (&["--key", "/nonexistent.pem"], "--cert and --key"),
+            (
+                &["--cert", "/nonexistent.pem", "--key", "/dev/null"],
+                "--cert /nonexistent.pem: cannot be read",
+            ),
+            (&["--user-file", "/"], "--user-file /: "),
+            (&["--user-file", "/dev/null"], "--user-file /dev/null: is empty; write user:password"),
         ] {
             let error = format!("{:#}", invocation(arguments).unwrap_err());
-            assert!(error.contains(words), "{arguments:?}: {error}");
+            assert!(error.contains(words) && !error.contains("secret"), "{arguments:?}: {error}");
         }
     }
 

@@ -18,6 +18,8 @@ impl SettingNames for Flags {
     fn name(&self, setting: Setting) -> &'static str {
         match setting {
             Setting::CaFile => "--ca-file",
+            Setting::ClientCertificate => "--cert",
+            Setting::ClientKey => "--key",
             Setting::DateCache => "--date-cache",
             Setting::ExpectBackends => "--expect-backends",
             Setting::Every => "--every",
@@ -30,6 +32,7 @@ impl SettingNames for Flags {
             Setting::Samples => "--samples",
             Setting::Strict => "--strict",
             Setting::Timeout => "--timeout",
+            Setting::UserFile => "--user-file",
         }
     }
 

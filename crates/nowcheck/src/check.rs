@@ -4,6 +4,7 @@
 //! program or the keys of a file: nothing here knows how either spells them.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::Limits;
@@ -14,6 +15,7 @@ use crate::probe::tls::Trust;
 use crate::reference::References;
 use crate::reference::poll_interval::{self, TooFrequent};
 use crate::reference::source::ReferenceSource;
+use crate::request_headers::RequestHeaders;
 use crate::target::{Target, TargetError};
 use crate::time_format::Format;
 
@@ -70,6 +72,7 @@ impl Check {
             addresses: AddressOverrides::default(),
             follow: false,
             trust: None,
+            headers: RequestHeaders::default(),
         }
     }
 
@@ -165,6 +168,7 @@ pub struct CheckBuilder {
     addresses: AddressOverrides,
     follow: bool,
     trust: Option<Trust>,
+    headers: RequestHeaders,
 }
 
 impl CheckBuilder {
@@ -252,21 +256,29 @@ impl CheckBuilder {
         self
     }
 
+    /// What is added to the requests to these URLs, and to no other server. Default: nothing.
+    #[must_use]
+    pub fn request_headers(mut self, headers: RequestHeaders) -> Self {
+        self.headers = headers;
+        self
+    }
+
     /// Validates the values together.
     ///
     /// # Errors
     /// Names the first value that is wrong.
     pub fn build(self) -> Result<Check, CheckError> {
-        let reads_header = matches!(self.time.field, Field::Header(_));
-        let parse = |url: &String| Target::parse(url, Target::default_path(reads_header));
-        let targets: Vec<Target> = self.urls.iter().map(parse).collect::<Result<_, _>>()?;
+        self.must_be_in_range()?;
+        let default_path = Target::default_path(matches!(self.time.field, Field::Header(_)));
+        let headers = Arc::new(self.headers);
+        let target = |url: &String| Ok(Target::parse(url, default_path)?.with_headers(Arc::clone(&headers)));
+        let targets: Vec<Target> = self.urls.iter().map(target).collect::<Result<_, TargetError>>()?;
         if targets.is_empty() {
             return Err(CheckError::NoUrl);
         }
         if self.limits.warn_offset.is_some_and(|warn| warn >= self.limits.max_offset) {
             return Err(CheckError::WarnOffsetNotBelowMaximum);
         }
-        self.must_be_in_range()?;
         if !(0.000_001..=0.5).contains(&self.miss_probability) {
             return Err(CheckError::MissProbability);
         }
@@ -378,7 +390,7 @@ mod tests {
         ] {
             assert_eq!(builder.build().unwrap_err(), error);
         }
-        assert!(matches!(Check::of(["time.example"]).build(), Err(CheckError::Url(_))));
+        assert!(matches!(Check::of(["ftp://time.example"]).build(), Err(CheckError::Url(_))));
         assert!(check().warn_offset(Some(second / 2)).build().is_ok());
     }
 

@@ -14,6 +14,7 @@ pub mod parallel;
 pub mod probe;
 pub mod reference;
 pub mod report;
+pub mod request_headers;
 pub mod round;
 pub mod run_delay;
 pub mod schedule;

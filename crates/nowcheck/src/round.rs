@@ -9,6 +9,7 @@ mod missing_backends;
 mod program_pause;
 mod redirects;
 mod sampling;
+mod unusable;
 
 use std::sync::Arc;
 
@@ -91,7 +92,7 @@ async fn ask_targets(
     let context = RoundContext::new(check, reference, clock, begin);
     let targets = check.targets.iter().cloned().map(|target| {
         let context = context.clone();
-        async move { context.following_redirects(target, 0).await }
+        async move { context.following_redirects(target, Vec::new()).await }
     });
     in_parallel(targets).await.into_iter().flatten().collect()
 }

@@ -1,12 +1,20 @@
 //! What is checked: a URL, taken apart.
 
-use std::fmt;
+mod bare;
+mod user_info;
 
-use http::Uri;
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Uri};
 use url::{Host, Url};
 
+use crate::request_headers::RequestHeaders;
 use crate::text::printable;
+
+pub use user_info::masked;
 
 /// A URL to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +30,10 @@ pub struct Target {
     pub path_and_query: PathAndQuery,
     /// What stands in the `Host` header.
     pub authority: String,
+    /// From the URL (Basic). It is sent to this origin only.
+    credentials: Option<HeaderValue>,
+    /// What the user adds to requests; nothing, if the user did not name this origin.
+    own_headers: Option<Arc<RequestHeaders>>,
 }
 
 /// Why a text is not a URL that can be checked.
@@ -37,32 +49,22 @@ impl Target {
     /// # Errors
     /// Says what is wrong and how a URL looks.
     pub fn parse(text: &str, default_path: &str) -> Result<Self, TargetError> {
-        let quoted = printable(text.as_bytes(), 200);
-        let without_scheme = format!("it has no scheme; write http://{quoted} or https://{quoted}");
+        let quoted = printable(masked(text).as_bytes(), 200);
         let fail = |why: &str| TargetError(format!("`{quoted}` is not a URL to check: {why}"));
-        let mut url = Url::parse(text).map_err(|error| match error {
-            url::ParseError::RelativeUrlWithoutBase if text.starts_with('/') => {
-                fail("it has no scheme and no host, such as http://time.example")
-            }
-            url::ParseError::RelativeUrlWithoutBase => fail(&without_scheme),
-            other => fail(&other.to_string()),
+        let written = bare::with_scheme(text).ok_or_else(|| {
+            fail("write a host, or a URL such as http://time.example or https://time.example")
         })?;
+        let mut url = Url::parse(&written).map_err(|error| fail(&error.to_string()))?;
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,
-            // `localhost:8080` parses as a scheme with something after it.
-            _ if !text.contains("://") => return Err(fail(&without_scheme)),
             other => {
                 return Err(fail(&format!("its scheme is `{other}`; write http:// or https://")));
             }
         };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(fail("a user name or password in the URL is not supported"));
-        }
-        if url.path() == "/" && (url.query().is_none() || !has_path(text)) {
+        if url.path() == "/" && (url.query().is_none() || !has_path(&written)) {
             url.set_path(default_path);
         }
-        url.set_fragment(None);
         Self::of(url, tls).ok_or_else(|| fail("it names no host"))
     }
 
@@ -72,7 +74,21 @@ impl Target {
         if reads_header { "/" } else { "/now" }
     }
 
-    fn of(url: Url, tls: bool) -> Option<Self> {
+    /// This target, with what the user adds to requests to it.
+    #[must_use]
+    pub fn with_headers(self, headers: Arc<RequestHeaders>) -> Self {
+        Self { own_headers: Some(headers), ..self }
+    }
+
+    /// Whether the user named this server, so that it may see what is meant for it: headers, a client certificate.
+    #[must_use]
+    pub fn is_named_by_user(&self) -> bool {
+        self.own_headers.is_some()
+    }
+
+    fn of(mut url: Url, tls: bool) -> Option<Self> {
+        url.set_fragment(None);
+        let credentials = user_info::take(&mut url);
         let host = url.host()?.to_owned();
         let port = url.port_or_known_default()?;
         let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].parse().ok()?;
@@ -80,7 +96,7 @@ impl Target {
             Some(port) => format!("{host}:{port}"),
             None => host.to_string(),
         };
-        Some(Self { url, host, port, tls, path_and_query, authority })
+        Some(Self { url, host, port, tls, path_and_query, authority, credentials, own_headers: None })
     }
 
     /// Where a redirect from here points; nothing when it points at no HTTP URL.
@@ -92,16 +108,30 @@ impl Target {
             "https" => true,
             _ => return None,
         };
-        if !url.username().is_empty() || url.password().is_some() {
-            return None;
+        let mut next = Self::of(url, tls)?;
+        if (&next.host, next.port, next.tls) == (&self.host, self.port, self.tls) {
+            next.own_headers.clone_from(&self.own_headers);
+            next.credentials = next.credentials.or_else(|| self.credentials.clone());
         }
-        Self::of(url, tls)
+        Some(next)
     }
 
-    /// The root of the same server, without anything that the user wrote in the path or query.
+    /// The root of the same server, without anything that the user wrote in the path or query, and without secrets.
     #[must_use]
     pub fn root(&self) -> Self {
-        Self { path_and_query: PathAndQuery::from_static("/"), ..self.clone() }
+        let path_and_query = PathAndQuery::from_static("/");
+        Self { path_and_query, credentials: None, own_headers: None, ..self.clone() }
+    }
+
+    /// Puts credentials and what the user adds into the headers of a request.
+    pub fn put_headers_into(&self, request: &mut HeaderMap) {
+        if let Some(headers) = &self.own_headers {
+            headers.put_into(request);
+        }
+        // What stands in one URL is more to the point than what is said of all.
+        if let Some(credentials) = &self.credentials {
+            request.insert(AUTHORIZATION, credentials.clone());
+        }
     }
 
     /// The request target in origin form (RFC 9112 section 3.2.1).
@@ -137,6 +167,11 @@ mod tests {
             ("http://time.example/?tz=UTC", "http://time.example/?tz=UTC"),
             ("https://time.example/v1/time?x=1#top", "https://time.example/v1/time?x=1"),
             ("http://[::1]:8080", "http://[::1]:8080/now"),
+            ("time.example", "http://time.example/now"),
+            ("localhost:8080", "http://localhost:8080/now"),
+            ("time.example/x", "http://time.example/x"),
+            ("time.example?tz=UTC", "http://time.example/now?tz=UTC"),
+            ("http://me:secret@time.example", "http://time.example/now"),
         ] {
             assert_eq!(Target::parse(text, "/now").unwrap().to_string(), url, "{text}");
         }
@@ -162,17 +197,19 @@ mod tests {
     #[test]
     fn what_is_not_a_url_is_refused_with_advice() {
         for (text, advice) in [
-            ("time.example", "write http://time.example"),
-            ("localhost:8080", "write http://localhost:8080"),
-            ("/now", "no scheme and no host"),
+            ("/now", "write a host, or a URL such as"),
+            ("mailto:me", "write a host, or a URL such as"),
             ("ftp://time.example", "its scheme is `ftp`"),
             ("http://", "empty host"),
-            ("http://me:secret@time.example", "is not supported"),
+            ("http://me:s3cret@time.example:99999", "invalid port"),
+            ("http://me:s3/cret@time.example", "invalid port"),
+            ("me:s3/cret@time.example", "write a host"),
+            ("ftp://me:s3cret@time.example", "its scheme is `ftp`"),
             ("http://time.example:99999", "invalid port"),
-            ("", "it has no scheme"),
+            ("", "write a host"),
         ] {
             let error = Target::parse(text, "/now").unwrap_err().to_string();
-            assert!(error.contains(advice), "{text}: {error}");
+            assert!(error.contains(advice) && !error.contains("s3"), "{text}: {error}");
         }
     }
 
@@ -185,6 +222,36 @@ mod tests {
             "https://other.example/"
         );
         assert_eq!(target.redirected_to("file:///etc/passwd"), None);
-        assert_eq!(target.redirected_to("http://me:secret@time.example/"), None);
+    }
+
+    fn sent(target: &Target) -> (bool, bool) {
+        let mut request = HeaderMap::new();
+        target.put_headers_into(&mut request);
+        (request.contains_key(AUTHORIZATION), request.contains_key("x-key"))
+    }
+
+    #[test]
+    fn what_the_user_adds_goes_to_no_other_origin() {
+        let mut headers = RequestHeaders::default();
+        headers.add("X-Key: secret").unwrap();
+        let target = Target::parse("http://me:secret@time.example/now", "/now").unwrap();
+        let target = target.with_headers(Arc::new(headers));
+        assert_eq!(sent(&target), (true, true));
+        assert!(!format!("{target} {target:?}").contains("secret"), "{target:?}");
+        for (location, is_sent) in [
+            ("/v2/now", (true, true)),
+            ("http://TIME.example:80/v2", (true, true)),
+            ("http://time.example:81/now", (false, false)),
+            ("https://time.example/now", (false, false)),
+            ("//other.example/now", (false, false)),
+            // The other server's own credentials are no secret of the user's.
+            ("http://its:own@other.example/now", (true, false)),
+        ] {
+            let next = target.redirected_to(location).unwrap();
+            assert_eq!(sent(&next), is_sent, "{location}");
+            assert_eq!(next.is_named_by_user(), is_sent.1, "{location}");
+            assert!(!next.to_string().contains('@'), "{next}");
+        }
+        assert_eq!(sent(&target.root()), (false, false));
     }
 }

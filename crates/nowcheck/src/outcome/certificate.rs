@@ -40,10 +40,44 @@ pub enum CertificateFault {
          private authority"
     )]
     UnknownAuthority,
+    /// It is signed by its own key.
+    #[error("the certificate is self-signed, and not one that this machine trusts")]
+    SelfSigned,
+    /// Its issuer is neither trusted nor among what the server sends.
+    #[error(
+        "the certificate is signed by {issuer}, whose certificate the server does not send and this machine \
+         does not trust: an intermediate certificate is missing in the server's configuration, or it is a \
+         private authority"
+    )]
+    MissingIntermediate {
+        /// Its name, made printable.
+        issuer: String,
+    },
+    /// The host is an address, and stands in it as a DNS name.
+    #[error(
+        "the certificate has the address {host} as a DNS name, where no client looks for it: make it anew \
+         with subjectAltName=IP:{host}"
+    )]
+    AddressAsName {
+        /// The address.
+        host: String,
+    },
+    /// Its RSA key is too short.
+    #[error("nowcheck cannot verify the certificate: its RSA key has {bits} bits, and 2048 are the fewest")]
+    ShortKey {
+        /// How many bits it has.
+        bits: usize,
+    },
+    /// It is unlike anything that the TLS library can verify.
+    #[error("nowcheck cannot verify the certificate: the TLS library does not know {error}")]
+    CannotVerify {
+        /// What that is, made printable.
+        error: String,
+    },
     /// It is marked as an authority's, and used as a server's.
     #[error(
-        "the certificate is self-signed and marked as an authority's, which no server's may be: make it \
-         anew with -addext basicConstraints=critical,CA:FALSE"
+        "nowcheck cannot verify the certificate: it is marked as an authority's and used as a server's; make \
+         it anew with basicConstraints=critical,CA:FALSE"
     )]
     IsAuthority,
     /// It is signed by another kind of key than the trusted authority of that name has.
@@ -68,6 +102,14 @@ impl CertificateFault {
             Self::OutOfTime { breach, .. } => Some(*breach),
             _ => None,
         }
+    }
+}
+
+impl CertificateFault {
+    /// Whether another client might accept it, because it is this one's library that cannot verify it.
+    #[must_use]
+    pub fn is_about_this_client(&self) -> bool {
+        matches!(self, Self::ShortKey { .. } | Self::CannotVerify { .. } | Self::IsAuthority)
     }
 }
 

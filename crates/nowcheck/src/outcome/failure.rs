@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use super::certificate::{CertificateFault, ClockSuspect};
 use super::not_a_time::NotATime;
+use crate::target::masked;
 use crate::text::figures::length;
 use crate::text::printable;
 
@@ -72,6 +73,10 @@ pub enum FailureKind {
     NotATime,
     /// More than a time can need.
     TooLarge,
+    /// What the server speaks, and this program does not.
+    Unsupported,
+    /// The server wants to know who asks, by a certificate.
+    ClientCertificate,
     /// This machine has no route to the address, as one without IPv6 has none to an IPv6 address.
     NoRoute,
     /// Another fault on the checker's side: no DNS server, no free port, a firewall of its own.
@@ -95,6 +100,8 @@ impl FailureKind {
             Self::Redirect => "redirect",
             Self::NotATime => "not_a_time",
             Self::TooLarge => "too_large",
+            Self::Unsupported => "unsupported",
+            Self::ClientCertificate => "client_certificate",
             Self::NoRoute => "no_route",
             Self::Local => "local",
         }
@@ -315,6 +322,33 @@ pub enum TlsFault {
     /// What came is not TLS.
     #[error("what came is not TLS; if the server speaks plain HTTP, write http://")]
     NotTls,
+    /// Server and client have nothing in common.
+    #[error(
+        "nowcheck cannot speak what this server offers (TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or \
+         ChaCha20, is needed; {offer})"
+    )]
+    CannotSpeak {
+        /// What is known of its offer.
+        offer: String,
+    },
+    /// The server wants a client certificate, and there is none.
+    #[error("the server wants a client certificate ({alert})")]
+    WantsCertificate {
+        /// What it says.
+        alert: String,
+    },
+    /// The server does not accept the client certificate that it got.
+    #[error("the server does not accept the client certificate ({alert})")]
+    RefusesCertificate {
+        /// What it says.
+        alert: String,
+    },
+    /// The server has no certificate for the name that it was asked for.
+    #[error("the server knows no {host} (unrecognized_name): its certificates are for other names")]
+    UnknownName {
+        /// As it stands in the URL.
+        host: String,
+    },
     /// The handshake failed.
     #[error("the TLS handshake failed: {error}")]
     Failed {
@@ -333,9 +367,17 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
+    /// The server wants another client certificate than it got.
+    pub(crate) fn wants_certificate(has_identity: bool, alert: String) -> Self {
+        if has_identity { Self::RefusesCertificate { alert } } else { Self::WantsCertificate { alert } }
+    }
+
     fn kind(&self) -> FailureKind {
         match self {
-            Self::Certificate { .. } => FailureKind::Certificate,
+            Self::Certificate { fault, .. } if fault.is_about_this_client() => FailureKind::Unsupported,
+            Self::CannotSpeak { .. } => FailureKind::Unsupported,
+            Self::WantsCertificate { .. } | Self::RefusesCertificate { .. } => FailureKind::ClientCertificate,
+            Self::Certificate { .. } | Self::UnknownName { .. } => FailureKind::Certificate,
             Self::InvalidName { .. } | Self::NotTls | Self::Failed { .. } => FailureKind::Protocol,
             Self::Closed { .. } => FailureKind::Closed,
             Self::Silent => FailureKind::Timeout,
@@ -364,6 +406,17 @@ pub enum ExchangeFault {
         /// In the middle of its answer, and not before it.
         answer_began: bool,
     },
+    /// The connection ended before the body was as long as its head says.
+    #[error(
+        "the connection ended after {received} of the {announced} bytes that the header Content-Length \
+         announces"
+    )]
+    TooShort {
+        /// Bytes that came.
+        received: u64,
+        /// Bytes that were announced.
+        announced: u64,
+    },
     /// No byte of an answer came.
     #[error("connected, but no answer came")]
     Silent,
@@ -376,7 +429,7 @@ impl ExchangeFault {
     fn kind(&self) -> FailureKind {
         match self {
             Self::NotHttp { .. } => FailureKind::Protocol,
-            Self::Closed { .. } => FailureKind::Closed,
+            Self::Closed { .. } | Self::TooShort { .. } => FailureKind::Closed,
             Self::Silent | Self::Unfinished => FailureKind::Timeout,
         }
     }
@@ -403,6 +456,8 @@ pub enum AnswerProblem {
         location: Option<String>,
         /// If redirects are followed: how many at the most.
         limit: Option<u32>,
+        /// Whether it leads back to a URL on the way to it.
+        is_loop: bool,
     },
     /// It holds no time.
     NotATime {
@@ -434,8 +489,9 @@ impl AnswerProblem {
         match self {
             Self::Status(None) => format!("it answered {status}"),
             Self::Status(Some(detail)) => format!("it answered {status}: {detail}"),
-            Self::Redirect { location, .. } => {
-                format!("it answered {status}, a redirect{}", destination(location.as_deref()))
+            Self::Redirect { location, is_loop, .. } => {
+                let back = if *is_loop { ", which leads in a circle" } else { "" };
+                format!("it answered {status}, a redirect{}{back}", destination(location.as_deref()))
             }
             Self::NotATime { why, .. } => format!("the answer is not a time: {why}"),
             Self::TooLarge { body_start } => {
@@ -447,6 +503,8 @@ impl AnswerProblem {
 
 /// Where a redirect points, to stand behind the word.
 fn destination(location: Option<&str>) -> String {
-    location
-        .map_or_else(|| " without a target".to_owned(), |to| format!(" to {}", printable(to.as_bytes(), 300)))
+    location.map_or_else(
+        || " without a target".to_owned(),
+        |to| format!(" to {}", printable(masked(to).as_bytes(), 300)),
+    )
 }

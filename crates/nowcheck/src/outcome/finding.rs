@@ -165,7 +165,11 @@ impl Finding {
     pub fn of_failure(failure: Failure, backends: Vec<BackendOutcome>) -> Self {
         let is_rate_limit = failure.is_rate_limit() && !backends.is_empty();
         let is_this_machines = match failure.kind() {
-            FailureKind::Local | FailureKind::NoRoute => true,
+            FailureKind::Local
+            | FailureKind::NoRoute
+            // The service may be well; it is this program that cannot see it.
+            | FailureKind::Unsupported
+            | FailureKind::ClientCertificate => true,
             // A DNS server that is silent says nothing about the service.
             FailureKind::Timeout => failure.phase == Phase::Resolve,
             _ => false,

@@ -5,6 +5,18 @@ use crate::time_format::{Format, Unreadable};
 /// Why an answer holds no time. As text it stands behind "not a time: "; what the other side wrote is made printable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotATime {
+    /// The body is compressed, and cannot be decoded; in the decoder's words.
+    #[error("{0}")]
+    BodyIsEncoded(String),
+    /// There can be no body with this status.
+    #[error("it answered {0}, which has no body")]
+    NoBody(http::StatusCode),
+    /// A cache believes that there is a copy of it here.
+    #[error(
+        "it answered 304 Not Modified, as if a copy were kept here; nowcheck keeps none and sends no \
+         validator (If-None-Match, If-Modified-Since)"
+    )]
+    NotModified,
     /// The body is not UTF-8.
     #[error("the body is not text")]
     BodyIsNotText,

@@ -71,6 +71,8 @@ pub enum Note {
         /// The note.
         note: Box<Note>,
     },
+    /// The server's certificate was not verified, because the user wants it so.
+    NotVerified,
     /// The certificate ends soon.
     CertificateEndsSoon {
         /// How much is left of it; negative afterwards.
@@ -107,6 +109,7 @@ impl Note {
             Self::AddressesUnknown(_) => "addresses_unknown",
             Self::Redirected { .. } => "redirected",
             Self::OnTheWay { note, .. } => note.code(),
+            Self::NotVerified => "not_verified",
             Self::CertificateEndsSoon { .. } => "certificate_ends_soon",
             Self::BackendsMissing(_) => "backends_missing",
             Self::Doubt(doubt) => match doubt {

@@ -3,7 +3,9 @@
 use std::io;
 
 use crate::outcome::{ConnectionFault, ExchangeFault, TlsFault};
-use crate::probe::tls;
+use crate::probe::http::BrokenOff;
+use crate::probe::tls::identity::ClientAuthentication;
+use crate::probe::tls::{self, handshake};
 
 /// No connection could be opened.
 #[must_use]
@@ -24,20 +26,46 @@ pub fn of_no_connection(error: &io::Error) -> ConnectionFault {
 
 /// No TLS session could be opened.
 #[must_use]
-pub fn of_no_handshake(host: &str, error: &io::Error) -> TlsFault {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+pub fn of_no_handshake(host: &str, error: &io::Error, client: ClientAuthentication) -> TlsFault {
+    match in_tls(error) {
         Some(rustls::Error::InvalidCertificate(error)) => {
             TlsFault::Certificate { fault: tls::certificate_fault(host, error), suspect: None }
         }
-        Some(rustls::Error::InvalidMessage(_)) => TlsFault::NotTls,
-        Some(other) => TlsFault::Failed { error: other.to_string() },
+        Some(other) => handshake::fault(host, other, client),
+        None if client.was_asked => TlsFault::wants_certificate(client.has_identity, error.to_string()),
         None => TlsFault::Closed { error: error.to_string() },
     }
 }
 
+/// An exchange that broke off because the server wants another client certificate: of TLS 1.3 the client learns that only
+/// after the handshake (RFC 8446 section 4.4.2.4).
+#[must_use]
+pub fn of_client_certificate(
+    host: &str,
+    broken: &BrokenOff,
+    client: ClientAuthentication,
+) -> Option<TlsFault> {
+    if !client.was_asked {
+        return None;
+    }
+    let source = std::error::Error::source(&broken.error)?.downcast_ref::<io::Error>()?;
+    let fault = handshake::fault(host, in_tls(source)?, client);
+    matches!(fault, TlsFault::WantsCertificate { .. } | TlsFault::RefusesCertificate { .. }).then_some(fault)
+}
+
+fn in_tls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
+}
+
 /// The exchange broke off.
 #[must_use]
-pub fn of_no_answer(answer_began: bool, error: &hyper::Error) -> ExchangeFault {
+pub fn of_no_answer(answer_began: bool, broken: &BrokenOff) -> ExchangeFault {
+    let error = &broken.error;
+    if let Some((received, announced)) = broken.bytes
+        && received < announced
+    {
+        return ExchangeFault::TooShort { received, announced };
+    }
     if error.is_parse() {
         return ExchangeFault::NotHttp { error: error.to_string() };
     }
@@ -83,10 +111,14 @@ mod tests {
     #[test]
     fn a_port_that_speaks_no_tls_is_told_from_one_that_hangs_up() {
         let no_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
-        let fault = of_no_handshake("time.example", &io::Error::other(no_tls));
+        let fault =
+            of_no_handshake("time.example", &io::Error::other(no_tls), ClientAuthentication::default());
         assert_eq!(fault, TlsFault::NotTls);
         assert!(fault.to_string().contains("write http://"), "{fault}");
         let hung_up = io::ErrorKind::UnexpectedEof.into();
-        assert!(matches!(of_no_handshake("time.example", &hung_up), TlsFault::Closed { .. }));
+        assert!(matches!(
+            of_no_handshake("time.example", &hung_up, ClientAuthentication::default()),
+            TlsFault::Closed { .. }
+        ));
     }
 }

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::outcome::{CertificateClock, ClockSuspect, ValidityBreach};
 use crate::probe::http::{Peer, Wanted, connect};
 use crate::probe::tls::config_that_trusts_anybody;
+use crate::probe::tls::identity::ConnectionConfig;
 
 /// Clocks that agree to within this are taken to show the same time.
 const ROUGHLY_THE_SAME: u64 = 3_600;
@@ -47,7 +48,7 @@ pub async fn clock_suspect(
 async fn server_date(peer: &Peer<'_>, clock: Clock, deadline: MonotonicInstant) -> Option<u64> {
     // Not the path that the user gave: it may hold a secret, and nobody knows who listens there.
     let root = peer.target.root();
-    let trusting = config_that_trusts_anybody();
+    let trusting = ConnectionConfig::new(&config_that_trusts_anybody(), None);
     let peer = Peer { target: &root, address: peer.address, tls: Some(&trusting) };
     let mut connection = connect(&peer, clock, deadline).await.ok()?;
     let answer = connection.ask(Method::HEAD, &root, Wanted::Head, deadline).await.ok()?;

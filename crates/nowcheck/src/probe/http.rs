@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clock_offset::MonotonicInstant;
-use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, HOST, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, HOST, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -27,7 +26,10 @@ use crate::clock::Clock;
 use crate::outcome::{Cause, ConnectionFault, ExchangeFault, Failure, Phase, TlsFault};
 use crate::probe::cause;
 use crate::probe::certificate_validity::{self, Certificate};
+use crate::probe::content_coding::{CodingFault, decode};
 use crate::probe::timed_io::{ExchangeInstants, TimedIo};
+use crate::probe::tls::identity::{ClientAuthentication, ConnectionConfig};
+use crate::probe::tls_end::EndsWithoutGoodbye;
 use crate::run_delay::RunDelay;
 use crate::target::Target;
 
@@ -36,6 +38,9 @@ const MOST_OF_A_BODY: usize = 64 * 1024;
 
 /// The most that is buffered of an answer's head.
 const MOST_OF_A_HEAD: usize = 64 * 1024;
+
+/// The most headers of an answer. curl takes 5,000 of them, browsers as many as fit.
+const MOST_HEADERS: usize = 1_000;
 
 /// How long a body that nobody wants is waited for.
 const PATIENCE_FOR_A_BODY: Duration = Duration::from_millis(50);
@@ -56,6 +61,7 @@ pub struct HttpConnection {
     driver: JoinHandle<()>,
     clock: Clock,
     run_delay: RunDelay,
+    client: ClientAuthentication,
     /// How it opened.
     pub opened: Opened,
 }
@@ -80,6 +86,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Whether the body went on.
     pub is_cut: bool,
+    /// Why the body is still encoded, if it is.
+    pub coding_fault: Option<CodingFault>,
     /// Whether the server keeps the connection open.
     pub stays_open: bool,
     /// Before the first byte of the request was written.
@@ -118,8 +126,8 @@ pub struct Peer<'a> {
     pub target: &'a Target,
     /// One of the addresses of the target's host.
     pub address: SocketAddr,
-    /// How TLS is spoken, for a target that wants it.
-    pub tls: Option<&'a Arc<ClientConfig>>,
+    /// How TLS is spoken over this connection, for a target that wants it.
+    pub tls: Option<&'a ConnectionConfig>,
 }
 
 /// How a connection opened.
@@ -162,14 +170,13 @@ pub async fn connect(
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         opened.certificate = chain.first().and_then(certificate_validity::read);
         opened.tls = Some(clock.now().since(connected));
-        Box::new(stream)
+        Box::new(EndsWithoutGoodbye(stream))
     } else {
         Box::new(tcp)
     };
     let instants = ExchangeInstants::default();
     let io = TokioIo::new(TimedIo::new(stream, clock, instants.clone()));
-    let handshake = http1::Builder::new().max_buf_size(MOST_OF_A_HEAD).handshake(io);
-    let (requests, connection) = handshake.await.map_err(|error| NoConnection {
+    let (requests, connection) = as_clients_do().handshake(io).await.map_err(|error| NoConnection {
         failure: connection_failure(peer.address, ConnectionFault::Setup(error.to_string()), opened.connect),
         opened: None,
     })?;
@@ -178,7 +185,21 @@ pub async fn connect(
         let _ = connection.await;
     });
     let run_delay = RunDelay::of_this_thread();
-    Ok(HttpConnection { requests, instants, driver, clock, run_delay, opened })
+    let client = peer.tls.map(ConnectionConfig::authentication).unwrap_or_default();
+    Ok(HttpConnection { requests, instants, driver, clock, run_delay, client, opened })
+}
+
+/// Reads the heads that curl and browsers read, and writes names as they do: some small servers know no `host`.
+fn as_clients_do() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .max_buf_size(MOST_OF_A_HEAD)
+        .max_headers(MOST_HEADERS)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true)
+        .title_case_headers(true);
+    builder
 }
 
 fn connection_failure(address: SocketAddr, fault: ConnectionFault, elapsed: Duration) -> Failure {
@@ -202,7 +223,7 @@ async fn open_tcp(
 
 async fn handshake(
     target: &Target,
-    tls: &Arc<ClientConfig>,
+    tls: &ConnectionConfig,
     tcp: TcpStream,
     clock: Clock,
     deadline: MonotonicInstant,
@@ -215,9 +236,9 @@ async fn handshake(
         Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
         Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
     };
-    match by(deadline, clock, TlsConnector::from(Arc::clone(tls)).connect(name, tcp)).await {
+    match by(deadline, clock, TlsConnector::from(Arc::clone(&tls.tls)).connect(name, tcp)).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(cause::of_no_handshake(&host.to_string(), &error)),
+        Ok(Err(error)) => Err(cause::of_no_handshake(&host.to_string(), &error, tls.authentication())),
         Err(_) => Err(TlsFault::Silent),
     }
 }
@@ -244,20 +265,31 @@ impl HttpConnection {
         match exchanged {
             Ok(Ok(RawAnswer { head, body, is_cut, received })) => {
                 let received = received.unwrap_or_else(|| clock.now());
+                let stays_open = !is_cut && stays_open(&head);
+                let (body, is_cut, coding_fault) = decoded(&head.headers, body, is_cut);
                 Ok(Answer {
                     status: head.status,
-                    stays_open: !is_cut && stays_open(&head),
+                    stays_open,
                     headers: head.headers,
                     body,
                     is_cut,
+                    coding_fault,
                     sent,
                     first_byte: instants.first_byte.unwrap_or(received),
                     received,
                     run_delay: self.run_delay.total().saturating_sub(delayed_before),
                 })
             }
-            Ok(Err(error)) => {
-                Err(self.no_answer(sent, cause::of_no_answer(instants.first_byte.is_some(), &error)))
+            Ok(Err(broken))
+                if let Some(fault) =
+                    cause::of_client_certificate(&target.host.to_string(), &broken, self.client) =>
+            {
+                let elapsed = clock.now().since(begin);
+                let failure = Failure { phase: Phase::Tls, cause: Cause::Tls(fault), elapsed };
+                Err(NoAnswer { failure, closed_before_answer: false })
+            }
+            Ok(Err(broken)) => {
+                Err(self.no_answer(sent, cause::of_no_answer(instants.first_byte.is_some(), &broken)))
             }
             Err(_) => Err(self.no_answer(sent, cause::of_silence(instants.first_byte.is_some()))),
         }
@@ -280,7 +312,7 @@ impl HttpConnection {
         method: Method,
         target: &Target,
         wanted: Wanted,
-    ) -> Result<RawAnswer, hyper::Error> {
+    ) -> Result<RawAnswer, BrokenOff> {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = method;
         *request.uri_mut() = target.request_target();
@@ -291,7 +323,9 @@ impl HttpConnection {
         }
         headers.insert(USER_AGENT, http::HeaderValue::from_static(USER_AGENT_NAME));
         headers.insert(ACCEPT, http::HeaderValue::from_static("application/json, */*;q=0.5"));
+        headers.insert(ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
         headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
+        target.put_headers_into(headers);
         self.requests.ready().await?;
         let (head, mut incoming) = self.requests.send_request(request).await?.into_parts();
         if wanted == Wanted::Head {
@@ -324,11 +358,43 @@ struct RawAnswer {
     received: Option<MonotonicInstant>,
 }
 
+/// An exchange that ended too early.
+#[derive(Debug)]
+pub struct BrokenOff {
+    /// The library's reason.
+    pub error: hyper::Error,
+    /// Bytes of the body that came, and those that were announced, if that is known.
+    pub bytes: Option<(u64, u64)>,
+}
+
+impl From<hyper::Error> for BrokenOff {
+    fn from(error: hyper::Error) -> Self {
+        Self { error, bytes: None }
+    }
+}
+
+/// The body without its content codings, whether it goes on, and why it is still encoded.
+fn decoded(headers: &HeaderMap, body: Vec<u8>, is_cut: bool) -> (Vec<u8>, bool, Option<CodingFault>) {
+    // Of an encoded body that was not read to its end nothing can be said but that it is large.
+    if is_cut {
+        return (body, true, None);
+    }
+    match decode(headers, &body, MOST_OF_A_BODY) {
+        Ok(decoded) => (decoded.body, decoded.is_cut, None),
+        Err(fault) => (body, false, Some(fault)),
+    }
+}
+
 /// Reads as much of a body as a time can need; says whether it went on.
-async fn read_body(incoming: &mut Incoming) -> Result<(Vec<u8>, bool), hyper::Error> {
+async fn read_body(incoming: &mut Incoming) -> Result<(Vec<u8>, bool), BrokenOff> {
+    let announced = incoming.size_hint().exact();
     let mut body = Vec::new();
     while let Some(frame) = incoming.frame().await {
-        if let Ok(data) = frame?.into_data() {
+        let frame = frame.map_err(|error| BrokenOff {
+            error,
+            bytes: announced.map(|announced| (body.len() as u64, announced)),
+        })?;
+        if let Ok(data) = frame.into_data() {
             let room = MOST_OF_A_BODY - body.len();
             body.extend_from_slice(&data[..data.len().min(room)]);
             if data.len() > room {

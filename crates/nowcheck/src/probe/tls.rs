@@ -1,24 +1,42 @@
 //! The TLS side of a connection: what is trusted, and what is wrong with a certificate.
 
+pub mod handshake;
+pub mod identity;
+mod p521;
+mod pem;
+mod verifier;
+mod x509;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{BoundedTime, Drift};
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+};
 
 use crate::clock::Clock;
 use crate::outcome::{CertificateFault, ValidityBreach};
 use crate::text::printable;
 
-/// The certificate authorities that are trusted.
+use identity::ClientIdentity;
+use verifier::CertificateVerifier;
+
+/// Who is trusted, and what proves to a server who asks.
 #[derive(Debug, Clone)]
-pub struct Trust(Arc<RootCertStore>);
+pub struct Trust {
+    roots: Arc<RootCertStore>,
+    /// Certificates that the user trusts by themselves.
+    given: Arc<[CertificateDer<'static>]>,
+    identity: Option<ClientIdentity>,
+    verifies: bool,
+}
 
 /// Why a file of certificates cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,39 +57,73 @@ impl Trust {
     /// Mozilla's list, which is built in, takes its place.
     #[must_use]
     pub fn of_this_machine() -> Self {
-        Self(Arc::new(roots_of_this_machine()))
+        Self {
+            roots: Arc::new(roots_of_this_machine()),
+            given: Arc::default(),
+            identity: None,
+            verifies: true,
+        }
     }
 
-    /// Those, and the ones in a PEM file.
+    /// Shows this certificate to servers that the user named, if they ask for one.
+    #[must_use]
+    pub fn with_identity(self, identity: ClientIdentity) -> Self {
+        Self { identity: Some(identity), ..self }
+    }
+
+    /// Accepts any certificate, so that whoever is on the way can answer.
+    #[must_use]
+    pub fn without_verification(self) -> Self {
+        Self { verifies: false, ..self }
+    }
+
+    /// Whether certificates are verified.
+    #[must_use]
+    pub fn verifies(&self) -> bool {
+        self.verifies
+    }
+
+    /// What is shown to servers that the user named.
+    #[must_use]
+    pub fn identity(&self) -> Option<&ClientIdentity> {
+        self.identity.as_ref()
+    }
+
+    /// Those, and the ones in a file: PEM, or one certificate in DER.
     ///
     /// # Errors
     /// When the file cannot be read, or holds no certificate.
     pub fn with_ca_file(path: &Path) -> Result<Self, CaFileError> {
-        let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect)
-            .map_err(|error| CaFileError::Unreadable(error.to_string()))?;
-        if certificates.is_empty() {
-            return Err(CaFileError::Empty);
-        }
+        let given = pem::certificates(&pem::read(path)?)?;
         let mut roots = roots_of_this_machine();
-        for certificate in certificates {
-            roots.add(certificate).map_err(|error| CaFileError::Broken(error.to_string()))?;
+        for certificate in &given {
+            roots.add(certificate.clone()).map_err(|error| CaFileError::Broken(error.to_string()))?;
         }
-        Ok(Self(Arc::new(roots)))
+        Ok(Self { roots: Arc::new(roots), given: given.into(), identity: None, verifies: true })
     }
 
     /// How TLS is spoken in one round, with certificates judged by `time`.
     ///
     /// # Panics
-    /// Never: the provider has cipher suites for the default versions.
+    /// Never: the provider has cipher suites for the default versions, and there is always an authority.
     #[must_use]
     pub fn client_config(&self, time: CertificateTime) -> Arc<ClientConfig> {
         let config = ClientConfig::builder_with_details(provider(), Arc::new(time))
             .with_safe_default_protocol_versions()
             .expect("the provider has cipher suites for the default versions")
-            .with_root_certificates(Arc::clone(&self.0))
+            .dangerous()
+            .with_custom_certificate_verifier(self.verifier())
             .with_no_client_auth();
         Arc::new(speaking_http1(config))
+    }
+
+    fn verifier(&self) -> Arc<dyn ServerCertVerifier> {
+        if !self.verifies {
+            return Arc::new(TrustsAnybody(provider()));
+        }
+        let chains = WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), provider()).build();
+        let chains = chains.expect("this machine's authorities, or those that are built in, are there");
+        Arc::new(CertificateVerifier { chains, given: Arc::clone(&self.given) })
     }
 }
 
@@ -128,7 +180,10 @@ impl TimeProvider for CertificateTime {
 }
 
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
+    Arc::new(CryptoProvider {
+        signature_verification_algorithms: p521::algorithms(),
+        ..rustls::crypto::ring::default_provider()
+    })
 }
 
 fn speaking_http1(mut config: ClientConfig) -> ClientConfig {
@@ -159,12 +214,18 @@ pub fn certificate_fault(host: &str, error: &CertificateError) -> CertificateFau
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             CertificateFault::UnknownAuthority
         }
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            CertificateFault::IsAuthority
+        // What our own verifier found.
+        CertificateError::Other(OtherError(other)) if other.is::<CertificateFault>() => {
+            other.downcast_ref().cloned().unwrap_or(CertificateFault::UnknownAuthority)
         }
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             CertificateFault::OtherAuthorityKey
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
+            CertificateFault::CannotVerify { error: "the algorithm of its signature".to_owned() }
+        }
+        CertificateError::Other(other) => {
+            CertificateFault::CannotVerify { error: printable(other.to_string().as_bytes(), 200) }
         }
         other => CertificateFault::Other { error: printable(other.to_string().as_bytes(), 200) },
     }

@@ -131,6 +131,16 @@ impl Words<'_> {
                     self.name(Setting::Format)
                 );
             }
+            FailureKind::Unsupported => {
+                "the service may be well: ask it with another client, or let it offer what is named above"
+            }
+            FailureKind::ClientCertificate => {
+                return format!(
+                    "give a certificate that the server accepts with {} and {}",
+                    self.with(Setting::ClientCertificate, "FILE"),
+                    self.with(Setting::ClientKey, "FILE")
+                );
+            }
             FailureKind::NoRoute => "the fault is on this machine: look at its network",
             FailureKind::Local => "the fault is on this machine: look at its network and at its load",
         };
@@ -141,8 +151,11 @@ impl Words<'_> {
         match failure.answer().map(|fault| fault.status) {
             Some(
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-            ) => "it wants to know who asks, and nowcheck sends no credentials: open this path to the check"
-                .to_owned(),
+            ) => format!(
+                "it wants to know who asks: give credentials that it accepts with {} (a redirect to another \
+                 server does not take them along), or open this path to the check",
+                self.with(Setting::UserFile, "FILE")
+            ),
             Some(StatusCode::TOO_MANY_REQUESTS) => format!(
                 "the service limits how often it may be asked: allow this machine more, or ask less: {} \
                  and a greater {}",

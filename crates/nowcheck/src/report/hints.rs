@@ -10,11 +10,13 @@ impl Words<'_> {
     pub fn cause(self, cause: &Cause) -> String {
         match cause {
             Cause::Tls(TlsFault::Certificate { fault, .. }) => match fault {
-                CertificateFault::UnknownAuthority | CertificateFault::OtherAuthorityKey => {
+                CertificateFault::UnknownAuthority
+                | CertificateFault::OtherAuthorityKey
+                | CertificateFault::MissingIntermediate { .. } => {
                     format!("{cause} (then name its certificate with {})", self.name(Setting::CaFile))
                 }
-                CertificateFault::IsAuthority => {
-                    format!("{cause}, and name it with {}", self.name(Setting::CaFile))
+                CertificateFault::SelfSigned => {
+                    format!("{cause} (if it is the right one, name it with {})", self.name(Setting::CaFile))
                 }
                 _ => cause.to_string(),
             },
@@ -30,7 +32,7 @@ impl Words<'_> {
 
     fn answer_fault(self, fault: &AnswerFault) -> String {
         match &fault.problem {
-            AnswerProblem::Redirect { limit: Some(limit), .. } => {
+            AnswerProblem::Redirect { limit: Some(limit), is_loop: false, .. } => {
                 format!("{fault}; {limit} are followed, and only to http or https")
             }
             AnswerProblem::Redirect { limit: None, .. } => {
@@ -44,7 +46,9 @@ impl Words<'_> {
                 };
                 format!("the answer is not a time: {}{got}", self.not_a_time(why))
             }
-            AnswerProblem::Status(_) | AnswerProblem::TooLarge { .. } => fault.to_string(),
+            AnswerProblem::Status(_)
+            | AnswerProblem::TooLarge { .. }
+            | AnswerProblem::Redirect { limit: Some(_), is_loop: true, .. } => fault.to_string(),
         }
     }
 

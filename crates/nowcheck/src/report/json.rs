@@ -12,6 +12,7 @@ use crate::outcome::{
     AnswerProblem, BackendOutcome, CertificateOutcome, Failure, Finding, Leap, Outcome, Phases,
     ReferenceOutcome, SYSTEM, SourceOutcome, SourceStanding, Standing, TargetOutcome,
 };
+use crate::target::masked;
 use crate::text::figures;
 use crate::text::printable;
 
@@ -323,7 +324,7 @@ fn failure<'a>(failure: &'a Failure, words: Words<'_>) -> serde_json::Result<Fai
         message: words.cause(&failure.cause),
         elapsed: number(failure.elapsed)?,
         http_status: answer.map(|fault| fault.status.as_u16()),
-        location: location.map(|to| printable(to.as_bytes(), 2_000)),
+        location: location.map(|to| printable(masked(to).as_bytes(), 2_000)),
         body_start,
     })
 }

@@ -35,6 +35,10 @@ impl Words<'_> {
             }
             Note::Redirected { url } => format!("reached by a redirect from {url}"),
             Note::OnTheWay { url, note } => format!("on the way, at {url}: {}", self.note(note)),
+            Note::NotVerified => {
+                "the certificate was not verified, as was asked for: anybody on the way could have answered"
+                    .to_owned()
+            }
             Note::CertificateEndsSoon { left } if left.as_nanos() > 0 => {
                 format!(
                     "the certificate ends in {}: see whether it is being renewed",

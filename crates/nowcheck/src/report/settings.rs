@@ -5,6 +5,10 @@
 pub enum Setting {
     /// The authorities to trust besides those of this machine.
     CaFile,
+    /// What proves to a server who asks: a certificate.
+    ClientCertificate,
+    /// The key of that certificate.
+    ClientKey,
     /// How old a `Date` header may be.
     DateCache,
     /// How many backends there are.
@@ -29,12 +33,16 @@ pub enum Setting {
     Strict,
     /// The longest that a round may take.
     Timeout,
+    /// Who asks, for servers that want to know.
+    UserFile,
 }
 
 impl Setting {
     /// Every setting.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::CaFile,
+        Self::ClientCertificate,
+        Self::ClientKey,
         Self::DateCache,
         Self::ExpectBackends,
         Self::Every,
@@ -47,6 +55,7 @@ impl Setting {
         Self::Samples,
         Self::Strict,
         Self::Timeout,
+        Self::UserFile,
     ];
 }
 

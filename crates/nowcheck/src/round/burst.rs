@@ -41,7 +41,8 @@ pub(super) async fn over_a_fresh_one(
     new: NewConnections,
 ) -> Burst {
     let RoundContext { clock, deadline, judging_clock, .. } = &round;
-    let peer = Peer { target: &target, address, tls: target.tls.then(|| round.tls()) };
+    let tls = target.tls.then(|| round.tls(&target));
+    let peer = Peer { target: &target, address, tls: tls.as_ref() };
     match connect(&peer, *clock, *deadline).await {
         Ok(connection) => {
             let opened = connection.opened;

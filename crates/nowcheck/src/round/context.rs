@@ -10,7 +10,9 @@ use crate::clock::Clock;
 use crate::outcome::{CertificateClock, Standing};
 use crate::probe::clock_suspect::JudgingClock;
 use crate::probe::tls::CertificateTime;
+use crate::probe::tls::identity::ConnectionConfig;
 use crate::reference::RoundReference;
+use crate::target::Target;
 
 /// What all probes of a round share.
 #[derive(Debug, Clone)]
@@ -61,9 +63,11 @@ impl RoundContext {
         }
     }
 
-    /// How TLS is spoken in this round.
-    pub(super) fn tls(&self) -> &Arc<ClientConfig> {
-        self.tls.get_or_init(|| self.check.trust.client_config(self.certificate_time))
+    /// How TLS is spoken over one connection to a target. Only a server that the user named gets to see who asks.
+    pub(super) fn tls(&self, target: &Target) -> ConnectionConfig {
+        let shared = self.tls.get_or_init(|| self.check.trust.client_config(self.certificate_time));
+        let identity = self.check.trust.identity().filter(|_| target.is_named_by_user());
+        ConnectionConfig::new(shared, identity.cloned())
     }
 
     /// After that no request is begun: each has a quarter of the round to be answered, so that silence until its end

@@ -29,6 +29,7 @@ use crate::text::printable;
 use super::RoundContext;
 use super::burst::{self, Burst};
 use super::redirects::MOST_REDIRECTS;
+use super::unusable;
 
 /// Samples one address, and judges it.
 pub(super) async fn sample(
@@ -210,11 +211,15 @@ impl Sampling<'_> {
     }
 
     fn time_in(&self, answer: &Answer) -> Result<ServerTime, AnswerProblem> {
+        if let Some(why) = unusable::of(answer, &self.round.check.time.field) {
+            let body_start = printable(&answer.body, 80);
+            return Err(AnswerProblem::NotATime { why, body_start, is_about_body: false });
+        }
         if answer.status.is_redirection() {
             let location = answer.headers.get(LOCATION);
             let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
             let limit = self.round.check.follow.then_some(MOST_REDIRECTS);
-            return Err(AnswerProblem::Redirect { location, limit });
+            return Err(AnswerProblem::Redirect { location, limit, is_loop: false });
         }
         if !answer.status.is_success() {
             return Err(AnswerProblem::Status(problem_detail(&answer.body)));
@@ -280,6 +285,9 @@ impl Sampling<'_> {
     fn notes(&self, conclusion: &Conclusion, finding: &Finding, now: UnixInstant) -> Vec<Note> {
         let is_stale = matches!(finding, Finding::Stale(_));
         let mut notes = if is_stale { Vec::new() } else { notes_on(&self.plan, conclusion) };
+        if self.target.tls && !self.round.check.trust.verifies() {
+            notes.push(Note::NotVerified);
+        }
         if self.lost > 0 {
             notes.push(Note::KeptConnectionsLost { count: self.lost });
         }

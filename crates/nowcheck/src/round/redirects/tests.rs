@@ -9,14 +9,32 @@ use crate::round::tests::{failed, healthy};
 
 #[test]
 fn redirects_are_followed_five_times_and_no_further() {
-    let target = Target::parse("http://time.example/now", "/now").unwrap();
-    let problem =
-        AnswerProblem::Redirect { location: Some("/other".to_owned()), limit: Some(MOST_REDIRECTS) };
+    let way: Vec<Target> =
+        (0..6).map(|nth| Target::parse(&format!("http://time.example/{nth}"), "/now").unwrap()).collect();
+    let mut redirected = redirected_to("/other");
+    assert_eq!(destination(&mut redirected, &way[..5]).unwrap().to_string(), "http://time.example/other");
+    assert_eq!(destination(&mut redirected, &way), None);
+    assert_eq!(destination(&mut healthy("192.0.2.1:80"), &way[..1]), None);
+}
+
+#[test]
+fn a_redirect_that_leads_back_is_named_and_not_followed() {
+    let way = ["/a", "/b"].map(|path| Target::parse(&format!("http://time.example{path}"), "/now").unwrap());
+    for (location, words) in
+        [("/a", "a redirect to /a, which leads in a circle"), ("#x", "leads in a circle")]
+    {
+        let mut redirected = redirected_to(location);
+        assert_eq!(destination(&mut redirected, &way), None);
+        let sentence = redirected.finding.failure().unwrap().to_string();
+        assert!(sentence.contains(words), "{sentence}");
+    }
+}
+
+fn redirected_to(location: &str) -> TargetOutcome {
+    let limit = Some(MOST_REDIRECTS);
+    let problem = AnswerProblem::Redirect { location: Some(location.to_owned()), limit, is_loop: false };
     let fault = AnswerFault { status: StatusCode::FOUND, problem };
-    let redirected = failed("192.0.2.1:80", Cause::Answer(Box::new(fault)));
-    assert_eq!(destination(&redirected, &target, 4).unwrap().to_string(), "http://time.example/other");
-    assert_eq!(destination(&redirected, &target, 5), None);
-    assert_eq!(destination(&healthy("192.0.2.1:80"), &target, 0), None);
+    failed("192.0.2.1:80", Cause::Answer(Box::new(fault)))
 }
 
 #[test]

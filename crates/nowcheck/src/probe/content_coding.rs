@@ -1,0 +1,134 @@
+//! Content codings (RFC 9110 section 8.4.1): undone when an answer comes compressed although nobody asked for it.
+
+use std::io::Read;
+
+use brotli_decompressor::Decompressor;
+use flate2::bufread::GzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+
+use crate::text::printable;
+
+/// More codings than that on top of each other are an attack, and not an answer.
+const MOST_CODINGS: usize = 4;
+
+/// Why a body could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodingFault {
+    /// A coding that is not known here.
+    #[error(
+        "its body is encoded as {coding}, although it was asked for as it is; gzip, deflate and br can be decoded"
+    )]
+    Unknown {
+        /// Its name, made printable.
+        coding: String,
+    },
+    /// The body is not what the header says.
+    #[error("the header Content-Encoding says {coding}, but the body is not that, or is cut short")]
+    Broken {
+        /// Its name.
+        coding: &'static str,
+    },
+    /// There are too many of them.
+    #[error("its body is encoded {0} times over")]
+    TooMany(usize),
+}
+
+/// A body as it was before it was encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// Its first bytes, as many as are wanted.
+    pub body: Vec<u8>,
+    /// Whether it went on.
+    pub is_cut: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+}
+
+impl Coding {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+            Self::Brotli => "br",
+        }
+    }
+}
+
+/// Undoes the codings that the headers name, the last one first. No step makes more than `most` bytes.
+///
+/// # Errors
+/// When a coding is not known, or the body is not what the headers say.
+pub fn decode(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Decoded, CodingFault> {
+    let codings = codings(headers)?;
+    let mut decoded = Decoded { body: body.to_vec(), is_cut: false };
+    // There is nothing to decode in the answer to HEAD, or in a 304.
+    if decoded.body.is_empty() {
+        return Ok(decoded);
+    }
+    for coding in codings.into_iter().rev() {
+        let step = undo(coding, &decoded.body, most);
+        let step = step.ok_or(CodingFault::Broken { coding: coding.name() })?;
+        if step.is_cut {
+            return Ok(step);
+        }
+        decoded = step;
+    }
+    Ok(decoded)
+}
+
+fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, CodingFault> {
+    let mut codings = Vec::new();
+    for value in headers.get_all(CONTENT_ENCODING) {
+        for token in value.as_bytes().split(|&byte| byte == b',') {
+            match token.trim_ascii().to_ascii_lowercase().as_slice() {
+                // `none` and `utf-8` are no codings, but servers send them, and clients pass over them.
+                b"" | b"identity" | b"none" | b"utf-8" => {}
+                b"gzip" | b"x-gzip" => codings.push(Coding::Gzip),
+                b"deflate" => codings.push(Coding::Deflate),
+                b"br" => codings.push(Coding::Brotli),
+                other => return Err(CodingFault::Unknown { coding: printable(other, 40) }),
+            }
+        }
+    }
+    if codings.len() > MOST_CODINGS { Err(CodingFault::TooMany(codings.len())) } else { Ok(codings) }
+}
+
+fn undo(coding: Coding, body: &[u8], most: usize) -> Option<Decoded> {
+    match coding {
+        Coding::Gzip => read_all(GzDecoder::new(body), most),
+        // RFC 9110 means zlib's format; some servers send the bare stream, and every browser reads both.
+        Coding::Deflate => inflate(true, body, most).or_else(|| inflate(false, body, most)),
+        Coding::Brotli => read_all(Decompressor::new(body, 4_096), most),
+    }
+}
+
+/// Reads one byte more than is wanted, to see whether there are more.
+fn read_all(decoder: impl Read, most: usize) -> Option<Decoded> {
+    let mut body = Vec::new();
+    decoder.take(most as u64 + 1).read_to_end(&mut body).ok()?;
+    Some(cut(body, most))
+}
+
+/// By hand, because the library's reader takes a stream that is cut short for its end.
+fn inflate(has_zlib_header: bool, body: &[u8], most: usize) -> Option<Decoded> {
+    let mut decoded = Vec::with_capacity(most + 1);
+    let status =
+        Decompress::new(has_zlib_header).decompress_vec(body, &mut decoded, FlushDecompress::Finish).ok()?;
+    (status == Status::StreamEnd || decoded.len() > most).then(|| cut(decoded, most))
+}
+
+fn cut(mut body: Vec<u8>, most: usize) -> Decoded {
+    let is_cut = body.len() > most;
+    body.truncate(most);
+    Decoded { body, is_cut }
+}
+
+#[cfg(test)]
+mod tests;

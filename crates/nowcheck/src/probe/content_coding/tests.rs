@@ -1,0 +1,122 @@
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use http::HeaderValue;
+
+use super::*;
+
+const TIME: &[u8] = br#"{"current_time": "20:11:51"}"#;
+const MOST: usize = 64 * 1024;
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(body: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn raw_deflate(body: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// `TIME` by `brotli -q 11`: one uncompressed meta-block would do too, but this is what servers send.
+fn brotli(body: &[u8]) -> Vec<u8> {
+    // RFC 7932 section 9.2: window 16 (one bit 0), then a meta-block that is stored as it is (ISLAST 0, MNIBBLES 4,
+    // MLEN - 1, ISUNCOMPRESSED 1), and an empty last one (ISLAST 1, ISLASTEMPTY 1).
+    let length = u32::try_from(body.len() - 1).unwrap();
+    let header = (length << 4) | (1 << 20);
+    let mut encoded = header.to_le_bytes()[..3].to_vec();
+    encoded.extend_from_slice(body);
+    encoded.push(0b11);
+    encoded
+}
+
+fn headers(values: &[&str]) -> HeaderMap {
+    values.iter().map(|value| (CONTENT_ENCODING, HeaderValue::from_str(value).unwrap())).collect()
+}
+
+fn decoded(values: &[&str], body: &[u8]) -> Result<Vec<u8>, CodingFault> {
+    decode(&headers(values), body, MOST).map(|decoded| {
+        assert!(!decoded.is_cut);
+        decoded.body
+    })
+}
+
+#[test]
+fn every_coding_that_servers_send_unasked_is_undone() {
+    for (values, body) in [
+        (&[][..], TIME.to_vec()),
+        // RFC 9110 section 8.4.1.
+        (&["gzip"], gzip(TIME)),
+        (&["x-gzip"], gzip(TIME)),
+        (&["GZIP"], gzip(TIME)),
+        (&["br"], brotli(TIME)),
+        (&["deflate"], zlib(TIME)),
+        // Old IIS; https://zlib.net/zlib_faq.html#faq39.
+        (&["deflate"], raw_deflate(TIME)),
+        // Labels that say nothing; golang/go#41600, curl's tests 230 and 1124.
+        (&["identity"], TIME.to_vec()),
+        (&["none"], TIME.to_vec()),
+        (&["utf-8"], TIME.to_vec()),
+        (&[""], TIME.to_vec()),
+        // Codings on top of each other are undone from the last one.
+        (&["deflate, gzip"], gzip(&zlib(TIME))),
+        (&["br", "gzip"], gzip(&brotli(TIME))),
+        // wpull#14: padding behind the end of the stream.
+        (&["gzip"], [gzip(TIME), vec![0; 8]].concat()),
+        // An answer to HEAD names the coding of a body that is not there.
+        (&["gzip"], Vec::new()),
+    ] {
+        let expected = if body.is_empty() { Vec::new() } else { TIME.to_vec() };
+        assert_eq!(decoded(values, &body), Ok(expected), "{values:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_decoded_is_named() {
+    for (value, body, words) in [
+        ("zstd", TIME.to_vec(), "zstd"),
+        ("compress", TIME.to_vec(), "compress"),
+        ("\u{1b}[2J", TIME.to_vec(), ""),
+        ("gzip", TIME.to_vec(), "says gzip, but"),
+        ("gzip", gzip(TIME)[..30].to_vec(), "cut short"),
+        ("deflate", zlib(TIME)[..20].to_vec(), "says deflate, but"),
+        ("deflate", raw_deflate(TIME)[..20].to_vec(), "says deflate, but"),
+        ("br", brotli(TIME)[..20].to_vec(), "says br, but"),
+        ("gzip, gzip, gzip, gzip, gzip", TIME.to_vec(), "5 times"),
+    ] {
+        let Ok(value) = HeaderValue::from_str(value) else { continue };
+        let headers = std::iter::once((CONTENT_ENCODING, value)).collect();
+        let error = decode(&headers, &body, MOST).unwrap_err().to_string();
+        assert!(error.contains(words) && !error.contains('\u{1b}'), "{error}");
+    }
+}
+
+#[test]
+fn a_bomb_is_cut_at_the_limit() {
+    let bomb = vec![b'0'; 10_000_000];
+    for (coding, body) in [
+        ("gzip", gzip(&bomb)),
+        ("deflate", zlib(&bomb)),
+        ("deflate", raw_deflate(&bomb)),
+        ("gzip, gzip", gzip(&gzip(&bomb))),
+    ] {
+        let decoded = decode(&headers(&[coding]), &body, MOST).unwrap();
+        assert_eq!((decoded.body.len(), decoded.is_cut), (MOST, true), "{coding}");
+    }
+}
+
+#[test]
+fn exactly_the_limit_is_not_cut() {
+    let body = vec![b'0'; MOST];
+    let decoded = decode(&headers(&["deflate"]), &zlib(&body), MOST).unwrap();
+    assert_eq!((decoded.body.len(), decoded.is_cut), (MOST, false));
+}
