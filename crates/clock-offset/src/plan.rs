@@ -429,6 +429,11 @@ impl Plan {
             backend.verdict(&self.reference, &self.rules.limits)
             && !self.is_confirmed(backend)
         {
+            let (asked, failed) = self.confirmations(backend);
+            if !self.has_coarse_answers(backend) && failed * 2 < asked {
+                let via = Via::Fresh(self.confirmations_lacking(backend));
+                return Some(Ok(Request { via, at: now }));
+            }
             return Some(match self.conclusive_phases(backend) {
                 Some(phases) => Ok(Request {
                     via: Via::Fresh(self.confirmations_lacking(backend)),

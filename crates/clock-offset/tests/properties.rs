@@ -139,6 +139,36 @@ proptest! {
         }
     }
 
+    /// A reference that is only known to several tenths of the limit, as of a machine whose time service has a large
+    /// root distance (systemd-timesyncd; moby/moby#33126), and a service that names no instance.
+    #[test]
+    fn what_each_answer_proves_alone_is_in_sync_however_imprecise_the_reference_is(
+        mut world in worlds(1..2),
+        (below, above, share) in (0..900_i128, 0..900_i128, 0..=1_000_i128),
+        delay in 0..40_000_000_u64,
+        is_fine in any::<bool>(),
+    ) {
+        const MILLI: i128 = 1_000_000;
+        world.limit = 1_000_000_000;
+        world.named = false;
+        world.turns = Turns::OfConnections(vec![0]);
+        world.delays = vec![(delay, delay)];
+        world.connecting = delay;
+        world.step = if is_fine { 1 } else { MILLI };
+        (world.may_lag, world.reference_rate_ppm) = (0, 0);
+        world.reference_slack = (below * MILLI, above * MILLI);
+        // The ends of what one answer proves, with 30 ms for the drift of a round.
+        let room = 1_000 * MILLI - 30 * MILLI - 2 * i128::from(delay) - world.step;
+        let (lowest, highest) = (above * MILLI - room, room - below * MILLI);
+        prop_assume!(lowest <= highest);
+        world.clocks =
+            vec![ServerClock { offset: lowest + (highest - lowest) / 1_000 * share, rate_ppm: 0 }];
+        let (plan, _) = world.round();
+        let conclusion = plan.conclusion();
+        prop_assert_eq!(conclusion.backends.len(), 1);
+        prop_assert_eq!(conclusion.backends[0].verdict, Verdict::InSync, "{:?}", conclusion);
+    }
+
     #[test]
     fn exactly_the_limit_is_never_called_desynchronized(mut world in worlds(1..2), ahead in any::<bool>()) {
         let limit = i128::from(world.limit);
@@ -167,6 +197,16 @@ proptest! {
 /// oftener than the chance of never meeting it, which is at most 1 %.
 #[test]
 fn nameless_clocks_of_whole_seconds_are_not_called_in_sync_when_one_of_them_is_not() {
+    one_of_two_nameless_clocks_is_wrong(0, 95);
+}
+
+/// The same against a reference that is known to ±200 ms only: fewer answers are conclusive, and none of them more.
+#[test]
+fn nameless_clocks_are_not_called_in_sync_by_an_imprecise_reference_either() {
+    one_of_two_nameless_clocks_is_wrong(200_000_000, 60);
+}
+
+fn one_of_two_nameless_clocks_is_wrong(slack: i128, least_ok: usize) {
     let mut random = Random::from(20_261_123);
     let (mut wrong, mut ok, rounds) = (0, 0, 3_000);
     for _ in 0..rounds {
@@ -187,7 +227,7 @@ fn nameless_clocks_of_whole_seconds_are_not_called_in_sync_when_one_of_them_is_n
             date_is_said: random.below(2) == 0,
             keeps_open: false,
             phase: i128::from(random.below(1_000)) * 1_000_000,
-            reference_slack: (0, 0),
+            reference_slack: (slack, slack),
             reference_rate_ppm: 0,
             limit: 1_000_000_000,
             requests_per_connection: 1,
@@ -202,5 +242,5 @@ fn nameless_clocks_of_whole_seconds_are_not_called_in_sync_when_one_of_them_is_n
     }
     assert!(wrong * 100 <= rounds, "{wrong} of {rounds}");
     // And that is no reason to say nothing at all: alone, the right clock is nearly always found right.
-    assert!(ok * 100 >= rounds * 95, "{ok} of {rounds}");
+    assert!(ok * 100 >= rounds * least_ok, "{ok} of {rounds}");
 }

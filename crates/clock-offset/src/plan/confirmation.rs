@@ -8,7 +8,7 @@ use crate::time::{MonotonicInstant, Span};
 use crate::verdict::within;
 
 use super::aim::edge_at;
-use super::{MOST_AT_ONCE, Plan};
+use super::{MOST_AT_ONCE, Plan, is_coarse};
 
 impl Plan {
     /// Whether "in sync" is more than the overlap of the answers of several clocks.
@@ -30,14 +30,16 @@ impl Plan {
     ///
     /// Only connections count that were asked at a time when the answer had to be within the limit on its
     /// own. A few of these answers may not be, because the path was slow at that moment. An answer of the
-    /// other clock never is.
+    /// other clock never is. For answers that are not coarse, the time does not matter, and all connections
+    /// count.
     pub(super) fn doubt(&self, backend: &Backend) -> f64 {
-        self.confirmations(backend).map_or(1.0, |(asked, failed)| tail(asked, failed, self.clocks()))
+        let (asked, failed) = self.confirmations(backend);
+        tail(asked, failed, self.clocks())
     }
 
     /// How many more connections would settle that doubt if all of their answers are within the limit.
     pub(super) fn confirmations_lacking(&self, backend: &Backend) -> u32 {
-        let (asked, failed) = self.confirmations(backend).unwrap_or_default();
+        let (asked, failed) = self.confirmations(backend);
         let settles = |more: &u32| tail(asked + more, failed, self.clocks()) <= self.rules.miss_probability;
         (1..MOST_AT_ONCE).find(settles).unwrap_or(MOST_AT_ONCE)
     }
@@ -49,22 +51,31 @@ impl Plan {
         clocks
     }
 
-    /// How many connections were asked at a conclusive phase, and how many of their answers were not within
-    /// the limit on their own.
-    fn confirmations(&self, backend: &Backend) -> Option<(u32, u32)> {
-        let phases = self.conclusive_phases(backend)?;
+    /// How many connections were asked at a time at which the answer can confirm that the backend is in sync,
+    /// and how many of their answers were not within the limit on their own.
+    pub(super) fn confirmations(&self, backend: &Backend) -> (u32, u32) {
+        let phases = match self.conclusive_phases(backend) {
+            None if self.has_coarse_answers(backend) => return (0, 0),
+            phases => phases.filter(|_| self.has_coarse_answers(backend)),
+        };
         let allowed = within(self.rules.limits.max_offset);
         let (mut asked, mut failed) = (Vec::new(), 0);
         for sample in self.samples_of(backend).iter() {
             let arrival = sample.sent + sample.round_trip() / 2;
-            if asked.contains(&sample.connection) || !phases.contains(self.phase_at(backend, arrival)) {
+            let is_conclusive = phases.is_none_or(|phases| phases.contains(self.phase_at(backend, arrival)));
+            if asked.contains(&sample.connection) || !is_conclusive {
                 continue;
             }
             asked.push(sample.connection);
             let alone = sample.bounds(&self.expected(), self.rules.drift).offset_from(&self.reference);
             failed += u32::from(!alone.is_within(&allowed));
         }
-        Some((u32::try_from(asked.len()).unwrap_or(u32::MAX), failed))
+        (u32::try_from(asked.len()).unwrap_or(u32::MAX), failed)
+    }
+
+    /// Whether the steps of its readings, and so the time at which it is asked, decide how much an answer proves.
+    pub(super) fn has_coarse_answers(&self, backend: &Backend) -> bool {
+        self.samples_of(backend).iter().any(is_coarse)
     }
 
     /// Whether there is an offset that one answer alone can prove to be within the limit.
@@ -96,14 +107,20 @@ impl Plan {
     /// for every offset that it may have. The phase is how much of the step, for example a second, has
     /// passed. `None` when there is no such phase.
     ///
-    /// An answer at the phase φ of a clock that appears to be off by o bounds the offset to [o − φ, o − φ +
-    /// step + lag + round trip].
+    /// **Proof.** Let the clock appear as c when the reference lies in [r, R], and let the answer be given at
+    /// the phase φ. The answer says c − φ, and alone it bounds the clock to [c − φ, c − φ + w], where w is its
+    /// step, lag and round trip. So alone it bounds the offset to [c − φ − R, c − φ + w − r]. That is within
+    /// ±L when φ ≤ c − R + L and φ ≥ c − r + w − L. What is known of c is an interval [a, b], and both must
+    /// hold for all of it: φ ≤ (a − R) + L and φ ≥ (b − r) + w − L. The bounds on the apparent offset are
+    /// exactly [a − R, b − r], so the width of the reference is in them already and must not be added again.
     pub(super) fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Span>> {
-        let step = Span::from(self.samples_of(backend).finest_step());
+        let samples = self.samples_of(backend);
+        let step = Span::from(samples.finest_step());
+        let width = step + Span::from(samples.greatest_lag() + samples.shortest_round_trip());
         let offset = self.apparent(backend).offset_from(&self.reference);
         let allowed = within(self.rules.limits.max_offset);
-        let from = offset.latest() + self.vagueness(backend) - allowed.latest();
-        let to = offset.earliest() - allowed.earliest() - Span::from(self.reference_width(backend));
+        let from = offset.latest() + width - allowed.latest();
+        let to = offset.earliest() - allowed.earliest();
         let (from, to) = (from.max(Span::ZERO), to.min(step));
         (from <= to).then(|| Interval::new(from, to))
     }
