@@ -3,6 +3,7 @@
 mod advice;
 mod failure;
 pub mod json;
+mod names;
 mod notes;
 mod references;
 mod settings;

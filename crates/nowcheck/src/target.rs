@@ -1,12 +1,15 @@
 //! What is checked: a URL, taken apart.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::Uri;
 use http::uri::PathAndQuery;
 use url::{Host, Url};
 
+use crate::endpoint::Endpoint;
 use crate::text::printable;
+use crate::zone::{self, Zone};
 
 /// A URL to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub struct Target {
     url: Url,
     /// Name or address of the host.
     pub host: Host<String>,
+    /// On which interface, for a link-local address.
+    pub zone: Option<Zone>,
     /// TCP port.
     pub port: u16,
     /// Whether TLS is spoken.
@@ -38,6 +43,8 @@ impl Target {
     /// Says what is wrong and how a URL looks.
     pub fn parse(text: &str, default_path: &str) -> Result<Self, TargetError> {
         let quoted = printable(text.as_bytes(), 200);
+        let (text, zone) = with_zone_apart(text);
+        let text = text.as_ref();
         let without_scheme = format!("it has no scheme; write http://{quoted} or https://{quoted}");
         let fail = |why: &str| TargetError(format!("`{quoted}` is not a URL to check: {why}"));
         let mut url = Url::parse(text).map_err(|error| match error {
@@ -63,24 +70,30 @@ impl Target {
             url.set_path(default_path);
         }
         url.set_fragment(None);
-        Self::of(url, tls).ok_or_else(|| fail("it names no host"))
+        Self::of(url, zone, tls).ok_or_else(|| fail("it names no host"))
     }
 
-    fn of(url: Url, tls: bool) -> Option<Self> {
+    fn of(url: Url, zone: Option<Zone>, tls: bool) -> Option<Self> {
         let host = url.host()?.to_owned();
         let port = url.port_or_known_default()?;
         let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].parse().ok()?;
+        // The final dot is for the resolver; servers know themselves without it.
+        let name = host.to_string();
+        let name = name.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(&name);
         let authority = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_string(),
+            Some(port) => format!("{name}:{port}"),
+            None => name.to_owned(),
         };
-        Some(Self { url, host, port, tls, path_and_query, authority })
+        Some(Self { url, host, zone, port, tls, path_and_query, authority })
     }
 
     /// Where a redirect from here points; nothing when it points at no HTTP URL.
     #[must_use]
     pub fn redirected_to(&self, location: &str) -> Option<Self> {
-        let url = self.url.join(location).ok()?;
+        let (location, zone) = with_zone_apart(location);
+        let url = self.url.join(&location).ok()?;
+        let stays = url.host() == self.url.host();
+        let zone = zone.or_else(|| self.zone.clone().filter(|_| stays));
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,
@@ -89,7 +102,13 @@ impl Target {
         if !url.username().is_empty() || url.password().is_some() {
             return None;
         }
-        Self::of(url, tls)
+        Self::of(url, zone, tls)
+    }
+
+    /// What is resolved.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint<'_> {
+        Endpoint { host: &self.host, zone: self.zone.as_ref(), port: self.port }
     }
 
     /// The root of the same server, without anything that the user wrote in the path or query.
@@ -113,7 +132,18 @@ fn has_path(text: &str) -> bool {
 
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.url.fmt(formatter)
+        match &self.zone {
+            None => self.url.fmt(formatter),
+            Some(zone) => formatter.write_str(&zone::put_back(self.url.as_str(), zone)),
+        }
+    }
+}
+
+/// A URL, and the zone that stood in it, which the URL library does not read.
+fn with_zone_apart(text: &str) -> (Cow<'_, str>, Option<Zone>) {
+    match zone::taken_out(text) {
+        Some((text, zone)) => (Cow::Owned(text), Some(zone)),
+        None => (Cow::Borrowed(text), None),
     }
 }
 
@@ -151,6 +181,25 @@ mod tests {
         assert_eq!(Target::parse("http://time.example:80", "/now").unwrap().authority, "time.example");
         assert_eq!(Target::parse("http://time.example:8080", "/now").unwrap().authority, "time.example:8080");
         assert_eq!(Target::parse("https://[::1]", "/now").unwrap().authority, "[::1]");
+    }
+
+    #[test]
+    fn a_zone_stands_in_the_url_and_not_in_the_host_header() {
+        for text in ["http://[fe80::1%25eth0]:8080", "http://[fe80::1%eth0]:8080/now"] {
+            let target = Target::parse(text, "/now").unwrap();
+            assert_eq!(target.to_string(), "http://[fe80::1%25eth0]:8080/now");
+            assert_eq!(target.authority, "[fe80::1]:8080");
+            assert_eq!(target.zone.as_ref().map(Zone::interface), Some("eth0"));
+            assert_eq!(target.redirected_to("/v2").unwrap().to_string(), "http://[fe80::1%25eth0]:8080/v2");
+            assert_eq!(target.redirected_to("http://[fe80::2]/").unwrap().zone, None);
+        }
+    }
+
+    #[test]
+    fn the_host_header_has_no_final_dot() {
+        let target = Target::parse("http://time.example.:8080", "/now").unwrap();
+        assert_eq!(target.to_string(), "http://time.example.:8080/now");
+        assert_eq!(target.authority, "time.example:8080");
     }
 
     #[test]

@@ -166,7 +166,8 @@ impl Finding {
     pub fn of_failure(failure: Failure, backends: Vec<BackendOutcome>) -> Self {
         let is_rate_limit = failure.is_rate_limit() && !backends.is_empty();
         let is_this_machines = match failure.kind() {
-            FailureKind::Local | FailureKind::NoRoute => true,
+            // A DNS that fails may be this machine's own, or the way to it.
+            FailureKind::Local | FailureKind::NoRoute | FailureKind::DnsFailure => true,
             // A DNS server that is silent says nothing about the service.
             FailureKind::Timeout => failure.phase == Phase::Resolve,
             _ => false,
