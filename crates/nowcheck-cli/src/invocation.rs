@@ -51,6 +51,7 @@ impl Invocation {
             .expected_backends(arguments.expect_backends.and_then(|count| NonZeroUsize::new(count.into())))
             .miss_probability(arguments.miss_probability)
             .addresses(addresses(&arguments.resolve)?)
+            .ip_version(arguments.ip.version())
             .follow(arguments.follow)
             .trust(trust(arguments.ca_file.as_deref())?);
         let check = builder.build().map_err(by_its_flag)?;
