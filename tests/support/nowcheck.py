@@ -141,7 +141,7 @@ def agree_with_itself(outcome: dict) -> None:
             assert target["failure"] is not None, f"down, and not why: {said}"
         assert sum(backend["samples"] for backend in target["backends"]) <= target["requests"], said
         if target["address"] is not None:
-            assert re.fullmatch(r"[0-9.]+:\d+|\[[0-9a-f:.]+\]:\d+", target["address"]), said
+            assert re.fullmatch(r"[0-9.]+:\d+|\[[0-9a-f:.]+(%\d+)?\]:\d+", target["address"]), said
         for backend in target["backends"]:
             offset, trip = backend["offset"], backend["round_trip"]
             assert offset["earliest"] <= offset["estimate"] <= offset["latest"], said

@@ -1,5 +1,6 @@
 //! The command line, as it is typed. [`crate::invocation`] makes sense of it.
 
+mod ip_version;
 #[cfg(test)]
 mod man_page;
 mod values;
@@ -99,6 +100,9 @@ pub(crate) struct Arguments {
     /// Check this address of a name instead of those that the DNS tells; repeat it for several.
     #[arg(long = "resolve", value_name = "HOST:ADDR")]
     pub(crate) resolve: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) ip: ip_version::IpVersionArguments,
 
     /// Follow redirects (five at the most) and judge what they lead to.
     #[arg(long)]

@@ -53,6 +53,7 @@ impl Invocation {
             .expected_backends(arguments.expect_backends.and_then(|count| NonZeroUsize::new(count.into())))
             .miss_probability(arguments.miss_probability)
             .addresses(addresses(&arguments.resolve)?)
+            .ip_version(arguments.ip.version())
             .follow(arguments.follow)
             .request_headers(secrets::request_headers(&arguments.headers, arguments.user_file.as_deref())?)
             .trust(secrets::with_identity(trust(arguments.ca_file.as_deref())?, arguments)?);

@@ -11,6 +11,7 @@ use clock_offset::Limits;
 
 use crate::answer::{Field, TimeSelector};
 use crate::probe::address_overrides::AddressOverrides;
+use crate::probe::resolve::{IpVersion, Resolution};
 use crate::probe::tls::Trust;
 use crate::reference::References;
 use crate::reference::poll_interval::{self, TooFrequent};
@@ -46,7 +47,7 @@ pub struct Check {
     pub(crate) strict: bool,
     pub(crate) expected_backends: Option<NonZeroUsize>,
     pub(crate) miss_probability: f64,
-    pub(crate) addresses: AddressOverrides,
+    pub(crate) resolution: Resolution,
     pub(crate) follow: bool,
     pub(crate) trust: Trust,
 }
@@ -69,7 +70,7 @@ impl Check {
             strict: false,
             expected_backends: None,
             miss_probability: 0.01,
-            addresses: AddressOverrides::default(),
+            resolution: Resolution::default(),
             follow: false,
             trust: None,
             headers: RequestHeaders::default(),
@@ -91,7 +92,7 @@ impl Check {
     /// What the clocks are compared with, to be queried once in a `period`; without one, only once.
     #[must_use]
     pub fn references(&self, period: Option<Duration>) -> References {
-        References::new(self.references.clone(), self.addresses.clone(), period)
+        References::new(self.references.clone(), self.resolution.clone(), period)
     }
 
     /// Whether a round may be held that often: time servers must not be asked too often.
@@ -99,7 +100,7 @@ impl Check {
     /// # Errors
     /// Names the time server that would be; none when the period is zero.
     pub fn may_be_held_every(&self, period: Duration) -> Result<(), TooFrequent> {
-        poll_interval::must_be_rare_enough(period, &self.references, &self.addresses)
+        poll_interval::must_be_rare_enough(period, &self.references, &self.resolution.given)
     }
 }
 
@@ -165,7 +166,7 @@ pub struct CheckBuilder {
     strict: bool,
     expected_backends: Option<NonZeroUsize>,
     miss_probability: f64,
-    addresses: AddressOverrides,
+    resolution: Resolution,
     follow: bool,
     trust: Option<Trust>,
     headers: RequestHeaders,
@@ -238,7 +239,14 @@ impl CheckBuilder {
     /// Addresses to use for some hosts instead of those that the DNS has. Default: none.
     #[must_use]
     pub fn addresses(mut self, addresses: AddressOverrides) -> Self {
-        self.addresses = addresses;
+        self.resolution.given = addresses;
+        self
+    }
+
+    /// The only IP version that is used, for references too. Default: both.
+    #[must_use]
+    pub fn ip_version(mut self, version: Option<IpVersion>) -> Self {
+        self.resolution.version = version;
         self
     }
 
@@ -285,7 +293,7 @@ impl CheckBuilder {
         must_vote_once(&self.references)?;
         // Where a redirect leads to is not known yet.
         if !self.follow {
-            must_be_asked(&self.addresses, &targets, &self.references)?;
+            must_be_asked(&self.resolution.given, &targets, &self.references)?;
         }
         Ok(Check {
             targets,
@@ -297,7 +305,7 @@ impl CheckBuilder {
             strict: self.strict,
             expected_backends: self.expected_backends,
             miss_probability: self.miss_probability,
-            addresses: self.addresses,
+            resolution: self.resolution,
             follow: self.follow,
             trust: self.trust.unwrap_or_else(Trust::of_this_machine),
         })

@@ -9,6 +9,7 @@
 pub mod answer;
 pub mod check;
 pub mod clock;
+pub mod endpoint;
 pub mod outcome;
 pub mod parallel;
 pub mod probe;
@@ -21,3 +22,4 @@ pub mod schedule;
 pub mod target;
 pub mod text;
 pub mod time_format;
+pub mod zone;

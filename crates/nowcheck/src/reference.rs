@@ -17,7 +17,7 @@ use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, ReferenceClock,
 use crate::clock::{Clock, WallReading};
 use crate::outcome::{ReferenceOutcome, SourceOutcome, SourceStanding, Standing};
 use crate::parallel::in_parallel;
-use crate::probe::address_overrides::AddressOverrides;
+use crate::probe::resolve::Resolution;
 
 use query::{Query, Reply};
 use refusals::Refusals;
@@ -52,15 +52,15 @@ impl RoundReference {
 #[derive(Debug, Clone)]
 pub struct References {
     sources: Vec<ReferenceSource>,
-    addresses: Arc<AddressOverrides>,
+    resolution: Arc<Resolution>,
     refusals: Refusals,
 }
 
 impl References {
     /// None of them has refused yet. They are queried once in a `period`; without one, only once.
     #[must_use]
-    pub fn new(sources: Vec<ReferenceSource>, addresses: AddressOverrides, period: Option<Duration>) -> Self {
-        Self { sources, addresses: Arc::new(addresses), refusals: Refusals::new(period) }
+    pub fn new(sources: Vec<ReferenceSource>, resolution: Resolution, period: Option<Duration>) -> Self {
+        Self { sources, resolution: Arc::new(resolution), refusals: Refusals::new(period) }
     }
 
     /// Queries all sources side by side, and finds out what most of them agree on. A server that is silent `until`
@@ -80,11 +80,11 @@ impl References {
         let query = Query { wide: max_offset / 8, clock, until };
         let refusals = Arc::new(self.refusals.clone());
         let replies = self.sources.iter().cloned().map(|source| {
-            let (addresses, refusals) = (Arc::clone(&self.addresses), Arc::clone(&refusals));
+            let (resolution, refusals) = (Arc::clone(&self.resolution), Arc::clone(&refusals));
             async move {
                 match source {
                     ReferenceSource::System => Reply::of_this_machine(&wall),
-                    ReferenceSource::Ntp { .. } => query.ask(source, &addresses, &refusals).await,
+                    ReferenceSource::Ntp { .. } => query.ask(source, &resolution, &refusals).await,
                 }
             }
         });

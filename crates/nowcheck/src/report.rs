@@ -3,6 +3,7 @@
 mod advice;
 mod hints;
 pub mod json;
+mod names;
 mod notes;
 mod references;
 mod settings;

@@ -3,6 +3,8 @@
 mod bare;
 mod user_info;
 
+use std::borrow::Cow;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,8 +13,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Uri};
 use url::{Host, Url};
 
+use crate::endpoint::Endpoint;
 use crate::request_headers::RequestHeaders;
 use crate::text::printable;
+use crate::zone::{self, Zone};
 
 pub use user_info::masked;
 
@@ -22,6 +26,8 @@ pub struct Target {
     url: Url,
     /// Name or address of the host.
     pub host: Host<String>,
+    /// On which interface, for a link-local address.
+    pub zone: Option<Zone>,
     /// TCP port.
     pub port: u16,
     /// Whether TLS is spoken.
@@ -50,6 +56,8 @@ impl Target {
     /// Says what is wrong and how a URL looks.
     pub fn parse(text: &str, default_path: &str) -> Result<Self, TargetError> {
         let quoted = printable(masked(text).as_bytes(), 200);
+        let (text, zone) = with_zone_apart(text);
+        let text = text.as_ref();
         let fail = |why: &str| TargetError(format!("`{quoted}` is not a URL to check: {why}"));
         let written = bare::with_scheme(text).ok_or_else(|| {
             fail("write a host, or a URL such as http://time.example or https://time.example")
@@ -65,7 +73,7 @@ impl Target {
         if url.path() == "/" && (url.query().is_none() || !has_path(&written)) {
             url.set_path(default_path);
         }
-        Self::of(url, tls).ok_or_else(|| fail("it names no host"))
+        Self::of(url, zone, tls).ok_or_else(|| fail("it names no host"))
     }
 
     /// What a URL without a path means: any web server has headers, but only a service of time has `/now`.
@@ -86,34 +94,46 @@ impl Target {
         self.own_headers.is_some()
     }
 
-    fn of(mut url: Url, tls: bool) -> Option<Self> {
+    fn of(mut url: Url, zone: Option<Zone>, tls: bool) -> Option<Self> {
         url.set_fragment(None);
         let credentials = user_info::take(&mut url);
         let host = url.host()?.to_owned();
         let port = url.port_or_known_default()?;
         let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].parse().ok()?;
+        // The final dot is for the resolver; servers know themselves without it.
+        let name = host.to_string();
+        let name = name.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(&name);
         let authority = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_string(),
+            Some(port) => format!("{name}:{port}"),
+            None => name.to_owned(),
         };
-        Some(Self { url, host, port, tls, path_and_query, authority, credentials, own_headers: None })
+        Some(Self { url, host, zone, port, tls, path_and_query, authority, credentials, own_headers: None })
     }
 
     /// Where a redirect from here points; nothing when it points at no HTTP URL.
     #[must_use]
     pub fn redirected_to(&self, location: &str) -> Option<Self> {
-        let url = self.url.join(location).ok()?;
+        let (location, zone) = with_zone_apart(location);
+        let url = self.url.join(&location).ok()?;
+        let stays = url.host() == self.url.host();
+        let zone = zone.or_else(|| self.zone.clone().filter(|_| stays));
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,
             _ => return None,
         };
-        let mut next = Self::of(url, tls)?;
+        let mut next = Self::of(url, zone, tls)?;
         if (&next.host, next.port, next.tls) == (&self.host, self.port, self.tls) {
             next.own_headers.clone_from(&self.own_headers);
             next.credentials = next.credentials.or_else(|| self.credentials.clone());
         }
         Some(next)
+    }
+
+    /// What is resolved.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint<'_> {
+        Endpoint { host: &self.host, zone: self.zone.as_ref(), port: self.port }
     }
 
     /// The root of the same server, without anything that the user wrote in the path or query, and without secrets.
@@ -149,7 +169,18 @@ fn has_path(text: &str) -> bool {
 
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.url.fmt(formatter)
+        match &self.zone {
+            None => self.url.fmt(formatter),
+            Some(zone) => formatter.write_str(&zone::put_back(self.url.as_str(), zone)),
+        }
+    }
+}
+
+/// A URL, and the zone that stood in it, which the URL library does not read.
+fn with_zone_apart(text: &str) -> (Cow<'_, str>, Option<Zone>) {
+    match zone::taken_out(text) {
+        Some((text, zone)) => (Cow::Owned(text), Some(zone)),
+        None => (Cow::Borrowed(text), None),
     }
 }
 
@@ -192,6 +223,25 @@ mod tests {
         assert_eq!(Target::parse("http://time.example:80", "/now").unwrap().authority, "time.example");
         assert_eq!(Target::parse("http://time.example:8080", "/now").unwrap().authority, "time.example:8080");
         assert_eq!(Target::parse("https://[::1]", "/now").unwrap().authority, "[::1]");
+    }
+
+    #[test]
+    fn a_zone_stands_in_the_url_and_not_in_the_host_header() {
+        for text in ["http://[fe80::1%25eth0]:8080", "http://[fe80::1%eth0]:8080/now"] {
+            let target = Target::parse(text, "/now").unwrap();
+            assert_eq!(target.to_string(), "http://[fe80::1%25eth0]:8080/now");
+            assert_eq!(target.authority, "[fe80::1]:8080");
+            assert_eq!(target.zone.as_ref().map(Zone::interface), Some("eth0"));
+            assert_eq!(target.redirected_to("/v2").unwrap().to_string(), "http://[fe80::1%25eth0]:8080/v2");
+            assert_eq!(target.redirected_to("http://[fe80::2]/").unwrap().zone, None);
+        }
+    }
+
+    #[test]
+    fn the_host_header_has_no_final_dot() {
+        let target = Target::parse("http://time.example.:8080", "/now").unwrap();
+        assert_eq!(target.to_string(), "http://time.example.:8080/now");
+        assert_eq!(target.authority, "time.example:8080");
     }
 
     #[test]

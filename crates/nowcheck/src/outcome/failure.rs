@@ -3,7 +3,7 @@
 //! The errors state facts. What a user can set to change them is known to the report, which is told how the settings
 //! are called.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -51,7 +51,7 @@ impl Phase {
 pub enum FailureKind {
     /// The DNS says that there is no such name or address.
     NoSuchName,
-    /// The DNS answers that it failed (SERVFAIL and the like).
+    /// The DNS answers that it failed (SERVFAIL and the like), or cannot be reached.
     DnsFailure,
     /// Nothing listens there.
     Refused,
@@ -213,16 +213,25 @@ pub enum NameFault {
     NotFound,
     /// The name exists, but has no address.
     NoAddress,
-    /// The name cannot be resolved for another reason.
-    Unresolvable(String),
-    /// The DNS answers with this response code.
+    /// The name servers answer with a failure (SERVFAIL and the like) or cannot be reached: the system tells neither
+    /// from the other.
     ServerFailure(String),
     /// The DNS did not answer; for this record, if one was asked for.
     Silent(Option<&'static str>),
-    /// This machine cannot reach a DNS server.
-    NoServer(String),
-    /// This machine's resolver is not configured.
-    Configuration(String),
+    /// This machine cannot ask: no free descriptor, no memory.
+    Local(String),
+    /// It is an address with a zone, and this machine has no such interface.
+    UnknownZone {
+        /// As it was typed.
+        zone: String,
+    },
+    /// It has addresses, but none of the only IP version that is to be checked.
+    OtherVersion {
+        /// The version that is to be checked.
+        wanted: &'static str,
+        /// Its addresses.
+        has: Vec<IpAddr>,
+    },
 }
 
 impl NameFault {
@@ -230,26 +239,34 @@ impl NameFault {
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::NotFound | Self::NoAddress | Self::Unresolvable(_) => FailureKind::NoSuchName,
+            Self::NotFound | Self::NoAddress => FailureKind::NoSuchName,
             Self::ServerFailure(_) => FailureKind::DnsFailure,
             Self::Silent(_) => FailureKind::Timeout,
-            Self::NoServer(_) | Self::Configuration(_) => FailureKind::Local,
+            Self::Local(_) | Self::UnknownZone { .. } | Self::OtherVersion { .. } => FailureKind::Local,
         }
     }
 
     fn sentence(&self, name: &str) -> String {
         match self {
-            Self::NotFound => format!("there is no name {name} in the DNS"),
-            Self::NoAddress => format!("the name {name} has no address in the DNS"),
-            Self::Unresolvable(error) => format!("the name {name} does not resolve ({error})"),
-            Self::ServerFailure(code) => format!("the DNS could not resolve {name} ({code})"),
-            Self::Silent(None) => format!("the DNS gave no answer for {name}"),
+            Self::NotFound => format!("this machine's resolver finds no name {name}"),
+            Self::NoAddress => format!("this machine's resolver finds no address of {name}"),
+            Self::ServerFailure(error) => format!(
+                "this machine could not resolve {name} ({error}): its name servers answer with a failure, or \
+                 cannot be reached"
+            ),
+            Self::Silent(None) => format!("the DNS gave no usable answer for {name}"),
             Self::Silent(Some(record)) => format!("the DNS gave no answer for {name} ({record})"),
-            Self::NoServer(error) => {
-                format!("this machine cannot reach its DNS servers ({error}); see /etc/resolv.conf")
-            }
-            Self::Configuration(error) => {
-                format!("this machine's DNS configuration cannot be used ({error}); see /etc/resolv.conf")
+            Self::Local(error) => format!("this machine cannot resolve {name} ({error})"),
+            Self::UnknownZone { zone } => format!(
+                "{name}%{zone} cannot be used: this machine has no interface `{zone}`, or the address is not \
+                 a link-local one"
+            ),
+            Self::OtherVersion { wanted, has } => {
+                let has: Vec<String> = has.iter().map(ToString::to_string).collect();
+                format!(
+                    "{name} has no {wanted} address, and only those are checked; it has {}",
+                    has.join(", ")
+                )
             }
         }
     }
@@ -262,6 +279,8 @@ pub enum ConnectionFault {
     Refused,
     /// This machine has no route to the address.
     NoRoute(String),
+    /// It is a link-local address, and nothing says on which interface.
+    NoZone,
     /// The network says that the host cannot be reached.
     Unreachable(String),
     /// Nothing answers.
@@ -280,7 +299,7 @@ impl ConnectionFault {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Refused => FailureKind::Refused,
-            Self::NoRoute(_) => FailureKind::NoRoute,
+            Self::NoRoute(_) | Self::NoZone => FailureKind::NoRoute,
             Self::Unreachable(_) => FailureKind::Unreachable,
             Self::Silent => FailureKind::Timeout,
             Self::Reset(_) => FailureKind::Closed,
@@ -292,6 +311,7 @@ impl ConnectionFault {
         match self {
             Self::Refused => format!("nothing listens on {address} (connection refused)"),
             Self::NoRoute(error) => format!("this machine has no route to {address} ({error})"),
+            Self::NoZone => format!("{address} is a link-local address, and no interface is given for it"),
             Self::Unreachable(error) => format!("the network cannot reach {address} ({error})"),
             Self::Silent => format!("{address} does not answer a connection attempt"),
             Self::Reset(error) => format!("{address} ended the connection at once ({error})"),

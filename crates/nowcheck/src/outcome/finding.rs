@@ -167,6 +167,8 @@ impl Finding {
         let is_this_machines = match failure.kind() {
             FailureKind::Local
             | FailureKind::NoRoute
+            // A DNS that fails may be this machine's own, or the way to it.
+            | FailureKind::DnsFailure
             // The service may be well; it is this program that cannot see it.
             | FailureKind::Unsupported
             | FailureKind::ClientCertificate => true,

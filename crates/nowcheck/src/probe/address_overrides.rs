@@ -1,18 +1,33 @@
 //! Addresses that the user gave for hosts.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use url::Host;
 
-use super::resolve::{Addresses, comparable};
+use super::resolve::comparable;
+use crate::zone::{self, Zone};
+
+/// An address as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Literal {
+    pub(super) address: IpAddr,
+    pub(super) zone: Option<Zone>,
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
 
 /// An address to use for a host, instead of those that the DNS has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressOverride {
     /// In lower case, without the final dot.
     name: String,
-    address: IpAddr,
+    address: Literal,
 }
 
 /// Why a text is not an [`AddressOverride`].
@@ -23,13 +38,17 @@ pub struct AddressOverrideError;
 impl FromStr for AddressOverride {
     type Err = AddressOverrideError;
 
-    /// Reads `HOST:ADDR`, an IPv6 address with or without its brackets.
+    /// Reads `HOST:ADDR`, an IPv6 address with or without its brackets, and with or without a zone.
     fn from_str(text: &str) -> Result<Self, AddressOverrideError> {
         let read = || {
             let (host, address) = text.split_once(':')?;
             let address = address.strip_prefix('[').map_or(Some(address), |rest| rest.strip_suffix(']'))?;
+            let address = match zone::of_address(address) {
+                Some((address, zone)) => Literal { address: address.into(), zone: Some(zone) },
+                None => Literal { address: address.parse().ok()?, zone: None },
+            };
             let Ok(Host::Domain(host)) = Host::parse(host) else { return None };
-            Some(Self { name: comparable(&host), address: address.parse().ok()? })
+            Some(Self { name: comparable(&host), address })
         };
         read().ok_or(AddressOverrideError)
     }
@@ -54,15 +73,12 @@ impl AddressOverrides {
     }
 
     /// The addresses that were given for a host, if any were.
-    #[must_use]
-    pub fn of(&self, host: &Host<String>) -> Option<Addresses> {
-        let mut all: Vec<IpAddr> = Vec::new();
-        for one in self.0.iter().filter(|one| concerns(&one.name, host)) {
-            if !all.contains(&one.address) {
-                all.push(one.address);
-            }
-        }
-        (!all.is_empty()).then_some(Addresses { all, are_one_machine: false, unknown: None })
+    pub fn of(&self, host: &Host<String>) -> impl Iterator<Item = IpAddr> {
+        self.literals(host).map(|literal| literal.address)
+    }
+
+    pub(super) fn literals(&self, host: &Host<String>) -> impl Iterator<Item = &Literal> {
+        self.0.iter().filter(|one| concerns(&one.name, host)).map(|one| &one.address)
     }
 }
 

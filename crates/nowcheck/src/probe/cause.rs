@@ -1,6 +1,7 @@
 //! What the system, TLS and HTTP report, as the cause of a failure.
 
 use std::io;
+use std::net::SocketAddr;
 
 use crate::outcome::{ConnectionFault, ExchangeFault, TlsFault};
 use crate::probe::http::BrokenOff;
@@ -9,11 +10,18 @@ use crate::probe::tls::{self, handshake};
 
 /// No connection could be opened.
 #[must_use]
-pub fn of_no_connection(error: &io::Error) -> ConnectionFault {
+pub fn of_no_connection(address: SocketAddr, error: &io::Error) -> ConnectionFault {
     let words = error.to_string();
+    if lacks_zone(address) {
+        return ConnectionFault::NoZone;
+    }
+    // A kernel without IPv6 does not know the family at all.
+    if error.raw_os_error() == Some(libc::EAFNOSUPPORT) {
+        return ConnectionFault::NoRoute(words);
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ConnectionFault::Refused,
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown | io::ErrorKind::AddrNotAvailable => {
             ConnectionFault::NoRoute(words)
         }
         io::ErrorKind::HostUnreachable => ConnectionFault::Unreachable(words),
@@ -21,6 +29,14 @@ pub fn of_no_connection(error: &io::Error) -> ConnectionFault {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => ConnectionFault::Reset(words),
         io::ErrorKind::PermissionDenied => ConnectionFault::Forbidden(words),
         _ => ConnectionFault::Failed(words),
+    }
+}
+
+/// Whether a link-local address comes without its interface (RFC 4007 section 6): it means nothing then.
+fn lacks_zone(address: SocketAddr) -> bool {
+    match address {
+        SocketAddr::V4(_) => false,
+        SocketAddr::V6(address) => address.ip().is_unicast_link_local() && address.scope_id() == 0,
     }
 }
 
@@ -83,8 +99,6 @@ pub fn of_silence(answer_began: bool) -> ExchangeFault {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
     use crate::outcome::{Cause, FailureKind};
 
@@ -95,16 +109,31 @@ mod tests {
             (io::ErrorKind::ConnectionRefused, FailureKind::Refused, "nothing listens on 192.0.2.1:80"),
             (io::ErrorKind::NetworkUnreachable, FailureKind::NoRoute, "this machine has no route to"),
             (io::ErrorKind::AddrNotAvailable, FailureKind::NoRoute, "this machine has no route to"),
+            (io::ErrorKind::NetworkDown, FailureKind::NoRoute, "this machine has no route to"),
             (io::ErrorKind::HostUnreachable, FailureKind::Unreachable, "the network cannot reach"),
             (io::ErrorKind::TimedOut, FailureKind::Timeout, "does not answer a connection attempt"),
             (io::ErrorKind::ConnectionReset, FailureKind::Closed, "ended the connection at once"),
             (io::ErrorKind::PermissionDenied, FailureKind::Local, "this machine forbids"),
             (io::ErrorKind::OutOfMemory, FailureKind::Local, "this machine cannot open"),
         ] {
-            let cause = Cause::Connection { address, fault: of_no_connection(&error.into()) };
+            let cause = Cause::Connection { address, fault: of_no_connection(address, &error.into()) };
             assert_eq!(cause.kind(), kind, "{error:?}");
             let message = cause.to_string();
             assert!(message.contains(words) && message.contains("192.0.2.1:80"), "{error:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_this_machine_cannot_use_is_told_from_a_dead_one() {
+        for (address, error) in [
+            // connect(2) of Linux to a link-local address without a zone.
+            ("[fe80::1]:80", libc::EINVAL),
+            // socket(2) with `ipv6.disable=1` on the kernel's command line.
+            ("[2001:db8::1]:80", libc::EAFNOSUPPORT),
+        ] {
+            let address: SocketAddr = address.parse().unwrap();
+            let fault = of_no_connection(address, &io::Error::from_raw_os_error(error));
+            assert_eq!(Cause::Connection { address, fault }.kind(), FailureKind::NoRoute, "{address}");
         }
     }
 

@@ -213,7 +213,7 @@ async fn open_tcp(
 ) -> Result<TcpStream, ConnectionFault> {
     let tcp = match by(deadline, clock, TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => tcp,
-        Ok(Err(error)) => return Err(cause::of_no_connection(&error)),
+        Ok(Err(error)) => return Err(cause::of_no_connection(address, &error)),
         Err(_) => return Err(ConnectionFault::Silent),
     };
     // Best effort: without it a request could wait for the acknowledgement of the last one.

@@ -64,8 +64,9 @@ pub fn must_be_rare_enough(
 
 /// Whether a server is certainly not a public one.
 fn is_ones_own(host: &Host<String>, addresses: &AddressOverrides) -> bool {
-    if let Some(given) = addresses.of(host) {
-        return given.all.into_iter().all(is_private);
+    let mut given = addresses.of(host).peekable();
+    if given.peek().is_some() {
+        return given.all(is_private);
     }
     match host {
         Host::Domain(name) => is_local_name(name),

@@ -8,8 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::{Clock, WallReading};
 use crate::outcome::{NtpError, SYSTEM, SourceFacts, SourceStanding, Unusable};
-use crate::probe::address_overrides::AddressOverrides;
-use crate::probe::resolve::resolve;
+use crate::probe::resolve::Resolution;
 use crate::probe::sntp::{self, NtpAnswer};
 
 use super::refusals::Refusals;
@@ -88,17 +87,13 @@ impl Query {
     pub(super) async fn ask(
         self,
         source: ReferenceSource,
-        given: &AddressOverrides,
+        resolution: &Resolution,
         refusals: &Refusals,
     ) -> Reply {
         let mut reply = Reply::of(source.to_string());
-        let ReferenceSource::Ntp { host, port } = source else { return reply };
-        let addresses = match given.of(&host) {
-            Some(given) => Ok(given),
-            None => resolve(&host, &self.clock, self.until).await,
-        };
-        let addresses = match addresses {
-            Ok(addresses) => addresses.all.into_iter().map(|ip| SocketAddr::new(ip, port)),
+        let Some(endpoint) = source.endpoint() else { return reply };
+        let addresses = match resolution.addresses(endpoint, self.clock, self.until).await {
+            Ok(addresses) => addresses.all,
             Err(failure) => {
                 reply.unusable(None, Unusable::Unresolved(failure));
                 return reply;
@@ -114,7 +109,7 @@ impl Query {
         reply.asked.truncate(MOST_ADDRESSES);
         self.until_answered(&mut reply).await;
         if let Some(facts) = &mut reply.facts {
-            facts.smears |= sntp::known_to_smear(&host.to_string());
+            facts.smears |= sntp::known_to_smear(&endpoint.host.to_string());
         }
         reply
     }

@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use url::Host;
 
+use crate::endpoint::Endpoint;
 use crate::outcome::SYSTEM;
+use crate::zone::{self, Zone};
 
 /// UDP port of NTP.
 const NTP_PORT: u16 = 123;
@@ -19,6 +21,8 @@ pub enum ReferenceSource {
     Ntp {
         /// Its name or address.
         host: Host<String>,
+        /// On which interface, for a link-local address.
+        zone: Option<Zone>,
         /// Its UDP port.
         port: u16,
     },
@@ -51,10 +55,12 @@ impl FromStr for ReferenceSource {
         }
         let rest = text.strip_prefix("ntp:").filter(|rest| !rest.is_empty());
         let rest = rest.ok_or(ReferenceSourceError::Kind)?;
+        let apart = zone::taken_out(rest);
+        let (rest, zone) = apart.map_or((rest.to_owned(), None), |(rest, zone)| (rest, Some(zone)));
         let (host, port) = match rest.rsplit_once(':') {
             // The colons inside of brackets are those of an address.
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (rest, None),
+            _ => (rest.as_str(), None),
         };
         let port = match port.map(str::parse) {
             None => NTP_PORT,
@@ -62,7 +68,7 @@ impl FromStr for ReferenceSource {
             Some(_) => return Err(ReferenceSourceError::Port),
         };
         match Host::parse(host) {
-            Ok(host) => Ok(Self::Ntp { host, port }),
+            Ok(host) => Ok(Self::Ntp { host, zone, port }),
             Err(_) => Err(ReferenceSourceError::Host { host: host.to_owned() }),
         }
     }
@@ -77,14 +83,29 @@ impl ReferenceSource {
             Self::Ntp { host, .. } => Some(host),
         }
     }
+
+    /// What is resolved, if it is another host.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint<'_>> {
+        match self {
+            Self::System => None,
+            Self::Ntp { host, zone, port } => Some(Endpoint { host, zone: zone.as_ref(), port: *port }),
+        }
+    }
 }
 
 impl fmt::Display for ReferenceSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System => f.write_str(SYSTEM),
-            Self::Ntp { host, port: NTP_PORT } => write!(f, "ntp:{host}"),
-            Self::Ntp { host, port } => write!(f, "ntp:{host}:{port}"),
+            Self::Ntp { host, zone, port } => {
+                let host = host.to_string();
+                let host = zone.as_ref().map_or(host.clone(), |zone| zone::put_back(&host, zone));
+                match *port {
+                    NTP_PORT => write!(f, "ntp:{host}"),
+                    port => write!(f, "ntp:{host}:{port}"),
+                }
+            }
         }
     }
 }
@@ -102,6 +123,8 @@ mod tests {
             ("ntp:192.0.2.1:1123", "ntp:192.0.2.1:1123"),
             ("ntp:[2001:db8::1]", "ntp:[2001:db8::1]"),
             ("ntp:[2001:db8::1]:1123", "ntp:[2001:db8::1]:1123"),
+            ("ntp:[fe80::1%25eth0]", "ntp:[fe80::1%25eth0]"),
+            ("ntp:[fe80::1%eth0]:1123", "ntp:[fe80::1%25eth0]:1123"),
         ] {
             assert_eq!(text.parse::<ReferenceSource>().unwrap().to_string(), shown);
         }

@@ -11,6 +11,9 @@ impl Words<'_> {
     /// What to do next, for a target that is not OK.
     #[must_use]
     pub fn next_step(self, target: &TargetOutcome) -> Option<String> {
+        if let Some(step) = self.after_names(target) {
+            return Some(step);
+        }
         if let Some(failure) = target.finding.failure() {
             return Some(self.after_failure(failure));
         }
@@ -103,9 +106,7 @@ impl Words<'_> {
     fn after_failure(self, failure: &Failure) -> String {
         let step = match failure.kind() {
             FailureKind::NoSuchName => "check the spelling of the URL and the record in the DNS",
-            FailureKind::DnsFailure => {
-                "look at the name servers of that name: they answer, but with a failure"
-            }
+            FailureKind::DnsFailure => "look at the name servers in /etc/resolv.conf",
             FailureKind::Refused => "is the service running, and does it listen on this port?",
             FailureKind::Unreachable => "check the host, the route to it and the firewalls between",
             FailureKind::Timeout => {

@@ -1,36 +1,25 @@
 //! The addresses of one target: resolved, sampled side by side, and left out where they say nothing about the service.
 
-use std::net::SocketAddr;
-
-use url::Host;
-
 use super::RoundContext;
 use super::sampling::sample;
 use crate::outcome::{Discarded, Failure, FailureKind, Finding, Note, Phases, TargetOutcome};
 use crate::parallel::in_parallel;
-use crate::probe::resolve::{Addresses, resolve};
+use crate::probe::resolve::Addresses;
 use crate::target::Target;
 
 impl RoundContext {
     /// Checks every address of a target.
     pub(super) async fn every_address(&self, target: &Target) -> Vec<TargetOutcome> {
-        let begin = self.clock.now();
-        let given = self.check.addresses.of(&target.host);
-        let is_given = given.is_some();
-        let addresses = match given {
-            Some(addresses) => Ok(addresses),
-            None => resolve(&target.host, &self.clock, self.resolve_until).await,
-        };
-        let addresses = match addresses {
+        let resolution = &self.check.resolution;
+        let resolved = resolution.addresses(target.endpoint(), self.clock, self.resolve_until).await;
+        let addresses = match resolved {
             Ok(addresses) => addresses,
             Err(failure) => return vec![unresolved(target, failure)],
         };
-        let is_a_name = matches!(target.host, Host::Domain(_)) && !is_given;
-        let resolve_took = is_a_name.then(|| self.clock.now().since(begin));
-        let probes = addresses.all.iter().map(|&ip| {
+        let took = addresses.took;
+        let probes = addresses.all.iter().map(|&address| {
             let (context, target) = (self.clone(), target.clone());
-            let address = SocketAddr::new(ip, target.port);
-            async move { sample(&context, &target, address, resolve_took).await }
+            async move { sample(&context, &target, address, took).await }
         });
         let mut outcomes = without_skipped(in_parallel(probes).await, &addresses);
         if let (Some(cause), Some(first)) = (addresses.unknown, outcomes.first_mut()) {

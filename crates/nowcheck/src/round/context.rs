@@ -25,7 +25,7 @@ pub(super) struct RoundContext {
     pub(super) reference: ReferenceClock,
     /// By which clock certificates are judged.
     pub(super) judging_clock: JudgingClock,
-    /// A DNS that is silent must leave time for the addresses that it did tell.
+    /// A slow DNS may take most of a round, but must leave time to sample what it told.
     pub(super) resolve_until: MonotonicInstant,
     pub(super) deadline: MonotonicInstant,
     pub(super) last_start: MonotonicInstant,
@@ -54,7 +54,7 @@ impl RoundContext {
                 is_vouched_for: against.outcome.standing == Standing::Agreed,
                 whose,
             },
-            resolve_until: last_start.min(clock.now() + check.timeout / 3),
+            resolve_until: begin + check.timeout * 3 / 5,
             deadline: begin + check.timeout,
             last_start,
             tls: Arc::default(),

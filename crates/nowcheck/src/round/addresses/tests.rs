@@ -7,7 +7,7 @@ fn without_route(address: &str) -> TargetOutcome {
 }
 
 fn addresses(are_one_machine: bool) -> Addresses {
-    Addresses { all: Vec::new(), are_one_machine, unknown: None }
+    Addresses { all: Vec::new(), are_one_machine, unknown: None, took: None }
 }
 
 #[test]

@@ -1,0 +1,27 @@
+//! The flags that choose an IP version.
+
+use clap::Args;
+use nowcheck::probe::resolve::IpVersion;
+
+/// `-4` and `-6`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct IpVersionArguments {
+    /// Check IPv4 addresses only, of URLs and of references.
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+
+    /// Check IPv6 addresses only, of URLs and of references.
+    #[arg(short = '6', long)]
+    ipv6: bool,
+}
+
+impl IpVersionArguments {
+    /// The only version that is wanted, if one is.
+    pub(crate) fn version(self) -> Option<IpVersion> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some(IpVersion::V4),
+            (false, true) => Some(IpVersion::V6),
+            (false, false) => None,
+        }
+    }
+}
