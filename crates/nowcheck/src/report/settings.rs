@@ -29,11 +29,13 @@ pub enum Setting {
     Strict,
     /// The longest that a round may take.
     Timeout,
+    /// The zone of times that do not say theirs.
+    Zone,
 }
 
 impl Setting {
     /// Every setting.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CaFile,
         Self::DateCache,
         Self::ExpectBackends,
@@ -47,6 +49,7 @@ impl Setting {
         Self::Samples,
         Self::Strict,
         Self::Timeout,
+        Self::Zone,
     ];
 }
 
