@@ -119,7 +119,8 @@ pub mod plan;
 pub mod sample;
 pub mod selection;
 pub mod staleness;
-pub mod time;
+pub mod tick;
+mod time;
 pub mod verdict;
 
 pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
