@@ -15,20 +15,43 @@ use nowcheck::reference::source::ReferenceSource;
 use nowcheck::schedule::Schedule;
 use nowcheck::target::Target;
 use nowcheck::text::printable;
-use nowcheck::time_format::{self, Format};
+use nowcheck::time_format::{self, Form, Format, Notation, Pattern};
 use rustls_pki_types::CertificateDer;
 
 const FORMATS: [Format; Format::ALL.len()] = Format::ALL;
 
-/// A text that may be a time. The first byte says in which format, and whether it was a number in JSON.
+/// When answers come.
+fn now() -> UnixInstant {
+    UnixInstant::from_nanos(1_795_464_711_000_000_000)
+}
+
+/// A text that may be a time. The first byte says in which format, whether its zone is given, and whether it was a
+/// number in JSON.
 pub fn time_text(data: &[u8]) {
     let Some((&first, text)) = data.split_first() else { return };
     let Ok(text) = str::from_utf8(text) else { return };
     // As long as an answer is let through to there.
     let text: String = text.chars().take(80).collect();
-    match time_format::read(&text, FORMATS[usize::from(first) % FORMATS.len()], first >= 128) {
+    let zone = (first & 64 != 0).then(|| "Europe/Madrid".parse().expect("a zone"));
+    let notation = Notation { zone, ..FORMATS[usize::from(first) % FORMATS.len()].into() };
+    match notation.read(&text, first >= 128, now()) {
         Ok(reading) => assert_is_sound(&reading),
         Err(error) => crate::assert_is_printable(&error.to_string(), 1_000),
+    }
+    let _ = time_format::on_the_wall(&text);
+}
+
+/// A line with a pattern, and a text that may be a time by it.
+pub fn time_pattern(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let (pattern, text) = text.split_once('\n').unwrap_or((text, ""));
+    let Ok(pattern) = pattern.parse() else { return };
+    let text: String = text.chars().take(80).collect();
+    for zone in [None, Some("Europe/Madrid".parse().expect("a zone"))] {
+        let notation = Notation { form: Form::Pattern(Pattern::clone(&pattern)), zone };
+        if let Ok(reading) = notation.read(&text, false, now()) {
+            assert_is_sound(&reading);
+        }
     }
 }
 
@@ -86,10 +109,10 @@ pub fn server_time(data: &[u8]) {
     }
     let source = TimeSelector {
         field,
-        format: FORMATS[usize::from(first / 6) % FORMATS.len()],
+        notation: FORMATS[usize::from(first / 6) % FORMATS.len()].into(),
         date_cache: Duration::from_secs(1),
     };
-    match answer::read(&headers, body, &source) {
+    match answer::read(&headers, body, &source, now()) {
         Ok(time) => {
             assert_is_sound(&time.reading);
             if let Some(name) = time.instance {

@@ -7,7 +7,9 @@ mod check;
 mod pure;
 mod service;
 
-pub use check::{age, certificate, overrides, schedule, server_time, sntp_packet, target, time_text};
+pub use check::{
+    age, certificate, overrides, schedule, server_time, sntp_packet, target, time_pattern, time_text,
+};
 pub use pure::{plan, vote};
 pub use service::{
     nowd_clock_bound, nowd_coding, nowd_host, nowd_query, nowd_request, nowd_request_line, nowd_scrape,

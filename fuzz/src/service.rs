@@ -56,10 +56,11 @@ pub fn nowd_zone(data: &[u8]) {
     let seconds = FIRST + u64::from_be_bytes([a, b, c, d, e, f, g, h]) % (LAST - FIRST);
     let nanos = u32::from_be_bytes(nanos) % 1_000_000_000;
     let document = fuzzing::now_document(seconds, nanos, &zone);
-    let source = TimeSelector { field: Field::Auto, format: Format::Auto, date_cache: Duration::ZERO };
-    let read = answer::read(&HeaderMap::new(), &document, &source).expect("a time");
-    let Shown::Instant(shown) = read.reading.shown else { panic!("{read:?}") };
+    let source =
+        TimeSelector { field: Field::Auto, notation: Format::Auto.into(), date_cache: Duration::ZERO };
     let truth = UnixInstant::from_nanos(i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
+    let read = answer::read(&HeaderMap::new(), &document, &source, truth).expect("a time");
+    let Shown::Instant(shown) = read.reading.shown else { panic!("{read:?}") };
     assert!(shown.contains(truth), "{shown:?} {truth:?} {}", String::from_utf8_lossy(&document));
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 19] = [
+const TARGETS: [Target; 20] = [
     ("age", fuzz::age),
     ("certificate", fuzz::certificate),
     ("nowd_clock_bound", fuzz::nowd_clock_bound),
@@ -23,6 +23,7 @@ const TARGETS: [Target; 19] = [
     ("server_time", fuzz::server_time),
     ("sntp_packet", fuzz::sntp_packet),
     ("target", fuzz::target),
+    ("time_pattern", fuzz::time_pattern),
     ("time_text", fuzz::time_text),
     ("vote", fuzz::vote),
 ];

@@ -1,10 +1,12 @@
 //! Which samples came from one clock, and how likely it is that a backend was never met.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use crate::interval::{BoundedTime, Interval, ReferenceClock};
 use crate::sample::Sample;
-use crate::time::{Drift, MonotonicInstant, Offset};
+use crate::tick;
+use crate::time::{Drift, MonotonicInstant, Offset, Span};
 use crate::verdict::{Limits, Verdict};
 
 /// What ties the samples of one [`Backend`] together, and so how far they may be combined.
@@ -29,6 +31,9 @@ pub struct Backend {
     /// The hull of what each of its samples alone proves, at the same instant. It holds even if the samples
     /// came from several clocks.
     pub bounds_each: BoundedTime,
+    /// How much later than its answers the clock may be, because it ticks more coarsely than they are printed. Zero
+    /// when no sample shows that. It is part of both bounds.
+    pub tick: Duration,
     /// Its samples, as indices into the samples that were grouped, oldest first.
     pub samples: Vec<usize>,
 }
@@ -66,6 +71,22 @@ impl Backend {
 /// clock can have given are split. The fewest instants that pierce all intervals are found from the left, by
 /// the classic greedy algorithm for stabbing intervals, and each instant stands for one clock. Without
 /// samples there is no backend.
+///
+/// # Coarse ticks
+///
+/// A contradiction of at most 20 ms is not taken for a second clock, but for a clock that ticks coarsely and prints fine
+/// digits; of at most 110 ms, when a reading was seen to repeat that long. A reading r of a clock with a tick of at most T
+/// proves that the clock shows between r and r + T, so T is added to the upper bound of each sample. What stays proven:
+///
+/// * *One clock with a tick of at most T.* Each widened interval holds it, so their intersection does.
+/// * *Several clocks without names, closer together than T.* A lower bound is not widened, so an intersection above the
+///   limit still proves a clock above it. One below the limit, with T added, proves a clock below it. An intersection
+///   within the limit proves nothing; that is why the plan asks for answers that are within the limit each on its own,
+///   with T added, before it says "in sync" of a nameless backend.
+/// * *One named process whose clock was stepped by less than T.* Its bounds are the hull of all of its parts.
+///
+/// Not proven is the bound for a clock whose few samples neither repeat a reading nor contradict each other: they can
+/// miss the true reading by the tick.
 #[must_use]
 pub fn group_by_clock(samples: &[Sample], expected: &BoundedTime, drift: Drift) -> Vec<Backend> {
     let Some(at) = samples.iter().map(|sample| sample.received).max() else {
@@ -85,7 +106,9 @@ pub fn group_by_clock(samples: &[Sample], expected: &BoundedTime, drift: Drift) 
             .filter(|(_, sample)| sample.instance == name)
             .map(|(index, sample)| (index, sample.bounds(expected, drift).carried_to(at, drift)))
             .collect();
-        let clocks = split_contradictions(name.as_ref(), at, members);
+        let (ticks, is_shown) =
+            tick::candidates(samples.iter().filter(|sample| sample.instance == name), drift);
+        let clocks = with_their_tick(name.as_ref(), at, &members, &ticks, is_shown);
         // One process has one clock: when its answers contradict each other, that clock was stepped.
         backends.extend(if name.is_some() { as_one_that_was_stepped(clocks) } else { clocks });
     }
@@ -103,6 +126,38 @@ fn as_one_that_was_stepped(clocks: Vec<Backend>) -> Vec<Backend> {
     let mut samples: Vec<usize> = clocks.iter().flat_map(|clock| clock.samples.iter().copied()).collect();
     samples.sort_unstable();
     vec![Backend { bounds_each: BoundedTime { shows: each, ..now.bounds_each }, samples, ..now }]
+}
+
+/// Splits samples into the clocks that contradict each other by more than a tick. The tick is the finest of `ticks` that
+/// leaves the fewest clocks; none, when it explains no contradiction and no answer shows it.
+fn with_their_tick(
+    instance: Option<&Arc<str>>,
+    at: MonotonicInstant,
+    members: &[(usize, BoundedTime)],
+    ticks: &[Duration],
+    is_shown: bool,
+) -> Vec<Backend> {
+    let strict = split_contradictions(instance, at, members.to_vec());
+    if strict.len() == 1 && !is_shown {
+        return strict;
+    }
+    let by_tick = ticks.iter().map(|&tick| {
+        let later = |bounds: &BoundedTime| {
+            let shows = Interval::new(bounds.shows.earliest(), bounds.shows.latest() + Span::from(tick));
+            BoundedTime { shows, ..*bounds }
+        };
+        let widened = members.iter().map(|(index, bounds)| (*index, later(bounds))).collect();
+        let clocks = split_contradictions(instance, at, widened);
+        clocks.into_iter().map(|clock| Backend { tick, ..clock }).collect::<Vec<_>>()
+    });
+    let Some(mut clocks) = by_tick.min_by_key(Vec::len) else { return strict };
+    if clocks.len() == strict.len() && !is_shown {
+        return strict;
+    }
+    if let ([clock], true) = (&mut clocks[..], instance.is_some()) {
+        clock.bounds.shows = strict.iter().fold(clock.bounds.shows, |all, part| all.hull(&part.bounds.shows));
+    }
+    clocks
 }
 
 fn split_contradictions(
@@ -145,6 +200,7 @@ fn split_contradictions(
                 evidence,
                 bounds: BoundedTime { at, shows: together },
                 bounds_each: BoundedTime { at, shows: each },
+                tick: Duration::ZERO,
                 samples,
             }
         })

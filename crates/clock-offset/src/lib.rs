@@ -119,6 +119,7 @@ pub mod plan;
 pub mod sample;
 pub mod selection;
 pub mod staleness;
+mod tick;
 pub mod time;
 pub mod verdict;
 

@@ -72,7 +72,7 @@ pub(crate) fn least_standstill(sample: &Sample, drift: Drift) -> Duration {
 
 /// How long a moving clock can show one reading, on the checker's clock: w / (1 − drift), which for any
 /// drift below one half is less than w + 2 · drift · w.
-fn longest_stay(sample: &Sample, drift: Drift) -> Duration {
+pub(crate) fn longest_stay(sample: &Sample, drift: Drift) -> Duration {
     let width = sample.reading.width();
     width + drift.during(width * 2).positive_part()
 }

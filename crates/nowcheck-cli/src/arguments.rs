@@ -12,7 +12,7 @@ use clap::Parser;
 
 use crate::output::Output;
 
-use values::{FormatArgument, duration, duration_or_zero, probability};
+use values::{FormatArgument, FormatParser, duration, duration_or_zero, probability};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -63,14 +63,19 @@ pub(crate) struct Arguments {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) samples: u32,
 
-    /// Where the time stands in the answer: a member of the JSON body (`a.b.c`), a JSON Pointer (`/a/b`), `header:NAME`,
-    /// or `body`. Default: nowd's `datetime`, else `current_time`.
+    /// Where the time stands in the answer: a member of the JSON body (`a.b.c`), a JSON Pointer (`/a/b`; empty for the
+    /// whole document), `header:NAME`, or `body`. Default: nowd's `datetime`, else `current_time`.
     #[arg(long, value_name = "WHERE")]
     pub(crate) field: Option<String>,
 
-    /// How the time is written.
-    #[arg(long, value_enum, default_value_t)]
+    /// How the time is written: one of the names below, or a pattern of strptime such as `%d.%m.%Y %H:%M:%S`.
+    #[arg(long, value_name = "FORMAT|PATTERN", value_parser = FormatParser, default_value = "auto")]
     pub(crate) format: FormatArgument,
+
+    /// The time zone of times that do not say theirs, such as Europe/Madrid. In the hour that is repeated at the
+    /// end of summer time, the reading nearer to the reference is taken.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) zone: Option<String>,
 
     /// How long the server may go on sending an old `Date` header (with `--field header:date`): some
     /// renew it once a second by a timer of their own. 0s for one that is known not to; otherwise a Date can

@@ -18,6 +18,7 @@ use nowcheck::probe::address_overrides::{AddressOverride, AddressOverrides};
 use nowcheck::probe::tls::Trust;
 use nowcheck::reference::poll_interval::TooFrequent;
 use nowcheck::reference::source::ReferenceSource;
+use nowcheck::time_format::Notation;
 
 /// What the program was asked to do.
 #[derive(Debug, Clone)]
@@ -38,16 +39,16 @@ impl Invocation {
     pub(crate) fn of(arguments: &Arguments) -> anyhow::Result<Self> {
         let field = match &arguments.field {
             None => Field::Auto,
-            // An empty text would stand twice in the sentence.
-            Some(text) if text.is_empty() => text.parse().context("--field")?,
             Some(text) => text.parse().with_context(|| format!("--field {text}"))?,
         };
+        let zone = arguments.zone.as_ref().map(|name| name.parse().with_context(|| format!("--zone {name}")));
+        let notation = Notation { form: arguments.format.0.clone(), zone: zone.transpose()? };
         let builder = Check::of(arguments.urls.iter().cloned())
             .max_offset(arguments.max_offset)
             .warn_offset(arguments.warn_offset)
             .timeout(arguments.timeout)
             .requests_per_connection(arguments.samples)
-            .time(TimeSelector { field, format: arguments.format.0, date_cache: arguments.date_cache })
+            .time(TimeSelector { field, notation, date_cache: arguments.date_cache })
             .references(references(&arguments.references)?)
             .strict(arguments.strict)
             .expected_backends(arguments.expect_backends.and_then(|count| NonZeroUsize::new(count.into())))
@@ -152,7 +153,8 @@ mod tests {
                 &["--field", "header:no spaces"],
                 "--field header:no spaces: `no spaces` is not the name of a header",
             ),
-            (&["--field", ""], "--field: name a field"),
+            (&["--zone", "Europe/Atlantis"], "--zone Europe/Atlantis: `Europe/Atlantis` is no zone"),
+            (&["--format", "%d.%m.%Y %J"], "--format"),
             (&["--ca-file", "/nonexistent.pem"], "--ca-file /nonexistent.pem: cannot be read"),
             (&["--header", "X-Key=secret"], "--header: write NAME: VALUE"),
             (

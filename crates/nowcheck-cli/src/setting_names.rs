@@ -33,6 +33,7 @@ impl SettingNames for Flags {
             Setting::Strict => "--strict",
             Setting::Timeout => "--timeout",
             Setting::UserFile => "--user-file",
+            Setting::Zone => "--zone",
         }
     }
 
@@ -70,7 +71,7 @@ mod tests {
     #[test]
     fn a_failure_names_the_flag_that_may_help() {
         let unreadable = |given, likelier| {
-            NotATime::Unreadable(Unreadable { why: "it is not".to_owned(), given, likelier })
+            NotATime::Unreadable(Unreadable { why: "it is not".to_owned(), given, likelier, lacks: None })
         };
         for (why, words) in [
             (

@@ -1,18 +1,20 @@
 //! An answer to what the server's clock showed: which field, in which format.
 
 pub mod age;
+mod agreement;
+mod document;
 
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::{Reading, UnixInstant};
+use clock_offset::{Reading, Shown, UnixInstant};
 use http::{HeaderMap, HeaderName, header};
 use serde_json::Value;
 
 use crate::outcome::{NotATime, StatedClock};
 use crate::text::printable;
-use crate::time_format::{self, Format};
+use crate::time_format::{self, Form, Format, Notation};
 
 /// Where in an answer the time stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub enum Field {
     Auto,
     /// A member of the JSON body; the parts of `a.b.c` lead inwards, numbers index arrays.
     Member(String),
-    /// A JSON Pointer (RFC 6901).
+    /// A JSON Pointer (RFC 6901). The empty one is the whole document.
     Pointer(String),
     /// A header.
     Header(HeaderName),
@@ -32,9 +34,6 @@ pub enum Field {
 /// Why a text does not say where the time stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
-    /// It is empty.
-    #[error("name a field, a JSON Pointer, `header:NAME` or `body`")]
-    Empty,
     /// What follows `header:` cannot be the name of a header.
     #[error("`{name}` is not the name of a header: invalid HTTP header name")]
     HeaderName {
@@ -46,16 +45,17 @@ pub enum FieldError {
 impl FromStr for Field {
     type Err = FieldError;
 
-    /// Reads `a.b.c`, `/a/b`, `header:NAME` or `body`.
+    /// Reads `a.b.c`, `/a/b`, `header:NAME` or `body`. An empty text is the JSON Pointer of the whole document.
     fn from_str(text: &str) -> Result<Self, FieldError> {
         if let Some(name) = text.strip_prefix("header:") {
             let name = name.parse().map_err(|_| FieldError::HeaderName { name: name.to_owned() })?;
             return Ok(Self::Header(name));
         }
         match text {
-            "" => Err(FieldError::Empty),
             "body" => Ok(Self::Body),
-            pointer if pointer.starts_with('/') => Ok(Self::Pointer(pointer.to_owned())),
+            pointer if pointer.is_empty() || pointer.starts_with('/') => {
+                Ok(Self::Pointer(pointer.to_owned()))
+            }
             path => Ok(Self::Member(path.to_owned())),
         }
     }
@@ -67,7 +67,7 @@ pub struct TimeSelector {
     /// Where it stands.
     pub field: Field,
     /// How it is written.
-    pub format: Format,
+    pub notation: Notation,
     /// How long the server may go on sending an old `Date` header: the clock can be that much later.
     pub date_cache: Duration,
 }
@@ -86,31 +86,42 @@ pub struct ServerTime {
 /// The most of a name that is taken over from an answer.
 const NAME_LENGTH: usize = 64;
 
-/// Reads the time from an answer.
+/// Reads the time from an answer that came at `now`, by the reference.
 ///
 /// # Errors
 /// Says what is missing or wrong.
-pub fn read(headers: &HeaderMap, body: &[u8], source: &TimeSelector) -> Result<ServerTime, NotATime> {
+pub fn read(
+    headers: &HeaderMap,
+    body: &[u8],
+    source: &TimeSelector,
+    now: UnixInstant,
+) -> Result<ServerTime, NotATime> {
+    let reader = Reader { notation: &source.notation, now };
     match &source.field {
-        Field::Header(name) => header_time(headers, name, source),
-        Field::Body => {
-            let text = std::str::from_utf8(body).map_err(|_| NotATime::BodyIsNotText)?;
-            Ok(only_a_time(parse(text, source.format, false)?))
-        }
+        Field::Header(name) => reader.header_time(headers, name, source.date_cache),
+        Field::Body => Ok(only_a_time(reader.body_time(body)?)),
         Field::Member(path) => {
-            let document = json(body)?;
+            let document =
+                document::parse(body, &|name| name == path || path.split('.').any(|part| part == name))?;
             let value =
                 member(&document, path).ok_or_else(|| no_field(&document, &format!("field `{path}`")))?;
-            Ok(only_a_time(value_time(value, path, source.format)?))
+            Ok(only_a_time(reader.value_time(value, path)?))
         }
         Field::Pointer(pointer) => {
-            let document = json(body)?;
+            // RFC 6901 section 4.
+            let unescaped = |part: &str| part.replace("~1", "/").replace("~0", "~");
+            let document =
+                document::parse(body, &|name| pointer.split('/').any(|part| unescaped(part) == name))?;
             let value = document
                 .pointer(pointer)
                 .ok_or_else(|| no_field(&document, &format!("value at `{pointer}`")))?;
-            Ok(only_a_time(value_time(value, pointer, source.format)?))
+            let name = if pointer.is_empty() { "the JSON answer" } else { pointer };
+            Ok(only_a_time(reader.value_time(value, name)?))
         }
-        Field::Auto => document_time(&json(body)?, source.format),
+        Field::Auto => {
+            let matters = |name: &str| matches!(name, "datetime" | "current_time");
+            reader.document_time(&document::parse(body, &matters)?)
+        }
     }
 }
 
@@ -119,10 +130,15 @@ pub fn read(headers: &HeaderMap, body: &[u8], source: &TimeSelector) -> Result<S
 ///
 /// # Errors
 /// Names the unit that was meant more likely.
-pub fn in_the_right_unit(time: ServerTime, format: Format, now: UnixInstant) -> Result<ServerTime, NotATime> {
-    match time_format::likelier_unit(&time.reading, format, now) {
+pub fn in_the_right_unit(
+    time: ServerTime,
+    notation: &Notation,
+    now: UnixInstant,
+) -> Result<ServerTime, NotATime> {
+    let Some(given) = notation.format() else { return Ok(time) };
+    match time_format::likelier_unit(&time.reading, given, now) {
         None => Ok(time),
-        Some(likelier) => Err(NotATime::WrongUnit { given: format, likelier }),
+        Some(likelier) => Err(NotATime::WrongUnit { given, likelier }),
     }
 }
 
@@ -130,47 +146,133 @@ fn only_a_time(reading: Reading) -> ServerTime {
     ServerTime { reading, instance: None, clock: None }
 }
 
-fn header_time(
-    headers: &HeaderMap,
-    name: &HeaderName,
-    source: &TimeSelector,
-) -> Result<ServerTime, NotATime> {
-    let value = headers.get(name).ok_or_else(|| NotATime::NoHeader(name.to_string()))?;
-    let text = value.to_str().map_err(|_| NotATime::HeaderIsNotText(name.to_string()))?;
-    let mut reading = parse(text, source.format, false)?;
-    if name == header::DATE {
-        reading.may_lag = source.date_cache;
-    }
-    Ok(only_a_time(reading))
+/// Reads times as they are written by one service.
+#[derive(Debug, Clone, Copy)]
+struct Reader<'a> {
+    notation: &'a Notation,
+    now: UnixInstant,
 }
 
-/// nowd's document, or the `current_time` alone that other services answer.
-fn document_time(document: &Value, format: Format) -> Result<ServerTime, NotATime> {
-    let current_time = document.get("current_time");
-    let reading = if let Some(datetime) = document.get("datetime") {
-        let reading = value_time(datetime, "datetime", format)?;
-        // Clients read either; a service that contradicts itself is wrong for one of them.
-        if let (Some(datetime), Some(current)) = (datetime.as_str(), current_time.and_then(Value::as_str))
-            && let (Some(of_datetime), Some(of_current)) = (datetime.get(11..19), current.get(..8))
-            && of_datetime != of_current
-        {
-            // They are the other side's words, and not yet known to be times.
-            let [of_datetime, of_current] =
-                [of_datetime, of_current].map(|text| printable(text.as_bytes(), 8));
-            return Err(NotATime::Contradiction { datetime: of_datetime, current_time: of_current });
+impl Reader<'_> {
+    /// A header may come twice, from the service and from a proxy before it. Both are read, and have to be
+    /// readings of clocks that agree.
+    fn header_time(
+        self,
+        headers: &HeaderMap,
+        name: &HeaderName,
+        date_cache: Duration,
+    ) -> Result<ServerTime, NotATime> {
+        let is_not_text = |_| NotATime::HeaderIsNotText(name.to_string());
+        let values: Vec<&str> = headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str())
+            .collect::<Result<_, _>>()
+            .map_err(is_not_text)?;
+        let (first, others) = values.split_first().ok_or_else(|| NotATime::NoHeader(name.to_string()))?;
+        let mut reading = self.parse(first, false)?;
+        for other in others.iter().filter(|other| other.trim() != first.trim()) {
+            let covering =
+                self.parse(other, false).ok().and_then(|other| agreement::covering(&reading, &other));
+            reading = covering.ok_or_else(|| NotATime::Twice {
+                what: format!("header `{name}`"),
+                first: printable(first.as_bytes(), 40),
+                second: printable(other.as_bytes(), 40),
+            })?;
         }
-        reading
-    } else if let Some(current_time) = current_time {
-        value_time(current_time, "current_time", format)?
-    } else {
-        return Err(no_field(document, "field `datetime` or `current_time`"));
+        if name == header::DATE {
+            reading.may_lag = date_cache;
+        }
+        Ok(only_a_time(reading))
+    }
+
+    /// The whole body: a text, or one JSON string.
+    fn body_time(self, body: &[u8]) -> Result<Reading, NotATime> {
+        let text = document::text(body)?.trim();
+        match serde_json::from_str::<String>(text) {
+            Ok(inside) => self.parse(&inside, false),
+            Err(_) => self.parse(text, false),
+        }
+    }
+
+    /// nowd's document, or the `current_time` alone that other services answer.
+    fn document_time(self, document: &Value) -> Result<ServerTime, NotATime> {
+        let current_time = document.get("current_time");
+        let reading = if let Some(datetime) = document.get("datetime") {
+            let reading = self.value_time(datetime, "datetime")?;
+            // Clients read either; a service that contradicts itself is wrong for one of them.
+            if let (Some(datetime), Some(current)) = (datetime.as_str(), current_time.and_then(Value::as_str))
+                && self.contradict(&reading, datetime, current)
+            {
+                // They are the other side's words.
+                let [datetime, current_time] = [datetime, current].map(|text| printable(text.as_bytes(), 40));
+                return Err(NotATime::Contradiction { datetime, current_time });
+            }
+            reading
+        } else if let Some(current_time) = current_time {
+            self.value_time(current_time, "current_time")?
+        } else {
+            return Err(no_field(document, "field `datetime` or `current_time`"));
+        };
+        let instance = document.get("instance").and_then(Value::as_str);
+        Ok(ServerTime {
+            reading,
+            instance: instance.map(|name| printable(name.as_bytes(), NAME_LENGTH).into()),
+            clock: document.get("clock").and_then(stated_clock),
+        })
+    }
+
+    /// Whether `current_time` cannot be a reading of the clock that gave `datetime`, shortly before or after: an
+    /// instant, or a time of day in the zone of `datetime` or in UTC.
+    fn contradict(self, reading: &Reading, datetime: &str, current_time: &str) -> bool {
+        let notation = Notation { form: Form::Known(Format::Auto), zone: self.notation.zone.clone() };
+        if let Ok(current) = notation.read(current_time, false, self.now)
+            && (agreement::agree(reading, &current) || matches!(current.shown, Shown::Instant(_)))
+        {
+            return !agreement::agree(reading, &current);
+        }
+        let on_the_wall = [datetime, current_time].map(time_format::on_the_wall);
+        matches!(on_the_wall, [Some(datetime), Some(current)] if !agreement::agree(&datetime, &current))
+    }
+
+    fn value_time(self, value: &Value, name: &str) -> Result<Reading, NotATime> {
+        match value {
+            Value::String(text) => self.parse(text, false),
+            Value::Number(number) => self.parse(number.as_str(), true),
+            other => {
+                if let Some(local) = local_date(other) {
+                    return self.parse(&local, false);
+                }
+                let kind = match other {
+                    Value::Null => "null",
+                    Value::Bool(_) => "true or false",
+                    Value::Array(_) => "an array",
+                    _ => "an object",
+                };
+                Err(NotATime::WrongType { name: printable(name.as_bytes(), 30), kind })
+            }
+        }
+    }
+
+    fn parse(self, text: &str, is_json_number: bool) -> Result<Reading, NotATime> {
+        // What the other side wrote is quoted in a message; it must stay short.
+        let shortened: String = text.trim().chars().take(80).collect();
+        Ok(self.notation.read(&shortened, is_json_number, self.now)?)
+    }
+}
+
+/// `[2026, 11, 23, 20, 11, 51, 123000000]`: year, month, day, hour, minute, and seconds and nanoseconds that are left out
+/// when they are zero, as Jackson writes a `LocalDateTime`.
+fn local_date(value: &Value) -> Option<String> {
+    let parts: Vec<u64> = value.as_array()?.iter().map(Value::as_u64).collect::<Option<_>>()?;
+    let [year, month, day, hour, minute, rest @ ..] = &parts[..] else { return None };
+    let seconds = match rest {
+        [] => String::new(),
+        [second] => format!(":{second:02}"),
+        [second, nanos] => format!(":{second:02}.{nanos:09}"),
+        _ => return None,
     };
-    let instance = document.get("instance").and_then(Value::as_str);
-    Ok(ServerTime {
-        reading,
-        instance: instance.map(|name| printable(name.as_bytes(), NAME_LENGTH).into()),
-        clock: document.get("clock").and_then(stated_clock),
-    })
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}{seconds}"))
 }
 
 fn stated_clock(clock: &Value) -> Option<StatedClock> {
@@ -178,20 +280,6 @@ fn stated_clock(clock: &Value) -> Option<StatedClock> {
     let max_error =
         clock.get("max_error").and_then(Value::as_f64).filter(|bound| bound.is_finite() && *bound >= 0.0);
     Some(StatedClock { status, max_error })
-}
-
-fn json(body: &[u8]) -> Result<Value, NotATime> {
-    if body.trim_ascii().is_empty() {
-        return Err(NotATime::BodyIsEmpty);
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        let error = if body.trim_ascii_start().starts_with(b"<") {
-            "it looks like HTML".to_owned()
-        } else {
-            error.to_string()
-        };
-        NotATime::BodyIsNotJson(error)
-    })
 }
 
 /// A member named with dots in its name goes before a path of that spelling.
@@ -216,28 +304,6 @@ fn no_field(document: &Value, what: &str) -> NotATime {
         _ => "it is a single value".to_owned(),
     };
     NotATime::NoField { wanted: what.to_owned(), found }
-}
-
-fn value_time(value: &Value, name: &str, format: Format) -> Result<Reading, NotATime> {
-    match value {
-        Value::String(text) => parse(text, format, false),
-        Value::Number(number) => parse(number.as_str(), format, true),
-        other => {
-            let kind = match other {
-                Value::Null => "null",
-                Value::Bool(_) => "true or false",
-                Value::Array(_) => "an array",
-                _ => "an object",
-            };
-            Err(NotATime::WrongType { name: printable(name.as_bytes(), 30), kind })
-        }
-    }
-}
-
-fn parse(text: &str, format: Format, is_json_number: bool) -> Result<Reading, NotATime> {
-    // What the other side wrote is quoted in a message; it must stay short.
-    let shortened: String = text.trim().chars().take(80).collect();
-    Ok(time_format::read(&shortened, format, is_json_number)?)
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Check {
             requests_per_connection: 2,
             time: TimeSelector {
                 field: Field::Auto,
-                format: Format::Auto,
+                notation: Format::Auto.into(),
                 date_cache: Duration::from_secs(1),
             },
             references: vec![ReferenceSource::System],
@@ -419,7 +419,7 @@ mod tests {
     fn a_url_without_a_path_is_the_root_where_a_header_is_read_and_now_otherwise() {
         let time = TimeSelector {
             field: Field::Header(http::header::DATE),
-            format: Format::Auto,
+            notation: Format::Auto.into(),
             date_cache: Duration::ZERO,
         };
         assert_eq!(check().time(time).build().unwrap().targets()[0].to_string(), "http://time.example/");

@@ -1,8 +1,8 @@
-//! Text to an interval of clock readings: RFC 3339, Unix times, times of day, HTTP dates.
+//! Text to an interval of clock readings: RFC 3339, Unix times, times of day, HTTP dates, and their cousins.
 //!
 //! An interval is as wide as what was said, and never narrower than what may have been meant:
 //!
-//! * Whole seconds are taken as truncated, as `strftime`, RFC 3339 printers and HTTP dates do it.
+//! * Whole seconds, minutes and hours are taken as truncated, as `strftime`, RFC 3339 printers and HTTP dates do it.
 //! * Zeros at the end of a fraction prove no resolution: `12.000` may come from a clock of whole seconds, so
 //!   it is read like `12`. A clock that really counts milliseconds shows another digit in the next answer.
 //! * Fractions of a second are rounded by some printers and truncated by others, so half a digit is allowed
@@ -12,18 +12,28 @@
 //!   second before or after. Both are in its interval.
 
 mod civil;
+mod notation;
+mod numbers;
+mod pattern;
+mod place;
+mod units;
+mod words;
+mod written;
 
 use std::time::Duration;
 
-use civil::{rfc3339, time_of_day};
 use clock_offset::{Interval, Reading, Shown, TimeOfDay, UnixInstant};
+use notation::Context;
+
+pub use notation::{Form, Notation, UnknownZone, Zone};
+pub use pattern::{Pattern, PatternError};
 
 /// How a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Told from its look; Unix seconds, milliseconds, microseconds and nanoseconds from their size.
     Auto,
-    /// `2026-11-23T20:11:51.123Z`, with the zone's offset.
+    /// `2026-11-23T20:11:51.123Z`, and other dates in digits (ISO 8601).
     Rfc3339,
     /// Seconds since 1970, with or without a fraction.
     UnixSeconds,
@@ -33,9 +43,9 @@ pub enum Format {
     UnixMicros,
     /// Nanoseconds since 1970.
     UnixNanos,
-    /// `20:11:51`, a time of day in UTC.
+    /// `20:11:51`, a time of day; in UTC, if nothing else is said.
     TimeOfDay,
-    /// `Mon, 23 Nov 2026 20:11:51 GMT` (RFC 9110 section 5.6.7).
+    /// `Mon, 23 Nov 2026 20:11:51 GMT` (RFC 9110 section 5.6.7), and other dates with the name of the month.
     HttpDate,
 }
 
@@ -49,33 +59,41 @@ pub struct Unreadable {
     pub given: Option<Format>,
     /// The format that would read it.
     pub likelier: Option<Format>,
+    /// What the user has to say before it can be read.
+    pub lacks: Option<Lack>,
+}
+
+/// What a text leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Its zone.
+    Zone,
+    /// The order of its parts.
+    Pattern,
 }
 
 impl Unreadable {
     fn new(why: String) -> Self {
-        Self { why, given: None, likelier: None }
+        Self { why, given: None, likelier: None, lacks: None }
     }
 }
 
 const SECOND: i128 = 1_000_000_000;
+const MINUTE: i128 = 60 * SECOND;
+const HOUR: i128 = 60 * MINUTE;
 const DAY: i128 = 86_400 * SECOND;
 /// Half a unit in the last place of today's Unix seconds as a 64-bit float is 0.12 µs; twice that.
 const FLOAT_ERROR: i128 = 250;
 
-/// Reads a time. `is_json_number` says that it may have passed through a 64-bit float.
-///
-/// # Errors
-/// Says what is wrong with the text.
-pub fn read(text: &str, format: Format, is_json_number: bool) -> Result<Reading, Unreadable> {
-    let text = text.trim();
-    read_as(text, format, is_json_number).map_err(|error| {
-        if format == Format::Auto {
-            return error;
-        }
-        let is_readable = |other: &Format| read_as(text, *other, is_json_number).is_ok();
-        let likelier = guess(text).ok().filter(is_readable);
-        Unreadable { given: Some(format), likelier, ..error }
-    })
+/// What a clock on the wall shows where a text is written: its time of day, whatever its zone.
+#[must_use]
+pub fn on_the_wall(text: &str) -> Option<Reading> {
+    let written = match guess(text.trim()).ok()? {
+        Format::Rfc3339 => civil::date_and_time(text.trim()),
+        Format::TimeOfDay => civil::time_of_day(text.trim()),
+        _ => return None,
+    };
+    Some(written.ok()?.nanos.into_time_of_day())
 }
 
 /// A reading further than that from now is in the wrong unit, if in another one it is nearer than that.
@@ -134,37 +152,44 @@ impl Format {
     }
 }
 
-fn read_as(text: &str, format: Format, is_json_number: bool) -> Result<Reading, Unreadable> {
-    if let Some(unit) = format.unit() {
-        return unix(text, unit, is_json_number);
+fn read_as(text: &str, format: Format, context: &Context<'_>) -> Result<Reading, Unreadable> {
+    if format.unit().is_some() {
+        return number(text, format, context);
     }
+    let Context { zone, now, .. } = *context;
     match format {
-        Format::Rfc3339 => rfc3339(text),
-        Format::TimeOfDay => time_of_day(text),
-        Format::HttpDate => http_date(text),
-        _ => read_as(text, guess(text)?, is_json_number),
+        Format::Rfc3339 => civil::date_and_time(text)?.into_reading(text, zone, now),
+        Format::TimeOfDay => civil::time_of_day(text)?.into_reading(text, zone, now),
+        Format::HttpDate => words::date_with_words(text, zone.is_some(), now)?.into_reading(text, zone, now),
+        _ => read_as(text, guess(text)?, context),
     }
 }
-
-/// How an HTTP date begins.
-const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 fn guess(text: &str) -> Result<Format, Unreadable> {
     let bytes = text.as_bytes();
     if bytes.is_empty() {
         return Err(Unreadable::new("it is empty".to_owned()));
     }
-    if DAYS.iter().any(|day| text.starts_with(day)) {
+    let (unwrapped, said) = numbers::unwrapped(text);
+    if let Some(format) = said {
+        return Ok(format);
+    }
+    if words::looks_so(text) {
         return Ok(Format::HttpDate);
     }
-    if bytes.get(4) == Some(&b'-') && bytes[..4].iter().all(u8::is_ascii_digit) {
+    let starts_with_year = bytes.len() > 4 && bytes[..4].iter().all(u8::is_ascii_digit);
+    if (starts_with_year && matches!(bytes[4], b'-' | b'/')) || civil::looks_basic(text) {
         return Ok(Format::Rfc3339);
     }
-    if bytes.get(2) == Some(&b':') {
+    if bytes[0].is_ascii_digit() && (bytes.get(2) == Some(&b':') || bytes.get(1) == Some(&b':')) {
         return Ok(Format::TimeOfDay);
     }
+    if has_day_and_month(bytes) {
+        let why = format!("{text:?} does not say which of its first numbers is the month");
+        return Err(Unreadable { lacks: Some(Lack::Pattern), ..Unreadable::new(why) });
+    }
     // Seconds reach 10^11 in the year 5138; milliseconds were that small until 1973; and so on upwards.
-    let size = Decimal::parse(text)?.scaled(1).map_or(u128::MAX, i128::unsigned_abs);
+    let size = Decimal::parse(&unwrapped)?.scaled(1).map_or(u128::MAX, i128::unsigned_abs);
     Ok(match size {
         ..=99_999_999_999 => Format::UnixSeconds,
         100_000_000_000..=99_999_999_999_999 => Format::UnixMillis,
@@ -174,6 +199,7 @@ fn guess(text: &str) -> Result<Format, Unreadable> {
 }
 
 /// An interval of nanoseconds, with the step between one reading and the next.
+#[derive(Debug, Clone, Copy)]
 struct Nanos {
     earliest: i128,
     latest: i128,
@@ -183,8 +209,8 @@ struct Nanos {
 impl Nanos {
     /// A reading that is truncated or rounded to multiples of `step` (at least one nanosecond).
     fn of(value: i128, step: i128) -> Self {
-        // Whole seconds are truncated; of finer and coarser steps nobody knows.
-        let below = if step == SECOND { 0 } else { step / 2 };
+        // Whole seconds and minutes are truncated; of other steps nobody knows.
+        let below = if matches!(step, SECOND | MINUTE | HOUR | DAY) { 0 } else { step / 2 };
         Self { earliest: value - below, latest: value + step, step }
     }
 
@@ -203,13 +229,27 @@ impl Nanos {
     }
 
     fn into_time_of_day(self) -> Reading {
-        let (earliest, latest) = (TimeOfDay::from_nanos(self.earliest), TimeOfDay::from_nanos(self.latest));
+        // The day on which it begins is not said.
+        let days = self.earliest.div_euclid(DAY) * DAY;
+        let Self { earliest, latest, .. } = self;
+        let (earliest, latest) =
+            (TimeOfDay::from_nanos(earliest - days), TimeOfDay::from_nanos(latest - days));
         Reading {
             shown: Shown::TimeOfDay(Interval::new(earliest, latest)),
             step: duration(self.step),
             may_lag: Duration::ZERO,
         }
     }
+}
+
+/// Whether a text is a date such as `11/23/2026 08:11:51 PM`, which begins with the day or with the month.
+fn has_day_and_month(bytes: &[u8]) -> bool {
+    let mut numbers = bytes.splitn(3, |byte| matches!(byte, b'/' | b'.' | b'-'));
+    let is_short = |part: Option<&[u8]>| {
+        part.is_some_and(|part| matches!(part.len(), 1 | 2) && part.iter().all(u8::is_ascii_digit))
+    };
+    let are_short = is_short(numbers.next()) && is_short(numbers.next());
+    are_short && numbers.next().is_some_and(|rest| rest.len() > 4 && rest.contains(&b':'))
 }
 
 fn duration(nanos: i128) -> Duration {
@@ -271,6 +311,27 @@ impl Decimal {
 /// Beyond this a clock does not count; and sums of such values stay far inside of i128.
 const FARTHEST: i128 = 1_000_000 * 366 * DAY;
 
+/// A number in one of the units of [`Format`], unless it is likelier in a unit that is not read.
+fn number(text: &str, format: Format, context: &Context<'_>) -> Result<Reading, Unreadable> {
+    let (text, _) = numbers::unwrapped(text);
+    let decimal = Decimal::parse(&text)?;
+    let read = unix(&text, format.unit().unwrap_or(SECOND), context.is_json_number);
+    let is_near = |reading: &Reading| match reading.shown {
+        Shown::Instant(shown) => {
+            (shown.earliest() - context.now).magnitude().as_nanos() <= NEAR_NOW.unsigned_abs()
+        }
+        Shown::TimeOfDay(_) => true,
+    };
+    let may_be_another = match &read {
+        Ok(reading) => !is_near(reading) && likelier_unit(reading, format, context.now).is_none(),
+        Err(_) => true,
+    };
+    match may_be_another.then(|| units::likeliest(&text, &decimal, context.now)).flatten() {
+        Some(unit) => Err(Unreadable::new(format!("{text} is not in a known unit; it looks like {unit}"))),
+        None => read,
+    }
+}
+
 fn unix(text: &str, unit: i128, is_json_number: bool) -> Result<Reading, Unreadable> {
     let mut number = Decimal::parse(text)?;
     while number.mantissa % 10 == 0
@@ -287,16 +348,6 @@ fn unix(text: &str, unit: i128, is_json_number: bool) -> Result<Reading, Unreada
     let nanos = Nanos::of(value, step);
     let through_a_float = is_json_number && text.contains(['.', 'e', 'E']);
     Ok(if through_a_float { nanos.widened_by(FLOAT_ERROR) } else { nanos }.into_instant())
-}
-
-fn http_date(text: &str) -> Result<Reading, Unreadable> {
-    let date = httpdate::parse_http_date(text)
-        .map_err(|_| Unreadable::new(format!("{text:?} is not an HTTP date (RFC 9110 section 5.6.7)")))?;
-    let seconds = date
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_err(|_| Unreadable::new(format!("{text:?} is before 1970")))?
-        .as_secs();
-    Ok(Nanos::of(i128::from(seconds) * SECOND, SECOND).into_instant())
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ impl Plan {
             }
             asked.push(sample.connection);
             let alone = sample.bounds(&self.expected(), self.rules.drift).offset_from(&self.reference);
+            let alone = Interval::new(alone.earliest(), alone.latest() + Span::from(backend.tick));
             failed += u32::from(!alone.is_within(&allowed));
         }
         (u32::try_from(asked.len()).unwrap_or(u32::MAX), failed)

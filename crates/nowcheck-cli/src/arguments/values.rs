@@ -1,51 +1,62 @@
 //! What the value of a flag may be.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::SignedDuration;
 use nowcheck::check::LONGEST;
-use nowcheck::time_format::Format;
+use nowcheck::time_format::{Form, Format};
 
 /// The value of `--format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FormatArgument(pub(crate) Format);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FormatArgument(pub(crate) Form);
 
-impl Default for FormatArgument {
-    fn default() -> Self {
-        Self(Format::Auto)
+/// Reads the value of `--format`: the name of a format, or a pattern.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FormatParser;
+
+impl FormatParser {
+    fn names() -> impl Iterator<Item = PossibleValue> {
+        Format::ALL.into_iter().map(|format| PossibleValue::new(format.name()).help(help(format)))
     }
 }
 
-impl ValueEnum for FormatArgument {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [FormatArgument; Format::ALL.len()] = {
-            let mut all = [FormatArgument(Format::Auto); Format::ALL.len()];
-            let mut index = 0;
-            while index < all.len() {
-                all[index] = FormatArgument(Format::ALL[index]);
-                index += 1;
-            }
-            all
-        };
-        &ALL
+impl TypedValueParser for FormatParser {
+    type Value = FormatArgument;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<FormatArgument, clap::Error> {
+        if value.to_str().is_some_and(|text| text.contains('%')) {
+            let pattern = |text: &str| text.parse().map(Form::Pattern).map(FormatArgument);
+            return pattern.parse_ref(command, argument, value);
+        }
+        let name = PossibleValuesParser::new(Self::names()).parse_ref(command, argument, value)?;
+        let format = Format::ALL.into_iter().find(|format| format.name() == name).unwrap_or(Format::Auto);
+        Ok(FormatArgument(Form::Known(format)))
     }
 
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self.0 {
-            Format::Auto => {
-                "Told from its look; Unix seconds, milliseconds, microseconds and nanoseconds from their size"
-            }
-            Format::Rfc3339 => "`2026-11-23T20:11:51.123Z`, with the zone's offset",
-            Format::UnixSeconds => "Seconds since 1970, with or without a fraction",
-            Format::UnixMillis => "Milliseconds since 1970",
-            Format::UnixMicros => "Microseconds since 1970",
-            Format::UnixNanos => "Nanoseconds since 1970",
-            Format::TimeOfDay => "`20:11:51`, a time of day in UTC",
-            Format::HttpDate => "`Mon, 23 Nov 2026 20:11:51 GMT` (RFC 9110 section 5.6.7)",
-        };
-        Some(PossibleValue::new(self.0.name()).help(help))
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Self::names()))
+    }
+}
+
+fn help(format: Format) -> &'static str {
+    match format {
+        Format::Auto => {
+            "Told from its look; Unix seconds, milliseconds, microseconds and nanoseconds from their size"
+        }
+        Format::Rfc3339 => "`2026-11-23T20:11:51.123Z`, and other dates in digits (ISO 8601)",
+        Format::UnixSeconds => "Seconds since 1970, with or without a fraction",
+        Format::UnixMillis => "Milliseconds since 1970",
+        Format::UnixMicros => "Microseconds since 1970",
+        Format::UnixNanos => "Nanoseconds since 1970",
+        Format::TimeOfDay => "`20:11:51`, a time of day; in UTC, if nothing else is said",
+        Format::HttpDate => "`Mon, 23 Nov 2026 20:11:51 GMT`, and other dates with the name of the month",
     }
 }
 

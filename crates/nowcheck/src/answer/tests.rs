@@ -4,12 +4,15 @@ use serde::Deserialize;
 
 use super::*;
 
+/// 2026-11-23T20:11:51Z.
+const NOW: UnixInstant = UnixInstant::from_nanos(1_795_464_711_000_000_000);
+
 fn source(field: Field) -> TimeSelector {
-    TimeSelector { field, format: Format::Auto, date_cache: Duration::from_secs(1) }
+    TimeSelector { field, notation: Format::Auto.into(), date_cache: Duration::from_secs(1) }
 }
 
 fn read_body(body: &str, field: Field) -> Result<ServerTime, NotATime> {
-    read(&HeaderMap::new(), body.as_bytes(), &source(field))
+    read(&HeaderMap::new(), body.as_bytes(), &source(field), NOW)
 }
 
 fn bounds(reading: &Reading) -> (bool, i128, i128) {
@@ -89,12 +92,12 @@ fn every_foreign_body_of_the_contract_is_read() {
 fn a_date_header_may_be_as_old_as_the_server_may_cache_it() {
     let mut headers = HeaderMap::new();
     headers.insert(header::DATE, HeaderValue::from_static("Mon, 23 Nov 2026 20:11:51 GMT"));
-    let time = read(&headers, b"", &source(Field::Header(header::DATE))).unwrap();
+    let time = read(&headers, b"", &source(Field::Header(header::DATE)), NOW).unwrap();
     assert_eq!(time.reading.width(), Duration::from_secs(2));
     assert_eq!(time.reading.step, Duration::from_secs(1));
     let mut headers = HeaderMap::new();
     headers.insert("x-time", HeaderValue::from_static("1795464711"));
-    let time = read(&headers, b"", &source(Field::Header(HeaderName::from_static("x-time")))).unwrap();
+    let time = read(&headers, b"", &source(Field::Header(HeaderName::from_static("x-time"))), NOW).unwrap();
     assert_eq!(time.reading.width(), Duration::from_secs(1));
 }
 
@@ -102,6 +105,134 @@ fn a_date_header_may_be_as_old_as_the_server_may_cache_it() {
 fn a_document_that_contradicts_itself_is_no_time() {
     let body = r#"{"current_time":"20:11:52","datetime":"2026-11-23T20:11:51.5Z"}"#;
     assert!(read_body(body, Field::Auto).unwrap_err().to_string().contains("contradicts itself"));
+}
+
+#[test]
+fn two_readings_of_one_right_clock_are_no_contradiction() {
+    for (current_time, datetime) in [
+        ("20:11:51", "2026-11-23T20:11:52.000010Z"),
+        ("20:11:51", "2026-11-23T20:11:51.5Z"),
+        ("20:11:51.999998", "2026-11-23T20:11:52.000010Z"),
+        ("20:11:52", "2026-11-23T20:11:51.999Z"),
+        ("23:59:59", "2026-11-24T00:00:00.000010Z"),
+        ("00:00:00", "2026-11-23T23:59:59.999999Z"),
+        ("21:11:51", "2026-11-23T21:11:52.000010+01:00"),
+        // In UTC, beside a `datetime` in its zone.
+        ("20:11:51", "2026-11-23T21:11:51.5+01:00"),
+        ("23:59:59", "2026-11-24T00:00:00.000010+01:00"),
+        ("08:11:51 PM", "2026-11-23T20:11:51.5Z"),
+        ("20:11", "2026-11-23T20:11:51.5Z"),
+        // Coinbase's heartbeats: both are timestamps.
+        ("2026-11-23T20:11:51Z", "2026-11-23T20:11:51Z"),
+        ("2026-11-23T20:11:51.999998Z", "2026-11-23T20:11:52.000010Z"),
+        ("2026-11-23T21:11:51+01:00", "2026-11-23T20:11:51.5Z"),
+        ("Mon, 23 Nov 2026 20:11:51 GMT", "2026-11-23T20:11:51.5Z"),
+        ("2026-11-23T20:11:51", "2026-11-23T20:11:51.5Z"),
+        ("evening", "2026-11-23T20:11:51.5Z"),
+    ] {
+        let body = format!(r#"{{"current_time":"{current_time}","datetime":"{datetime}"}}"#);
+        let time = read_body(&body, Field::Auto);
+        assert!(time.is_ok(), "{body}: {time:?}");
+    }
+    for (current_time, datetime) in [
+        ("20:11:53", "2026-11-23T20:11:51.5Z"),
+        ("20:11:50", "2026-11-23T20:11:51.5Z"),
+        ("20:12", "2026-11-23T20:11:51.5Z"),
+        ("2026-11-23T20:11:53Z", "2026-11-23T20:11:51.5Z"),
+        ("2026-11-24T20:11:51Z", "2026-11-23T20:11:51.5Z"),
+    ] {
+        let body = format!(r#"{{"current_time":"{current_time}","datetime":"{datetime}"}}"#);
+        let error = read_body(&body, Field::Auto).unwrap_err().to_string();
+        assert!(error.contains("contradicts itself") && error.contains(current_time), "{body}: {error}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped_and_utf_16_is_named() {
+    let marked = "\u{feff}{\"now\":1795464711}";
+    assert!(read_body(marked, Field::Member("now".to_owned())).is_ok());
+    assert!(read_body("\u{feff}1795464711", Field::Body).is_ok());
+    for mark in [&[0xFF, 0xFE][..], &[]] {
+        let utf_16: Vec<u8> = mark
+            .iter()
+            .copied()
+            .chain("{\"now\":1795464711}".encode_utf16().flat_map(u16::to_le_bytes))
+            .collect();
+        let error = read(&HeaderMap::new(), &utf_16, &source(Field::Auto), NOW).unwrap_err();
+        assert_eq!(error, NotATime::BodyIsUtf16);
+    }
+}
+
+#[test]
+fn a_body_that_is_one_json_value_is_read_as_the_body_and_as_the_whole_document() {
+    let second = (false, 1_795_464_711_000_000_000, 1_795_464_712_000_000_000);
+    for body in
+        ["\"2026-11-23T20:11:51Z\"\n", "1795464711", "\"1795464711\"", "\"\\/Date(1795464711000)\\/\""]
+    {
+        for field in [Field::Body, Field::Pointer(String::new())] {
+            let time = read_body(body, field).unwrap_or_else(|error| panic!("{body}: {error}"));
+            assert_eq!(bounds(&time.reading), second, "{body}");
+        }
+    }
+    let error = read_body("{}", Field::Pointer(String::new())).unwrap_err().to_string();
+    assert!(error.contains("the JSON answer` is an object"), "{error}");
+}
+
+#[test]
+fn a_member_that_occurs_twice_with_different_values_is_named() {
+    // RFC 8259 section 4; serde-rs/json#762.
+    let member = |path: &str| Field::Member(path.to_owned());
+    let pointer = |path: &str| Field::Pointer(path.to_owned());
+    for (body, field) in [
+        (r#"{"now":1795464711,"now":1795464712}"#, member("now")),
+        (r#"{"a":[{"now":1795464711,"now":"1795464711"}]}"#, member("a.0.now")),
+        (r#"{"a/b":{"now":1},"a/b":{"now":2}}"#, pointer("/a~1b/now")),
+        (r#"{"datetime":"2026-11-23T20:11:51Z","datetime":"2026-11-23T20:11:52Z"}"#, Field::Auto),
+    ] {
+        let error = read_body(body, field).unwrap_err();
+        assert!(matches!(error, NotATime::Twice { .. }), "{body}: {error}");
+    }
+    for (body, field) in [
+        (r#"{"now":1795464711,"now": 1795464711}"#, member("now")),
+        (r#"{"now":1795464711,"id":1,"id":2}"#, member("now")),
+    ] {
+        assert!(read_body(body, field).is_ok(), "{body}");
+    }
+}
+
+#[test]
+fn a_header_that_occurs_twice_is_named_unless_its_values_agree() {
+    let dates = |values: [&'static str; 2]| {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::DATE, HeaderValue::from_static(value));
+        }
+        read(&headers, b"", &source(Field::Header(header::DATE)), NOW)
+    };
+    let [now, next, later] =
+        ["Mon, 23 Nov 2026 20:11:51 GMT", "Mon, 23 Nov 2026 20:11:52 GMT", "Mon, 23 Nov 2026 20:11:55 GMT"];
+    assert_eq!(dates([now, now]).unwrap().reading.width(), Duration::from_secs(2));
+    // A proxy that adds its own, after the edge of a second: both are in the interval.
+    assert_eq!(dates([now, next]).unwrap().reading.width(), Duration::from_secs(3));
+    assert!(dates([now, later]).unwrap_err().to_string().contains("the header `date` occurs twice"));
+}
+
+#[test]
+fn a_local_date_in_an_array_is_read_in_its_zone() {
+    // Jackson, WRITE_DATES_AS_TIMESTAMPS with LocalDateTime.
+    let field = || Field::Member("now".to_owned());
+    let notation = Notation { zone: Some("Europe/Madrid".parse().unwrap()), ..Format::Auto.into() };
+    let selector = TimeSelector { notation, ..source(field()) };
+    for (body, width) in [
+        (r#"{"now":[2026,11,23,21,11,51]}"#, Duration::from_secs(1)),
+        (r#"{"now":[2026,11,23,21,11]}"#, Duration::from_mins(1)),
+        (r#"{"now":[2026,11,23,21,11,51,123000000]}"#, Duration::from_micros(1_500)),
+    ] {
+        let time = read(&HeaderMap::new(), body.as_bytes(), &selector, NOW);
+        assert_eq!(time.unwrap_or_else(|error| panic!("{body}: {error}")).reading.width(), width, "{body}");
+        assert!(read_body(body, field()).unwrap_err().to_string().contains("no time zone"), "{body}");
+    }
+    assert!(read_body(r#"{"now":[1,2]}"#, field()).unwrap_err().to_string().contains("an array"));
 }
 
 #[test]
@@ -128,7 +259,8 @@ fn fields_are_told_apart_by_their_spelling() {
     assert_eq!(parse("a.b"), Ok(Field::Member("a.b".to_owned())));
     assert_eq!(parse("/a/b"), Ok(Field::Pointer("/a/b".to_owned())));
     assert_eq!(parse("header:Date"), Ok(Field::Header(http::header::DATE)));
-    assert_eq!(parse(""), Err(FieldError::Empty));
+    assert_eq!(parse(""), Ok(Field::Pointer(String::new())));
+    assert_eq!(parse("/"), Ok(Field::Pointer("/".to_owned())));
     let name = "no spaces".to_owned();
     assert_eq!(parse("header:no spaces"), Err(FieldError::HeaderName { name }));
 }

@@ -20,6 +20,9 @@ pub enum NotATime {
     /// The body is not UTF-8.
     #[error("the body is not text")]
     BodyIsNotText,
+    /// The body is UTF-16 or UTF-32. JSON between systems is UTF-8 (RFC 8259 section 8.1).
+    #[error("the body is UTF-16, and not UTF-8")]
+    BodyIsUtf16,
     /// There is no body.
     #[error("the body is empty")]
     BodyIsEmpty,
@@ -48,12 +51,22 @@ pub enum NotATime {
         /// What it is instead.
         kind: &'static str,
     },
-    /// Two fields of one document say different times of day.
+    /// A member or a header occurs twice, with different values.
+    #[error("the answer contradicts itself: the {what} occurs twice, as {first} and as {second}")]
+    Twice {
+        /// What occurs twice.
+        what: String,
+        /// Its first value.
+        first: String,
+        /// Another one.
+        second: String,
+    },
+    /// Two fields of one document say different times.
     #[error("the answer contradicts itself: `datetime` says {datetime}, `current_time` says {current_time}")]
     Contradiction {
-        /// The time of day in `datetime`.
+        /// What `datetime` says.
         datetime: String,
-        /// That in `current_time`.
+        /// What `current_time` says.
         current_time: String,
     },
     /// The text is not a time.

@@ -2,7 +2,7 @@
 
 use super::{Setting, Words};
 use crate::outcome::{AnswerFault, AnswerProblem, Cause, CertificateFault, NotATime, TlsFault};
-use crate::time_format::Unreadable;
+use crate::time_format::{Lack, Unreadable};
 
 impl Words<'_> {
     /// Why a request failed, as part of a sentence: begins in lower case, ends without a full stop.
@@ -70,6 +70,20 @@ impl Words<'_> {
     }
 
     fn not_readable(self, unreadable: &Unreadable) -> String {
+        match unreadable.lacks {
+            Some(Lack::Zone) => {
+                return format!(
+                    "{unreadable}; {} says where it is that time",
+                    self.with(Setting::Zone, "NAME")
+                );
+            }
+            Some(Lack::Pattern) => {
+                let patterns = ["'%m/%d/%Y %I:%M:%S %p'", "'%d/%m/%Y %H:%M:%S'"];
+                let [one, other] = patterns.map(|pattern| self.with(Setting::Format, pattern));
+                return format!("{unreadable}; say it with a pattern such as {one} or {other}");
+            }
+            None => {}
+        }
         let Some(given) = unreadable.given else { return unreadable.to_string() };
         let hint = unreadable.likelier.map_or_else(String::new, |likelier| {
             format!("; it looks like {}: write that, or leave the {} out", likelier.name(), self.names.noun())

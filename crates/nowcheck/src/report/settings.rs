@@ -35,11 +35,13 @@ pub enum Setting {
     Timeout,
     /// Who asks, for servers that want to know.
     UserFile,
+    /// The zone of times that do not say theirs.
+    Zone,
 }
 
 impl Setting {
     /// Every setting.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CaFile,
         Self::ClientCertificate,
         Self::ClientKey,
@@ -56,6 +58,7 @@ impl Setting {
         Self::Strict,
         Self::Timeout,
         Self::UserFile,
+        Self::Zone,
     ];
 }
 

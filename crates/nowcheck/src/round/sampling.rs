@@ -231,8 +231,8 @@ impl Sampling<'_> {
             return Err(AnswerProblem::TooLarge { body_start: body_start() });
         }
         let now = self.round.reference.at(answer.received).shows.earliest();
-        answer::read(&answer.headers, &answer.body, selector)
-            .and_then(|time| answer::in_the_right_unit(time, selector.format, now))
+        answer::read(&answer.headers, &answer.body, selector, now)
+            .and_then(|time| answer::in_the_right_unit(time, &selector.notation, now))
             .map_err(|why| AnswerProblem::NotATime { why, body_start: body_start(), is_about_body })
     }
 

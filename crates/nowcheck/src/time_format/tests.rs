@@ -6,6 +6,15 @@ use super::*;
 const NOW: i128 = 1_795_464_711 * SECOND;
 const MILLI: i128 = 1_000_000;
 
+fn read(text: &str, format: Format, is_json_number: bool) -> Result<Reading, Unreadable> {
+    Notation::from(format).read(text, is_json_number, UnixInstant::from_nanos(NOW))
+}
+
+fn read_in(zone: &str, text: &str) -> Result<Reading, Unreadable> {
+    let notation = Notation { zone: Some(zone.parse().unwrap()), ..Format::Auto.into() };
+    notation.read(text, false, UnixInstant::from_nanos(NOW))
+}
+
 fn instant(text: &str, format: Format) -> (i128, i128) {
     bounds(&read(text, format, false).unwrap_or_else(|error| panic!("{text}: {error}")))
 }
@@ -123,10 +132,18 @@ fn what_is_not_a_time_is_refused_with_the_reason() {
         ("", "it is empty"),
         ("25:61:00", "its hour is 25"),
         ("23:61:00", "its minute is 61"),
-        ("20:11", "`:` is missing"),
-        ("20:11:51Z", "something follows it"),
+        ("20:11:51!", "something follows it"),
+        ("13:11:51 PM", "its hour is 13 of 12"),
+        ("2026-11-23T20:11:51+01:00[Europe/Atlantis", "`]` is missing"),
+        ("2026-11-23T20:11:51Z[!x-key=1]", "`x-key=1` is not known"),
+        ("2026-11-23T20:11:51[Europe/Atlantis]", "there is no zone `Europe/Atlantis`"),
+        ("2026-W54-1T20:11:51Z", "there is no such date"),
+        ("2026-366T20:11:51Z", "there is no such date"),
+        ("20261323T201151Z", "there is no such date"),
+        ("Mon, 31 Nov 2026 20:11:51 GMT", "there is no such date"),
+        ("11/23/2026 08:11:51 PM", "which of its first numbers is the month"),
         ("2026-02-29T00:00:00Z", "there is no such date"),
-        ("2026-11-23T20:11:51", "it has no time zone"),
+        ("2026-11-23T20:11:51", "has no time zone"),
         ("2026-11-23T20:11:51.Z", "digits of the fraction are missing"),
         ("2026-11-23", "`T` is missing"),
         ("noon", "is not a time in a known format"),
@@ -198,9 +215,245 @@ proptest! {
     }
 
     #[test]
+    fn no_text_of_words_makes_the_reader_panic(text in "(Mon|Nov|[0-9]{1,5}|[-+:,.()\\[\\] /TZ]|PM|UTC|CET|Date\\(){0,14}") {
+        for format in Format::ALL {
+            let _ = read(&text, format, true);
+        }
+        let _ = read_in("Europe/Madrid", &text);
+        let _ = on_the_wall(&text);
+    }
+
+    #[test]
     fn no_text_of_digits_and_marks_makes_the_reader_panic(text in "[-+0-9eE.:TZ ]{0,45}") {
         for format in Format::ALL {
             let _ = read(&text, format, true);
         }
+    }
+}
+
+/// Each form, where it is from, and that it means the second of [`NOW`].
+#[test]
+fn the_same_second_is_read_as_the_world_writes_it() {
+    for (text, _source) in [
+        ("2026-11-23T20:11:51+0000", "strftime %z; golang/go#31113"),
+        ("2026-11-24T01:41:51+0530", "strftime %z"),
+        ("2026-11-23T20:11:51+00", "PostgreSQL, timestamptz; ISO 8601-1 section 4.3.13"),
+        ("2026-11-23 20:11:51 +0000", "Ruby, Time#to_s; git log"),
+        ("2026-11-23 20:11:51 UTC", "Ruby, Time#utc.to_s"),
+        ("2026-11-23 20:11:51 GMT", "MySQL clients"),
+        ("2026-11-23T21:11:51 +01:00", "ISO 8601 with a space"),
+        ("2026-11-23t20:11:51z", "RFC 3339 section 5.6, the note on case"),
+        ("2026-11-23_20:11:51Z", "RFC 3339 section 5.6, another separator"),
+        ("2026/11/23 20:11:51Z", "Go, log.LstdFlags with a zone"),
+        ("2026-11-23T19:11:51\u{2212}01:00", "ISO 8601-1 section 3.2.1: the minus sign"),
+        ("2026-11-23T21:11:51+01:00[Europe/Madrid]", "RFC 9557; Java, ZonedDateTime.toString; js-joda#205"),
+        ("2026-11-23T20:11:51Z[Europe/London][u-ca=gregory]", "RFC 9557; Temporal"),
+        ("2026-11-23T21:11:51[Europe/Madrid]", "RFC 9557 without an offset"),
+        ("2026-11-23T20:11:51Z[!u-ca=iso8601]", "RFC 9557 section 3.2"),
+        ("2026-11-23 20:11:51 +0000 UTC", "Go, Time.String"),
+        ("2026-11-23 21:11:51 +0100 CET m=+0.000012", "Go, Time.String with the monotonic reading"),
+        ("20261123T201151Z", "ISO 8601 basic; x-amz-date"),
+        ("20261123T211151+0100", "ISO 8601 basic"),
+        ("20261123201151Z", "LDAP, RFC 4517 section 3.3.13"),
+        ("20261123201151.0Z", "LDAP, Active Directory currentTime"),
+        ("20261123211151+0100", "ASN.1 GeneralizedTime; HL7 DTM"),
+        ("2026-W48-1T20:11:51Z", "ISO 8601, week date"),
+        ("2026-327T20:11:51Z", "ISO 8601, ordinal date"),
+        ("Mon, 23 Nov 2026 20:11:51 +0000", "RFC 5322; Python, email.utils; httpdate#16"),
+        ("Mon, 23 Nov 2026 20:11:51 -0000", "Python, email.utils.formatdate()"),
+        ("Mon, 23 Nov 2026 20:11:51 UTC", "Go, time.RFC1123 in UTC"),
+        ("Mon, 23 Nov 2026 15:11:51 EST", "RFC 5322 section 4.3"),
+        ("Mon, 23 Nov 26 20:11:51 +0000", "Kraken, /0/public/Time"),
+        ("23 Nov 2026 20:11:51 GMT", "RFC 5322 without a day of the week"),
+        ("Fri, 23 Nov 2026 20:11:51 GMT", "a wrong day of the week"),
+        ("Monday, 23-Nov-26 20:11:51 UTC", "Go, time.RFC850 in UTC"),
+        ("Mon, 23-Nov-2026 20:11:51 GMT", "Netscape's cookies"),
+        ("Mon Nov 23 20:11:51 UTC 2026", "date(1); Go, time.UnixDate; Java, Date.toString"),
+        ("Mon 23 Nov 2026 08:11:51 PM UTC", "date(1) of coreutils, en_US"),
+        ("Mon Nov 23 21:11:51 +0100 2026", "Ruby on Rails; Twitter's created_at; Go, time.RubyDate"),
+        ("Mon Nov 23 2026 20:11:51 GMT+0000 (Coordinated Universal Time)", "JavaScript, Date.toString"),
+        ("Mon Nov 23 2026 21:11:51 GMT+0100 (CET)", "JavaScript, Date.toString"),
+        ("November 23, 2026 at 8:11:51 PM UTC", "JavaScript, toLocaleString"),
+        ("/Date(1795464711000)/", "ASP.NET, JavaScriptSerializer"),
+        ("/Date(1795464711000+0530)/", "WCF, DataContractJsonSerializer"),
+        ("0.00000000 1795464711", "PHP, microtime()"),
+        ("1795464711,000", "a decimal comma"),
+    ] {
+        assert_eq!(instant(text, Format::Auto), (NOW, NOW + SECOND), "{text}");
+    }
+}
+
+#[test]
+fn a_day_of_one_digit_is_a_day() {
+    let second = (NOW - 18 * DAY, NOW - 18 * DAY + SECOND);
+    for text in
+        ["Thu, 5 Nov 2026 20:11:51 GMT", "Thu Nov  5 20:11:51 2026", "Thursday, 5-Nov-26 20:11:51 GMT"]
+    {
+        assert_eq!(instant(text, Format::Auto), second, "{text}");
+    }
+}
+
+#[test]
+fn a_fraction_has_the_resolution_of_its_last_digit_in_every_form() {
+    let millis = (NOW + 123 * MILLI - MILLI / 2, NOW + 124 * MILLI);
+    for text in [
+        "2026-11-23T20:11:51,123Z",
+        "2026-11-23 20:11:51.123 +0000 UTC",
+        "2026-11-23T21:11:51.123+01:00[Europe/Madrid]",
+        "20261123T201151.123Z",
+        "20261123211151.123+0100",
+        "20261123201151123Z",
+        "/Date(1795464711123)/",
+        "0.12300000 1795464711",
+        "1795464711,123",
+        "Mon, 23 Nov 2026 20:11:51.123 GMT",
+    ] {
+        assert_eq!(instant(text, Format::Auto), millis, "{text}");
+    }
+    let nanos = (NOW + 123_456_789, NOW + 123_456_790);
+    assert_eq!(instant("2026-11-23 20:11:51.123456789 +0000 UTC m=+0.000012", Format::Auto), nanos);
+    assert_eq!(instant("2026-11-23T20:11:51.1234567891Z", Format::Auto), nanos);
+}
+
+#[test]
+fn a_time_without_seconds_is_known_to_the_minute() {
+    let minute = (NOW - 51 * SECOND, NOW + 9 * SECOND);
+    // Java, OffsetDateTime.toString; ISO 8601.
+    for text in ["2026-11-23T20:11Z", "2026-11-23T21:11+01:00", "20261123T2011Z"] {
+        assert_eq!(instant(text, Format::Auto), minute, "{text}");
+    }
+    let reading = read("20:11", Format::Auto, false).unwrap();
+    assert_eq!(bounds(&reading), (72_660 * SECOND, 72_720 * SECOND));
+    assert_eq!(reading.step, Duration::from_mins(1));
+}
+
+#[test]
+fn a_time_of_day_may_say_its_half_of_the_day_and_its_zone() {
+    let second = (72_711 * SECOND, 72_712 * SECOND);
+    for text in [
+        "20:11:51Z",
+        "20:11:51 UTC",
+        "20:11:51+00:00",
+        "21:11:51+0100",
+        "08:11:51 PM",
+        "8:11:51 pm",
+        "8:11:51 p.m.",
+        "8:11:51\u{202f}PM",
+        "8:11:51 PM GMT",
+    ] {
+        let reading = read(text, Format::Auto, false).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert!(matches!(reading.shown, Shown::TimeOfDay(_)), "{text}");
+        assert_eq!(bounds(&reading), second, "{text}");
+    }
+    let midnight = read("12:00:01 AM", Format::Auto, false).unwrap();
+    assert_eq!(bounds(&midnight), (SECOND, 2 * SECOND));
+    let across_midnight = read("00:11:51+01:00", Format::Auto, false).unwrap();
+    assert_eq!(bounds(&across_midnight), (83_511 * SECOND, 83_512 * SECOND));
+}
+
+#[test]
+fn a_time_without_a_zone_is_read_in_the_zone_that_is_given_and_otherwise_asks_for_it() {
+    let second = (NOW, NOW + SECOND);
+    for text in [
+        "2026-11-23T21:11:51",
+        "2026-11-23 21:11:51",
+        "20261123211151",
+        "20261123T211151",
+        "2026-11-23 21:11:51 CET",
+        "Mon 23 Nov 21:11:51 CET 2026",
+    ] {
+        assert_eq!(bounds(&read_in("Europe/Madrid", text).unwrap()), second, "{text}");
+        let error = read(text, Format::Auto, false).unwrap_err();
+        assert_eq!(error.lacks, Some(Lack::Zone), "{text}: {error}");
+    }
+    // What says its zone is in that zone.
+    for text in ["2026-11-23T20:11:51Z", "Mon, 23 Nov 2026 20:11:51 GMT", "1795464711"] {
+        assert_eq!(bounds(&read_in("Europe/Madrid", text).unwrap()), second, "{text}");
+    }
+    assert_eq!(bounds(&read_in("Europe/Madrid", "Mon Nov 23 21:11:51 2026").unwrap()), second);
+    let of_day = read_in("Asia/Kathmandu", "01:56:51").unwrap();
+    assert_eq!(bounds(&of_day), (72_711 * SECOND, 72_712 * SECOND));
+}
+
+#[test]
+fn the_hour_that_is_repeated_is_the_one_that_is_nearer_to_now() {
+    // In Madrid 2026-10-25 02:30 is twice: 00:30Z in summer time and 01:30Z after it.
+    let zone: Zone = "Europe/Madrid".parse().unwrap();
+    let notation = Notation { zone: Some(zone), ..Format::Auto.into() };
+    let first = 1_792_888_200 * SECOND;
+    for (now, meant) in [(first + 60 * SECOND, first), (first + HOUR - 60 * SECOND, first + HOUR)] {
+        let reading = notation.read("2026-10-25T02:30:00", false, UnixInstant::from_nanos(now)).unwrap();
+        assert_eq!(bounds(&reading), (meant, meant + SECOND));
+    }
+}
+
+#[test]
+fn a_year_of_two_digits_is_within_fifty_years_of_now() {
+    // RFC 9110 section 5.6.7.
+    for (year, meant) in [("26", "2026"), ("76", "2076"), ("77", "1977"), ("99", "1999"), ("00", "2000")] {
+        let [short, long] = [year, meant]
+            .map(|year| instant(&format!("Monday, 23-Nov-{year} 20:11:51 GMT"), Format::HttpDate));
+        assert_eq!(short, long, "{year}");
+    }
+}
+
+#[test]
+fn a_number_in_a_unit_that_is_not_read_is_named_with_the_likeliest() {
+    for (text, unit) in [
+        ("134399383110000000", "FILETIME"),
+        ("639310615110000000", ".NET ticks"),
+        ("5250996633537387904", "ToBinary"),
+        ("13439938311000000", "Chrome"),
+        ("4004453511", "NTP"),
+        ("17198996868097376256", "NTP timestamp of 64 bits"),
+        ("3878309511", "Mac OS"),
+        ("817157511.5", "Cocoa"),
+        ("817157511000000000", "Core Data"),
+        ("1479499929", "GPS"),
+        ("848779911000000", "PostgreSQL"),
+        ("17954647110000000", "100 ns since 1970"),
+        ("29924411", "minutes since 1970"),
+        ("46349.841562", "Excel"),
+        ("61367.841562", "Modified Julian Date"),
+        ("2461368.341563", "a Julian Date"),
+        ("740309.841562", "MATLAB"),
+        ("202611232011", "YYYYMMDDHHMM"),
+        ("261123201151", "YYMMDDHHMMSS"),
+        ("23112026201151", "DDMMYYYYHHMMSS"),
+    ] {
+        for format in [Format::Auto, Format::UnixSeconds] {
+            let error = read(text, format, true).expect_err(text).to_string();
+            assert!(error.contains("not in a known unit") && error.contains(unit), "{text}: {error}");
+        }
+    }
+    // A clock that was never set counts from 1970 or from its start, and is a wrong clock.
+    for text in ["0", "5", "12345", "86400", "315360000"] {
+        assert!(read(text, Format::Auto, true).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn any_other_form_is_read_by_its_pattern() {
+    let second = (NOW, NOW + SECOND);
+    for (pattern, text, expected) in [
+        ("%d.%m.%Y %H:%M:%S %z", "23.11.2026 21:11:51 +0100", second),
+        ("%m/%d/%Y %I:%M:%S %p", "11/23/2026 09:11:51 PM", second),
+        ("%d/%b/%Y:%H:%M:%S %z", "23/Nov/2026:20:11:51 +0000", second),
+        ("%Y-%m-%d %H:%M:%S%.f", "2026-11-23 21:11:51.123", (NOW + 122_500_000, NOW + 124 * MILLI)),
+        ("%Y-%m-%d %H:%M", "2026-11-23 21:11", (NOW - 51 * SECOND, NOW + 9 * SECOND)),
+        ("%b %d %H:%M:%S", "Nov 23 21:11:51", second),
+        ("epoch=%s", "epoch=1795464711", second),
+        ("%H%M%S", "211151", (72_711 * SECOND, 72_712 * SECOND)),
+        ("%Y%m%d%H%M%S", "20261123211151", second),
+    ] {
+        let pattern: Pattern = pattern.parse().unwrap();
+        let zone = Some("Europe/Madrid".parse().unwrap());
+        let notation = Notation { form: Form::Pattern(pattern), zone };
+        let reading = notation.read(text, false, UnixInstant::from_nanos(NOW));
+        assert_eq!(bounds(&reading.unwrap_or_else(|error| panic!("{text}: {error}"))), expected, "{text}");
+        assert!(notation.read("noon", false, UnixInstant::from_nanos(NOW)).is_err());
+    }
+    for pattern in ["%J", "%", "no directive", ""] {
+        assert!(pattern.parse::<Pattern>().is_err(), "{pattern}");
     }
 }

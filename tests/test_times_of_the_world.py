@@ -1,0 +1,176 @@
+"""Times as the standard libraries of the common languages print them, and what cannot be read is named in one line."""
+
+import email.utils
+import http.server
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from support.nowcheck import check, nowcheck
+
+Body = Callable[[datetime], str | bytes]
+MADRID = ZoneInfo("Europe/Madrid")
+INDIA = timezone(timedelta(hours=5, minutes=30))
+
+
+@contextmanager
+def serving(body: Body, offset: float = 0.0) -> Iterator[tuple[str, list[str]]]:
+    """A server whose answers are made from its clock; its URL, and the requests that it got."""
+    requests: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            requests.append(self.path)
+            said = body(datetime.fromtimestamp(time.time() + offset, UTC))
+            said = said.encode() if isinstance(said, str) else said
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 64
+
+        def handle_error(self, *_: object) -> None:
+            pass
+
+    server = Server(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/now", requests
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def ticks(t: datetime) -> int:
+    return int(t.timestamp() * 10**7)
+
+
+# A form, how it is made, and what the check is told.
+FORMS: dict[str, tuple[Callable[[datetime], str], str]] = {
+    "strftime %z in UTC": (lambda t: f"{t:%Y-%m-%dT%H:%M:%S}+0000", ""),
+    "strftime %z in India": (lambda t: f"{t.astimezone(INDIA):%Y-%m-%dT%H:%M:%S.%f%z}", ""),
+    "Ruby, Time#to_s": (lambda t: f"{t:%Y-%m-%d %H:%M:%S +0000}", ""),
+    "Go, Time.String": (lambda t: f"{t:%Y-%m-%d %H:%M:%S.%f +0000 UTC m=+0.000012}", ""),
+    "Java, ZonedDateTime": (lambda t: f"{t.astimezone(MADRID).isoformat()}[Europe/Madrid]", ""),
+    "ISO 8601 basic": (lambda t: f"{t:%Y%m%dT%H%M%SZ}", ""),
+    "LDAP": (lambda t: f"{t:%Y%m%d%H%M%S.0Z}", ""),
+    "JavaScript, Date.toString": (
+        lambda t: f"{t:%a %b %d %Y %H:%M:%S} GMT+0000 (Coordinated Universal Time)",
+        "",
+    ),
+    "date": (lambda t: f"{t:%a %b %e %H:%M:%S} UTC {t:%Y}", ""),
+    "Python, formatdate": (lambda t: email.utils.formatdate(t.timestamp()), ""),
+    "RFC 850": (lambda t: f"{t:%A, %d-%b-%y %H:%M:%S} GMT", ""),
+    "ASP.NET": (lambda t: f"/Date({int(t.timestamp() * 1000)}+0530)/", ""),
+    "PHP, microtime": (lambda t: f"{t.timestamp() % 1:.8f} {int(t.timestamp())}", ""),
+    "AM and PM": (lambda t: f"{t:%I:%M:%S %p}", ""),
+    "no zone": (lambda t: f"{t.astimezone(MADRID):%Y-%m-%d %H:%M:%S.%f}", "--zone Europe/Madrid"),
+    "digits without a zone": (lambda t: f"{t.astimezone(MADRID):%Y%m%d%H%M%S}", "--zone Europe/Madrid"),
+    "ctime in a zone": (lambda t: f"{t.astimezone(MADRID):%a %b %e %H:%M:%S %Y}", "--zone Europe/Madrid"),
+    "a pattern": (lambda t: f"{t:%d/%b/%Y:%H:%M:%S +0000}", "--format %d/%b/%Y:%H:%M:%S{space}%z"),
+}
+
+
+@pytest.mark.parametrize("offset", [0.25, -3.0])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_time_is_read_as_the_world_writes_it(sharp_reference, form, offset):
+    said, arguments = FORMS[form]
+    arguments = [part.replace("{space}", " ") for part in arguments.split()]
+    with serving(lambda t: json.dumps({"now": said(t)}), offset) as (url, _):
+        run = check(url, "--field", "now", *arguments)
+    interval = run.backend["offset"]
+    assert interval["earliest"] <= offset <= interval["latest"], str(run)
+    assert run.verdict == (("OK", "in_sync") if offset > -1 else ("CRITICAL", "desynchronized")), str(run)
+
+
+WHOLE: dict[str, tuple[Body, list[str]]] = {
+    "a JSON string is the body": (lambda t: json.dumps(t.isoformat()), ["--field", "body"]),
+    "a JSON string is the document": (lambda t: json.dumps(t.isoformat()), ["--field", ""]),
+    "a byte order mark": (lambda t: b"\xef\xbb\xbf" + json.dumps({"now": t.isoformat()}).encode(), ["--field", "now"]),
+    "both fields are timestamps": (
+        lambda t: json.dumps({"datetime": t.isoformat(), "current_time": t.isoformat()}),
+        [],
+    ),
+    "two readings around the edge of a second": (
+        lambda t: json.dumps(
+            {"datetime": t.isoformat(), "current_time": f"{t - timedelta(microseconds=t.microsecond + 20):%H:%M:%S}"}
+        )
+        if t.microsecond < 200_000
+        else json.dumps({"datetime": t.isoformat(), "current_time": f"{t:%H:%M:%S}"}),
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WHOLE)
+def test_a_right_answer_is_right_whatever_is_around_it(case):
+    body, arguments = WHOLE[case]
+    with serving(body) as (url, _):
+        run = check(url, *arguments)
+    assert run.verdict[0] in ("OK", "WARNING"), str(run)
+
+
+NAMED: dict[str, tuple[Body, list[str], str]] = {
+    "FILETIME": (lambda t: f'{{"now": {ticks(t) + 116444736000000000}}}', [], "FILETIME"),
+    ".NET ticks": (lambda t: f'{{"now": {ticks(t) + 621355968000000000}}}', [], ".NET ticks"),
+    "NTP": (lambda t: f'{{"now": {int(t.timestamp()) + 2208988800}}}', [], "since 1900"),
+    "Cocoa": (lambda t: f'{{"now": {t.timestamp() - 978307200:.6f}}}', [], "since 2001"),
+    "digits": (lambda t: f'{{"now": {t:%Y%m%d%H%M%S}}}', [], "--zone"),
+    "digits in a unit": (lambda t: f'{{"now": {t:%Y%m%d%H%M%S}}}', ["--format", "unix-ms"], "YYYYMMDDHHMMSS"),
+    "no zone": (lambda t: f'{{"now": "{t:%Y-%m-%dT%H:%M:%S}"}}', [], "--zone"),
+    "day and month": (lambda t: f'{{"now": "{t:%m/%d/%Y %I:%M:%S %p}"}}', [], "--format"),
+    "a member twice": (lambda t: '{"now": 1795464711, "now": 1795464712}', [], "`now` occurs twice"),
+    "UTF-16": (lambda t: json.dumps({"now": t.isoformat()}).encode("utf-16"), [], "UTF-16"),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_what_cannot_be_read_is_named_after_a_handful_of_requests(case):
+    body, arguments, words = NAMED[case]
+    with serving(body) as (url, requests):
+        run = check(url, "--field", "now", *arguments)
+    assert run.failure["kind"] == "not_a_time", str(run)
+    assert words in run.words, run.words
+    assert len(requests) <= 5, f"{len(requests)} requests"
+
+
+@pytest.mark.parametrize("tick", [0.010, 0.015625])
+@pytest.mark.parametrize("instance", [None, "one"])
+def test_a_clock_that_ticks_coarsely_is_one_clock(sharp_reference, tick, instance):
+    """dotnet/docs#2623: Windows' clock ticks every 15.6 ms, and its microseconds are printed all the same."""
+
+    def body(t: datetime) -> str:
+        ticked = datetime.fromtimestamp(t.timestamp() // tick * tick, UTC)
+        return json.dumps({"datetime": f"{ticked:%Y-%m-%dT%H:%M:%S.%fZ}"} | ({"instance": instance} if instance else {}))
+
+    with serving(body) as (url, requests):
+        run = check(url)
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert len(run.target["backends"]) == 1, str(run)
+    interval = run.backend["offset"]
+    assert interval["earliest"] <= 0 <= interval["latest"], str(run)
+    assert len(requests) <= 30, f"{len(requests)} requests"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--zone", "Europe/Atlantis"], ["--format", "%J"], ["--format", "iso"]], ids=" ".join
+)
+def test_a_zone_or_a_format_that_is_none_is_wrong_usage(arguments):
+    run = nowcheck("http://127.0.0.1:9", *arguments)
+    assert run.exit == 3, str(run)
+    assert arguments[0] in run.stderr, str(run)
+    assert arguments[1] in run.stderr, str(run)
