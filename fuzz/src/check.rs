@@ -75,6 +75,7 @@ fn assert_is_sound(reading: &Reading) {
         miss_probability: 0.01,
         expected_backends: None,
         max_requests: 64,
+        max_connections: 8,
         last_start: MonotonicInstant::after_origin(Duration::from_secs(8)),
     };
     let mut plan = Plan::new(rules, reference);

@@ -1,13 +1,15 @@
 //! clock-offset: plans that are given any answers, selections among any claims.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, NewConnections, Plan, Reading,
-    ReferenceClock, Rules, Sample, Selection, Shown, TimeOfDay, UnixInstant, Verdict,
+    Action, Batch, BoundedTime, Drift, Interval, Limits, MonotonicInstant, NewConnections, Plan, Reading,
+    ReferenceClock, Rejection, RejectionKind, Rules, Sample, Selection, Shown, TimeOfDay, UnixInstant,
+    Verdict,
 };
 
 const NOW: i128 = 1_795_464_711_000_000_000;
@@ -48,6 +50,7 @@ fn held(from: &mut Unstructured<'_>) -> Result<()> {
                         }
                     }
                 }
+                plan.record_batch(&batch(from, opened..opened + count, at, now)?);
                 opened += count;
             }
             Action::Ask { connection, at } => {
@@ -76,8 +79,37 @@ fn rules(from: &mut Unstructured<'_>) -> Result<Rules> {
         miss_probability: f64::from(from.int_in_range(1..=9_999_u16)?) / 10_000.0,
         expected_backends: NonZeroUsize::new(from.int_in_range(0..=4)?),
         max_requests: from.int_in_range(1..=48)?,
+        max_connections: from.int_in_range(1..=16)?,
         last_start: MonotonicInstant::after_origin(Duration::from_millis(from.int_in_range(0..=20_000)?)),
     })
+}
+
+/// Connections that were asked side by side, of which some were turned away, or none.
+fn batch(
+    from: &mut Unstructured<'_>,
+    connections: Range<u32>,
+    began: MonotonicInstant,
+    ended: MonotonicInstant,
+) -> Result<Batch> {
+    let mut rejections = Vec::new();
+    for _ in connections.clone() {
+        if from.ratio(1, 8)? {
+            let kind = *from.choose(&[
+                RejectionKind::Connection,
+                RejectionKind::Unavailable,
+                RejectionKind::Overload,
+                RejectionKind::TooManyRequests,
+                RejectionKind::KeptWaiting,
+            ])?;
+            let retry_after =
+                from.arbitrary::<Option<u32>>()?.map(|millis| Duration::from_millis(millis.into()));
+            rejections.push(Rejection { kind, retry_after });
+        }
+    }
+    let fastest = from.arbitrary::<Option<u32>>()?.map(|micros| Duration::from_micros(micros.into()));
+    let longer = Duration::from_micros(from.arbitrary::<u32>()?.into());
+    let slowest = fastest.map(|fastest| fastest + longer);
+    Ok(Batch { connections, began, ended: ended.max(began), rejections, fastest, slowest })
 }
 
 /// One request: when it ended, and whether the connection can be asked again.

@@ -58,6 +58,7 @@
 //!     miss_probability: 0.01,
 //!     expected_backends: None,
 //!     max_requests: 64,
+//!     max_connections: 8,
 //!     last_start: MonotonicInstant::after_origin(Duration::from_secs(5)),
 //! };
 //! let mut plan = Plan::new(rules, reference);
@@ -126,7 +127,10 @@ pub mod verdict;
 pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
 pub use exchange::{ServerTimestamps, exchange_bounds};
 pub use interval::{BoundedTime, Interval, ReferenceClock};
-pub use plan::{Action, CERTAINTY, Conclusion, JudgedBackend, NewConnections, Plan, Rules, StopReason};
+pub use plan::{
+    Action, Batch, CERTAINTY, Conclusion, Gentleness, JudgedBackend, MAX_CONNECTIONS, NewConnections, Plan,
+    Rejection, RejectionKind, Rules, StopReason,
+};
 pub use sample::{Reading, Sample, Shown};
 pub use selection::{Agreement, Clique, Selection, select};
 pub use staleness::{Standstill, standstill};

@@ -14,6 +14,7 @@
 
 mod aim;
 mod backend_samples;
+mod backoff;
 mod confirmation;
 
 use core::num::NonZeroUsize;
@@ -26,6 +27,9 @@ use crate::sample::Sample;
 use crate::staleness::{Standstill, least_standstill, standstill, suspected_standstill};
 use crate::time::{Drift, MonotonicInstant, Offset};
 use crate::verdict::{Limits, Verdict};
+
+use backoff::{Backoff, Resort};
+pub use backoff::{Batch, Gentleness, Rejection, RejectionKind};
 
 /// The parameters of a round.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +47,8 @@ pub struct Rules {
     pub expected_backends: Option<NonZeroUsize>,
     /// The most requests that one round may make to one address.
     pub max_requests: u32,
+    /// The most connections that are asked side by side. At least 1. [`MAX_CONNECTIONS`] is a good choice.
+    pub max_connections: u32,
     /// No request starts after this instant, so that each one has enough time to be answered.
     pub last_start: MonotonicInstant,
 }
@@ -96,6 +102,11 @@ pub enum StopReason {
     RequestsSpent,
     /// [`Rules::last_start`] has passed.
     OutOfTime,
+    /// The service failed when it was asked alone, and gentleness did not help.
+    Rejected,
+    /// The service answered, and then rejected what came until [`Rules::last_start`], as a limit on the rate of requests
+    /// does.
+    Limited,
 }
 
 /// What a round proves about one address.
@@ -116,6 +127,8 @@ pub struct Conclusion {
     pub connections: u32,
     /// An upper bound on the chance that one more backend was never met; see [`miss_probability`].
     pub miss_probability: f64,
+    /// How gently the service had to be asked.
+    pub gentleness: Gentleness,
 }
 
 /// A clock, its offset and the verdict on it.
@@ -135,9 +148,9 @@ const PATIENCE: usize = 8;
 /// Below this step, a reading is as sharp as any network path: timing a request to an edge gains nothing.
 const COARSE_STEP: Duration = Duration::from_millis(2);
 
-/// The most connections that are opened side by side. One backend needs eight at a miss probability of 1 %,
-/// so opening them takes two round trips and not eight.
-const MOST_AT_ONCE: u32 = 8;
+/// How many connections a round asks side by side, unless the rules or the service say less. One backend needs eight at
+/// a miss probability of 1 %, so opening them takes two round trips and not eight.
+pub const MAX_CONNECTIONS: u32 = 8;
 
 /// The factor by which [`Rules::miss_probability`] shrinks before expected backends are reported as missing.
 pub const CERTAINTY: f64 = 0.000_1;
@@ -184,6 +197,7 @@ enum Via {
 ///     miss_probability: 0.01,
 ///     expected_backends: None,
 ///     max_requests: 64,
+///     max_connections: 8,
 ///     last_start: start + Duration::from_secs(5),
 /// };
 /// let plan = Plan::new(rules, ReferenceClock { bounds, drift: Drift::DISCIPLINED });
@@ -207,6 +221,8 @@ pub struct Plan {
     server_keeps_open: bool,
     /// How many kept connections the server closed nevertheless.
     lost: u32,
+    /// How gently the service has to be asked.
+    backoff: Backoff,
 }
 
 impl Plan {
@@ -221,6 +237,7 @@ impl Plan {
             open: BTreeSet::new(),
             server_keeps_open: false,
             lost: 0,
+            backoff: Backoff::new(rules.max_connections),
         }
     }
 
@@ -267,6 +284,11 @@ impl Plan {
     /// What to do next, at the instant `now`.
     #[must_use]
     pub fn next(&self, now: MonotonicInstant) -> Action {
+        if self.backoff.resort() == Resort::Rejected {
+            return Action::Stop(StopReason::Rejected);
+        }
+        // What has to wait is planned for the instant at which it may be asked.
+        let now = now.max(self.backoff.not_before());
         if self.samples.is_empty() {
             if self.requests >= self.rules.max_requests {
                 return Action::Stop(StopReason::RequestsSpent);
@@ -288,7 +310,8 @@ impl Plan {
             return self.open(NewConnections { count: 1, requests: 1, at: due, keep: false }, now);
         }
         let backends = self.backends();
-        let lacking = self.connections_needed(&backends).saturating_sub(self.connections());
+        let unmet = self.connections_needed(&backends).saturating_sub(self.connections());
+        let lacking = unmet.max(self.backoff.answers_lacking(self.rules.miss_probability));
         if lacking > 0 {
             let requests = self.requests_unaimed();
             return self.open(NewConnections { count: lacking, requests, at: now, keep: false }, now);
@@ -311,6 +334,7 @@ impl Plan {
             standstill: standstill(&self.samples, self.rules.drift),
             connections: self.connections(),
             miss_probability: self.missed(&backends),
+            gentleness: self.backoff.gentleness(self.rules.miss_probability),
             backends: backends
                 .into_iter()
                 .map(|backend| JudgedBackend {
@@ -381,7 +405,8 @@ impl Plan {
 
     /// The number of requests with which a new connection begins.
     fn requests_unaimed(&self) -> u32 {
-        let wanted = self.rules.requests_per_connection;
+        // Each request may count where there is a limit, and what is open then is a question of connections.
+        let wanted = if self.backoff.is_needed() { 1 } else { self.rules.requests_per_connection };
         if self.samples.iter().any(is_coarse) { wanted.min(REQUESTS_UNAIMED) } else { wanted }
     }
 
@@ -390,12 +415,21 @@ impl Plan {
     fn open(&self, wanted: NewConnections, now: MonotonicInstant) -> Action {
         let at = wanted.at.max(now);
         if at > self.rules.last_start {
-            return Action::Stop(StopReason::OutOfTime);
+            return self.out_of_time();
         }
         let left = self.rules.max_requests.saturating_sub(self.requests).max(1);
         let requests = wanted.requests.min(left);
-        let count = wanted.count.min(MOST_AT_ONCE).min(left / requests);
+        let count = wanted.count.min(self.backoff.most()).min(left / requests);
         Action::Open(NewConnections { count, requests, at, ..wanted })
+    }
+
+    /// Nothing may be asked any more. What that means depends on what came last.
+    fn out_of_time(&self) -> Action {
+        Action::Stop(match self.backoff.unanswered().map(|rejection| rejection.kind) {
+            None => StopReason::OutOfTime,
+            Some(RejectionKind::TooManyRequests | RejectionKind::Unavailable) => StopReason::Limited,
+            Some(_) => StopReason::Rejected,
+        })
     }
 
     /// Once every backend was met often enough, asks the open question that can be asked first.
@@ -415,7 +449,7 @@ impl Plan {
         match via {
             // A single connection may lead to the backend in question, so it is kept for the next request.
             Via::Fresh(count) => self.open(NewConnections { count, requests: 1, at, keep: count == 1 }, now),
-            Via::Kept(_) if at.max(now) > self.rules.last_start => Action::Stop(StopReason::OutOfTime),
+            Via::Kept(_) if at.max(now) > self.rules.last_start => self.out_of_time(),
             Via::Kept(connection) => Action::Ask { connection, at: at.max(now) },
         }
     }

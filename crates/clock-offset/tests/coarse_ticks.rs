@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, Limits, MonotonicInstant, NewConnections, Offset, Plan, Reading,
-    ReferenceClock, Rules, Sample, Shown, UnixInstant, Verdict,
+    Action, BoundedTime, Drift, Interval, Limits, MAX_CONNECTIONS, MonotonicInstant, NewConnections, Offset,
+    Plan, Reading, ReferenceClock, Rules, Sample, Shown, UnixInstant, Verdict,
 };
 use proptest::prelude::*;
 
@@ -61,6 +61,7 @@ impl World {
             miss_probability: 0.01,
             expected_backends: None,
             max_requests: 464,
+            max_connections: MAX_CONNECTIONS,
             last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
         };
         let mut plan = Plan::new(rules, reference);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MonotonicInstant, NewConnections, Plan,
-    Reading, ReferenceClock, Rules, Sample, Shown, TimeOfDay, UnixInstant,
+    Action, BoundedTime, Drift, Interval, JudgedBackend, Limits, MAX_CONNECTIONS, MonotonicInstant,
+    NewConnections, Plan, Reading, ReferenceClock, Rules, Sample, Shown, TimeOfDay, UnixInstant,
 };
 
 pub(crate) const SECOND: i128 = 1_000_000_000;
@@ -148,6 +148,7 @@ impl World {
             miss_probability: 0.01,
             expected_backends: None,
             max_requests: self.max_requests,
+            max_connections: MAX_CONNECTIONS,
             last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
         };
         let mut plan = Plan::new(rules, self.reference());

@@ -1,6 +1,7 @@
 //! When "in sync" is proven although the answers name no instance.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use crate::backends::{Backend, Evidence};
 use crate::interval::Interval;
@@ -8,7 +9,7 @@ use crate::time::{MonotonicInstant, Span};
 use crate::verdict::within;
 
 use super::aim::edge_at;
-use super::{MOST_AT_ONCE, Plan, is_coarse};
+use super::{Plan, is_coarse};
 
 impl Plan {
     /// Whether "in sync" is more than the overlap of the answers of several clocks.
@@ -41,7 +42,8 @@ impl Plan {
     pub(super) fn confirmations_lacking(&self, backend: &Backend) -> u32 {
         let (asked, failed) = self.confirmations(backend);
         let settles = |more: &u32| tail(asked + more, failed, self.clocks()) <= self.rules.miss_probability;
-        (1..MOST_AT_ONCE).find(settles).unwrap_or(MOST_AT_ONCE)
+        let most = self.backoff.most();
+        (1..most).find(settles).unwrap_or(most)
     }
 
     /// The number of clocks to be met: two, unless more are known to be there.
@@ -53,25 +55,39 @@ impl Plan {
 
     /// How many connections were asked at a time at which the answer can confirm that the backend is in sync,
     /// and how many of their answers were not within the limit on their own.
+    ///
+    /// Of connections that were asked side by side and had to queue none counts, if one of them is too slow to
+    /// confirm anything: the queue may have been that of one of two clocks.
     pub(super) fn confirmations(&self, backend: &Backend) -> (u32, u32) {
+        let mut asked = self.asked_conclusively(backend);
+        for queued in self.backoff.queued() {
+            if asked.iter().any(|(connection, confirms)| queued.contains(connection) && !confirms) {
+                asked.retain(|connection, _| !queued.contains(connection));
+            }
+        }
+        let failed = asked.values().filter(|confirms| !**confirms).count();
+        (u32::try_from(asked.len()).unwrap_or(u32::MAX), u32::try_from(failed).unwrap_or(u32::MAX))
+    }
+
+    /// The connections that were asked at such a time, and whether the answer confirms it.
+    fn asked_conclusively(&self, backend: &Backend) -> BTreeMap<u32, bool> {
+        let mut asked = BTreeMap::new();
         let phases = match self.conclusive_phases(backend) {
-            None if self.has_coarse_answers(backend) => return (0, 0),
+            None if self.has_coarse_answers(backend) => return asked,
             phases => phases.filter(|_| self.has_coarse_answers(backend)),
         };
         let allowed = within(self.rules.limits.max_offset);
-        let (mut asked, mut failed) = (Vec::new(), 0);
         for sample in self.samples_of(backend).iter() {
             let arrival = sample.sent + sample.round_trip() / 2;
             let is_conclusive = phases.is_none_or(|phases| phases.contains(self.phase_at(backend, arrival)));
-            if asked.contains(&sample.connection) || !is_conclusive {
+            if asked.contains_key(&sample.connection) || !is_conclusive {
                 continue;
             }
-            asked.push(sample.connection);
             let alone = sample.bounds(&self.expected(), self.rules.drift).offset_from(&self.reference);
             let alone = Interval::new(alone.earliest(), alone.latest() + Span::from(backend.tick));
-            failed += u32::from(!alone.is_within(&allowed));
+            asked.insert(sample.connection, alone.is_within(&allowed));
         }
-        (u32::try_from(asked.len()).unwrap_or(u32::MAX), failed)
+        asked
     }
 
     /// Whether the steps of its readings, and so the time at which it is asked, decide how much an answer proves.

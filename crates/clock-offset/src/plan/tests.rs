@@ -67,6 +67,7 @@ impl World {
             miss_probability: 0.01,
             expected_backends: None,
             max_requests: 64,
+            max_connections: MAX_CONNECTIONS,
             last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
         };
         self.round_by(rules, reference)
@@ -272,6 +273,7 @@ fn a_lost_kept_connection_leads_to_a_fresh_one_and_is_counted() {
         miss_probability: 0.6,
         expected_backends: None,
         max_requests: 3,
+        max_connections: MAX_CONNECTIONS,
         last_start: MonotonicInstant::after_origin(ONE_SECOND),
     };
     let bounds =
@@ -300,6 +302,7 @@ fn backends_that_are_known_to_be_there_are_looked_for_longer() {
             miss_probability: 0.01,
             expected_backends: NonZeroUsize::new(4),
             max_requests: 100,
+            max_connections: MAX_CONNECTIONS,
             last_start: MonotonicInstant::after_origin(ONE_SECOND),
         },
         Interval::point(UnixInstant::from_nanos(NOON)),
@@ -327,6 +330,7 @@ fn with_twelve_samples_a_clock_of_whole_seconds_is_known_to_the_round_trip_and_f
                     miss_probability: 0.9,
                     expected_backends: None,
                     max_requests: 100,
+                    max_connections: MAX_CONNECTIONS,
                     last_start: MonotonicInstant::after_origin(Duration::from_secs(15)),
                 };
                 let (_, plan, _) = world.round_by(rules, Interval::point(UnixInstant::from_nanos(NOON)));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, CERTAINTY, Conclusion, Drift, Evidence, JudgedBackend, Plan, Rules, Sample, Shown, UnixInstant,
-    Verdict, connections_needed, resembles_time_zone,
+    Action, CERTAINTY, Conclusion, Drift, Evidence, JudgedBackend, MAX_CONNECTIONS, Plan, Rules, Sample,
+    Shown, UnixInstant, Verdict, connections_needed, resembles_time_zone,
 };
 use http::header::{AGE, DATE, LOCATION};
 
@@ -46,6 +46,7 @@ pub(super) async fn sample(
         miss_probability: check.miss_probability,
         expected_backends: check.expected_backends,
         max_requests: most_requests(check),
+        max_connections: MAX_CONNECTIONS,
         last_start: round.last_start,
     };
     let mut sampling = Sampling {

@@ -1,0 +1,90 @@
+use super::*;
+
+fn batch(connections: Range<u32>, rejections: &[RejectionKind], began: u64, ended: u64) -> Batch {
+    let answered = connections.len() > rejections.len();
+    let rejections = rejections.iter().map(|&kind| Rejection { kind, retry_after: None }).collect();
+    let took = answered.then_some(Duration::from_millis(1));
+    Batch { connections, began: at(began), ended: at(ended), rejections, fastest: took, slowest: took }
+}
+
+fn at(millis: u64) -> MonotonicInstant {
+    MonotonicInstant::after_origin(Duration::from_millis(millis))
+}
+
+const REFUSED: RejectionKind = RejectionKind::Connection;
+
+#[test]
+fn a_service_that_never_answered_is_down_at_the_first_failure() {
+    for kind in [REFUSED, RejectionKind::Unavailable, RejectionKind::Overload] {
+        let mut backoff = Backoff::new(8);
+        backoff.record(&batch(0..1, &[kind], 0, 1));
+        assert_eq!(backoff.resort(), Resort::Rejected, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_time_that_the_service_names_is_waited_for_once() {
+    let mut backoff = Backoff::new(8);
+    let busy = Rejection { kind: RejectionKind::Unavailable, retry_after: Some(Duration::from_secs(2)) };
+    let once = Batch { rejections: vec![busy], ..batch(0..1, &[], 0, 1) };
+    let once = Batch { fastest: None, slowest: None, ..once };
+    backoff.record(&once);
+    assert_eq!((backoff.resort(), backoff.not_before()), (Resort::Ask, at(2_001)));
+    backoff.record(&once);
+    assert_eq!(backoff.resort(), Resort::Rejected);
+}
+
+#[test]
+fn asked_too_often_is_never_down() {
+    let mut backoff = Backoff::new(8);
+    for nth in 0..20 {
+        backoff.record(&batch(nth..nth + 1, &[RejectionKind::TooManyRequests], 0, 1));
+        assert_eq!(backoff.resort(), Resort::Ask);
+    }
+    assert_eq!(backoff.answers_lacking(0.01), 0, "a broken backend does not say that");
+}
+
+#[test]
+fn as_many_connections_are_asked_as_were_answered_and_half_of_them_when_few_failed() {
+    for (rejected, most) in [(6, 1), (5, 2), (4, 3), (3, 4), (2, 5), (1, 3)] {
+        let mut backoff = Backoff::new(8);
+        backoff.record(&batch(0..1, &[], 0, 1));
+        backoff.record(&batch(1..8, &vec![REFUSED; rejected], 1, 2));
+        assert_eq!(backoff.most(), most, "{rejected} of 7");
+        assert_eq!(backoff.resort(), Resort::Ask);
+    }
+}
+
+#[test]
+fn a_service_that_answered_and_then_takes_no_connection_for_three_seconds_is_down() {
+    let mut backoff = Backoff::new(8);
+    backoff.record(&batch(0..1, &[], 0, 1));
+    let mut nth = 1;
+    while backoff.resort() == Resort::Ask {
+        let now = backoff.not_before();
+        let refused = Batch { began: now, ended: now, ..batch(nth..nth + 1, &[REFUSED], 0, 0) };
+        backoff.record(&Batch { fastest: None, slowest: None, ..refused });
+        nth += 1;
+    }
+    assert_eq!(nth - 1, MOST_FAILURES_IN_A_ROW);
+    let since = backoff.not_before().since(at(1));
+    assert!(since >= Duration::from_secs(3), "{since:?}");
+}
+
+#[test]
+fn the_more_connections_failed_beside_each_other_the_less_likely_is_one_broken_backend() {
+    let needed = |failures| answers_needed(8, failures, 0.01);
+    assert!((1..7).all(|failures| needed(failures) >= needed(failures + 1)));
+    // One of eight: P(X ≥ 1) · (7/8)ⁿ = 0.66 · (7/8)ⁿ ≤ 0.01.
+    assert_eq!(needed(1), 32);
+    assert_eq!(needed(7), 3);
+}
+
+#[test]
+fn the_tail_of_the_binomial_distribution_is_what_textbooks_say() {
+    for (attempts, failures, share, tail) in
+        [(1, 1, 0.25, 0.25), (2, 1, 0.5, 0.75), (8, 0, 0.3, 1.0), (4, 4, 0.5, 0.0625), (10, 3, 0.2, 0.3222)]
+    {
+        assert!((upper_tail(attempts, failures, share) - tail).abs() < 1e-4, "{attempts} {failures} {share}");
+    }
+}
