@@ -109,7 +109,18 @@ fn batch(
     let fastest = from.arbitrary::<Option<u32>>()?.map(|micros| Duration::from_micros(micros.into()));
     let longer = Duration::from_micros(from.arbitrary::<u32>()?.into());
     let slowest = fastest.map(|fastest| fastest + longer);
-    Ok(Batch { connections, began, ended: ended.max(began), rejections, fastest, slowest })
+    let answers = from.int_in_range(0..=16)?;
+    let beside_others = from.ratio(1, 8)?;
+    Ok(Batch {
+        connections,
+        beside_others,
+        began,
+        ended: ended.max(began),
+        rejections,
+        answers,
+        fastest,
+        slowest,
+    })
 }
 
 /// One request: when it ended, and whether the connection can be asked again.

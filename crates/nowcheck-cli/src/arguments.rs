@@ -63,6 +63,11 @@ pub(crate) struct Arguments {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) samples: u32,
 
+    /// The most connections side by side. A service that takes fewer is asked over fewer, down to one.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) connections: u32,
+
     /// Where the time stands in the answer: a member of the JSON body (`a.b.c`), a JSON Pointer (`/a/b`; empty for the
     /// whole document), `header:NAME`, or `body`. Default: nowd's `datetime`, else `current_time`.
     #[arg(long, value_name = "WHERE")]

@@ -4,7 +4,7 @@
 
 mod secrets;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ impl Invocation {
             .warn_offset(arguments.warn_offset)
             .timeout(arguments.timeout)
             .requests_per_connection(arguments.samples)
+            .max_connections(NonZeroU32::new(arguments.connections).unwrap_or(NonZeroU32::MIN))
             .time(TimeSelector { field, notation, date_cache: arguments.date_cache })
             .references(references(&arguments.references)?)
             .strict(arguments.strict)

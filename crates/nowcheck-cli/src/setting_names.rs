@@ -20,6 +20,7 @@ impl SettingNames for Flags {
             Setting::CaFile => "--ca-file",
             Setting::ClientCertificate => "--cert",
             Setting::ClientKey => "--key",
+            Setting::Connections => "--connections",
             Setting::DateCache => "--date-cache",
             Setting::ExpectBackends => "--expect-backends",
             Setting::Every => "--every",

@@ -3,11 +3,11 @@
 //! A [`Check`] holds only values that were validated together. It is made by a [`CheckBuilder`], from the flags of a
 //! program or the keys of a file: nothing here knows how either spells them.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clock_offset::Limits;
+use clock_offset::{Limits, MAX_CONNECTIONS};
 
 use crate::answer::{Field, TimeSelector};
 use crate::probe::address_overrides::AddressOverrides;
@@ -42,6 +42,7 @@ pub struct Check {
     pub(crate) limits: Limits,
     pub(crate) timeout: Duration,
     pub(crate) requests_per_connection: u32,
+    pub(crate) max_connections: NonZeroU32,
     pub(crate) time: TimeSelector,
     pub(crate) references: Vec<ReferenceSource>,
     pub(crate) strict: bool,
@@ -61,6 +62,7 @@ impl Check {
             limits: Limits { max_offset: Duration::from_secs(1), warn_offset: None },
             timeout: Duration::from_secs(10),
             requests_per_connection: 2,
+            max_connections: NonZeroU32::new(MAX_CONNECTIONS).unwrap_or(NonZeroU32::MIN),
             time: TimeSelector {
                 field: Field::Auto,
                 notation: Format::Auto.into(),
@@ -161,6 +163,7 @@ pub struct CheckBuilder {
     limits: Limits,
     timeout: Duration,
     requests_per_connection: u32,
+    max_connections: NonZeroU32,
     time: TimeSelector,
     references: Vec<ReferenceSource>,
     strict: bool,
@@ -198,6 +201,14 @@ impl CheckBuilder {
     #[must_use]
     pub fn requests_per_connection(mut self, requests: u32) -> Self {
         self.requests_per_connection = requests;
+        self
+    }
+
+    /// The most connections to a URL side by side, to all of its addresses together. Default: 8. A service that takes
+    /// fewer is asked over fewer all the same.
+    #[must_use]
+    pub fn max_connections(mut self, connections: NonZeroU32) -> Self {
+        self.max_connections = connections;
         self
     }
 
@@ -300,6 +311,7 @@ impl CheckBuilder {
             limits: self.limits,
             timeout: self.timeout,
             requests_per_connection: self.requests_per_connection,
+            max_connections: self.max_connections,
             time: self.time,
             references: self.references,
             strict: self.strict,

@@ -7,8 +7,11 @@ mod disturbance;
 mod doubt;
 mod missing_backends;
 mod program_pause;
+mod reading;
 mod redirects;
+mod rejections;
 mod sampling;
+mod turns;
 mod unusable;
 
 use std::sync::Arc;

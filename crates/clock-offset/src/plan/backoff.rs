@@ -21,9 +21,13 @@ pub struct Batch {
     pub began: MonotonicInstant,
     /// When the last of them was through.
     pub ended: MonotonicInstant,
+    /// Whether other addresses of the service were asked at the same time: then not even one connection is alone.
+    pub beside_others: bool,
     /// How those ended that the service turned away.
     pub rejections: Vec<Rejection>,
-    /// The shortest time that an answer took. `None` when there was none.
+    /// How many answers came that could be used.
+    pub answers: u32,
+    /// The shortest time that an answer took. `None` when there was none, or none that can be relied on.
     pub fastest: Option<Duration>,
     /// The longest one, and not less than `fastest`.
     pub slowest: Option<Duration>,
@@ -59,6 +63,9 @@ pub enum RejectionKind {
 pub struct Gentleness {
     /// How many connections side by side the service takes. `None` when it takes as many as the rules allow.
     pub connections: Option<u32>,
+    /// Whether the service limits how often it is asked: it says so (429), or needed a pause that is not that of a device
+    /// which gets ready for the next connection.
+    pub limits_rate: bool,
     /// How long the pause between two requests has to be. Zero when there need not be one.
     pub pause: Duration,
     /// How many connections and requests the service turned away.
@@ -111,15 +118,20 @@ struct Spell {
 pub(super) struct Backoff {
     /// The most connections that may be asked side by side.
     most: u32,
-    has_fewer: bool,
+    /// How many of them the service takes, when it was seen to take fewer.
+    taken: Option<u32>,
     /// The least time from the end of a request to the next one.
     pause: Duration,
     not_before: MonotonicInstant,
     /// The shortest time that an answer took over a connection alone.
     fastest_alone: Option<Duration>,
+    /// How often an answer over a connection alone took far longer than the fastest.
+    delays: u32,
     /// Connections that were asked side by side, and some of whose answers had to queue.
     queued: Vec<Range<u32>>,
     rejected: u32,
+    /// Whether the service said that it is asked too often.
+    was_asked_too_often: bool,
     /// Connections and requests up to the last failure that a broken backend may have caused, and how many of them
     /// failed in such a way.
     attempts: u32,
@@ -144,12 +156,14 @@ impl Backoff {
     pub(super) fn new(max_connections: u32) -> Self {
         Self {
             most: max_connections.max(1),
-            has_fewer: false,
+            taken: None,
             pause: Duration::ZERO,
             not_before: MonotonicInstant::ORIGIN,
             fastest_alone: None,
+            delays: 0,
             queued: Vec::new(),
             rejected: 0,
+            was_asked_too_often: false,
             attempts: 0,
             failures: 0,
             answered: 0,
@@ -162,11 +176,12 @@ impl Backoff {
     pub(super) fn record(&mut self, batch: &Batch) {
         let count = batch.connections.end.saturating_sub(batch.connections.start);
         let rejected = u32::try_from(batch.rejections.len()).unwrap_or(u32::MAX);
-        self.has_answered |= batch.fastest.is_some();
+        self.has_answered |= batch.answers > 0;
         self.rejected = self.rejected.saturating_add(rejected);
+        self.was_asked_too_often |= batch.rejections.iter().any(|rejection| !rejection.is_suspicious());
         match batch.rejections[..] {
             [] => self.take_answers(batch, count),
-            [alone] if count == 1 => self.take_failure_alone(alone, batch.ended),
+            [alone] if count == 1 && !batch.beside_others => self.take_failure_alone(alone, batch.ended),
             _ => self.take_failures_side_by_side(batch, count),
         }
     }
@@ -176,6 +191,8 @@ impl Backoff {
         if let Some(spell) = self.spell.take() {
             let took = batch.began.since(spell.began);
             self.pause = match self.spells {
+                // It was asked again when it wanted to be, which says nothing about the pause in between.
+                0 | 1 if spell.latest.retry_after.is_some() => self.pause.max(FIRST_PAUSE),
                 0 | 1 => self.pause.max(took).max(FIRST_PAUSE),
                 _ => (self.pause * 4).max(took * 3 / 2),
             };
@@ -191,10 +208,14 @@ impl Backoff {
         if count == 1 {
             let alone = self.fastest_alone.map_or(fastest, |known| known.min(fastest));
             self.fastest_alone = Some(alone);
-            // A limit on a rate that delays requests: nothing else makes a lone one wait for so much longer.
+            // A limit on a rate that delays requests lets a lone one wait for so much longer. If it does so once, that may
+            // be chance.
             if slowest > alone * 5 + Duration::from_millis(300) {
+                if self.delays > 0 {
+                    self.pause = self.pause.max(slowest);
+                }
+                self.delays += 1;
                 self.reduce_to(1);
-                self.pause = self.pause.max(slowest);
             }
         } else if let Some(alone) = self.fastest_alone
             && slowest > alone * 2 + Duration::from_millis(100)
@@ -228,7 +249,7 @@ impl Backoff {
 
     fn take_failure_alone(&mut self, rejection: Rejection, at: MonotonicInstant) {
         self.count_failures(1, u32::from(rejection.is_suspicious()));
-        self.reduce_to(1);
+        self.most = 1;
         if self.spell.is_none() {
             self.spells += u32::from(rejection.is_suspicious());
         }
@@ -254,7 +275,7 @@ impl Backoff {
         let connections = connections.max(1);
         if connections < self.most {
             self.most = connections;
-            self.has_fewer = true;
+            self.taken = Some(connections);
         }
     }
 
@@ -274,7 +295,7 @@ impl Backoff {
 
     /// Whether the service takes less than the rules allow.
     pub(super) fn is_needed(&self) -> bool {
-        self.has_fewer || self.rejected > 0 || !self.pause.is_zero()
+        self.taken.is_some() || self.rejected > 0 || !self.pause.is_zero()
     }
 
     /// The rejection that nothing has followed yet.
@@ -312,7 +333,8 @@ impl Backoff {
 
     pub(super) fn gentleness(&self, doubt: f64) -> Gentleness {
         Gentleness {
-            connections: self.has_fewer.then_some(self.most),
+            connections: self.taken,
+            limits_rate: self.was_asked_too_often || self.pause > FIRST_PAUSE * 4,
             pause: self.pause,
             rejected: self.rejected,
             broken_backend_is_ruled_out: self.answers_lacking(doubt) == 0,
@@ -340,6 +362,12 @@ impl Plan {
     pub fn record_batch(&mut self, batch: &Batch) {
         self.requests += u32::try_from(batch.rejections.len()).unwrap_or(u32::MAX);
         self.backoff.record(batch);
+    }
+
+    /// Before this instant no connection may be opened and nothing be asked: the service needs the pause.
+    #[must_use]
+    pub fn not_before(&self) -> MonotonicInstant {
+        self.backoff.not_before()
     }
 }
 

@@ -135,12 +135,6 @@ impl Failure {
             _ => None,
         }
     }
-
-    /// Whether the service refuses to be asked so often (RFC 6585 section 4).
-    #[must_use]
-    pub fn is_rate_limit(&self) -> bool {
-        self.answer().is_some_and(|fault| fault.status == StatusCode::TOO_MANY_REQUESTS)
-    }
 }
 
 /// Why a request failed. As text it begins in lower case and ends without a full stop, to stand in a sentence.

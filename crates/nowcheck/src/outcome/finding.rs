@@ -46,8 +46,9 @@ pub enum Undetermined {
         /// Those that answered.
         backends: Backends,
     },
-    /// The service told the time, and then refused to be asked so often.
-    RateLimited(Interrupted),
+    /// The service answered, or said that it is asked too often, and then turned away so much that the answers prove
+    /// too little.
+    Limited(Interrupted),
 }
 
 /// Why this machine cannot tell.
@@ -163,7 +164,6 @@ impl Finding {
     /// What a failed request comes to.
     #[must_use]
     pub fn of_failure(failure: Failure, backends: Vec<BackendOutcome>) -> Self {
-        let is_rate_limit = failure.is_rate_limit() && !backends.is_empty();
         let is_this_machines = match failure.kind() {
             FailureKind::Local
             | FailureKind::NoRoute
@@ -177,12 +177,22 @@ impl Finding {
             _ => false,
         };
         let interrupted = Interrupted { failure, backends };
-        if is_rate_limit {
-            Self::Undetermined(Undetermined::RateLimited(interrupted))
-        } else if is_this_machines {
+        if is_this_machines {
             Self::CheckerFault(CheckerFault::CannotAsk(interrupted))
         } else {
             Self::Down(interrupted)
+        }
+    }
+
+    /// What the answers of a service come to that turned others away, the latest of them with this failure. They prove
+    /// that a clock is right only when a broken backend is ruled out as the cause.
+    #[must_use]
+    pub fn of_limit(failure: Failure, backends: Vec<BackendOutcome>, is_ruled_out: bool) -> Self {
+        let limited = |backends| Self::Undetermined(Undetermined::Limited(Interrupted { failure, backends }));
+        match Self::of_backends(backends) {
+            proven @ Self::Desynchronized(_) => proven,
+            proven @ (Self::InSync(_) | Self::NotWithinWarning(_)) if is_ruled_out => proven,
+            open => limited(open.backends().to_vec()),
         }
     }
 
@@ -246,7 +256,7 @@ impl Finding {
                 backends.as_slice()
             }
             Self::Down(interrupted)
-            | Self::Undetermined(Undetermined::RateLimited(interrupted))
+            | Self::Undetermined(Undetermined::Limited(interrupted))
             | Self::CheckerFault(CheckerFault::CannotAsk(interrupted)) => &interrupted.backends,
             Self::CheckerFault(CheckerFault::Doubted { found, .. }) => found.backends(),
             Self::Stale(_) | Self::Undetermined(Undetermined::NothingAsked) => &[],
@@ -258,7 +268,7 @@ impl Finding {
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Down(interrupted)
-            | Self::Undetermined(Undetermined::RateLimited(interrupted))
+            | Self::Undetermined(Undetermined::Limited(interrupted))
             | Self::CheckerFault(CheckerFault::CannotAsk(interrupted)) => Some(&interrupted.failure),
             Self::CheckerFault(CheckerFault::Doubted { found, .. }) => found.failure(),
             _ => None,

@@ -50,6 +50,20 @@ pub enum Note {
         /// How many.
         count: u32,
     },
+    /// The service takes fewer connections side by side than it was asked over at first.
+    FewConnections {
+        /// How many it takes.
+        connections: u32,
+        /// Connections and requests that it turned away. None, when it let them wait.
+        rejected: u32,
+    },
+    /// The service limits how often it may be asked.
+    RateLimited {
+        /// How long a pause it needs between two requests.
+        pause: Duration,
+        /// Connections and requests that it turned away.
+        rejected: u32,
+    },
     /// An address that was left out, and why.
     AddressSkipped {
         /// That was left out.
@@ -105,6 +119,8 @@ impl Note {
             Self::BackendsMayBeMissing => "backends_may_be_missing",
             Self::ServerUnsynchronized => "server_unsynchronized",
             Self::KeptConnectionsLost { .. } => "kept_connections_lost",
+            Self::FewConnections { .. } => "few_connections",
+            Self::RateLimited { .. } => "rate_limited",
             Self::AddressSkipped { .. } => "address_skipped",
             Self::AddressesUnknown(_) => "addresses_unknown",
             Self::Redirected { .. } => "redirected",

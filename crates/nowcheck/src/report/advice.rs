@@ -14,6 +14,13 @@ impl Words<'_> {
         if let Some(step) = self.after_names(target) {
             return Some(step);
         }
+        if let Finding::Undetermined(Undetermined::Limited(_)) = &target.finding {
+            return Some(format!(
+                "ask less at once and for longer: {} and a longer {}",
+                self.with(Setting::Connections, "1"),
+                self.name(Setting::Timeout)
+            ));
+        }
         if let Some(failure) = target.finding.failure() {
             return Some(self.after_failure(failure));
         }
@@ -158,8 +165,9 @@ impl Words<'_> {
                 self.with(Setting::UserFile, "FILE")
             ),
             Some(StatusCode::TOO_MANY_REQUESTS) => format!(
-                "the service limits how often it may be asked: allow this machine more, or ask less: {} \
+                "the service limits how often it may be asked: allow this machine more, or ask less with {}, {} \
                  and a greater {}",
+                self.with(Setting::Connections, "1"),
                 self.with(Setting::Samples, "1"),
                 self.name(Setting::MissProbability)
             ),

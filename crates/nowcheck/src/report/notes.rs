@@ -1,5 +1,7 @@
 //! What a reader should know beside the verdict, a sentence for each note.
 
+use std::time::Duration;
+
 use super::{Setting, Words};
 use crate::outcome::{Doubt, MissingBackends, Note};
 use crate::text::figures::{length, limit, offset, signed};
@@ -48,6 +50,8 @@ impl Words<'_> {
             Note::CertificateEndsSoon { left } => {
                 format!("the certificate ended {} ago by the reference's time", length(left.magnitude()))
             }
+            Note::FewConnections { connections, rejected } => few_connections(*connections, *rejected),
+            Note::RateLimited { pause, rejected } => rate_limited(*pause, *rejected),
             Note::BackendsMissing(missing) => missing_backends(missing),
             Note::Doubt(doubt) => self.doubt(doubt),
             Note::OneClockAssumed
@@ -109,6 +113,28 @@ pub(super) fn missing_backends(missing: &MissingBackends) -> String {
     } else {
         format!("{met} of the {expected} backends that are expected were met")
     }
+}
+
+fn few_connections(connections: u32, rejected: u32) -> String {
+    let takes = match connections {
+        1 => "one connection at a time".to_owned(),
+        several => format!("{several} connections at a time"),
+    };
+    match rejected {
+        0 => format!("the service answers {takes}: more of them had to wait"),
+        rejected => format!("the service takes {takes}: it turned {rejected} away that were beside others"),
+    }
+}
+
+fn rate_limited(pause: Duration, rejected: u32) -> String {
+    let rejected = match rejected {
+        0 => "delayed requests".to_owned(),
+        1 => "rejected 1 request".to_owned(),
+        several => format!("rejected {several} requests"),
+    };
+    let then =
+        if pause.is_zero() { "one at a time".to_owned() } else { format!("once in {}", length(pause)) };
+    format!("the service limits how often it may be asked: it {rejected}, and was then asked {then}")
 }
 
 /// Notes on what the answers of a target have in common.

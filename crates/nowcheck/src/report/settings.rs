@@ -9,6 +9,8 @@ pub enum Setting {
     ClientCertificate,
     /// The key of that certificate.
     ClientKey,
+    /// The most connections side by side.
+    Connections,
     /// How old a `Date` header may be.
     DateCache,
     /// How many backends there are.
@@ -41,10 +43,11 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::CaFile,
         Self::ClientCertificate,
         Self::ClientKey,
+        Self::Connections,
         Self::DateCache,
         Self::ExpectBackends,
         Self::Every,

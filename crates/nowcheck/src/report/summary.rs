@@ -6,8 +6,8 @@ use clock_offset::verdict::within;
 use super::Words;
 use super::notes::missing_backends;
 use crate::outcome::{
-    BackendOutcome, Backends, CheckerFault, Doubt, Failure, Finding, Interrupted, Leap, Note, Outcome, Phase,
-    Reason, SourceStanding, Stale, Standing, Status, TargetOutcome, Undetermined,
+    BackendOutcome, Backends, CheckerFault, Doubt, Failure, FailureKind, Finding, Interrupted, Leap, Note,
+    Outcome, Phase, Reason, SourceStanding, Stale, Standing, Status, TargetOutcome, Undetermined,
 };
 use crate::text::figures::{length, limit, offset, signed};
 
@@ -122,8 +122,13 @@ impl Words<'_> {
             Finding::Undetermined(Undetermined::Open(backends)) => open(backends, limits),
             Finding::Undetermined(Undetermined::Uncounted { missing, .. })
             | Finding::BackendsMissing { missing, .. } => missing_backends(missing),
-            Finding::Undetermined(Undetermined::RateLimited(interrupted)) => {
-                let whose = "cannot be decided, the service limits how often it may be asked";
+            Finding::Undetermined(Undetermined::Limited(interrupted)) => {
+                let is_status = interrupted.failure.kind() == FailureKind::Status;
+                let whose = if is_status {
+                    "asked too often, cannot be decided"
+                } else {
+                    "cannot be decided, some connections failed when others were open"
+                };
                 self.interrupted(whose, interrupted, target.requests)
             }
             Finding::Stale(stale) => old_answer(*stale),

@@ -1,7 +1,10 @@
 //! The addresses of one target: resolved, sampled side by side, and left out where they say nothing about the service.
 
+use std::net::SocketAddr;
+
 use super::RoundContext;
-use super::sampling::sample;
+use super::sampling::{Place, sample};
+use super::turns::Turns;
 use crate::outcome::{Discarded, Failure, FailureKind, Finding, Note, Phases, TargetOutcome};
 use crate::parallel::in_parallel;
 use crate::probe::resolve::Addresses;
@@ -16,14 +19,31 @@ impl RoundContext {
             Ok(addresses) => addresses,
             Err(failure) => return vec![unresolved(target, failure)],
         };
-        let took = addresses.took;
-        let probes = addresses.all.iter().map(|&address| {
-            let (context, target) = (self.clone(), target.clone());
-            async move { sample(&context, &target, address, took).await }
-        });
-        let mut outcomes = without_skipped(in_parallel(probes).await, &addresses);
+        let outcomes = self.sampled(target, &addresses).await;
+        let mut outcomes = without_skipped(outcomes, &addresses);
         if let (Some(cause), Some(first)) = (addresses.unknown, outcomes.first_mut()) {
             first.notes.push(Note::AddressesUnknown(cause));
+        }
+        outcomes
+    }
+
+    /// Samples the addresses side by side, as far as the connections to them together are not too many.
+    async fn sampled(&self, target: &Target, addresses: &Addresses) -> Vec<TargetOutcome> {
+        let most = self.check.max_connections.get();
+        let side_by_side = addresses.all.len().min(usize::try_from(most).unwrap_or(usize::MAX)).max(1);
+        let max_connections = (most / u32::try_from(side_by_side).unwrap_or(u32::MAX)).max(1);
+        let has_neighbors = side_by_side > 1;
+        let resolve_took = addresses.took;
+        let place = |&address: &SocketAddr| Place { address, resolve_took, max_connections, has_neighbors };
+        // Several addresses may be one small machine.
+        let turns = Turns::default();
+        let mut outcomes = Vec::new();
+        for together in addresses.all.chunks(side_by_side) {
+            let probes = together.iter().map(place).map(|place| {
+                let (context, target, turns) = (self.clone(), target.clone(), turns.clone());
+                async move { sample(&context, &target, place, &turns).await }
+            });
+            outcomes.extend(in_parallel(probes).await);
         }
         outcomes
     }

@@ -129,9 +129,10 @@ async fn over(
         burst.requests += 1;
         match connection.ask(Method::GET, target, wanted, round.deadline).await {
             Ok(answer) => {
-                let stays_open = answer.stays_open;
+                // Who is turned away does not insist.
+                let goes_on = answer.stays_open && answer.status.is_success();
                 burst.answers.push(answer);
-                if !stays_open {
+                if !goes_on {
                     return burst;
                 }
             }

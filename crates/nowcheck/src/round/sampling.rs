@@ -3,40 +3,52 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, CERTAINTY, Conclusion, Drift, Evidence, JudgedBackend, MAX_CONNECTIONS, Plan, Rules, Sample,
-    Shown, UnixInstant, Verdict, connections_needed, resembles_time_zone,
+    Action, Batch, CERTAINTY, Conclusion, Drift, Evidence, Gentleness, JudgedBackend, MonotonicInstant,
+    NewConnections, Plan, Rejection, Rules, Sample, Shown, StopReason, UnixInstant, Verdict,
+    connections_needed, resembles_time_zone,
 };
-use http::header::{AGE, DATE, LOCATION};
+use http::header::DATE;
 
-use crate::answer::age;
-use crate::answer::{self, Field, ServerTime};
+use crate::answer::Field;
 use crate::check::Check;
 use crate::outcome::{
-    AnswerFault, AnswerProblem, BackendOutcome, Cause, CertificateOutcome, Discarded, Failure, Finding, Note,
-    Phase, Phases, Spread, Stale, StatedClock, TargetOutcome,
+    BackendOutcome, CertificateOutcome, Discarded, Failure, Finding, Note, Phases, Spread, Stale,
+    StatedClock, TargetOutcome,
 };
 use crate::parallel::in_parallel;
 use crate::probe::certificate_validity::Certificate;
 use crate::probe::http::{Answer, HttpConnection};
 use crate::run_delay::is_heavy;
 use crate::target::Target;
-use crate::text::printable;
 
 use super::RoundContext;
 use super::burst::{self, Burst};
-use super::redirects::MOST_REDIRECTS;
-use super::unusable;
+use super::rejections;
+use super::turns::Turns;
+
+/// One address, and what is to be known to sample it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) address: SocketAddr,
+    /// How long it took to resolve the name.
+    pub(super) resolve_took: Option<Duration>,
+    /// The most connections that may be asked there side by side.
+    pub(super) max_connections: u32,
+    /// Whether other addresses of the service are asked too.
+    pub(super) has_neighbors: bool,
+}
 
 /// Samples one address, and judges it.
 pub(super) async fn sample(
     round: &RoundContext,
     target: &Target,
-    address: SocketAddr,
-    resolve_took: Option<Duration>,
+    place: Place,
+    turns: &Turns,
 ) -> TargetOutcome {
     let check = &round.check;
     let rules = Rules {
@@ -46,22 +58,27 @@ pub(super) async fn sample(
         miss_probability: check.miss_probability,
         expected_backends: check.expected_backends,
         max_requests: most_requests(check),
-        max_connections: MAX_CONNECTIONS,
+        max_connections: place.max_connections,
         last_start: round.last_start,
     };
     let mut sampling = Sampling {
         round,
+        turns,
+        has_neighbors: place.has_neighbors,
+        is_beside_others: place.has_neighbors,
         target,
-        address,
+        address: place.address,
         plan: Plan::new(rules, round.reference),
         kept: BTreeMap::new(),
         connections: 0,
         requests: 0,
         lost: 0,
         discarded: Discarded::default(),
-        phases: Phases { resolve: resolve_took, ..Phases::default() },
+        phases: Phases { resolve: place.resolve_took, ..Phases::default() },
         certificate: None,
         clocks: Vec::new(),
+        alone_took: None,
+        rejection: None,
     };
     let ended = sampling.perform().await;
     sampling.into_outcome(ended)
@@ -81,13 +98,25 @@ const MOST_DISCARDED: u32 = 8;
 /// Why sampling ended before the plan was through.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Interruption {
+    /// A request failed, and no load excuses that.
     Failed(Failure),
+    /// The service rejected what came too often, or too much of it.
+    Limited(Failure),
+    /// An old answer came.
     Cached { seconds: u64 },
 }
+
+/// The least time that a server has to answer connections that are opened side by side, before they are given up and it
+/// is asked over fewer.
+const PATIENCE_SIDE_BY_SIDE: Duration = Duration::from_secs(1);
 
 /// The sampling of one address.
 struct Sampling<'a> {
     round: &'a RoundContext,
+    turns: &'a Turns,
+    has_neighbors: bool,
+    /// Whether other addresses of the service may have been asked beside the latest batch.
+    is_beside_others: bool,
     target: &'a Target,
     address: SocketAddr,
     plan: Plan,
@@ -101,43 +130,129 @@ struct Sampling<'a> {
     certificate: Option<Certificate>,
     /// What each sample's server said of its own clock.
     clocks: Vec<Option<StatedClock>>,
+    /// How long the first connection took, which was alone.
+    alone_took: Option<Duration>,
+    /// The latest failure that may be due to a limit of the service.
+    rejection: Option<Failure>,
+}
+
+/// Connections that are asked side by side.
+struct Asked {
+    connections: Range<u32>,
+    began: MonotonicInstant,
+    /// Whether they are given up before the end of the round.
+    have_less_time: bool,
+    bursts: Vec<Burst>,
+}
+
+/// How the service took connections that were asked side by side.
+#[derive(Debug, Default)]
+struct Manner {
+    rejections: BTreeMap<u32, Rejection>,
+    answers: u32,
+    /// How long the answers took that this program did not hold up.
+    took: Vec<Duration>,
+}
+
+impl Manner {
+    fn reject(&mut self, connection: u32, rejection: Rejection) {
+        self.rejections.entry(connection).or_insert(rejection);
+    }
+
+    fn of(self, connections: Range<u32>, began: MonotonicInstant, ended: MonotonicInstant) -> Batch {
+        let (fastest, slowest) = (self.took.iter().min().copied(), self.took.iter().max().copied());
+        let rejections = self.rejections.into_values().collect();
+        Batch {
+            connections,
+            beside_others: false,
+            began,
+            ended,
+            rejections,
+            answers: self.answers,
+            fastest,
+            slowest,
+        }
+    }
 }
 
 impl Sampling<'_> {
     async fn perform(&mut self) -> Result<(), Interruption> {
         loop {
-            let bursts = match self.plan.next(self.round.clock.now()) {
+            let action = self.plan.next(self.round.clock.now());
+            if let Action::Stop(reason) = action {
+                return match (reason, self.rejection.take()) {
+                    (StopReason::Rejected, Some(failure)) => Err(Interruption::Failed(failure)),
+                    (_, Some(failure)) => Err(Interruption::Limited(failure)),
+                    (_, None) => Ok(()),
+                };
+            }
+            // Connections count too, so not even they are opened before.
+            if self.plan.not_before() > self.round.clock.now() {
+                tokio::time::sleep_until(self.round.clock.deadline(self.plan.not_before())).await;
+            }
+            let turn =
+                if self.has_neighbors { Some(self.turns.wait(self.rejection.is_some()).await) } else { None };
+            self.is_beside_others = turn.as_ref().is_some_and(|turn| !turn.is_alone());
+            let asked = match action {
                 Action::Stop(_) => return Ok(()),
-                Action::Open(new) => {
-                    // A server that serves few connections at a time could not answer beside those that are kept.
-                    for id in std::mem::take(&mut self.kept).into_keys() {
-                        self.plan.connection_was_closed(id);
-                    }
-                    let first = self.connections;
-                    self.connections += new.count;
-                    let bursts = (first..self.connections).map(|id| {
-                        let (round, target) = (self.round.clone(), self.target.clone());
-                        burst::over_a_fresh_one(round, target, self.address, id, new)
-                    });
-                    in_parallel(bursts).await
-                }
+                Action::Open(new) => self.open(new).await,
                 Action::Ask { connection: id, at } => {
                     let Some(kept) = self.kept.remove(&id) else {
                         self.plan.connection_was_closed(id);
                         continue;
                     };
-                    vec![burst::over_a_kept_one(self.round, self.target, kept, id, at).await]
+                    let began = self.round.clock.now();
+                    let burst = burst::over_a_kept_one(self.round, self.target, kept, id, at).await;
+                    Asked { connections: id..id + 1, began, have_less_time: false, bursts: vec![burst] }
                 }
             };
-            self.take(bursts)?;
+            drop(turn);
+            self.take(asked)?;
         }
     }
 
+    async fn open(&mut self, new: NewConnections) -> Asked {
+        // A server that serves few connections at a time could not answer beside those that are kept.
+        for id in std::mem::take(&mut self.kept).into_keys() {
+            self.plan.connection_was_closed(id);
+        }
+        let connections = self.connections..self.connections + new.count;
+        self.connections = connections.end;
+        let began = self.round.clock.now();
+        let mut round = self.round.clone();
+        let patience = self.patience(&new, began);
+        let have_less_time = patience.is_some_and(|patience| patience < round.deadline);
+        if let Some(patience) = patience {
+            round.deadline = round.deadline.min(patience);
+        }
+        let bursts = connections
+            .clone()
+            .map(|id| burst::over_a_fresh_one(round.clone(), self.target.clone(), self.address, id, new));
+        let bursts = in_parallel(bursts).await;
+        if new.count == 1 {
+            self.alone_took.get_or_insert(self.round.clock.now().since(began));
+        }
+        Asked { connections, began, have_less_time, bursts }
+    }
+
+    /// How long connections that are opened side by side are waited for. A server may take few of them at a time, and is
+    /// asked more gently then, for which time has to be left.
+    fn patience(&self, new: &NewConnections, now: MonotonicInstant) -> Option<MonotonicInstant> {
+        if new.count == 1 {
+            return None;
+        }
+        let begin = new.at.max(now);
+        let one_after_the_other = self.alone_took.unwrap_or_default() * new.count;
+        let left = self.round.last_start.since(begin);
+        Some(begin + (one_after_the_other * 2).max(PATIENCE_SIDE_BY_SIDE).min(left / 2))
+    }
+
     /// Takes note of all that came side by side, in the order in which it came.
-    fn take(&mut self, bursts: Vec<Burst>) -> Result<(), Interruption> {
+    fn take(&mut self, asked: Asked) -> Result<(), Interruption> {
         let mut failed = None;
+        let mut manner = Manner::default();
         let (mut answers, mut closed, mut lost) = (Vec::new(), Vec::new(), Vec::new());
-        for burst in bursts {
+        for burst in asked.bursts {
             self.requests += burst.requests;
             if let Some(opened) = burst.opened
                 && self.phases.connect.is_none()
@@ -152,12 +267,19 @@ impl Sampling<'_> {
                 None if burst.was_lost => lost.push(burst.id),
                 None => closed.push(burst.id),
             }
-            failed = failed.or(burst.failure);
+            if let Some(failure) = burst.failure {
+                if let Some(kind) = rejections::kind_of(&failure, asked.have_less_time) {
+                    manner.reject(burst.id, Rejection { kind, retry_after: None });
+                    self.rejection = Some(failure);
+                } else {
+                    failed = failed.or(Some(failure));
+                }
+            }
             answers.extend(burst.answers.into_iter().map(|answer| (burst.id, answer)));
         }
         answers.sort_by_key(|(_, answer)| answer.received);
         for (id, answer) in &answers {
-            if let Err(interruption) = self.take_answer(*id, answer) {
+            if let Err(interruption) = self.take_answer(*id, answer, &mut manner) {
                 return Err(failed.map_or(interruption, Interruption::Failed));
             }
         }
@@ -168,15 +290,32 @@ impl Sampling<'_> {
         for id in closed {
             self.plan.connection_was_closed(id);
         }
+        let batch = manner.of(asked.connections, asked.began, self.round.clock.now());
+        self.plan.record_batch(&Batch { beside_others: self.is_beside_others, ..batch });
         failed.map_or(Ok(()), |failure| Err(Interruption::Failed(failure)))
     }
 
-    fn take_answer(&mut self, connection: u32, answer: &Answer) -> Result<(), Interruption> {
+    fn take_answer(
+        &mut self,
+        connection: u32,
+        answer: &Answer,
+        manner: &mut Manner,
+    ) -> Result<(), Interruption> {
         if self.phases.wait.is_none() {
             self.phases.wait = Some(answer.first_byte.since(answer.sent));
             self.phases.transfer = Some(answer.received.since(answer.first_byte));
         }
-        let time = self.read(answer)?;
+        let time = match self.round.read(answer) {
+            Ok(time) => time,
+            Err(Interruption::Failed(failure)) if let Some(kind) = rejections::kind_of(&failure, false) => {
+                let now = self.round.reference.at(answer.received).shows.earliest();
+                let retry_after = rejections::retry_after(&answer.headers, now);
+                manner.reject(connection, Rejection { kind, retry_after });
+                self.rejection = Some(failure);
+                return Ok(());
+            }
+            Err(interruption) => return Err(interruption),
+        };
         let sample = Sample {
             sent: answer.sent,
             received: answer.received,
@@ -184,7 +323,10 @@ impl Sampling<'_> {
             instance: time.instance,
             connection,
         };
-        if is_heavy(answer.run_delay, sample.round_trip()) && self.discarded.scheduling < MOST_DISCARDED {
+        let was_held_up = is_heavy(answer.run_delay, sample.round_trip());
+        manner.answers += 1;
+        manner.took.extend((!was_held_up).then(|| sample.round_trip()));
+        if was_held_up && self.discarded.scheduling < MOST_DISCARDED {
             self.discarded.scheduling += 1;
             self.plan.answer_was_discarded(connection, answer.stays_open);
             return Ok(());
@@ -192,49 +334,6 @@ impl Sampling<'_> {
         self.clocks.push(time.clock);
         self.plan.record(sample, answer.stays_open);
         Ok(())
-    }
-
-    /// What an answer says, if it is one that says the time.
-    fn read(&self, answer: &Answer) -> Result<ServerTime, Interruption> {
-        // RFC 9111 section 5.1: a cache that answers from its store must say how old that is.
-        if answer.status.is_success()
-            && let Some(seconds @ 1..) = answer.headers.get(AGE).and_then(|value| age::read(value.as_bytes()))
-        {
-            return Err(Interruption::Cached { seconds });
-        }
-        self.time_in(answer).map_err(|problem| {
-            Interruption::Failed(Failure {
-                phase: Phase::Content,
-                cause: Cause::Answer(Box::new(AnswerFault { status: answer.status, problem })),
-                elapsed: answer.received.since(answer.sent),
-            })
-        })
-    }
-
-    fn time_in(&self, answer: &Answer) -> Result<ServerTime, AnswerProblem> {
-        if let Some(why) = unusable::of(answer, &self.round.check.time.field) {
-            let body_start = printable(&answer.body, 80);
-            return Err(AnswerProblem::NotATime { why, body_start, is_about_body: false });
-        }
-        if answer.status.is_redirection() {
-            let location = answer.headers.get(LOCATION);
-            let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
-            let limit = self.round.check.follow.then_some(MOST_REDIRECTS);
-            return Err(AnswerProblem::Redirect { location, limit, is_loop: false });
-        }
-        if !answer.status.is_success() {
-            return Err(AnswerProblem::Status(problem_detail(&answer.body)));
-        }
-        let selector = &self.round.check.time;
-        let is_about_body = !matches!(selector.field, Field::Header(_));
-        let body_start = || printable(&answer.body, 80);
-        if answer.is_cut && is_about_body {
-            return Err(AnswerProblem::TooLarge { body_start: body_start() });
-        }
-        let now = self.round.reference.at(answer.received).shows.earliest();
-        answer::read(&answer.headers, &answer.body, selector, now)
-            .and_then(|time| answer::in_the_right_unit(time, &selector.notation, now))
-            .map_err(|why| AnswerProblem::NotATime { why, body_start: body_start(), is_about_body })
     }
 
     /// What all that came proves.
@@ -277,8 +376,11 @@ impl Sampling<'_> {
         let backends = || conclusion.backends.iter().map(|judged| self.backend(judged)).collect();
         match (ended, conclusion.standstill) {
             (Err(Interruption::Failed(failure)), _) => Finding::of_failure(failure, backends()),
+            (Err(Interruption::Limited(failure)), None) => {
+                Finding::of_limit(failure, backends(), conclusion.gentleness.broken_backend_is_ruled_out)
+            }
             (Err(Interruption::Cached { seconds }), _) => Finding::Stale(Stale::Age { seconds }),
-            (Ok(()), Some(still)) => Finding::Stale(Stale::Standstill { elapsed: still.elapsed }),
+            (_, Some(still)) => Finding::Stale(Stale::Standstill { elapsed: still.elapsed }),
             (Ok(()), None) => Finding::of_backends(backends()),
         }
     }
@@ -286,14 +388,20 @@ impl Sampling<'_> {
     fn notes(&self, conclusion: &Conclusion, finding: &Finding, now: UnixInstant) -> Vec<Note> {
         let is_stale = matches!(finding, Finding::Stale(_));
         let mut notes = if is_stale { Vec::new() } else { notes_on(&self.plan, conclusion) };
+        let answered = !conclusion.backends.is_empty();
         if self.target.tls && !self.round.check.trust.verifies() {
             notes.push(Note::NotVerified);
         }
         if self.lost > 0 {
             notes.push(Note::KeptConnectionsLost { count: self.lost });
         }
+        let Gentleness { connections, limits_rate, pause, rejected, .. } = conclusion.gentleness;
+        if answered && limits_rate {
+            notes.push(Note::RateLimited { pause, rejected });
+        } else if answered && let Some(connections) = connections {
+            notes.push(Note::FewConnections { connections, rejected });
+        }
         let check = &self.round.check;
-        let answered = !conclusion.backends.is_empty();
         let has_missed = conclusion.miss_probability > check.miss_probability;
         if answered && has_missed && !is_stale && finding.failure().is_none() {
             notes.push(Note::BackendsMayBeMissing);
@@ -326,13 +434,6 @@ impl Sampling<'_> {
     }
 }
 
-/// What an error says of itself, when it is one of RFC 9457: its `detail`, made printable.
-fn problem_detail(body: &[u8]) -> Option<String> {
-    let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let detail = problem.get("detail")?.as_str()?.trim_end_matches('.');
-    Some(printable(detail.as_bytes(), 200))
-}
-
 fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
     let mut notes = Vec::new();
     if plan.samples().iter().any(|sample| matches!(sample.reading.shown, Shown::TimeOfDay(_))) {
@@ -361,19 +462,4 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
         }
     }
     notes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_error_says_of_itself_is_printed_and_cannot_write_to_a_terminal() {
-        let said = problem_detail(br#"{"status": 503, "detail": "the clock is not synchronized."}"#);
-        assert_eq!(said.as_deref(), Some("the clock is not synchronized"));
-        assert!(!problem_detail(br#"{"detail": "\u001b[31mred"}"#).unwrap().contains('\u{1b}'));
-        for other in [&b"<html>"[..], b"{}", br#"{"detail": 7}"#, b"[1]", b""] {
-            assert_eq!(problem_detail(other), None);
-        }
-    }
 }

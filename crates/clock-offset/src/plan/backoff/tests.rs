@@ -4,7 +4,16 @@ fn batch(connections: Range<u32>, rejections: &[RejectionKind], began: u64, ende
     let answered = connections.len() > rejections.len();
     let rejections = rejections.iter().map(|&kind| Rejection { kind, retry_after: None }).collect();
     let took = answered.then_some(Duration::from_millis(1));
-    Batch { connections, began: at(began), ended: at(ended), rejections, fastest: took, slowest: took }
+    Batch {
+        connections,
+        beside_others: false,
+        began: at(began),
+        ended: at(ended),
+        rejections,
+        answers: answered.into(),
+        fastest: took,
+        slowest: took,
+    }
 }
 
 fn at(millis: u64) -> MonotonicInstant {
@@ -27,7 +36,7 @@ fn a_time_that_the_service_names_is_waited_for_once() {
     let mut backoff = Backoff::new(8);
     let busy = Rejection { kind: RejectionKind::Unavailable, retry_after: Some(Duration::from_secs(2)) };
     let once = Batch { rejections: vec![busy], ..batch(0..1, &[], 0, 1) };
-    let once = Batch { fastest: None, slowest: None, ..once };
+    let once = Batch { answers: 0, ..once };
     backoff.record(&once);
     assert_eq!((backoff.resort(), backoff.not_before()), (Resort::Ask, at(2_001)));
     backoff.record(&once);
@@ -63,7 +72,7 @@ fn a_service_that_answered_and_then_takes_no_connection_for_three_seconds_is_dow
     while backoff.resort() == Resort::Ask {
         let now = backoff.not_before();
         let refused = Batch { began: now, ended: now, ..batch(nth..nth + 1, &[REFUSED], 0, 0) };
-        backoff.record(&Batch { fastest: None, slowest: None, ..refused });
+        backoff.record(&refused);
         nth += 1;
     }
     assert_eq!(nth - 1, MOST_FAILURES_IN_A_ROW);
@@ -87,4 +96,14 @@ fn the_tail_of_the_binomial_distribution_is_what_textbooks_say() {
     {
         assert!((upper_tail(attempts, failures, share) - tail).abs() < 1e-4, "{attempts} {failures} {share}");
     }
+}
+
+#[test]
+fn a_first_failure_beside_other_addresses_is_asked_again_alone() {
+    let mut backoff = Backoff::new(8);
+    let beside_others = Batch { beside_others: true, ..batch(0..1, &[REFUSED], 0, 1) };
+    backoff.record(&beside_others);
+    assert_eq!((backoff.resort(), backoff.most()), (Resort::Ask, 1));
+    backoff.record(&batch(1..2, &[REFUSED], 30, 31));
+    assert_eq!(backoff.resort(), Resort::Rejected);
 }

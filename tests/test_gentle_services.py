@@ -1,0 +1,367 @@
+"""Services that take few connections or requests are not down; and a broken backend does not hide behind that."""
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from support.balancer import Balancer, bound
+from support.nginx import own_address
+from support.nowcheck import check
+from support.process import Child, poll
+from support.tools import need
+
+NANOS = 1_000_000_000
+
+
+def document(instance: str | None = None) -> bytes:
+    seconds, rest = divmod(time.time_ns(), NANOS)
+    said = {"datetime": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09}Z"}
+    return json.dumps(said | ({"instance": instance} if instance else {})).encode()
+
+
+def answer(status: str = "200 OK", body: bytes | None = None, *headers: str) -> bytes:
+    body = document() if body is None else body
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def heard(connection: socket.socket) -> bool:
+    """Whether a whole request came."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(65536)
+        if not part:
+            return False
+        data += part
+    return True
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@contextmanager
+def serving(take: Callable[[socket.socket], None], backlog: int = 64, *hosts: str) -> Iterator[int]:
+    """Hands each connection to `take`, one after the other; it may go on in a thread."""
+    listeners = bound(list(hosts) or ["127.0.0.1"])
+
+    def loop(listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            take(connection)
+
+    for listener in listeners:
+        listener.listen(backlog)
+        threading.Thread(target=loop, args=(listener,), daemon=True).start()
+    try:
+        yield listeners[0].getsockname()[1]
+    finally:
+        for listener in listeners:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+
+class Device:
+    """Serves `most` connections at a time, an answer each, which takes it `took` seconds."""
+
+    def __init__(self, most: int, beyond: str, took: float = 0.04):
+        self.beyond, self.took = beyond, took
+        self.seats = threading.Semaphore(most)
+        self.most_at_once = 0
+        self.turned_away = 0
+
+    def __call__(self, connection: socket.socket) -> None:
+        if self.beyond == "wait":
+            self.seats.acquire()
+        elif not self.seats.acquire(blocking=False):
+            self.turned_away += 1
+            threading.Thread(target=self.turn_away, args=(connection,), daemon=True).start()
+            return
+        threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def turn_away(self, connection: socket.socket) -> None:
+        try:
+            match self.beyond:
+                case "reset":
+                    reset(connection)
+                case "close":
+                    connection.close()
+                case "silence":
+                    time.sleep(30)
+                case status:
+                    if heard(connection):
+                        connection.sendall(answer(status, b"busy", "Connection: close"))
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+    def serve(self, connection: socket.socket) -> None:
+        try:
+            if heard(connection):
+                time.sleep(self.took)
+                connection.sendall(answer("200 OK", None, "Connection: close"))
+        except OSError:
+            pass
+        finally:
+            connection.close()
+            self.seats.release()
+
+
+class Limited:
+    """Answers by `decide`, which says the status of each request and headers."""
+
+    def __init__(self, decide: Callable[[], tuple[str, list[str]]]):
+        self.decide, self.lock = decide, threading.Lock()
+        self.requests: list[float] = []
+
+    def __call__(self, connection: socket.socket) -> None:
+        threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                while heard(connection):
+                    with self.lock:
+                        self.requests.append(time.monotonic())
+                        status, headers = self.decide()
+                    connection.sendall(answer(status, None if status == "200 OK" else b"limited", *headers))
+            except OSError:
+                pass
+
+
+def bucket(burst: int, each: float, status: str) -> Callable[[], tuple[str, list[str]]]:
+    """A token bucket as that of nginx: what is rejected does not count."""
+    level, last = 0.0, time.monotonic()
+
+    def decide() -> tuple[str, list[str]]:
+        nonlocal level, last
+        now = time.monotonic()
+        level, last = max(0.0, level - (now - last) / each), now
+        if level > burst:
+            return status, []
+        level += 1
+        return "200 OK", []
+
+    return decide
+
+
+def notes(run) -> list[str]:
+    return [note["code"] for note in run.target["notes"]]
+
+
+@pytest.mark.parametrize("most", [1, 2, 4])
+@pytest.mark.parametrize("beyond", ["reset", "close", "503 Service Unavailable", "502 Bad Gateway", "silence", "wait"])
+def test_a_device_that_takes_few_connections_at_a_time_is_in_sync(most, beyond):
+    device = Device(most, beyond)
+    with serving(device) as port:
+        run = check(f"http://127.0.0.1:{port}")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    if device.turned_away > 0:
+        assert "few_connections" in notes(run), run.target["notes"]
+
+
+def test_a_device_of_one_connection_that_takes_its_time_is_in_sync():
+    with serving(Device(1, "reset", took=0.2)) as port:
+        run = check(f"http://127.0.0.1:{port}")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert "takes one connection at a time" in run.words, run.words
+
+
+def test_a_device_that_was_told_to_be_asked_over_one_connection_turns_nothing_away():
+    device = Device(1, "reset")
+    with serving(device) as port:
+        run = check(f"http://127.0.0.1:{port}", "--connections", "1")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert device.turned_away == 0 and run.target["requests"] == 8, str(run)
+
+
+def test_a_small_backlog_is_not_taken_for_silence():
+    """Connections beyond the backlog are not even opened, and the kernel tries again after a second."""
+
+    def one_after_the_other(connection: socket.socket) -> None:
+        with connection:
+            try:
+                if heard(connection):
+                    time.sleep(0.05)
+                    connection.sendall(answer("200 OK", None, "Connection: close"))
+            except OSError:
+                pass
+
+    with serving(one_after_the_other, backlog=0) as port:
+        run = check(f"http://127.0.0.1:{port}")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+
+
+@pytest.mark.parametrize("beyond", ["reset", "503 Service Unavailable"])
+def test_two_addresses_may_be_one_small_device(beyond):
+    """It takes one connection at a time, whichever of its addresses it comes to."""
+    with serving(Device(1, beyond, took=0.02), 64, "127.0.0.1", "::1") as port:
+        run = check(
+            f"http://device.example:{port}", "--resolve", "device.example:127.0.0.1", "--resolve", "device.example:[::1]"
+        )
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert len(run.outcome["targets"]) == 2, str(run)
+
+
+@pytest.mark.parametrize("status", ["503 Service Unavailable", "429 Too Many Requests"])
+@pytest.mark.parametrize("burst", [0, 5])
+def test_a_limit_on_requests_is_never_down(status, burst):
+    service = Limited(bucket(burst, 0.1, status))
+    with serving(service) as port:
+        run = check(f"http://127.0.0.1:{port}")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert "rate_limited" in notes(run), run.target["notes"]
+
+
+@pytest.mark.parametrize("status", ["503 Service Unavailable", "429 Too Many Requests"])
+def test_a_limit_that_leaves_too_few_answers_makes_the_result_unknown(status):
+    good = iter(range(3))
+    service = Limited(lambda: ("200 OK" if next(good, None) is not None else status, []))
+    with serving(service) as port:
+        run = check(f"http://127.0.0.1:{port}", "--timeout", "4s")
+    assert run.verdict == ("UNKNOWN", "undetermined"), str(run)
+    assert "asked too often" in run.target["summary"], run.target["summary"]
+    assert len(service.requests) < 24, len(service.requests)
+
+
+def test_a_service_that_says_nothing_but_429_is_not_said_to_be_down():
+    service = Limited(lambda: ("429 Too Many Requests", []))
+    with serving(service) as port:
+        run = check(f"http://127.0.0.1:{port}", "--timeout", "2s")
+    assert run.verdict == ("UNKNOWN", "undetermined"), str(run)
+    assert len(service.requests) <= 5, len(service.requests)
+
+
+def test_a_service_is_asked_again_when_it_said_it_wants_to_be():
+    started = time.monotonic()
+    # Two requests each second, and what comes earlier is told when that is.
+    windows: dict[int, int] = {}
+
+    def decide() -> tuple[str, list[str]]:
+        window = int(time.monotonic() - started)
+        windows[window] = windows.get(window, 0) + 1
+        if windows[window] > 4:
+            return "429 Too Many Requests", ["Retry-After: 1"]
+        return "200 OK", []
+
+    service = Limited(decide)
+    with serving(service) as port:
+        run = check(f"http://127.0.0.1:{port}")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    gaps = [later - earlier for earlier, later in zip(service.requests, service.requests[1:], strict=False)]
+    assert max(gaps) >= 1, gaps
+
+
+def test_a_service_that_is_unavailable_for_a_second_and_says_so_is_asked_again():
+    began = time.monotonic()
+    service = Limited(
+        lambda: ("200 OK", []) if time.monotonic() - began > 1 else ("503 Service Unavailable", ["Retry-After: 1"])
+    )
+    with serving(service) as port:
+        run = check(f"http://127.0.0.1:{port}")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+
+
+@contextmanager
+def broken(kind: str) -> Iterator[int]:
+    def take(connection: socket.socket) -> None:
+        try:
+            if kind == "reset":
+                reset(connection)
+            elif heard(connection):
+                connection.sendall(answer(kind, b"broken", "Connection: close"))
+        finally:
+            connection.close()
+
+    with serving(take) as port:
+        yield port
+
+
+@pytest.mark.parametrize("backends", range(2, 9))
+@pytest.mark.parametrize("kind", ["503 Service Unavailable", "reset"])
+def test_one_broken_backend_of_several_is_critical(tmp_path, backends, kind):
+    """The balancer spreads connections and sees no HTTP, so that a reset comes through."""
+    service = Limited(lambda: ("200 OK", []))
+    with serving(service) as healthy, broken(kind) as bad:
+        ports = [healthy] * (backends - 1)
+        # The first connection of the balancer's own test and of the check lead elsewhere.
+        balancer = Balancer(tmp_path, {"127.0.0.1": [*ports, bad]}, "roundrobin", mode="tcp")
+        try:
+            run = check(balancer.url("127.0.0.1"))
+        finally:
+            balancer.stop()
+    assert run.verdict == ("CRITICAL", "down"), str(run)
+
+
+NGINX = """\
+daemon off;
+master_process off;
+pid {directory}/pid;
+error_log stderr crit;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    limit_req_zone $binary_remote_addr zone=requests:1m rate=5r/s;
+    limit_conn_zone $binary_remote_addr zone=connections:1m;
+    server {{
+        listen {host}:{port};
+        location / {{
+            {limit}
+            proxy_pass http://127.0.0.1:{upstream};
+        }}
+    }}
+}}
+"""
+
+
+def accepts(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "limit_req zone=requests burst=3 nodelay;",
+        "limit_req zone=requests burst=3 nodelay; limit_req_status 429;",
+        "limit_req zone=requests burst=3;",
+        "limit_conn connections 1;",
+    ],
+)
+def test_the_limits_of_nginx_are_respected(tmp_path, limit):
+    def slow(connection: socket.socket) -> None:
+        threading.Thread(target=Device(100, "wait", took=0.02).serve, args=(connection,), daemon=True).start()
+
+    with serving(slow) as upstream:
+        host = own_address()
+        (taken,) = bound([host])
+        port = taken.getsockname()[1]
+        taken.close()
+        file = tmp_path / "nginx.conf"
+        file.write_text(NGINX.format(directory=tmp_path, host=host, port=port, limit=limit, upstream=upstream))
+        nginx = Child([need("nginx"), "-c", str(file), "-p", str(tmp_path)])
+        try:
+            poll(lambda: accepts(host, port), f"nginx on port {port}")
+            run = check(f"http://{host}:{port}")
+        finally:
+            nginx.end()
+    assert run.verdict == ("OK", "in_sync"), str(run)
