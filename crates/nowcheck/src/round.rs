@@ -5,10 +5,12 @@ mod burst;
 mod context;
 mod disturbance;
 mod doubt;
+mod location;
 mod missing_backends;
 mod program_pause;
 mod redirects;
 mod sampling;
+mod survey;
 mod unusable;
 
 use std::sync::Arc;
@@ -92,7 +94,7 @@ async fn ask_targets(
     let context = RoundContext::new(check, reference, clock, begin);
     let targets = check.targets.iter().cloned().map(|target| {
         let context = context.clone();
-        async move { context.following_redirects(target, Vec::new()).await }
+        async move { context.following_redirects(target, Arc::default()).await }
     });
     in_parallel(targets).await.into_iter().flatten().collect()
 }

@@ -1,5 +1,7 @@
 //! A failure in words: its facts, and the setting that may help.
 
+use url::{ParseError, Url};
+
 use super::{Setting, Words};
 use crate::outcome::{AnswerFault, AnswerProblem, Cause, CertificateFault, NotATime, TlsFault};
 use crate::time_format::{Lack, Unreadable};
@@ -32,8 +34,17 @@ impl Words<'_> {
 
     fn answer_fault(self, fault: &AnswerFault) -> String {
         match &fault.problem {
-            AnswerProblem::Redirect { limit: Some(limit), is_loop: false, .. } => {
-                format!("{fault}; {limit} are followed, and only to http or https")
+            AnswerProblem::Redirect { location: None, .. } => fault.to_string(),
+            AnswerProblem::Redirect { limit: Some(limit), is_loop: false, location: Some(location) } => {
+                match Url::parse(location) {
+                    Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+                        format!("{fault}; only redirects to http and https are followed")
+                    }
+                    Err(error) if error != ParseError::RelativeUrlWithoutBase => {
+                        format!("{fault}, which is not a URL ({error})")
+                    }
+                    _ => format!("{fault}; at most {limit} redirects are followed"),
+                }
             }
             AnswerProblem::Redirect { limit: None, .. } => {
                 format!("{fault}; {} follows it", self.name(Setting::Follow))

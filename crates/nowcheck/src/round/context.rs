@@ -29,6 +29,8 @@ pub(super) struct RoundContext {
     pub(super) resolve_until: MonotonicInstant,
     pub(super) deadline: MonotonicInstant,
     pub(super) last_start: MonotonicInstant,
+    /// Redirects are passed over: what is asked for is what an address answers by itself.
+    pub(super) passes_over_redirects: bool,
 }
 
 impl RoundContext {
@@ -57,6 +59,7 @@ impl RoundContext {
             resolve_until: begin + check.timeout * 3 / 5,
             deadline: begin + check.timeout,
             last_start,
+            passes_over_redirects: false,
             tls: Arc::default(),
             certificate_time,
             check: Arc::clone(check),

@@ -10,7 +10,7 @@ use clock_offset::{
     Action, CERTAINTY, Conclusion, Drift, Evidence, JudgedBackend, Plan, Rules, Sample, Shown, UnixInstant,
     Verdict, connections_needed, resembles_time_zone,
 };
-use http::header::{AGE, DATE, LOCATION};
+use http::header::{AGE, DATE};
 
 use crate::answer::age;
 use crate::answer::{self, Field, ServerTime};
@@ -28,7 +28,7 @@ use crate::text::printable;
 
 use super::RoundContext;
 use super::burst::{self, Burst};
-use super::redirects::MOST_REDIRECTS;
+use super::location::{MOST_REDIRECTS, is_redirect, location};
 use super::unusable;
 
 /// Samples one address, and judges it.
@@ -171,6 +171,10 @@ impl Sampling<'_> {
     }
 
     fn take_answer(&mut self, connection: u32, answer: &Answer) -> Result<(), Interruption> {
+        if self.round.passes_over_redirects && is_redirect(answer) {
+            self.plan.answer_was_discarded(connection, answer.stays_open);
+            return Ok(());
+        }
         if self.phases.wait.is_none() {
             self.phases.wait = Some(answer.first_byte.since(answer.sent));
             self.phases.transfer = Some(answer.received.since(answer.first_byte));
@@ -215,9 +219,8 @@ impl Sampling<'_> {
             let body_start = printable(&answer.body, 80);
             return Err(AnswerProblem::NotATime { why, body_start, is_about_body: false });
         }
-        if answer.status.is_redirection() {
-            let location = answer.headers.get(LOCATION);
-            let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+        if is_redirect(answer) {
+            let location = location(answer);
             let limit = self.round.check.follow.then_some(MOST_REDIRECTS);
             return Err(AnswerProblem::Redirect { location, limit, is_loop: false });
         }
