@@ -26,18 +26,34 @@ pub struct Instants {
 
 /// The instants of the exchange that is going on, shared between the stream and the probe.
 #[derive(Debug, Clone, Default)]
-pub struct ExchangeInstants(Arc<Mutex<Instants>>);
+pub struct ExchangeInstants(Arc<Mutex<Instants>>, Arc<Mutex<Vec<u8>>>);
+
+/// The most of an answer's first bytes that is kept.
+const FIRST_BYTES: usize = 80;
 
 impl ExchangeInstants {
     /// Forgets the last exchange; the next write begins a new one.
     pub fn begin(&self) {
         self.update(|instants| *instants = Instants::default());
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The first bytes of the answer, which tell what it is if it is not HTTP.
+    #[must_use]
+    pub fn first_bytes(&self) -> Vec<u8> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The instants so far.
     #[must_use]
     pub fn so_far(&self) -> Instants {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, bytes: &[u8]) {
+        let mut first = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = FIRST_BYTES - first.len();
+        first.extend(&bytes[..bytes.len().min(room)]);
     }
 
     fn update(&self, change: impl FnOnce(&mut Instants)) {
@@ -74,6 +90,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
                 instants.first_byte.get_or_insert(now);
                 instants.last_byte = Some(now);
             });
+            self.exchange.keep(&buffer.filled()[before..]);
         }
         outcome
     }

@@ -34,8 +34,7 @@ impl Words<'_> {
 
     fn answer_fault(self, fault: &AnswerFault) -> String {
         match &fault.problem {
-            AnswerProblem::Redirect { location: None, .. } => fault.to_string(),
-            AnswerProblem::Redirect { limit: Some(limit), is_loop: false, location: Some(location) } => {
+            AnswerProblem::Redirect { location: Some(location), limit: Some(limit), is_loop: false } => {
                 match Url::parse(location) {
                     Ok(url) if !matches!(url.scheme(), "http" | "https") => {
                         format!("{fault}; only redirects to http and https are followed")
@@ -46,7 +45,7 @@ impl Words<'_> {
                     _ => format!("{fault}; at most {limit} redirects are followed"),
                 }
             }
-            AnswerProblem::Redirect { limit: None, .. } => {
+            AnswerProblem::Redirect { location: Some(_), limit: None, .. } => {
                 format!("{fault}; {} follows it", self.name(Setting::Follow))
             }
             AnswerProblem::NotATime { why, body_start, is_about_body } => {
@@ -58,8 +57,9 @@ impl Words<'_> {
                 format!("the answer is not a time: {}{got}", self.not_a_time(why))
             }
             AnswerProblem::Status(_)
+            | AnswerProblem::WantsTls
             | AnswerProblem::TooLarge { .. }
-            | AnswerProblem::Redirect { limit: Some(_), is_loop: true, .. } => fault.to_string(),
+            | AnswerProblem::Redirect { .. } => fault.to_string(),
         }
     }
 

@@ -2,8 +2,11 @@
 
 use super::RoundContext;
 use super::sampling::sample;
-use crate::outcome::{Discarded, Failure, FailureKind, Finding, Note, Phases, TargetOutcome};
+use crate::outcome::{
+    Cause, Discarded, ExchangeFault, Failure, FailureKind, Finding, Note, Phases, TargetOutcome, TlsFault,
+};
 use crate::parallel::in_parallel;
+use crate::probe::other_protocol::{speaks_plain_http, speaks_tls};
 use crate::probe::resolve::Addresses;
 use crate::target::Target;
 
@@ -18,14 +21,43 @@ impl RoundContext {
         };
         let took = addresses.took;
         let probes = addresses.all.iter().map(|&address| {
-            let (context, target) = (self.clone(), target.clone());
-            async move { sample(&context, &target, address, took).await }
+            let (context, target) = (self.with_doubt_of_its_own(), target.clone());
+            async move {
+                let outcome = sample(&context, &target, address, took).await;
+                context.with_its_protocol(outcome, &target).await
+            }
         });
         let mut outcomes = without_skipped(in_parallel(probes).await, &addresses);
         if let (Some(cause), Some(first)) = (addresses.unknown, outcomes.first_mut()) {
             first.notes.push(Note::AddressesUnknown(cause));
         }
         outcomes
+    }
+}
+
+impl RoundContext {
+    /// Of an address that closed each connection without an answer: whether it speaks the other protocol.
+    async fn with_its_protocol(&self, mut outcome: TargetOutcome, target: &Target) -> TargetOutcome {
+        let (Finding::Down(interrupted), Some(address)) = (&mut outcome.finding, outcome.address) else {
+            return outcome;
+        };
+        let until = self.deadline.min(self.clock.now() + self.check.timeout / 5);
+        match &mut interrupted.failure.cause {
+            Cause::Exchange(fault @ ExchangeFault::Closed { answer_began: false, .. })
+                if interrupted.backends.is_empty()
+                    && !target.tls
+                    && speaks_tls(address, self.clock, until).await =>
+            {
+                *fault = ExchangeFault::SpeaksTls;
+            }
+            Cause::Tls(fault @ TlsFault::Closed { .. })
+                if interrupted.backends.is_empty() && speaks_plain_http(address, self.clock, until).await =>
+            {
+                *fault = TlsFault::SpeaksHttp;
+            }
+            _ => {}
+        }
+        outcome
     }
 }
 

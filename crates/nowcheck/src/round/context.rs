@@ -1,5 +1,6 @@
 //! What all probes of a round share.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use clock_offset::{MonotonicInstant, ReferenceClock};
@@ -21,6 +22,8 @@ pub(super) struct RoundContext {
     /// How TLS is spoken in this round, once a target needs it.
     tls: Arc<OnceLock<Arc<ClientConfig>>>,
     certificate_time: CertificateTime,
+    /// Whether somebody has looked yet if the address speaks TLS at all.
+    tls_doubt: Arc<AtomicBool>,
     pub(super) clock: Clock,
     pub(super) reference: ReferenceClock,
     /// By which clock certificates are judged.
@@ -61,6 +64,7 @@ impl RoundContext {
             last_start,
             passes_over_redirects: false,
             tls: Arc::default(),
+            tls_doubt: Arc::default(),
             certificate_time,
             check: Arc::clone(check),
         }
@@ -70,7 +74,12 @@ impl RoundContext {
     pub(super) fn tls(&self, target: &Target) -> ConnectionConfig {
         let shared = self.tls.get_or_init(|| self.check.trust.client_config(self.certificate_time));
         let identity = self.check.trust.identity().filter(|_| target.is_named_by_user());
-        ConnectionConfig::new(shared, identity.cloned())
+        ConnectionConfig::new(shared, identity.cloned()).sharing_doubt(&self.tls_doubt)
+    }
+
+    /// The same for another address.
+    pub(super) fn with_doubt_of_its_own(&self) -> Self {
+        Self { tls_doubt: Arc::default(), ..self.clone() }
     }
 
     /// After that no request is begun: each has a quarter of the round to be answered, so that silence until its end

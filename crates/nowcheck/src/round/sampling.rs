@@ -225,7 +225,7 @@ impl Sampling<'_> {
             return Err(AnswerProblem::Redirect { location, limit, is_loop: false });
         }
         if !answer.status.is_success() {
-            return Err(AnswerProblem::Status(problem_detail(&answer.body)));
+            return Err(unusable::error(answer, self.target));
         }
         let selector = &self.round.check.time;
         let is_about_body = !matches!(selector.field, Field::Header(_));
@@ -328,13 +328,6 @@ impl Sampling<'_> {
     }
 }
 
-/// What an error says of itself, when it is one of RFC 9457: its `detail`, made printable.
-fn problem_detail(body: &[u8]) -> Option<String> {
-    let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let detail = problem.get("detail")?.as_str()?.trim_end_matches('.');
-    Some(printable(detail.as_bytes(), 200))
-}
-
 fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
     let mut notes = Vec::new();
     if plan.samples().iter().any(|sample| matches!(sample.reading.shown, Shown::TimeOfDay(_))) {
@@ -363,19 +356,4 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
         }
     }
     notes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_error_says_of_itself_is_printed_and_cannot_write_to_a_terminal() {
-        let said = problem_detail(br#"{"status": 503, "detail": "the clock is not synchronized."}"#);
-        assert_eq!(said.as_deref(), Some("the clock is not synchronized"));
-        assert!(!problem_detail(br#"{"detail": "\u001b[31mred"}"#).unwrap().contains('\u{1b}'));
-        for other in [&b"<html>"[..], b"{}", br#"{"detail": 7}"#, b"[1]", b""] {
-            assert_eq!(problem_detail(other), None);
-        }
-    }
 }
