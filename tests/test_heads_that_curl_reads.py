@@ -4,9 +4,14 @@ Exceptions are those where an answer proves less to a health check than to someb
 the table with its reason.
 """
 
+import contextlib
 import gzip
 import shutil
+import socket
+import struct
 import subprocess
+import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +19,7 @@ from dataclasses import dataclass
 import pytest
 
 from support.nowcheck import check, clean_environment
-from support.raw_answers import RawAnswers, right_time
+from support.raw_answers import RawAnswers, answer, right_time
 from support.tools import lacking
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -275,3 +280,56 @@ def test_what_curl_reads_is_read_and_what_it_refuses_is_refused(serve, curl, wha
     else:
         assert (run.outcome["status"] == "OK") != is_accepted, f"no exception any more: {said}\n{run}"
     assert run.outcome["status"] in ("OK", "CRITICAL"), f"{said}\n{run}"
+
+
+def at_once(connection: socket.socket) -> None:
+    """Answers as soon as it has accepted the connection, and waits for the request afterwards."""
+    connection.sendall(answer("Connection: close"))
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(1000):
+        pass
+
+
+def unread(connection: socket.socket) -> None:
+    connection.sendall(answer("Connection: close"))
+
+
+def at_the_first_byte(connection: socket.socket) -> None:
+    """What it has not read makes the kernel reset the connection behind the answer."""
+    connection.recv(1)
+    connection.sendall(answer("Connection: close"))
+    connection.recv(0)
+
+
+def reset_afterwards(connection: socket.socket) -> None:
+    connection.recv(1000)
+    connection.sendall(answer("Connection: close"))
+    time.sleep(0.05)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize("serve", [at_once, unread, at_the_first_byte, reset_afterwards])
+def test_an_answer_that_comes_before_the_request_was_read_is_bounded_and_read(curl, serve, sharp_reference):
+    """The clock may have been read before the request was sent: the bounds must hold it all the same."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+
+    def one(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            serve(connection)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=one, args=listener.accept()[:1], daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/now"
+        is_accepted, said = accepted_by(curl, url)
+        run = check(url)
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+    assert is_accepted, said
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert run.backend["offset"]["earliest"] <= 0 <= run.backend["offset"]["latest"], str(run)

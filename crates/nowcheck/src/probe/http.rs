@@ -181,7 +181,8 @@ pub async fn connect(
         Box::new(tcp)
     };
     let instants = ExchangeInstants::default();
-    let io = TokioIo::new(HeadRepair::new(TimedIo::new(stream, clock, instants.clone()), MOST_OF_A_HEAD));
+    let io =
+        TokioIo::new(HeadRepair::new(TimedIo::new(stream, clock, instants.clone(), begin), MOST_OF_A_HEAD));
     let (requests, connection) = as_clients_do().handshake(io).await.map_err(|error| NoConnection {
         failure: connection_failure(peer.address, ConnectionFault::Setup(error.to_string()), opened.connect),
         opened: None,
