@@ -270,7 +270,7 @@ async fn is_plain_http(
     tokio::time::sleep(deadline.since(clock.now()) / PATIENCE_FOR_A_HANDSHAKE).await;
     let Some(address) = address.filter(|_| tls.is_first_in_doubt()) else { return pending().await };
     if !speaks_plain_http(address, clock, deadline).await {
-        pending().await
+        pending::<()>().await;
     }
 }
 

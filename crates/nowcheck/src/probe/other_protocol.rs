@@ -76,15 +76,11 @@ async fn first_bytes(
 /// The least that is a greeting of TLS 1.2 (RFC 5246 section 7.4.1.2). Nothing is kept secret by it, so its random bytes
 /// are none.
 fn client_hello() -> Vec<u8> {
-    let suites = [0xC0, 0x2F, 0xC0, 0x30, 0xC0, 0x2B, 0x00, 0x9C, 0x00, 0x2F];
-    let mut body = vec![3, 3];
-    body.extend([0x5A; 32]);
-    // No session, the cipher suites, no compression.
-    body.extend([0, 0, suites.len() as u8]);
-    body.extend(suites);
-    body.extend([1, 0]);
-    let mut hello = vec![0x16, 3, 1, 0, body.len() as u8 + 4, 1, 0, 0, body.len() as u8];
-    hello.extend(body);
+    // The record and its length, the handshake and its length, the version.
+    let mut hello = vec![0x16, 3, 1, 0, 53, 1, 0, 0, 49, 3, 3];
+    hello.extend([0x5A; 32]);
+    // No session, five cipher suites, no compression.
+    hello.extend([0, 0, 10, 0xC0, 0x2F, 0xC0, 0x30, 0xC0, 0x2B, 0x00, 0x9C, 0x00, 0x2F, 1, 0]);
     hello
 }
 

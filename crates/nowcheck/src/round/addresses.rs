@@ -1,6 +1,7 @@
 //! The addresses of one target: resolved, sampled side by side, and left out where they say nothing about the service.
 
 use super::RoundContext;
+use super::names::Name;
 use super::sampling::sample;
 use crate::outcome::{
     Cause, Discarded, ExchangeFault, Failure, FailureKind, Finding, Note, Phases, TargetOutcome, TlsFault,
@@ -12,9 +13,9 @@ use crate::target::Target;
 
 impl RoundContext {
     /// Checks every address of a target.
-    pub(super) async fn every_address(&self, target: &Target) -> Vec<TargetOutcome> {
-        let resolution = &self.check.resolution;
-        let resolved = resolution.addresses(target.endpoint(), self.clock, self.resolve_until).await;
+    pub(super) async fn every_address(&self, mut name: Name) -> Vec<TargetOutcome> {
+        let resolved = name.addresses().await;
+        let target = &name.target;
         let addresses = match resolved {
             Ok(addresses) => addresses,
             Err(failure) => return vec![unresolved(target, failure)],

@@ -28,8 +28,6 @@ pub(super) struct RoundContext {
     pub(super) reference: ReferenceClock,
     /// By which clock certificates are judged.
     pub(super) judging_clock: JudgingClock,
-    /// A slow DNS may take most of a round, but must leave time to sample what it told.
-    pub(super) resolve_until: MonotonicInstant,
     pub(super) deadline: MonotonicInstant,
     pub(super) last_start: MonotonicInstant,
     /// Redirects are passed over: what is asked for is what an address answers by itself.
@@ -59,7 +57,6 @@ impl RoundContext {
                 is_vouched_for: against.outcome.standing == Standing::Agreed,
                 whose,
             },
-            resolve_until: begin + check.timeout * 3 / 5,
             deadline: begin + check.timeout,
             last_start,
             passes_over_redirects: false,
@@ -80,6 +77,11 @@ impl RoundContext {
     /// The same for another address.
     pub(super) fn with_doubt_of_its_own(&self) -> Self {
         Self { tls_doubt: Arc::default(), ..self.clone() }
+    }
+
+    /// A slow DNS may take most of a round, but must leave time to sample what it told.
+    pub(super) fn resolve_until(check: &Check, begin: MonotonicInstant) -> MonotonicInstant {
+        begin + check.timeout * 3 / 5
     }
 
     /// After that no request is begun: each has a quarter of the round to be answered, so that silence until its end

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::RoundContext;
 use super::location::destination;
+use super::names::Name;
 use crate::outcome::{Note, TargetOutcome};
 use crate::parallel::in_parallel;
 use crate::target::Target;
@@ -26,14 +27,10 @@ struct Further {
 impl RoundContext {
     /// Checks a target, and where it redirects to if that is wanted.
     /// Those before it redirected to it, in their order. Every destination that an address redirects to is checked.
-    pub(super) fn following_redirects(mut self, target: Target, before: Arc<[Target]>) -> Outcomes {
+    pub(super) fn following_redirects(self, name: Name, before: Arc<[Target]>) -> Outcomes {
         Box::pin(async move {
-            if !before.is_empty() {
-                // What was before it may have taken long, and must not look like a silent DNS.
-                let now = self.clock.now();
-                self.resolve_until = self.resolve_until.max(now + self.last_start.since(now) * 3 / 5);
-            }
-            let outcomes = self.every_address(&target).await;
+            let target = name.target.clone();
+            let outcomes = self.every_address(name).await;
             if !self.check.follow {
                 return outcomes;
             }
@@ -54,7 +51,11 @@ impl RoundContext {
 
 impl Further {
     async fn followed(self, round: RoundContext, way: Arc<[Target]>) -> Vec<TargetOutcome> {
-        let mut outcomes = round.following_redirects(self.target, way).await;
+        // As much of what is left of the round as a target may take of all of it.
+        let now = round.clock.now();
+        let until = now + round.last_start.since(now) * 3 / 5;
+        let name = Name::resolve(self.target, &round.check, round.clock, until);
+        let mut outcomes = round.following_redirects(name, way).await;
         for one in &mut outcomes {
             // Of a chain of redirects its begin is what the reader knows.
             one.notes.retain(|note| !matches!(note, Note::Redirected { .. }));
