@@ -44,7 +44,7 @@ fn whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// MongoDB's `{"$date": …}`, and PHP's `{"date": …, "timezone_type": 3, "timezone": "UTC"}`.
+/// `MongoDB`'s `{"$date": …}`, and PHP's `{"date": …, "timezone_type": 3, "timezone": "UTC"}`.
 fn of_date(object: &Value) -> Option<String> {
     if let Some(date) = object.get("$date") {
         return match date {

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;
@@ -46,6 +47,14 @@ fn interim_answers_are_no_end_and_what_is_not_whole_waits() {
     }
     let switched = b"HTTP/1.1 101 Switching\r\n\r\nHTTP";
     assert_eq!(repaired(switched).unwrap(), switched);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_repair_panic(text in "(HTTP/|http/|1\\.[01]|2| |\r|\n|:|200|103|Transfer-Encoding: chunked|\\PC|\0){0,30}") {
+        let _ = repaired(text.as_bytes());
+        let _ = may_be_http(text.as_bytes());
+    }
 }
 
 #[test]
