@@ -1,4 +1,4 @@
-"""With `--follow` every place that a redirect leads to is checked, whichever address or backend sends the client there."""
+"""With `--follow` every place that a redirect leads to is checked, whichever address or backend sends there."""
 
 import itertools
 import threading

@@ -1,4 +1,4 @@
-"""`http://` to a port for TLS and `https://` to one for plain HTTP: the sentence says what to write, however the server behaves."""
+"""`http://` to a port for TLS and `https://` to one for plain HTTP: the sentence says what to write."""
 
 import socket
 import ssl
