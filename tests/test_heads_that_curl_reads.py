@@ -326,8 +326,9 @@ def reset_afterwards(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("serve", [at_once, unread, at_the_first_byte, reset_afterwards])
-def test_an_answer_that_comes_before_the_request_was_read_is_bounded_and_read(curl, serve, sharp_reference):
-    """The clock may have been read before the request was sent: the bounds must hold it all the same."""
+def test_an_answer_that_comes_before_the_request_was_read_is_read(curl, serve, sharp_reference):
+    """Nothing is asserted of the bounds: an answer that was on its way when the request was sent cannot be told from one
+    to it, and its clock was read up to some milliseconds before (see `TimedIo`)."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
 
     def one(connection: socket.socket) -> None:
@@ -349,4 +350,3 @@ def test_an_answer_that_comes_before_the_request_was_read_is_bounded_and_read(cu
         listener.close()
     assert is_accepted, said
     assert run.verdict == ("OK", "in_sync"), str(run)
-    assert run.backend["offset"]["earliest"] <= 0 <= run.backend["offset"]["latest"], str(run)

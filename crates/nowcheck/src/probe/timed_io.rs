@@ -66,6 +66,10 @@ impl ExchangeInstants {
 /// Nothing is read before the first write. A server may answer as soon as it has accepted the connection; the HTTP
 /// library would refuse that, and curl does not. Its clock was then read before the request was sent, but after the
 /// connection was begun, so that is what the answer is bounded by.
+///
+/// Believed, and not proven: that a server whose answer is not there before the request is sent reads its clock after it.
+/// One that answers whatever comes may have its answer on the way at that moment, and nothing tells it from an answer to
+/// the request. Its clock was read after the connection was begun, so bounds are wrong by less than opening it took.
 #[derive(Debug)]
 pub struct TimedIo<S> {
     stream: S,
