@@ -69,7 +69,8 @@ impl ExchangeInstants {
 ///
 /// Believed, and not proven: that a server whose answer is not there before the request is sent reads its clock after it.
 /// One that answers whatever comes may have its answer on the way at that moment, and nothing tells it from an answer to
-/// the request. Its clock was read after the connection was begun, so bounds are wrong by less than opening it took.
+/// the request. Its clock was read after the connection was begun: bounds are
+/// wrong by less than the time from there to the request.
 #[derive(Debug)]
 pub struct TimedIo<S> {
     stream: S,
