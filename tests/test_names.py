@@ -280,6 +280,25 @@ def test_a_dns_that_takes_two_fifths_of_the_round_leaves_time_for_a_verdict(mach
     assert 1.9 < run.target["phases"]["resolve"] < 3
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "time.example", "other.example"])
+def test_a_reference_may_be_resolved_as_slowly_as_a_target_and_beside_it(machine, host):
+    slow = HERE | {"delay": 2.0}
+    machine.tell(Names(servers=zone(time_example=slow, other_example=slow)))
+    run = machine.check(url(host), "--reference", "ntp:time.example:1123", "--timeout", "5s")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    (source,) = run.outcome["reference"]["sources"]
+    assert source["address"] == "127.0.0.1:1123", str(run)
+
+
+def test_a_silent_dns_for_a_reference_is_named_with_advice_about_the_dns(machine):
+    machine.tell(Names(servers=zone(time_example={"A": "silence", "AAAA": "silence"})))
+    arguments = [url("127.0.0.1"), "--reference", "ntp:time.example:1123", "--timeout", "3s"]
+    run = machine.check(*arguments)
+    assert run.verdict[0] == "UNKNOWN", str(run)
+    assert all(target["backends"] for target in run.outcome["targets"]), "the service was asked all the same"
+    assert "the DNS is slow or silent" in machine.advice(*arguments)
+
+
 def test_silence_for_one_family_does_not_cost_the_other(machine):
     machine.tell(Names(servers=zone(time_example=HERE | {"AAAA": "silence"})))
     run = machine.check(url("time.example"), "--timeout", "4s")

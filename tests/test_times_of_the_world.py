@@ -81,6 +81,17 @@ FORMS: dict[str, tuple[Callable[[datetime], str], str]] = {
     "no zone": (lambda t: f"{t.astimezone(MADRID):%Y-%m-%d %H:%M:%S.%f}", "--zone Europe/Madrid"),
     "digits without a zone": (lambda t: f"{t.astimezone(MADRID):%Y%m%d%H%M%S}", "--zone Europe/Madrid"),
     "ctime in a zone": (lambda t: f"{t.astimezone(MADRID):%a %b %e %H:%M:%S %Y}", "--zone Europe/Madrid"),
+    "systemd": (lambda t: f"{t:%a %Y-%m-%d %H:%M:%S} UTC", ""),
+    "common log format": (lambda t: f"[{t:%d/%b/%Y:%H:%M:%S} +0000]", ""),
+    "Oracle": (lambda t: f"{t:%d-%b-%y %I.%M.%S.%f %p} +00:00".upper(), ""),
+    "SQL Server, style 109": (lambda t: f"{t:%b %d %Y %I:%M:%S}:{t.microsecond // 1000:03}{t:%p}", "--zone UTC"),
+    "DB2": (lambda t: f"{t:%Y-%m-%d-%H.%M.%S.%f}", "--zone UTC"),
+    "Elixir": (lambda t: f"~U[{t:%Y-%m-%d %H:%M:%S.%f}Z]", ""),
+    "syslog": (lambda t: f"{t:%b %e %H:%M:%S}", "--zone UTC"),
+    "ISO 8601, ordinal, basic": (lambda t: f"{t:%Y%jT%H%M%SZ}", ""),
+    "ISO 8601, week, basic": (lambda t: f"{t:%GW%V%uT%H%M%SZ}", ""),
+    "C++, an exponent": (lambda t: f"{t.timestamp():.12e}", ""),
+    "Java, FULL": (lambda t: f"{t:%A, %B %e, %Y at %I:%M:%S %p} Coordinated Universal Time", ""),
     "a pattern": (lambda t: f"{t:%d/%b/%Y:%H:%M:%S +0000}", "--format %d/%b/%Y:%H:%M:%S{space}%z"),
 }
 
@@ -95,6 +106,30 @@ def test_a_time_is_read_as_the_world_writes_it(sharp_reference, form, offset):
     interval = run.backend["offset"]
     assert interval["earliest"] <= offset <= interval["latest"], str(run)
     assert run.verdict == (("OK", "in_sync") if offset > -1 else ("CRITICAL", "desynchronized")), str(run)
+
+
+# Times in parts, which JSON has as an array or an object.
+IN_PARTS: dict[str, tuple[Callable[[datetime], object], str]] = {
+    "protocol buffers": (lambda t: {"seconds": str(int(t.timestamp())), "nanos": t.microsecond * 1000}, ""),
+    "Rust, SystemTime": (
+        lambda t: {"secs_since_epoch": int(t.timestamp()), "nanos_since_epoch": t.microsecond * 1000},
+        "",
+    ),
+    "Rust, time": (lambda t: [t.year, t.timetuple().tm_yday, *t.timetuple()[3:6], t.microsecond * 1000, 0, 0, 0], ""),
+    "Erlang": (lambda t: [[t.year, t.month, t.day], [t.hour, t.minute, t.second]], "--zone UTC"),
+    "MongoDB": (lambda t: {"$date": f"{t:%Y-%m-%dT%H:%M:%S}.{t.microsecond // 1000:03}Z"}, ""),
+    "PHP, DateTime": (lambda t: {"date": f"{t:%Y-%m-%d %H:%M:%S.%f}", "timezone_type": 3, "timezone": "UTC"}, ""),
+}
+
+
+@pytest.mark.parametrize("form", IN_PARTS)
+def test_a_time_in_parts_is_put_together(sharp_reference, form):
+    said, arguments = IN_PARTS[form]
+    with serving(lambda t: json.dumps({"now": said(t)}), -3.0) as (url, _):
+        run = check(url, "--field", "now", *arguments.split())
+    interval = run.backend["offset"]
+    assert interval["earliest"] <= -3.0 <= interval["latest"], str(run)
+    assert run.verdict == ("CRITICAL", "desynchronized"), str(run)
 
 
 WHOLE: dict[str, tuple[Body, list[str]]] = {
@@ -132,6 +167,17 @@ NAMED: dict[str, tuple[Body, list[str], str]] = {
     "digits": (lambda t: f'{{"now": {t:%Y%m%d%H%M%S}}}', [], "--zone"),
     "digits in a unit": (lambda t: f'{{"now": {t:%Y%m%d%H%M%S}}}', ["--format", "unix-ms"], "YYYYMMDDHHMMSS"),
     "no zone": (lambda t: f'{{"now": "{t:%Y-%m-%dT%H:%M:%S}"}}', [], "--zone"),
+    "for people": (lambda t: f'{{"now": "{t:%b %e, %Y, %I:%M:%S %p}"}}', [], "--zone"),
+    "an offset that is not its zone's": (
+        lambda t: f'{{"now": "{t:%Y-%m-%dT%H:%M:%S}+02:00[America/New_York]"}}',
+        [],
+        "contradicts itself: its offset is +02:00, and that of America/New_York is -0",
+    ),
+    "a critical suffix": (
+        lambda t: f'{{"now": "{t:%Y-%m-%dT%H:%M:%SZ}[!x-key=1]"}}',
+        [],
+        "`[!x-key=1]` must not be passed over",
+    ),
     "day and month": (lambda t: f'{{"now": "{t:%m/%d/%Y %I:%M:%S %p}"}}', [], "--format"),
     "a member twice": (lambda t: '{"now": 1795464711, "now": 1795464712}', [], "`now` occurs twice"),
     "UTF-16": (lambda t: json.dumps({"now": t.isoformat()}).encode("utf-16"), [], "UTF-16"),

@@ -2,6 +2,7 @@
 
 pub mod age;
 mod agreement;
+mod composed;
 mod document;
 
 use std::str::FromStr;
@@ -240,8 +241,8 @@ impl Reader<'_> {
             Value::String(text) => self.parse(text, false),
             Value::Number(number) => self.parse(number.as_str(), true),
             other => {
-                if let Some(local) = local_date(other) {
-                    return self.parse(&local, false);
+                if let Some(text) = composed::as_text(other) {
+                    return self.parse(&text, false);
                 }
                 let kind = match other {
                     Value::Null => "null",
@@ -259,20 +260,6 @@ impl Reader<'_> {
         let shortened: String = text.trim().chars().take(80).collect();
         Ok(self.notation.read(&shortened, is_json_number, self.now)?)
     }
-}
-
-/// `[2026, 11, 23, 20, 11, 51, 123000000]`: year, month, day, hour, minute, and seconds and nanoseconds that are left out
-/// when they are zero, as Jackson writes a `LocalDateTime`.
-fn local_date(value: &Value) -> Option<String> {
-    let parts: Vec<u64> = value.as_array()?.iter().map(Value::as_u64).collect::<Option<_>>()?;
-    let [year, month, day, hour, minute, rest @ ..] = &parts[..] else { return None };
-    let seconds = match rest {
-        [] => String::new(),
-        [second] => format!(":{second:02}"),
-        [second, nanos] => format!(":{second:02}.{nanos:09}"),
-        _ => return None,
-    };
-    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}{seconds}"))
 }
 
 fn stated_clock(clock: &Value) -> Option<StatedClock> {

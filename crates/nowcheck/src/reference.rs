@@ -20,6 +20,8 @@ use crate::parallel::in_parallel;
 use crate::probe::resolve::Resolution;
 
 use query::{Query, Reply};
+
+pub use query::Patience;
 use refusals::Refusals;
 use source::ReferenceSource;
 
@@ -63,21 +65,16 @@ impl References {
         Self { sources, resolution: Arc::new(resolution), refusals: Refusals::new(period) }
     }
 
-    /// Queries all sources side by side, and finds out what most of them agree on. A server that is silent `until`
-    /// then is left out, and so is one that has refused earlier.
+    /// Queries all sources side by side, and finds out what most of them agree on. A server that is silent longer than
+    /// `patience` allows is left out, and so is one that has refused earlier.
     ///
     /// A server whose claim is wider than an eighth of `max_offset` is asked again: the next round trip may be
     /// shorter.
-    pub async fn query(
-        &mut self,
-        max_offset: Duration,
-        clock: Clock,
-        until: MonotonicInstant,
-    ) -> RoundReference {
+    pub async fn query(&mut self, max_offset: Duration, clock: Clock, patience: Patience) -> RoundReference {
         let suspended = clock.suspended();
         let wall = clock.read_wall();
         let began = clock.now();
-        let query = Query { wide: max_offset / 8, clock, until };
+        let query = Query { wide: max_offset / 8, clock, patience };
         let refusals = Arc::new(self.refusals.clone());
         let replies = self.sources.iter().cloned().map(|source| {
             let (resolution, refusals) = (Arc::clone(&self.resolution), Arc::clone(&refusals));

@@ -5,12 +5,15 @@ mod burst;
 mod context;
 mod disturbance;
 mod doubt;
+mod location;
 mod missing_backends;
+mod names;
 mod program_pause;
 mod reading;
 mod redirects;
 mod rejections;
 mod sampling;
+mod survey;
 mod turns;
 mod unusable;
 
@@ -22,10 +25,11 @@ use crate::check::Check;
 use crate::clock::Clock;
 use crate::outcome::{Outcome, TargetOutcome};
 use crate::parallel::in_parallel;
-use crate::reference::{References, RoundReference};
+use crate::reference::{Patience, References, RoundReference};
 
 use context::RoundContext;
 use disturbance::{DiscardedAnswers, Disturbance};
+use names::Names;
 
 /// Queries the references and holds a round. It ends by itself within the timeout, whatever the other side does.
 ///
@@ -36,10 +40,17 @@ pub async fn hold(check: &Arc<Check>, references: &mut References, clock: Clock)
     let begin = clock.now();
     let mut discarded = DiscardedAnswers::default();
     loop {
-        // Silence of a reference must leave most of the round to the targets.
-        let until = RoundContext::last_start(check, begin).min(clock.now() + check.timeout / 5);
-        let reference = references.query(check.limits.max_offset, clock, until).await;
-        let mut targets = ask_targets(check, &reference, clock, begin).await;
+        // Beside the references, so that a slow DNS costs its time once.
+        let names = names::of_targets(check, clock, begin);
+        let patience = Patience {
+            names_until: RoundContext::resolve_until(check, begin),
+            // Silence of a reference must leave most of the round to the targets.
+            reply: check.timeout / 5,
+            until: RoundContext::last_start(check, begin),
+        };
+        let reference = references.query(check.limits.max_offset, clock, patience).await;
+        let context = RoundContext::new(check, &reference, clock, begin);
+        let mut targets = ask_targets(context, names).await;
         let disturbance = Disturbance::since(&reference, clock);
         if let Some(disturbance) = disturbance
             && clock.now() < begin + check.timeout / 2
@@ -64,13 +75,14 @@ pub async fn hold(check: &Arc<Check>, references: &mut References, clock: Clock)
 /// ```no_run
 /// use std::sync::Arc;
 /// use std::time::Duration;
-/// use nowcheck::{check::Check, clock::Clock, round};
+/// use nowcheck::{check::Check, clock::Clock, reference::Patience, round};
 ///
 /// # async fn example() -> Result<(), nowcheck::check::CheckError> {
 /// let clock = Clock::start();
 /// let check = Arc::new(Check::of(["http://time.example"]).build()?);
 /// let mut references = check.references(Some(Duration::from_secs(60)));
-/// let reference = references.query(Duration::from_secs(1), clock, clock.now() + Duration::from_secs(2)).await;
+/// let patience = Patience::until(clock.now() + Duration::from_secs(2));
+/// let reference = references.query(Duration::from_secs(1), clock, patience).await;
 /// let outcome = round::hold_against(&check, &reference, clock).await;
 /// println!("{:?}", outcome.status());
 /// # Ok(())
@@ -78,7 +90,8 @@ pub async fn hold(check: &Arc<Check>, references: &mut References, clock: Clock)
 /// ```
 pub async fn hold_against(check: &Arc<Check>, reference: &RoundReference, clock: Clock) -> Outcome {
     let begin = clock.now();
-    let mut targets = ask_targets(check, reference, clock, begin).await;
+    let names = names::of_targets(check, clock, begin);
+    let mut targets = ask_targets(RoundContext::new(check, reference, clock, begin), names).await;
     if let Some(disturbance) = Disturbance::since(reference, clock) {
         disturbance.take_back(&mut targets);
     }
@@ -86,16 +99,10 @@ pub async fn hold_against(check: &Arc<Check>, reference: &RoundReference, clock:
 }
 
 /// Asks every address of every target.
-async fn ask_targets(
-    check: &Arc<Check>,
-    reference: &RoundReference,
-    clock: Clock,
-    begin: MonotonicInstant,
-) -> Vec<TargetOutcome> {
-    let context = RoundContext::new(check, reference, clock, begin);
-    let targets = check.targets.iter().cloned().map(|target| {
+async fn ask_targets(context: RoundContext, names: Names) -> Vec<TargetOutcome> {
+    let targets = names.into_iter().map(|name| {
         let context = context.clone();
-        async move { context.following_redirects(target, Vec::new()).await }
+        async move { context.following_redirects(name, Arc::default()).await }
     });
     in_parallel(targets).await.into_iter().flatten().collect()
 }

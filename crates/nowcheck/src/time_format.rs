@@ -18,6 +18,7 @@ mod pattern;
 mod place;
 mod units;
 mod words;
+mod wrapping;
 mod written;
 
 use std::time::Duration;
@@ -88,9 +89,10 @@ const FLOAT_ERROR: i128 = 250;
 /// What a clock on the wall shows where a text is written: its time of day, whatever its zone.
 #[must_use]
 pub fn on_the_wall(text: &str) -> Option<Reading> {
-    let written = match guess(text.trim()).ok()? {
-        Format::Rfc3339 => civil::date_and_time(text.trim()),
-        Format::TimeOfDay => civil::time_of_day(text.trim()),
+    let text = wrapping::taken_off(text.trim());
+    let written = match guess(text).ok()? {
+        Format::Rfc3339 => civil::date_and_time(text),
+        Format::TimeOfDay => civil::time_of_day(text),
         _ => return None,
     };
     Some(written.ok()?.nanos.into_time_of_day())
@@ -177,9 +179,12 @@ fn guess(text: &str) -> Result<Format, Unreadable> {
     if words::looks_so(text) {
         return Ok(Format::HttpDate);
     }
-    let starts_with_year = bytes.len() > 4 && bytes[..4].iter().all(u8::is_ascii_digit);
-    if (starts_with_year && matches!(bytes[4], b'-' | b'/')) || civil::looks_basic(text) {
+    if civil::looks_extended(text) || civil::looks_basic(text) {
         return Ok(Format::Rfc3339);
+    }
+    // ISO 8601 lets a T stand before a time of day.
+    if matches!(bytes, [b'T' | b't', b'0'..=b'2', ..]) {
+        return Ok(Format::TimeOfDay);
     }
     if bytes[0].is_ascii_digit() && (bytes.get(2) == Some(&b':') || bytes.get(1) == Some(&b':')) {
         return Ok(Format::TimeOfDay);
@@ -345,7 +350,10 @@ fn unix(text: &str, unit: i128, is_json_number: bool) -> Result<Reading, Unreada
     let in_reach = |nanos: &i128| nanos.unsigned_abs() <= FARTHEST.unsigned_abs();
     let value = number.scaled(unit).filter(in_reach).ok_or_else(too_far)?;
     let step = number.step(unit).filter(in_reach).ok_or_else(too_far)?;
+    // Who prints an exponent rounds, also to whole seconds (C++, `%e`).
+    let below = if text.contains(['e', 'E']) { step / 2 } else { 0 };
     let nanos = Nanos::of(value, step);
+    let nanos = Nanos { earliest: nanos.earliest.min(value - below), ..nanos };
     let through_a_float = is_json_number && text.contains(['.', 'e', 'E']);
     Ok(if through_a_float { nanos.widened_by(FLOAT_ERROR) } else { nanos }.into_instant())
 }

@@ -336,6 +336,9 @@ pub enum TlsFault {
     /// What came is not TLS.
     #[error("what came is not TLS; if the server speaks plain HTTP, write http://")]
     NotTls,
+    /// The port speaks plain HTTP.
+    #[error("this port speaks plain HTTP, and not TLS: write http://")]
+    SpeaksHttp,
     /// Server and client have nothing in common.
     #[error(
         "nowcheck cannot speak what this server offers (TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or \
@@ -392,7 +395,9 @@ impl TlsFault {
             Self::CannotSpeak { .. } => FailureKind::Unsupported,
             Self::WantsCertificate { .. } | Self::RefusesCertificate { .. } => FailureKind::ClientCertificate,
             Self::Certificate { .. } | Self::UnknownName { .. } => FailureKind::Certificate,
-            Self::InvalidName { .. } | Self::NotTls | Self::Failed { .. } => FailureKind::Protocol,
+            Self::InvalidName { .. } | Self::NotTls | Self::SpeaksHttp | Self::Failed { .. } => {
+                FailureKind::Protocol
+            }
             Self::Closed { .. } => FailureKind::Closed,
             Self::Silent => FailureKind::Timeout,
         }
@@ -403,11 +408,16 @@ impl TlsFault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeFault {
     /// What came is not HTTP.
-    #[error("what came is not HTTP ({error})")]
+    #[error("what came is not HTTP ({error}); it begins with: {start}")]
     NotHttp {
         /// The library's words.
         error: String,
+        /// The start of it, made printable.
+        start: String,
     },
+    /// What came is TLS.
+    #[error("this port speaks TLS, and not plain HTTP: write https://")]
+    SpeaksTls,
     /// The server ended the connection.
     #[error(
         "the server {} the connection {}",
@@ -442,7 +452,7 @@ pub enum ExchangeFault {
 impl ExchangeFault {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::NotHttp { .. } => FailureKind::Protocol,
+            Self::NotHttp { .. } | Self::SpeaksTls => FailureKind::Protocol,
             Self::Closed { .. } | Self::TooShort { .. } => FailureKind::Closed,
             Self::Silent | Self::Unfinished => FailureKind::Timeout,
         }
@@ -464,6 +474,8 @@ pub struct AnswerFault {
 pub enum AnswerProblem {
     /// It is an error, which may say more of itself (RFC 9457; made printable).
     Status(Option<String>),
+    /// It says in plain HTTP that its port is for TLS.
+    WantsTls,
     /// It is a redirect that is not followed.
     Redirect {
         /// Where it points, as the server wrote it.
@@ -493,6 +505,7 @@ impl AnswerProblem {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Status(_) => FailureKind::Status,
+            Self::WantsTls => FailureKind::Protocol,
             Self::Redirect { .. } => FailureKind::Redirect,
             Self::NotATime { .. } => FailureKind::NotATime,
             Self::TooLarge { .. } => FailureKind::TooLarge,
@@ -503,6 +516,9 @@ impl AnswerProblem {
         match self {
             Self::Status(None) => format!("it answered {status}"),
             Self::Status(Some(detail)) => format!("it answered {status}: {detail}"),
+            Self::WantsTls => {
+                format!("it answered {status}: this port speaks TLS, and not plain HTTP: write https://")
+            }
             Self::Redirect { location, is_loop, .. } => {
                 let back = if *is_loop { ", which leads in a circle" } else { "" };
                 format!("it answered {status}, a redirect{}{back}", destination(location.as_deref()))

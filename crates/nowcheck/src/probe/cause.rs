@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 
 use crate::outcome::{ConnectionFault, ExchangeFault, TlsFault};
 use crate::probe::http::BrokenOff;
+use crate::probe::other_protocol::is_tls;
 use crate::probe::tls::identity::ClientAuthentication;
 use crate::probe::tls::{self, handshake};
+use crate::text::printable;
 
 /// No connection could be opened.
 #[must_use]
@@ -73,22 +75,25 @@ fn in_tls(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
 }
 
-/// The exchange broke off.
+/// The exchange broke off; these are the first bytes of the answer.
 #[must_use]
-pub fn of_no_answer(answer_began: bool, broken: &BrokenOff) -> ExchangeFault {
+pub fn of_no_answer(first_bytes: &[u8], broken: &BrokenOff) -> ExchangeFault {
     let error = &broken.error;
     if let Some((received, announced)) = broken.bytes
         && received < announced
     {
         return ExchangeFault::TooShort { received, announced };
     }
+    if is_tls(first_bytes) {
+        return ExchangeFault::SpeaksTls;
+    }
     if error.is_parse() {
-        return ExchangeFault::NotHttp { error: error.to_string() };
+        return ExchangeFault::NotHttp { error: error.to_string(), start: printable(first_bytes, 40) };
     }
     let was_reset = std::error::Error::source(error)
         .and_then(|cause| cause.downcast_ref::<io::Error>())
         .is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionReset);
-    ExchangeFault::Closed { was_reset, answer_began }
+    ExchangeFault::Closed { was_reset, answer_began: !first_bytes.is_empty() }
 }
 
 /// The time is over.

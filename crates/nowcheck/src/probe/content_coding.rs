@@ -1,4 +1,5 @@
-//! Content codings (RFC 9110 section 8.4.1): undone when an answer comes compressed although nobody asked for it.
+//! Content codings (RFC 9110 section 8.4.1) and transfer codings (RFC 9112 section 7): undone when an answer comes
+//! compressed although nobody asked for it.
 
 use std::io::Read;
 
@@ -6,7 +7,7 @@ use brotli_decompressor::Decompressor;
 use flate2::bufread::GzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
 
 use crate::text::printable;
 
@@ -61,7 +62,7 @@ impl Coding {
     }
 }
 
-/// Undoes the codings that the headers name, the last one first. No step makes more than `most` bytes.
+/// Undoes the codings that the headers name, the last one first; transfer codings are outside of content codings. No step makes more than `most` bytes.
 ///
 /// # Errors
 /// When a coding is not known, or the body is not what the headers say.
@@ -85,9 +86,13 @@ pub fn decode(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Decoded, 
 
 fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, CodingFault> {
     let mut codings = Vec::new();
-    for value in headers.get_all(CONTENT_ENCODING) {
-        for token in value.as_bytes().split(|&byte| byte == b',') {
+    for name in [CONTENT_ENCODING, TRANSFER_ENCODING] {
+        let values =
+            headers.get_all(&name).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+        for token in values {
             match token.trim_ascii().to_ascii_lowercase().as_slice() {
+                // The HTTP library has put chunks together.
+                b"chunked" if name == TRANSFER_ENCODING => {}
                 // `none` and `utf-8` are no codings, but servers send them, and clients pass over them.
                 b"" | b"identity" | b"none" | b"utf-8" => {}
                 b"gzip" | b"x-gzip" => codings.push(Coding::Gzip),

@@ -1,5 +1,6 @@
 //! One connection to one address, and requests over it; every phase is timed and ends at the deadline.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ use crate::outcome::{Cause, ConnectionFault, ExchangeFault, Failure, Phase, TlsF
 use crate::probe::cause;
 use crate::probe::certificate_validity::{self, Certificate};
 use crate::probe::content_coding::{CodingFault, decode};
+use crate::probe::head_repair::HeadRepair;
+use crate::probe::other_protocol::speaks_plain_http;
 use crate::probe::timed_io::{ExchangeInstants, TimedIo};
 use crate::probe::tls::identity::{ClientAuthentication, ConnectionConfig};
 use crate::probe::tls_end::EndsWithoutGoodbye;
@@ -36,14 +39,17 @@ use crate::target::Target;
 /// The most that is read of an answer; a time needs a thousandth of it.
 const MOST_OF_A_BODY: usize = 64 * 1024;
 
-/// The most that is buffered of an answer's head.
-const MOST_OF_A_HEAD: usize = 64 * 1024;
+/// The most that is read of an answer's head, as of curl (`CURL_MAX_HTTP_HEADER`, three times).
+const MOST_OF_A_HEAD: usize = 300 * 1024;
 
 /// The most headers of an answer. curl takes 5,000 of them, browsers as many as fit.
 const MOST_HEADERS: usize = 1_000;
 
 /// How long a body that nobody wants is waited for.
 const PATIENCE_FOR_A_BODY: Duration = Duration::from_millis(50);
+
+/// After that part of the time that is left, silence in a handshake is looked into.
+const PATIENCE_FOR_A_HANDSHAKE: u32 = 4;
 
 /// How long it takes to read what lies in the kernel already, on a machine that is not idle.
 const TO_READ_WHAT_IS_THERE: Duration = Duration::from_millis(10);
@@ -175,7 +181,8 @@ pub async fn connect(
         Box::new(tcp)
     };
     let instants = ExchangeInstants::default();
-    let io = TokioIo::new(TimedIo::new(stream, clock, instants.clone()));
+    let io =
+        TokioIo::new(HeadRepair::new(TimedIo::new(stream, clock, instants.clone(), begin), MOST_OF_A_HEAD));
     let (requests, connection) = as_clients_do().handshake(io).await.map_err(|error| NoConnection {
         failure: connection_failure(peer.address, ConnectionFault::Setup(error.to_string()), opened.connect),
         opened: None,
@@ -236,10 +243,34 @@ async fn handshake(
         Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
         Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
     };
-    match by(deadline, clock, TlsConnector::from(Arc::clone(&tls.tls)).connect(name, tcp)).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(cause::of_no_handshake(&host.to_string(), &error, tls.authentication())),
+    let address = tcp.peer_addr().ok();
+    let handshake = TlsConnector::from(Arc::clone(&tls.tls)).connect(name, tcp);
+    let answered = async {
+        tokio::select! {
+            answered = handshake => Some(answered),
+            () = is_plain_http(address, tls, clock, deadline) => None,
+        }
+    };
+    match by(deadline, clock, answered).await {
+        Ok(None) => Err(TlsFault::SpeaksHttp),
+        Ok(Some(Ok(stream))) => Ok(stream),
+        Ok(Some(Err(error))) => Err(cause::of_no_handshake(&host.to_string(), &error, tls.authentication())),
         Err(_) => Err(TlsFault::Silent),
+    }
+}
+
+/// Ends when a port that is silent to TLS turns out to speak plain HTTP: its server waits for the end of a request. Only one
+/// connection to an address asks that.
+async fn is_plain_http(
+    address: Option<SocketAddr>,
+    tls: &ConnectionConfig,
+    clock: Clock,
+    deadline: MonotonicInstant,
+) {
+    tokio::time::sleep(deadline.since(clock.now()) / PATIENCE_FOR_A_HANDSHAKE).await;
+    let Some(address) = address.filter(|_| tls.is_first_in_doubt()) else { return pending().await };
+    if !speaks_plain_http(address, clock, deadline).await {
+        pending::<()>().await;
     }
 }
 
@@ -289,7 +320,7 @@ impl HttpConnection {
                 Err(NoAnswer { failure, closed_before_answer: false })
             }
             Ok(Err(broken)) => {
-                Err(self.no_answer(sent, cause::of_no_answer(instants.first_byte.is_some(), &broken)))
+                Err(self.no_answer(sent, cause::of_no_answer(&self.instants.first_bytes(), &broken)))
             }
             Err(_) => Err(self.no_answer(sent, cause::of_silence(instants.first_byte.is_some()))),
         }

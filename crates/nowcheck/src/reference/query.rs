@@ -20,14 +20,33 @@ const MOST_PACKETS: usize = 3;
 /// Addresses of one name that are tried, at most. They are taken for ways to one server, which has one vote.
 const MOST_ADDRESSES: usize = 4;
 
+/// How long time servers are waited for. A slow DNS and a silent server are two things: who resolves slowly may still
+/// reply at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// A name that is not resolved by then is left out.
+    pub names_until: MonotonicInstant,
+    /// How long a server that is resolved may take to reply.
+    pub reply: Duration,
+    /// No reply counts after that.
+    pub until: MonotonicInstant,
+}
+
+impl Patience {
+    /// All the time until then, for names and replies.
+    #[must_use]
+    pub fn until(until: MonotonicInstant) -> Self {
+        Self { names_until: until, reply: Duration::MAX, until }
+    }
+}
+
 /// How the sources of a round are queried.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Query {
     /// A claim with a greater error is worth another packet.
     pub(super) wide: Duration,
     pub(super) clock: Clock,
-    /// A reply that is not there by then does not count.
-    pub(super) until: MonotonicInstant,
+    pub(super) patience: Patience,
 }
 
 /// What one source replied.
@@ -92,7 +111,7 @@ impl Query {
     ) -> Reply {
         let mut reply = Reply::of(source.to_string());
         let Some(endpoint) = source.endpoint() else { return reply };
-        let addresses = match resolution.addresses(endpoint, self.clock, self.until).await {
+        let addresses = match resolution.addresses(endpoint, self.clock, self.patience.names_until).await {
             Ok(addresses) => addresses.all,
             Err(failure) => {
                 reply.unusable(None, Unusable::Unresolved(failure));
@@ -117,13 +136,15 @@ impl Query {
     /// Sends one packet after the other until one is answered, each to the next of the addresses; then further ones if
     /// that makes the claim narrow enough. An answer that comes late counts too.
     async fn until_answered(self, reply: &mut Reply) {
-        let Self { clock, until, .. } = self;
+        let Self { clock, patience: Patience { reply: longest, until, .. }, .. } = self;
         if reply.asked.is_empty() {
             return;
         }
         let tries = MOST_PACKETS.max(reply.asked.len());
         let begin = clock.now();
-        let patience = until.since(begin) / u32::try_from(tries).unwrap_or(u32::MAX);
+        let left = until.since(begin).min(longest);
+        let until = begin + left;
+        let patience = left / u32::try_from(tries).unwrap_or(u32::MAX);
         let mut attempts = JoinSet::new();
         for (nth, &address) in (0_u32..).zip(reply.asked.iter().cycle().take(tries)) {
             attempts.spawn(async move {
@@ -136,7 +157,7 @@ impl Query {
                 Ok(answer) => {
                     attempts.abort_all();
                     reply.take(address, &answer);
-                    return self.until_narrow(reply, address).await;
+                    return self.until_narrow(reply, address, until).await;
                 }
                 Err(NtpError::Silent) => {
                     reply.address = Some(address);
@@ -153,13 +174,13 @@ impl Query {
     }
 
     /// While its claim is wide, a server that answers is asked again: the next round trip may be shorter.
-    async fn until_narrow(self, reply: &mut Reply, address: SocketAddr) {
+    async fn until_narrow(self, reply: &mut Reply, address: SocketAddr, until: MonotonicInstant) {
         for _ in 1..MOST_PACKETS {
             let is_wide = reply.claim.is_some_and(|claim| claim.shows.width() / 2 > self.wide);
-            if !is_wide || self.clock.now() >= self.until {
+            if !is_wide || self.clock.now() >= until {
                 return;
             }
-            match sntp::ask(address, self.clock, self.until).await {
+            match sntp::ask(address, self.clock, until).await {
                 Ok(answer) => reply.take(address, &answer),
                 Err(NtpError::KissOfDeath { code }) => {
                     reply.refused = Some((address, code));

@@ -1,5 +1,7 @@
 //! A failure in words: its facts, and the setting that may help.
 
+use url::{ParseError, Url};
+
 use super::{Setting, Words};
 use crate::outcome::{AnswerFault, AnswerProblem, Cause, CertificateFault, NotATime, TlsFault};
 use crate::time_format::{Lack, Unreadable};
@@ -32,10 +34,18 @@ impl Words<'_> {
 
     fn answer_fault(self, fault: &AnswerFault) -> String {
         match &fault.problem {
-            AnswerProblem::Redirect { limit: Some(limit), is_loop: false, .. } => {
-                format!("{fault}; {limit} are followed, and only to http or https")
+            AnswerProblem::Redirect { location: Some(location), limit: Some(limit), is_loop: false } => {
+                match Url::parse(location) {
+                    Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+                        format!("{fault}; only redirects to http and https are followed")
+                    }
+                    Err(error) if error != ParseError::RelativeUrlWithoutBase => {
+                        format!("{fault}, which is not a URL ({error})")
+                    }
+                    _ => format!("{fault}; at most {limit} redirects are followed"),
+                }
             }
-            AnswerProblem::Redirect { limit: None, .. } => {
+            AnswerProblem::Redirect { location: Some(_), limit: None, .. } => {
                 format!("{fault}; {} follows it", self.name(Setting::Follow))
             }
             AnswerProblem::NotATime { why, body_start, is_about_body } => {
@@ -47,8 +57,9 @@ impl Words<'_> {
                 format!("the answer is not a time: {}{got}", self.not_a_time(why))
             }
             AnswerProblem::Status(_)
+            | AnswerProblem::WantsTls
             | AnswerProblem::TooLarge { .. }
-            | AnswerProblem::Redirect { limit: Some(_), is_loop: true, .. } => fault.to_string(),
+            | AnswerProblem::Redirect { .. } => fault.to_string(),
         }
     }
 

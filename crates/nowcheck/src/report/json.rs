@@ -316,7 +316,7 @@ fn failure<'a>(failure: &'a Failure, words: Words<'_>) -> serde_json::Result<Fai
         Some(AnswerProblem::NotATime { body_start, .. } | AnswerProblem::TooLarge { body_start, .. }) => {
             (None, Some(body_start.as_str()))
         }
-        Some(AnswerProblem::Status(_)) | None => (None, None),
+        Some(AnswerProblem::Status(_) | AnswerProblem::WantsTls) | None => (None, None),
     };
     Ok(FailureView {
         phase: failure.phase.name(),

@@ -28,7 +28,8 @@ impl Words<'_> {
         ))
     }
 
-    fn after_name_fault(self, name: &str, fault: &NameFault) -> Option<String> {
+    /// What to do next about a name that gave no address.
+    pub(super) fn after_name_fault(self, name: &str, fault: &NameFault) -> Option<String> {
         match fault {
             NameFault::NotFound | NameFault::NoAddress | NameFault::Local(_) => None,
             NameFault::ServerFailure(_) => Some(format!(

@@ -3,8 +3,8 @@
 use super::{Setting, Words};
 use crate::clock::Synchronization;
 use crate::outcome::{
-    Leap, NtpError, ReferenceNote, ReferenceOutcome, Restraint, SourceOutcome, SourceStanding, Standing,
-    Unusable, kiss_code_advice,
+    Cause, Leap, NtpError, ReferenceNote, ReferenceOutcome, Restraint, SourceOutcome, SourceStanding,
+    Standing, Unusable, kiss_code_advice,
 };
 use crate::text::figures::{length, limit, offset};
 
@@ -52,9 +52,10 @@ impl Words<'_> {
             }
             ReferenceNote::NotUsed(source) => {
                 format!(
-                    "{} was not used: {}",
+                    "{} was not used: {}{}",
                     source.name,
-                    self.why_not_used(&source.standing).unwrap_or_default()
+                    self.why_not_used(&source.standing).unwrap_or_default(),
+                    self.name_advice(&source.standing)
                 )
             }
             ReferenceNote::NotVouchedFor(system) => format!(
@@ -99,6 +100,13 @@ impl Words<'_> {
                 Unusable::Refused(restraint) => self.after_refusal(restraint),
             }),
         }
+    }
+
+    /// What to do when the name of a source is the matter; begins with a colon.
+    fn name_advice(self, standing: &SourceStanding) -> String {
+        let SourceStanding::Unusable(Unusable::Unresolved(failure)) = standing else { return String::new() };
+        let Cause::Name { name, fault } = &failure.cause else { return String::new() };
+        self.after_name_fault(name, fault).map(|advice| format!(": {advice}")).unwrap_or_default()
     }
 
     fn after_refusal(self, restraint: &Restraint) -> String {

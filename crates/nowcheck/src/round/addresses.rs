@@ -3,18 +3,22 @@
 use std::net::SocketAddr;
 
 use super::RoundContext;
+use super::names::Name;
 use super::sampling::{Place, sample};
 use super::turns::Turns;
-use crate::outcome::{Discarded, Failure, FailureKind, Finding, Note, Phases, TargetOutcome};
+use crate::outcome::{
+    Cause, Discarded, ExchangeFault, Failure, FailureKind, Finding, Note, Phases, TargetOutcome, TlsFault,
+};
 use crate::parallel::in_parallel;
+use crate::probe::other_protocol::{speaks_plain_http, speaks_tls};
 use crate::probe::resolve::Addresses;
 use crate::target::Target;
 
 impl RoundContext {
     /// Checks every address of a target.
-    pub(super) async fn every_address(&self, target: &Target) -> Vec<TargetOutcome> {
-        let resolution = &self.check.resolution;
-        let resolved = resolution.addresses(target.endpoint(), self.clock, self.resolve_until).await;
+    pub(super) async fn every_address(&self, mut name: Name) -> Vec<TargetOutcome> {
+        let resolved = name.addresses().await;
+        let target = &name.target;
         let addresses = match resolved {
             Ok(addresses) => addresses,
             Err(failure) => return vec![unresolved(target, failure)],
@@ -40,12 +44,41 @@ impl RoundContext {
         let mut outcomes = Vec::new();
         for together in addresses.all.chunks(side_by_side) {
             let probes = together.iter().map(place).map(|place| {
-                let (context, target, turns) = (self.clone(), target.clone(), turns.clone());
-                async move { sample(&context, &target, place, &turns).await }
+                let (context, target, turns) = (self.with_doubt_of_its_own(), target.clone(), turns.clone());
+                async move {
+                    let outcome = sample(&context, &target, place, &turns).await;
+                    context.with_its_protocol(outcome, &target).await
+                }
             });
             outcomes.extend(in_parallel(probes).await);
         }
         outcomes
+    }
+}
+
+impl RoundContext {
+    /// Of an address that closed each connection without an answer: whether it speaks the other protocol.
+    async fn with_its_protocol(&self, mut outcome: TargetOutcome, target: &Target) -> TargetOutcome {
+        let (Finding::Down(interrupted), Some(address)) = (&mut outcome.finding, outcome.address) else {
+            return outcome;
+        };
+        let until = self.deadline.min(self.clock.now() + self.check.timeout / 5);
+        match &mut interrupted.failure.cause {
+            Cause::Exchange(fault @ ExchangeFault::Closed { answer_began: false, .. })
+                if interrupted.backends.is_empty()
+                    && !target.tls
+                    && speaks_tls(address, self.clock, until).await =>
+            {
+                *fault = ExchangeFault::SpeaksTls;
+            }
+            Cause::Tls(fault @ TlsFault::Closed { .. })
+                if interrupted.backends.is_empty() && speaks_plain_http(address, self.clock, until).await =>
+            {
+                *fault = TlsFault::SpeaksHttp;
+            }
+            _ => {}
+        }
+        outcome
     }
 }
 

@@ -1,5 +1,6 @@
 //! What all probes of a round share.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use clock_offset::{MonotonicInstant, ReferenceClock};
@@ -21,14 +22,16 @@ pub(super) struct RoundContext {
     /// How TLS is spoken in this round, once a target needs it.
     tls: Arc<OnceLock<Arc<ClientConfig>>>,
     certificate_time: CertificateTime,
+    /// Whether somebody has looked yet if the address speaks TLS at all.
+    tls_doubt: Arc<AtomicBool>,
     pub(super) clock: Clock,
     pub(super) reference: ReferenceClock,
     /// By which clock certificates are judged.
     pub(super) judging_clock: JudgingClock,
-    /// A slow DNS may take most of a round, but must leave time to sample what it told.
-    pub(super) resolve_until: MonotonicInstant,
     pub(super) deadline: MonotonicInstant,
     pub(super) last_start: MonotonicInstant,
+    /// Redirects are passed over: what is asked for is what an address answers by itself.
+    pub(super) passes_over_redirects: bool,
 }
 
 impl RoundContext {
@@ -54,10 +57,11 @@ impl RoundContext {
                 is_vouched_for: against.outcome.standing == Standing::Agreed,
                 whose,
             },
-            resolve_until: begin + check.timeout * 3 / 5,
             deadline: begin + check.timeout,
             last_start,
+            passes_over_redirects: false,
             tls: Arc::default(),
+            tls_doubt: Arc::default(),
             certificate_time,
             check: Arc::clone(check),
         }
@@ -67,7 +71,17 @@ impl RoundContext {
     pub(super) fn tls(&self, target: &Target) -> ConnectionConfig {
         let shared = self.tls.get_or_init(|| self.check.trust.client_config(self.certificate_time));
         let identity = self.check.trust.identity().filter(|_| target.is_named_by_user());
-        ConnectionConfig::new(shared, identity.cloned())
+        ConnectionConfig::new(shared, identity.cloned()).sharing_doubt(&self.tls_doubt)
+    }
+
+    /// The same for another address.
+    pub(super) fn with_doubt_of_its_own(&self) -> Self {
+        Self { tls_doubt: Arc::default(), ..self.clone() }
+    }
+
+    /// A slow DNS may take most of a round, but must leave time to sample what it told.
+    pub(super) fn resolve_until(check: &Check, begin: MonotonicInstant) -> MonotonicInstant {
+        begin + check.timeout * 3 / 5
     }
 
     /// After that no request is begun: each has a quarter of the round to be answered, so that silence until its end

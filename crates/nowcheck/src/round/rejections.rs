@@ -106,7 +106,7 @@ mod tests {
             (status(404), None),
             (status(301), None),
             (Cause::Exchange(ExchangeFault::Silent), None),
-            (Cause::Exchange(ExchangeFault::NotHttp { error: String::new() }), None),
+            (Cause::Exchange(ExchangeFault::NotHttp { error: String::new(), start: String::new() }), None),
         ] {
             assert_eq!(kind_of(&failed(cause.clone()), false), kind, "{cause:?}");
         }

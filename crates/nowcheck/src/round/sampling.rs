@@ -28,6 +28,7 @@ use crate::target::Target;
 
 use super::RoundContext;
 use super::burst::{self, Burst};
+use super::location::is_redirect;
 use super::rejections;
 use super::turns::Turns;
 
@@ -301,11 +302,16 @@ impl Sampling<'_> {
         answer: &Answer,
         manner: &mut Manner,
     ) -> Result<(), Interruption> {
+        if self.round.passes_over_redirects && is_redirect(answer) {
+            manner.answers += 1;
+            self.plan.answer_was_discarded(connection, answer.stays_open);
+            return Ok(());
+        }
         if self.phases.wait.is_none() {
             self.phases.wait = Some(answer.first_byte.since(answer.sent));
             self.phases.transfer = Some(answer.received.since(answer.first_byte));
         }
-        let time = match self.round.read(answer) {
+        let time = match self.round.read(answer, self.target) {
             Ok(time) => time,
             Err(Interruption::Failed(failure)) if let Some(kind) = rejections::kind_of(&failure, false) => {
                 let now = self.round.reference.at(answer.received).shows.earliest();

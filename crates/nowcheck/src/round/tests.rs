@@ -83,7 +83,8 @@ async fn serve(clock: Clock) -> String {
 }
 
 async fn query(check: &Check, clock: Clock) -> RoundReference {
-    check.references(None).query(check.limits.max_offset, clock, clock.now() + Duration::from_secs(1)).await
+    let patience = Patience::until(clock.now() + Duration::from_secs(1));
+    check.references(None).query(check.limits.max_offset, clock, patience).await
 }
 
 #[tokio::test]

@@ -65,23 +65,30 @@ impl<'a> Cursor<'a> {
         if value > most { Err(self.fail(&format!("its {name} is {value}"))) } else { Ok(value) }
     }
 
+    /// `:`, or the dot that DB2 and Oracle write between hours, minutes and seconds.
+    fn separator(&self) -> u8 {
+        let dots = [Some(&b'.'), Some(&b'.')];
+        if [self.rest.first(), self.rest.get(3)] == dots { b'.' } else { b':' }
+    }
+
     /// `HH:MM:SS`, `HH:MM` or `HHMMSS`, with an optional fraction and an optional AM or PM: the reading in
     /// nanoseconds since midnight, and whether it is a leap second's.
     ///
     /// Without seconds the resolution is a minute. Java leaves out seconds that are zero
     /// (`OffsetDateTime.toString`), which is in that interval too.
     pub(super) fn clock_time(&mut self) -> Result<(Nanos, bool), Unreadable> {
-        let hour_digits = if self.rest.get(1) == Some(&b':') { 1 } else { 2 };
+        let hour_digits = if matches!(self.rest.get(1), Some(b':' | b'.')) { 1 } else { 2 };
         let hour = self.digits(hour_digits, "hour")?;
         self.up_to(hour, 23, "hour")?;
         let is_basic = self.rest.first().is_some_and(u8::is_ascii_digit);
+        let separator = self.separator();
         if !is_basic {
-            self.one_of(b":")?;
+            self.one_of(&[separator])?;
         }
         let minute = self.digits(2, "minute")?;
         self.up_to(minute, 59, "minute")?;
         let has_seconds = match self.rest.first() {
-            Some(b':') if !is_basic => {
+            Some(byte) if !is_basic && *byte == separator => {
                 self.skip(1);
                 true
             }
@@ -110,6 +117,8 @@ impl<'a> Cursor<'a> {
         let rest = self.rest.strip_prefix("\u{202f}".as_bytes()).unwrap_or(self.rest).trim_ascii_start();
         let Some((first @ (b'A' | b'a' | b'P' | b'p'), after)) = rest.split_first() else { return Ok(hour) };
         let after = after.strip_prefix(b".").unwrap_or(after);
+        // `p. m.` in Spanish, with a space of some kind.
+        let after = after.strip_prefix("\u{a0}".as_bytes()).unwrap_or(after).trim_ascii_start();
         let Some((b'M' | b'm', after)) = after.split_first() else { return Ok(hour) };
         let after = after.strip_prefix(b".").unwrap_or(after);
         if after.first().is_some_and(u8::is_ascii_alphanumeric) {
@@ -122,9 +131,9 @@ impl<'a> Cursor<'a> {
         Ok(hour % 12 + if first.eq_ignore_ascii_case(&b'p') { 12 } else { 0 })
     }
 
-    /// `.123`: its value and step in nanoseconds; zeros at its end prove no resolution.
+    /// `.123`, or `:123` as SQL Server has it: its value and step in nanoseconds; zeros at its end prove no resolution.
     pub(super) fn fraction(&mut self) -> Result<(i128, i128), Unreadable> {
-        let Some((b'.' | b',', rest)) = self.rest.split_first() else {
+        let Some((b'.' | b',' | b':', rest)) = self.rest.split_first() else {
             return Ok((0, SECOND));
         };
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -140,26 +149,30 @@ impl<'a> Cursor<'a> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.fail("something follows it")) }
     }
 
-    /// `2026-11-23`, `2026/11/23`, `2026-W48-1`, `2026-327` or `20261123`: days from the epoch.
+    /// `2026-11-23`, `2026/11/23`, `2026.11.23`, `2026:11:23` (EXIF), `2026-W48-1`, `2026-327`, `20261123`, `2026W481` or
+    /// `2026327`: days from the epoch.
     fn date(&mut self) -> Result<i128, Unreadable> {
         let no_such_date = |cursor: &Self| cursor.fail("there is no such date");
         let year = self.digits(4, "year")?;
         let separator = match self.rest.first() {
-            Some(b'/') => b'/',
+            Some(byte @ (b'/' | b'.' | b':')) => *byte,
+            Some(b'W' | b'w') => b'-',
             Some(digit) if digit.is_ascii_digit() => b'0',
             _ => self.one_of(b"-")?,
         };
-        if separator == b'/' {
+        if matches!(separator, b'/' | b'.' | b':') {
             self.skip(1);
         }
         if separator == b'-' && self.rest.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&b'W')) {
             self.skip(1);
             let week = self.digits(2, "week")?;
-            self.one_of(b"-")?;
+            if self.rest.first() == Some(&b'-') {
+                self.skip(1);
+            }
             let day = self.digits(1, "day of the week")?;
             return day_of_week_date(year, week, day).ok_or_else(|| no_such_date(self));
         }
-        if separator == b'-' && self.run_of_digits() == 3 {
+        if matches!(separator, b'-' | b'0') && self.run_of_digits() == 3 {
             let day = self.digits(3, "day of the year")?;
             let length = days_from_epoch(year + 1, 1, 1) - days_from_epoch(year, 1, 1);
             let is_date = (1..=length).contains(&day);
@@ -177,6 +190,9 @@ impl<'a> Cursor<'a> {
 /// A time of day, which may say its zone.
 pub(super) fn time_of_day(text: &str) -> Result<Written, Unreadable> {
     let mut cursor = Cursor::new(text, "a time of day (HH:MM:SS)");
+    if matches!(cursor.rest().first(), Some(b'T' | b't')) {
+        cursor.skip(1);
+    }
     let (nanos, is_leap_second) = cursor.clock_time()?;
     let place = Place::read(&mut cursor)?;
     cursor.end()?;
@@ -194,7 +210,7 @@ pub(super) fn date_and_time(text: &str) -> Result<Written, Unreadable> {
     let date = cursor.date()?;
     let after_seconds = cursor.run_of_digits().saturating_sub(6);
     if !is_run {
-        cursor.one_of(b"Tt _")?;
+        cursor.one_of(b"Tt _-")?;
         cursor.skip_spaces();
     }
     let (mut nanos, is_leap_second) = cursor.clock_time()?;
@@ -210,6 +226,20 @@ pub(super) fn date_and_time(text: &str) -> Result<Written, Unreadable> {
     Ok(Written { date: Some(date), nanos, is_leap_second, place })
 }
 
+/// Whether a text begins with a year and the separator of a date.
+pub(super) fn looks_extended(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let starts_with_year = bytes.len() > 4 && bytes[..4].iter().all(u8::is_ascii_digit);
+    let separator = bytes.get(4);
+    // A dot may be that of a decimal number, and a colon one of many things: a second one has to follow.
+    starts_with_year
+        && match separator {
+            Some(b'-' | b'/') => true,
+            Some(b'.' | b':') => bytes.get(7) == separator,
+            _ => false,
+        }
+}
+
 /// Whether a text begins with a date without separators, and a time of day after it: `20261123T201151Z`, and
 /// the 14 digits (17 with milliseconds) of `20261123201151`, which as a number of milliseconds since 1970
 /// would be in the 27th century.
@@ -217,7 +247,8 @@ pub(super) fn looks_basic(text: &str) -> bool {
     let bytes = text.as_bytes();
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     match (digits, bytes.get(digits)) {
-        (8, Some(b'T' | b't' | b' ' | b'_')) => true,
+        (8, Some(b'T' | b't' | b' ' | b'_')) | (7, Some(b'T' | b't')) => true,
+        (4, Some(b'W' | b'w')) => bytes.get(8).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T')),
         (14 | 17, _) => (19..=21).contains(&number(&bytes[..2])) && date_and_time(&text[..digits]).is_ok(),
         _ => false,
     }

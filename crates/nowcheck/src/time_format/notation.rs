@@ -6,7 +6,7 @@ use clock_offset::{Reading, UnixInstant};
 use jiff::tz::TimeZone;
 
 use super::pattern::Pattern;
-use super::{Format, Unreadable, guess, read_as};
+use super::{Format, Unreadable, guess, read_as, wrapping};
 
 /// How the times of a service are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +53,8 @@ impl Notation {
         let context = Context { is_json_number, zone: self.zone.as_ref().map(|zone| &zone.0), now };
         match &self.form {
             Form::Pattern(pattern) => pattern.read(text, context.zone, now),
-            Form::Known(Format::Auto) => read_as(text, Format::Auto, &context),
-            Form::Known(format) => read_as(text, *format, &context).map_err(|error| {
+            Form::Known(Format::Auto) => read_as(wrapping::taken_off(text), Format::Auto, &context),
+            Form::Known(format) => read_as(wrapping::taken_off(text), *format, &context).map_err(|error| {
                 let is_readable = |other: &Format| read_as(text, *other, &context).is_ok();
                 let likelier = guess(text).ok().filter(|other| other != format).filter(is_readable);
                 Unreadable { given: Some(*format), likelier, ..error }

@@ -1,6 +1,6 @@
 //! Where a clock on the wall hangs: the offset or the zone behind a time.
 
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use super::civil::Cursor;
 use super::{SECOND, Unreadable};
@@ -12,7 +12,7 @@ pub(super) struct Place {
     pub(super) offset: Option<i128>,
     /// Whether the offset is `Z`, which says the instant and nothing about the place (RFC 9557 section 2).
     pub(super) is_zulu: bool,
-    /// A zone of the IANA database.
+    /// A zone of the IANA database, or an offset that a suffix has (RFC 9557 section 4.1).
     pub(super) zone: Option<TimeZone>,
     /// An abbreviation such as `CST`, which several zones share.
     pub(super) abbreviation: Option<String>,
@@ -39,7 +39,7 @@ impl Place {
             match first {
                 b'+' | b'-' | 0xE2 => place.read_offset(cursor)?,
                 b'[' => place.read_suffix(cursor)?,
-                b'(' => skip_comment(cursor)?,
+                b'(' => place.read_comment(cursor)?,
                 // Go prints how long the process has run.
                 b'm' if cursor.rest().starts_with(b"m=") => {
                     let word = cursor.rest().iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
@@ -82,11 +82,13 @@ impl Place {
         if self.offset.is_some_and(|before| before != offset && before != 0) {
             return Err(cursor.fail("it has two different offsets"));
         }
-        (self.offset, self.is_zulu) = (Some(offset), false);
+        // `-00:00` says no more than `Z` (RFC 9557 section 2).
+        (self.offset, self.is_zulu) = (Some(offset), offset == 0 && sign < 0);
         Ok(())
     }
 
-    /// `[Europe/Madrid]`, `[+01:00]`, `[u-ca=gregory]`, each with an optional `!` (RFC 9557 section 3).
+    /// `[Europe/Madrid]`, `[+01:00]`, `[u-ca=gregory]`, each with an optional `!` (RFC 9557 section 4.1). What is not known
+    /// is passed over, unless a `!` says that it must not be.
     fn read_suffix(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Unreadable> {
         let Some(length) = cursor.rest().iter().position(|byte| *byte == b']') else {
             return Err(cursor.fail("`]` is missing"));
@@ -99,7 +101,8 @@ impl Place {
         if inside.contains('=') {
             // The calendar does not change the instant. Of any other key nobody can say that.
             return if is_critical && !inside.starts_with("u-ca=") {
-                Err(cursor.fail(&format!("`{inside}` is not known")))
+                Err(cursor
+                    .fail(&format!("its suffix `[!{inside}]` must not be passed over, and is not known")))
             } else {
                 Ok(())
             };
@@ -108,14 +111,31 @@ impl Place {
     }
 
     fn take_zone(&mut self, name: &str, cursor: &Cursor<'_>, must_be_known: bool) -> Result<(), Unreadable> {
-        if name.starts_with(['+', '-']) {
-            return Ok(());
+        let zone =
+            if name.starts_with(['+', '-']) { of_offset(name, cursor)? } else { TimeZone::get(name).ok() };
+        match zone {
+            Some(zone) if self.zone.as_ref().is_some_and(|before| *before != zone) => {
+                Err(cursor.fail("it has two different zones"))
+            }
+            Some(zone) => {
+                self.zone = Some(zone);
+                Ok(())
+            }
+            None if self.offset.is_some() && !must_be_known => Ok(()),
+            None => Err(cursor.fail(&format!("there is no zone `{name}`"))),
         }
-        match TimeZone::get(name) {
-            Ok(zone) => self.zone = Some(zone),
-            Err(_) if self.offset.is_some() && !must_be_known => {}
-            Err(_) => return Err(cursor.fail(&format!("there is no zone `{name}`"))),
+    }
+
+    /// `(Coordinated Universal Time)`, as browsers print it and RFC 5322 allows it. It repeats the offset, unless it stands
+    /// alone.
+    fn read_comment(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Unreadable> {
+        let Some(length) = cursor.rest().iter().position(|byte| *byte == b')') else {
+            return Err(cursor.fail("`)` is missing"));
+        };
+        if self.is_nowhere() && matches!(&cursor.rest()[1..length], b"UTC" | b"GMT" | b"Z") {
+            *self = Self::utc();
         }
+        cursor.skip(length + 1);
         Ok(())
     }
 
@@ -144,13 +164,14 @@ impl Place {
     }
 }
 
-/// `(Coordinated Universal Time)`, as browsers print it and RFC 5322 allows it.
-fn skip_comment(cursor: &mut Cursor<'_>) -> Result<(), Unreadable> {
-    match cursor.rest().iter().position(|byte| *byte == b')') {
-        Some(length) => {
-            cursor.skip(length + 1);
-            Ok(())
-        }
-        None => Err(cursor.fail("`)` is missing")),
-    }
+/// The offset of a suffix such as `[+01:00]`, as a zone.
+fn of_offset(name: &str, cursor: &Cursor<'_>) -> Result<Option<TimeZone>, Unreadable> {
+    let mut place = Place::default();
+    let mut inside = Cursor::new(name, "an offset");
+    place
+        .read_offset(&mut inside)
+        .and_then(|()| inside.end())
+        .map_err(|_| cursor.fail(&format!("`[{name}]` is no offset")))?;
+    let seconds = place.offset.and_then(|offset| i32::try_from(offset / SECOND).ok());
+    Ok(seconds.and_then(|seconds| Offset::from_seconds(seconds).ok()).map(TimeZone::fixed))
 }

@@ -135,7 +135,7 @@ fn what_is_not_a_time_is_refused_with_the_reason() {
         ("20:11:51!", "something follows it"),
         ("13:11:51 PM", "its hour is 13 of 12"),
         ("2026-11-23T20:11:51+01:00[Europe/Atlantis", "`]` is missing"),
-        ("2026-11-23T20:11:51Z[!x-key=1]", "`x-key=1` is not known"),
+        ("2026-11-23T20:11:51Z[!x-key=1]", "must not be passed over"),
         ("2026-11-23T20:11:51[Europe/Atlantis]", "there is no zone `Europe/Atlantis`"),
         ("2026-W54-1T20:11:51Z", "there is no such date"),
         ("2026-366T20:11:51Z", "there is no such date"),
@@ -456,4 +456,106 @@ fn any_other_form_is_read_by_its_pattern() {
     for pattern in ["%J", "%", "no directive", ""] {
         assert!(pattern.parse::<Pattern>().is_err(), "{pattern}");
     }
+}
+
+/// The whole second 20:11:51Z, or a part of it, as libraries and databases print it.
+#[test]
+fn the_same_second_is_read_as_libraries_and_databases_print_it() {
+    for (text, source) in [
+        ("Mon 2026-11-23 20:11:51 UTC", "systemd, timedatectl"),
+        ("[23/Nov/2026:20:11:51 +0000]", "Apache and nginx, common log format"),
+        ("23/Nov/2026 20:11:51 +0000", "the same with a space"),
+        ("~U[2026-11-23 20:11:51.123Z]", "Elixir, inspect/1"),
+        ("ISODate(\"2026-11-23T20:11:51.123Z\")", "MongoDB's shell"),
+        ("datetimeoffset'2026-11-23T20:11:51Z'", "OData 3"),
+        ("\"2026-11-23T20:11:51Z\"", "JSON in JSON"),
+        ("*20:11:51.123 UTC Mon Nov 23 2026", "Cisco IOS, show clock"),
+        ("@1795464711", "systemd.time"),
+        ("+002026-11-23T20:11:51.123Z", "ECMAScript, expanded years"),
+        ("2026.11.23 20:11:51 UTC", "Hungarian and East Asian locales"),
+        ("2026-11-23T20.11.51Z", "names of files"),
+        ("2026327T201151Z", "ISO 8601, ordinal date, basic"),
+        ("2026W481T201151Z", "ISO 8601, week date, basic"),
+        ("23-NOV-26 08.11.51.123456 PM +00:00", "Oracle, TIMESTAMP WITH TIME ZONE"),
+        ("2026-11-23 20:11:51.123456+00", "PostgreSQL"),
+        ("Mon Nov 23 20:11:51.123456 2026 UTC", "PostgreSQL, DateStyle Postgres"),
+        ("2026-11-23 20:11:51.1234567 +00:00", "SQL Server, datetimeoffset"),
+        ("2026-11-23 20:11:51.123456789 +00:00:00", "Rust, time"),
+        ("2026-11-23 20:11:51.123456789 UTC", "Rust, chrono"),
+        ("2026-11-23 20:11:51 (UTC)", "a comment that is the zone"),
+        ("2026-11-23 08:11:51 p. m. UTC", "Spanish locale"),
+        ("Monday, November 23, 2026 at 8:11:51 PM Coordinated Universal Time", "Java, FULL"),
+        ("Mon Nov 23 20:11:51 Coordinated Universal Time 2026", "Windows, %Z"),
+        ("November 23rd, 2026 8:11:51 PM UTC", "moment.js, Do"),
+        ("Mon Nov 23 20:11:51 +0000 2026", "Ruby; Twitter"),
+        ("23 Nov 26 20:11:51 UTC", "Go, RFC822 with seconds"),
+    ] {
+        let (earliest, latest) = instant(text, Format::Auto);
+        assert!(earliest >= NOW && latest <= NOW + SECOND, "{text} ({source}): {}", earliest - NOW);
+    }
+    for text in ["T20:11:51Z", "T201151Z", "20:11:51"] {
+        assert_eq!(bounds(&read(text, Format::Auto, false).unwrap()).0, NOW.rem_euclid(DAY), "{text}");
+    }
+}
+
+#[test]
+fn what_is_written_for_people_without_its_zone_asks_for_it() {
+    for (text, source) in [
+        ("Nov 23, 2026, 8:11:51\u{202f}PM", "Java, MEDIUM; JavaScript, toLocaleString"),
+        ("Monday, November 23, 2026 8:11:51 PM", "PowerShell, Get-Date; .NET, F"),
+        ("23-Nov-2026 20:11:51", "MATLAB, datestr"),
+        ("2026-Nov-23 20:11:51.123456", "Boost"),
+        ("Nov 23 20:11:51", "syslog; Go, Stamp"),
+        ("Nov 23 2026  8:11:51:123PM", "SQL Server, style 109"),
+        ("2026-11-23-20.11.51.123456", "DB2"),
+        ("2026:11:23 20:11:51", "EXIF"),
+    ] {
+        let error = read(text, Format::Auto, false).unwrap_err();
+        assert_eq!(error.lacks, Some(Lack::Zone), "{text} ({source}): {error}");
+        let (earliest, latest) = bounds(&read_in("UTC", text).unwrap());
+        assert!(earliest >= NOW && latest <= NOW + SECOND, "{text} ({source}): {}", earliest - NOW);
+    }
+}
+
+#[test]
+fn an_offset_that_is_not_that_of_the_zone_is_named() {
+    for text in [
+        "2026-11-23T20:11:51+02:00[America/New_York]",
+        "2026-11-23T20:11:51+02:00[!America/New_York]",
+        "2026-11-23T20:11:51+01:00[+02:00]",
+        "2026-11-23T20:11:51+00:00[Europe/Madrid]",
+        "2026-11-23 20:11:51 +0200 America/New_York",
+        "20:11:51+02:00[America/New_York]",
+    ] {
+        let error = read(text, Format::Auto, false).unwrap_err().to_string();
+        assert!(error.contains("contradicts itself: its offset is +0"), "{text}: {error}");
+    }
+    for text in [
+        // `Z` and `-00:00` say nothing about the place (RFC 9557 section 2).
+        "2026-11-23T20:11:51Z[Europe/Madrid]",
+        "2026-11-23T20:11:51-00:00[!Europe/Madrid]",
+        "2026-11-23T21:11:51+01:00[!Europe/Madrid]",
+        "2026-11-23T21:11:51+01:00[+01:00][u-ca=hebrew][_x=1][x-key=2-3]",
+        // An elective zone that nobody knows is passed over (RFC 9557 section 3.3).
+        "2026-11-23T21:11:51+01:00[Mars/Olympus]",
+        "2026-11-23T21:11:51+01:00[GMT+01:00]",
+    ] {
+        assert_eq!(instant(text, Format::Auto), (NOW, NOW + SECOND), "{text}");
+    }
+    for (text, words) in [
+        ("2026-11-23T21:11:51+01:00[!Mars/Olympus]", "there is no zone `Mars/Olympus`"),
+        ("2026-11-23T21:11:51+01:00[!x-key=2]", "must not be passed over"),
+        ("2026-11-23T21:11:51+01:00[Europe/Madrid][America/New_York]", "two different zones"),
+        ("2026-11-23T21:11:51+01:00[+1x]", "is no offset"),
+    ] {
+        let error = read(text, Format::Auto, false).unwrap_err().to_string();
+        assert!(error.contains(words), "{text}: {error}");
+    }
+}
+
+#[test]
+fn an_exponent_is_rounded_also_to_whole_seconds() {
+    // C++'s ostream with ten digits, at 51.6 s past.
+    let (earliest, latest) = instant("1.795464712e+09", Format::Auto);
+    assert!((earliest..=latest).contains(&(NOW + 600 * MILLI)), "{earliest} {latest}");
 }

@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use super::place::Place;
-use super::{DAY, Lack, Nanos, SECOND, Unreadable};
+use super::{DAY, Lack, MINUTE, Nanos, SECOND, Unreadable};
 
 /// A time as it was written.
 #[derive(Debug, Clone)]
@@ -49,6 +49,7 @@ impl Written {
                 (None, None) => 0,
             },
         };
+        self.must_not_contradict_its_zone(text, offset, now)?;
         let shift = self.date.unwrap_or_default() * DAY - offset;
         let nanos = Nanos {
             earliest: self.nanos.earliest + shift,
@@ -62,18 +63,47 @@ impl Written {
         Ok(if self.date.is_some() { nanos.into_instant() } else { nanos.into_time_of_day() })
     }
 
+    /// RFC 9557 section 3.4: an offset that the zone behind it does not have at that time leaves open which of them is meant.
+    fn must_not_contradict_its_zone(
+        &self,
+        text: &str,
+        offset: i128,
+        now: UnixInstant,
+    ) -> Result<(), Unreadable> {
+        let (Some(zone), false) = (&self.place.zone, self.place.is_zulu) else { return Ok(()) };
+        let there: Vec<i128> = self.local_times(now).flat_map(|local| offsets(zone, local)).collect();
+        if there.contains(&offset) {
+            return Ok(());
+        }
+        let name = zone.iana_name().map_or_else(|| format!("{zone:?}"), ToOwned::to_owned);
+        let [said, there] = [offset, there[0]].map(written_offset);
+        let why = format!("{text:?} contradicts itself: its offset is {said}, and that of {name} is {there}");
+        Err(Unreadable::new(why))
+    }
+
     /// How far a zone is ahead of UTC at that local time, in nanoseconds.
     fn offset_in(&self, zone: &TimeZone, now: UnixInstant) -> i128 {
-        let now = now.as_nanos();
-        let today = now.div_euclid(DAY);
-        // A time of day may be that of yesterday or tomorrow, there.
-        let days = self.date.map_or_else(|| today - 1..=today + 1, |date| date..=date);
-        let meant = days.flat_map(|day| {
-            let local = day * DAY + self.nanos.earliest.max(0);
-            offsets(zone, local).into_iter().map(move |offset| (offset, local - offset))
-        });
-        meant.min_by_key(|(_, instant)| (instant - now).abs()).map_or(0, |(offset, _)| offset)
+        let meant = self
+            .local_times(now)
+            .flat_map(|local| offsets(zone, local).into_iter().map(move |offset| (offset, local - offset)));
+        meant.min_by_key(|(_, instant)| (instant - now.as_nanos()).abs()).map_or(0, |(offset, _)| offset)
     }
+
+    /// What a calendar and a clock on the wall may show there, in nanoseconds. A time of day may be that of yesterday or
+    /// tomorrow.
+    fn local_times(&self, now: UnixInstant) -> impl Iterator<Item = i128> + use<> {
+        let today = now.as_nanos().div_euclid(DAY);
+        let days = self.date.map_or_else(|| today - 1..=today + 1, |date| date..=date);
+        let time = self.nanos.earliest.max(0);
+        days.map(move |day| day * DAY + time)
+    }
+}
+
+/// An offset as it is written, `+05:30`.
+fn written_offset(offset: i128) -> String {
+    let sign = if offset < 0 { '-' } else { '+' };
+    let minutes = offset.abs() / MINUTE;
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// The offsets that a zone has at a local time, which is given in nanoseconds: one, or two where a clock is

@@ -27,10 +27,19 @@ fn raw_deflate(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// `TIME` by `brotli -q 11`: one uncompressed meta-block would do too, but this is what servers send.
-fn brotli(body: &[u8]) -> Vec<u8> {
-    // RFC 7932 section 9.2: window 16 (one bit 0), then a meta-block that is stored as it is (ISLAST 0, MNIBBLES 4,
-    // MLEN - 1, ISUNCOMPRESSED 1), and an empty last one (ISLAST 1, ISLASTEMPTY 1).
+/// As servers send it: quality 5 on the fly, 11 for files.
+fn brotli(body: &[u8], quality: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = ::brotli::CompressorWriter::new(&mut out, 4_096, quality, 22);
+    encoder.write_all(body).unwrap();
+    drop(encoder);
+    out
+}
+
+/// A block that is stored as it is (RFC 7932 section 9.2), as servers send what does not become smaller.
+fn stored_brotli(body: &[u8]) -> Vec<u8> {
+    // Window 16 (one bit 0), then ISLAST 0, MNIBBLES 4, MLEN - 1, ISUNCOMPRESSED 1, and an empty last block (ISLAST 1,
+    // ISLASTEMPTY 1).
     let length = u32::try_from(body.len() - 1).unwrap();
     let header = (length << 4) | (1 << 20);
     let mut encoded = header.to_le_bytes()[..3].to_vec();
@@ -58,7 +67,9 @@ fn every_coding_that_servers_send_unasked_is_undone() {
         (&["gzip"], gzip(TIME)),
         (&["x-gzip"], gzip(TIME)),
         (&["GZIP"], gzip(TIME)),
-        (&["br"], brotli(TIME)),
+        (&["br"], brotli(TIME, 5)),
+        (&["BR"], brotli(TIME, 11)),
+        (&["br"], stored_brotli(TIME)),
         (&["deflate"], zlib(TIME)),
         // Old IIS; https://zlib.net/zlib_faq.html#faq39.
         (&["deflate"], raw_deflate(TIME)),
@@ -69,7 +80,8 @@ fn every_coding_that_servers_send_unasked_is_undone() {
         (&[""], TIME.to_vec()),
         // Codings on top of each other are undone from the last one.
         (&["deflate, gzip"], gzip(&zlib(TIME))),
-        (&["br", "gzip"], gzip(&brotli(TIME))),
+        (&["br", "gzip"], gzip(&brotli(TIME, 5))),
+        (&["gzip, br"], brotli(&gzip(TIME), 5)),
         // wpull#14: padding behind the end of the stream.
         (&["gzip"], [gzip(TIME), vec![0; 8]].concat()),
         // An answer to HEAD names the coding of a body that is not there.
@@ -90,7 +102,7 @@ fn what_cannot_be_decoded_is_named() {
         ("gzip", gzip(TIME)[..30].to_vec(), "cut short"),
         ("deflate", zlib(TIME)[..20].to_vec(), "says deflate, but"),
         ("deflate", raw_deflate(TIME)[..20].to_vec(), "says deflate, but"),
-        ("br", brotli(TIME)[..20].to_vec(), "says br, but"),
+        ("br", brotli(TIME, 5)[..20].to_vec(), "says br, but"),
         ("gzip, gzip, gzip, gzip, gzip", TIME.to_vec(), "5 times"),
     ] {
         let Ok(value) = HeaderValue::from_str(value) else { continue };
@@ -108,6 +120,8 @@ fn a_bomb_is_cut_at_the_limit() {
         ("deflate", zlib(&bomb)),
         ("deflate", raw_deflate(&bomb)),
         ("gzip, gzip", gzip(&gzip(&bomb))),
+        ("br", brotli(&bomb, 5)),
+        ("gzip, br", brotli(&gzip(&bomb), 5)),
     ] {
         let decoded = decode(&headers(&[coding]), &body, MOST).unwrap();
         assert_eq!((decoded.body.len(), decoded.is_cut), (MOST, true), "{coding}");
@@ -119,4 +133,14 @@ fn exactly_the_limit_is_not_cut() {
     let body = vec![b'0'; MOST];
     let decoded = decode(&headers(&["deflate"]), &zlib(&body), MOST).unwrap();
     assert_eq!((decoded.body.len(), decoded.is_cut), (MOST, false));
+}
+
+#[test]
+fn transfer_codings_are_undone_before_content_codings_and_chunks_are_none() {
+    let transfer = |value: &str| (TRANSFER_ENCODING, HeaderValue::from_str(value).unwrap());
+    let both = [transfer("gzip, chunked"), (CONTENT_ENCODING, HeaderValue::from_static("br"))];
+    let body = decode(&both.into_iter().collect(), &gzip(&brotli(TIME, 5)), MOST).unwrap().body;
+    assert_eq!(body, TIME);
+    let unknown = decode(&std::iter::once(transfer("rot13")).collect(), TIME, MOST).unwrap_err();
+    assert!(unknown.to_string().contains("encoded as rot13"), "{unknown}");
 }

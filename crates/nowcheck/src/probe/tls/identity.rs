@@ -111,6 +111,7 @@ pub struct ConnectionConfig {
     /// How TLS is spoken.
     pub tls: Arc<ClientConfig>,
     identification: Arc<Identification>,
+    doubt: Arc<AtomicBool>,
 }
 
 impl ConnectionConfig {
@@ -120,7 +121,19 @@ impl ConnectionConfig {
         let identification = Arc::new(Identification { identity, was_asked: AtomicBool::new(false) });
         let mut config = shared.clone();
         config.client_auth_cert_resolver = Arc::<Identification>::clone(&identification);
-        Self { tls: Arc::new(config), identification }
+        Self { tls: Arc::new(config), identification, doubt: Arc::default() }
+    }
+
+    /// This one, which shares with others whether somebody has looked yet if the port speaks TLS at all.
+    #[must_use]
+    pub fn sharing_doubt(self, doubt: &Arc<AtomicBool>) -> Self {
+        Self { doubt: Arc::clone(doubt), ..self }
+    }
+
+    /// Whether nobody has asked this before, of those that share it.
+    #[must_use]
+    pub fn is_first_in_doubt(&self) -> bool {
+        !self.doubt.swap(true, Ordering::Relaxed)
     }
 
     /// What became of the client's certificate so far.

@@ -1,41 +1,10 @@
 use std::time::Duration;
 
 use clock_offset::Span;
-use http::StatusCode;
 
 use super::*;
-use crate::outcome::{AnswerFault, Cause};
-use crate::round::tests::{failed, healthy};
-
-#[test]
-fn redirects_are_followed_five_times_and_no_further() {
-    let way: Vec<Target> =
-        (0..6).map(|nth| Target::parse(&format!("http://time.example/{nth}"), "/now").unwrap()).collect();
-    let mut redirected = redirected_to("/other");
-    assert_eq!(destination(&mut redirected, &way[..5]).unwrap().to_string(), "http://time.example/other");
-    assert_eq!(destination(&mut redirected, &way), None);
-    assert_eq!(destination(&mut healthy("192.0.2.1:80"), &way[..1]), None);
-}
-
-#[test]
-fn a_redirect_that_leads_back_is_named_and_not_followed() {
-    let way = ["/a", "/b"].map(|path| Target::parse(&format!("http://time.example{path}"), "/now").unwrap());
-    for (location, words) in
-        [("/a", "a redirect to /a, which leads in a circle"), ("#x", "leads in a circle")]
-    {
-        let mut redirected = redirected_to(location);
-        assert_eq!(destination(&mut redirected, &way), None);
-        let sentence = redirected.finding.failure().unwrap().to_string();
-        assert!(sentence.contains(words), "{sentence}");
-    }
-}
-
-fn redirected_to(location: &str) -> TargetOutcome {
-    let limit = Some(MOST_REDIRECTS);
-    let problem = AnswerProblem::Redirect { location: Some(location.to_owned()), limit, is_loop: false };
-    let fault = AnswerFault { status: StatusCode::FOUND, problem };
-    failed("192.0.2.1:80", Cause::Answer(Box::new(fault)))
-}
+use crate::outcome::{Finding, Undetermined};
+use crate::round::tests::{found, healthy};
 
 #[test]
 fn what_is_to_be_known_of_an_address_that_redirects_is_kept_but_for_what_is_said_of_its_time() {
@@ -45,4 +14,20 @@ fn what_is_to_be_known_of_an_address_that_redirects_is_kept_but_for_what_is_said
     let url = redirected.url.clone();
     let notes: Vec<Note> = notes_on_the_way(redirected).collect();
     assert_eq!(notes, [Note::OnTheWay { url, note: Box::new(kept) }]);
+}
+
+fn place(url: &str) -> TargetOutcome {
+    TargetOutcome {
+        url: url.to_owned(),
+        ..found("192.0.2.1:80", Finding::Undetermined(Undetermined::NothingAsked))
+    }
+}
+
+#[test]
+fn what_was_followed_stands_where_the_redirect_was() {
+    let urls = |places: &[&str]| places.iter().map(|url| place(url)).collect::<Vec<_>>();
+    let followed = [(1, urls(&["b", "c"])), (1, urls(&["d"])), (2, urls(&["f"]))];
+    let all = in_their_places(urls(&["a", "e", "g"]), followed.into_iter());
+    let all: Vec<&str> = all.iter().map(|outcome| outcome.url.as_str()).collect();
+    assert_eq!(all, ["a", "b", "c", "d", "e", "f", "g"]);
 }
