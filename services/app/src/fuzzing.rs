@@ -3,7 +3,6 @@
 //! Not an API: only `fuzz/` of this repository uses it, and it changes together with the targets.
 
 use std::convert::Infallible;
-use std::future::ready;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use jiff::tz::TimeZone;
 use crate::clock::clock_bound;
 use crate::clock::status::ClockStatus;
 use crate::connection;
+use crate::connection::request_body::{self, DeclaredContent};
 use crate::http::content_coding;
 use crate::http::host;
 use crate::http::problem::Problem;
@@ -138,11 +138,20 @@ pub fn serve<I: Read + Write + Unpin>(io: I) -> (impl Future<Output = ()>, Acces
     let handler = Handler::new(service_state, Arc::new(Counters::default()));
     let (sender, lines) = LineSender::without_writer();
     let access_log = AccessLog::new(([127, 0, 0, 1], 1).into(), Rc::new(sender));
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = handler.answer(&request, false);
-        access_log.record(&request, &answer);
-        access_log.complete(Duration::from_micros(1));
-        ready(Ok::<_, Infallible>(answer))
+    let shared = Rc::new((handler, access_log));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let shared = Rc::clone(&shared);
+        async move {
+            let (handler, access_log) = &*shared;
+            let has_content = match request_body::declared(&request) {
+                DeclaredContent::Undeclared => request_body::has_content(request.body_mut()).await,
+                declared => declared == DeclaredContent::Some,
+            };
+            let answer = handler.answer(&request, has_content, false);
+            access_log.record(&request, &answer);
+            access_log.complete(Duration::from_micros(1));
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = connection::protocol(&limits).serve_connection(io, service);
     let served = async move {
