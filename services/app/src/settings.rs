@@ -3,6 +3,7 @@
 pub(crate) mod command_line;
 pub(crate) mod flag_values;
 pub(crate) mod flags;
+pub(crate) mod guesses;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

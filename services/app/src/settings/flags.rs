@@ -178,7 +178,8 @@ pub(crate) struct Cli {
 struct ListenArgs {
     /// Address and port to listen on; repeat it for more, or separate them by commas
     ///
-    /// Port 0 lets the system choose; the first log line says what it chose. An IPv6 address takes IPv6 only.
+    /// A port alone, such as 8080 or :8080, means all IPv4 addresses. Port 0 lets the system choose; the first log line
+    /// says what it chose. An IPv6 address takes IPv6 only.
     #[arg(
         long,
         env = "NOWD_LISTEN",
@@ -339,13 +340,13 @@ mod tests {
     #[test]
     fn a_value_that_is_not_understood_is_answered_with_one_that_would_be() {
         for (arguments, advice) in [
-            (["--listen", "8080"], "such as 0.0.0.0:8080 or [::]:8080"),
-            (["--listen", "127.0.0.1:80,"], "such as 0.0.0.0:8080 or [::]:8080"),
-            (["--listen", "localhost:8080"], "such as 0.0.0.0:8080 or [::]:8080"),
+            (["--listen", "80800"], "ports go from 1 to 65535"),
+            (["--listen", "127.0.0.1:80,"], "such as 8080, 0.0.0.0:8080 or [::]:8080"),
+            (["--listen", "localhost:8080"], "such as 8080, 0.0.0.0:8080 or [::]:8080"),
             (["--drain-delay", "5"], "such as 50ms, 5s or 1m 30s"),
             (["--max-clock-error", "soon"], "such as 50ms, 5s or 1m 30s"),
             (["--threads", "0"], "1..=1024"),
-            (["--admin-listen", "9090"], "such as 0.0.0.0:8080 or [::]:8080"),
+            (["--admin-listen", "::9090"], "such as 8080, 0.0.0.0:8080 or [::]:8080"),
             (["--max-connections", "0"], "1..=1000000"),
             (["--max-head-bytes", "100"], "8192..=1048576"),
             (["--max-headers", "1"], "16..=1000"),
