@@ -13,7 +13,9 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request};
 use jiff::tz::TimeZone;
 
-use crate::clock::clock_bound;
+use crate::clock::UnixTime;
+use crate::clock::clock_bound::{self, ClockReadings, CounterReading};
+use crate::clock::ecs_metadata::ClockDrift;
 use crate::clock::status::ClockStatus;
 use crate::connection;
 use crate::connection::request_body::{self, DeclaredContent};
@@ -103,14 +105,33 @@ pub fn scrape(head: &[u8], metrics: impl FnOnce() -> String) -> String {
     scrape::answer(head, metrics)
 }
 
-/// The bound on the clock's error in microseconds, if two reads of ClockBound's segment at `monotonic` of
-/// `CLOCK_MONOTONIC` prove one.
+/// The bound on the clock's error in microseconds, if two reads of ClockBound's segment prove one at `monotonic` of
+/// `CLOCK_MONOTONIC`. `counter` is the processor's, at that time since 1970.
 #[must_use]
-pub fn clock_bound_error(first: &[u8], second: &[u8], monotonic: Duration) -> Option<u32> {
-    match clock_bound::status(first, second, monotonic) {
+pub fn clock_bound_error(
+    first: &[u8],
+    second: &[u8],
+    monotonic: Duration,
+    counter: Option<(u64, Duration)>,
+) -> Option<u32> {
+    let counter = counter.map(|(ticks, time)| CounterReading { before: time, ticks, after: time });
+    match clock_bound::status(first, second, &ClockReadings { monotonic, counter }) {
         Ok(ClockStatus::Synchronized { max_error_micros }) => Some(max_error_micros),
         _ => None,
     }
+}
+
+/// The bound on the clock's error in microseconds, if the answer of the ECS task metadata endpoint states one: when it
+/// comes, at that time since 1970, and so long after that.
+#[must_use]
+pub fn ecs_metadata_error(answer: &[u8], time: Duration, later: Duration) -> Option<(u32, Option<u32>)> {
+    let now = UnixTime { seconds: time.as_secs(), nanos: time.subsec_nanos() };
+    let drift = ClockDrift::in_answer(answer, now).ok()?;
+    let micros = |status| match status {
+        ClockStatus::Synchronized { max_error_micros } => Some(max_error_micros),
+        ClockStatus::Unsynchronized | ClockStatus::Unknown => None,
+    };
+    Some((micros(drift.status_after(Duration::ZERO))?, micros(drift.status_after(later))))
 }
 
 /// The access log of the connection served by [`serve`].

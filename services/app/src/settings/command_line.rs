@@ -28,8 +28,8 @@ pub(crate) fn read() -> Command {
             guesses::add_tip(&mut error, &arguments);
             error.format(&mut Cli::command())
         });
-    match parsed {
-        Ok(cli) => cli.into(),
+    match parsed.and_then(Command::try_from) {
+        Ok(command) => command,
         Err(error) => {
             // If even standard error is closed, there is nothing left to do.
             let _ = error.print();
