@@ -63,6 +63,7 @@ enum Placeholder {
     Zone,
     UtcOffset,
     Command,
+    ClockStatus,
     ClockBound,
     ClockWords,
     Instance,
@@ -121,6 +122,7 @@ impl PageRequest {
             Placeholder::Zone => zone.unwrap_or("UTC").to_owned(),
             Placeholder::UtcOffset => zone.map(|_| utc_offset_text(offset)).unwrap_or_default(),
             Placeholder::Command => self.command(zone),
+            Placeholder::ClockStatus => status_text(clock).to_owned(),
             Placeholder::ClockBound => error_bound_text(clock),
             Placeholder::ClockWords => clock_text(clock).to_owned(),
             Placeholder::Instance => instance.to_owned(),
@@ -219,23 +221,32 @@ fn utc_offset_text(offset: Offset) -> String {
     }
 }
 
+// `page.js` has the same texts, for the answers that come later.
+
+fn status_text(clock: ClockStatus) -> &'static str {
+    match clock {
+        ClockStatus::Synchronized { .. } => "Synchronized",
+        ClockStatus::Unsynchronized => "Not synchronized",
+        ClockStatus::Unknown => "Status not known",
+    }
+}
+
 fn clock_text(clock: ClockStatus) -> &'static str {
     match clock {
         ClockStatus::Synchronized { .. } => {
-            "It is kept right, and its kernel vouches that it is wrong by no more than this."
+            "Its host keeps it synchronized, and vouches that it is wrong by no more than this."
         }
         ClockStatus::Unsynchronized => {
-            "Nothing keeps it right at the moment (its kernel says that it is not synchronized), \
-             so there is no bound on how wrong it is."
+            "Nothing keeps it right at the moment, so nobody can say how wrong it is."
         }
-        ClockStatus::Unknown => "Its kernel could not be asked, so there is no bound on how wrong it is.",
+        ClockStatus::Unknown => "Its host could not be asked, so nobody can say how wrong it is.",
     }
 }
 
 fn error_bound_text(clock: ClockStatus) -> String {
     match clock {
         ClockStatus::Synchronized { max_error_micros: us } => format!("± {}.{:03} ms", us / 1000, us % 1000),
-        ClockStatus::Unsynchronized | ClockStatus::Unknown => "no bound".to_owned(),
+        ClockStatus::Unsynchronized | ClockStatus::Unknown => "Error not known".to_owned(),
     }
 }
 
