@@ -28,7 +28,7 @@ def take(file: Path) -> None:
         page.wait_for("Number(document.querySelector('#offset').dataset.count) >= 8")
         # The band of the ruler moves to its place within this; without motion it is there already.
         page.media(prefers_reduced_motion="reduce")
-        height = page.evaluate("Math.ceil(document.querySelector('main').getBoundingClientRect().bottom) + 40")
+        height = page.evaluate("Math.ceil(document.querySelector('footer').getBoundingClientRect().bottom) + 40")
         page.resize(WIDTH, height, scale=1.5)
         page.screenshot(file)
     finally:

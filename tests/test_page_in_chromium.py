@@ -198,6 +198,7 @@ def test_a_clock_that_is_right_is_found_right(visit, one_nowd):
     page = visit()
     page.open(one_nowd.url)
     assert_finds(page, 0, within=0.1)
+    assert page.text("#offset-lead") == "In agreement"
     assert "agrees" in page.text("#offset-words")
     assert re.fullmatch(r"[+−]?\d+(\.\d+)? ms ± \d+(\.\d+)? ms", page.text("#offset").replace("\u00a0", " "))
     assert page.evaluate("crossOriginIsolated"), "or the browser's clock would be coarser than it has to be"
@@ -209,6 +210,7 @@ def test_the_shift_of_the_visitors_clock_is_found_within_its_own_bound(shifted, 
     assert abs(page.evaluate("Date.now()") / 1000 - time.time() - shift) < 0.5, "its clock is not shifted"
     page.open(one_nowd.url)
     assert_finds(page, shift, within=0.1)
+    assert page.text("#offset-lead").lower() == words
     assert f"Your clock is {words}" in page.text("#offset-words")
     assert ("time zone" in page.text("#offset-words")) == (shift == -7200)
     # The large clock is right all the same.
@@ -441,8 +443,69 @@ def test_the_services_own_bound_is_shown_as_it_says_it(visit, one_nowd):
     )
     page.open(one_nowd.url)
     page.wait_for(MEASURED)
+    assert page.text("#clock-lead") == "Synchronized"
     assert page.text("#bound").replace("\u00a0", " ") == "± 0.312 ms"
     assert "vouches" in page.text("#bound-words")
+    assert page.text("#bound-low").replace("\u00a0", " ") == "−0.5 ms"
+    assert re.match(r"Stated at \d\d:\d\d:\d\d by instance [0-9a-f]{8}\.", page.text(".facts section:last-child .small"))
+
+
+DOT = "getComputedStyle(document.querySelector('#state'), '::before').backgroundColor"
+
+
+@pytest.mark.parametrize(
+    ("clock", "lead"),
+    [
+        ("{ status: 'unsynchronized', max_error: null }", "Not synchronized"),
+        ("{ status: 'unknown', max_error: null }", "Status not known"),
+        ("{ status: 'synchronized', max_error: null }", "Status not known"),
+        ("{ status: 'toString', max_error: 1 }", "Status not known"),
+        ("undefined", "Status not known"),
+    ],
+)
+def test_a_clock_that_nothing_vouches_for_is_not_called_right(visit, one_nowd, clock, lead):
+    vouched = visit()
+    vouched.before_each_document(changed_answers("said.clock = { status: 'synchronized', max_error: 0.001 };"))
+    vouched.open(one_nowd.url)
+    vouched.wait_for(MEASURED)
+    assert vouched.text("#state") == "Live, by this service’s clock and not your device’s."
+
+    page = visit()
+    page.before_each_document(changed_answers(f"said.clock = {clock};"))
+    page.open(one_nowd.url)
+    page.wait_for(MEASURED)
+    assert page.text("#clock-lead") == lead
+    assert page.text("#bound") == "Error not known"
+    assert page.text("#state") == "Live, but nothing vouches for this service’s clock."
+    assert page.evaluate(DOT) != vouched.evaluate(DOT), "the dot has to be amber"
+    assert "is right even" not in page.evaluate("document.body.textContent")
+    assert "does not depend on your clock" in page.evaluate("document.body.textContent")
+
+
+def test_the_page_names_its_program_and_its_description(visit, one_nowd):
+    page = visit()
+    page.open(one_nowd.url)
+    assert re.match(r"nowd \d+\.\d+\.\d+ · .*Apache License 2\.0", page.text("footer"))
+    assert ("link", "API description (OpenAPI)") in page.roles()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_error_is_a_page_in_the_same_style_that_leads_back(visit, one_nowd, scheme):
+    page = visit(width=320, height=568)
+    page.media(prefers_color_scheme=scheme)
+    page.open(f"{one_nowd.url}/nope")
+    assert page.text("h1") == "Not found"
+    assert "“/nope”" in page.text("main")
+    # The policy names the style by its hash: with another one it would have no effect, and the console would say so.
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (max(map(int, re.findall(r"\d+", background))) < 64) == (scheme == "dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate(CONTRASTS) == []
+    complaints = [complaint for complaint in page.complaints if "404" not in complaint]
+    assert not complaints, complaints
+    page.complaints.clear()
+    page.click("a")
+    page.wait_for("document.querySelector('#time') !== null")
 
 
 WORLDS = r"""async () => {

@@ -12,8 +12,8 @@ pub use check::{
 };
 pub use pure::{plan, vote};
 pub use service::{
-    nowd_clock_bound, nowd_coding, nowd_host, nowd_query, nowd_request, nowd_request_line, nowd_scrape,
-    nowd_trace, nowd_zone,
+    nowd_clock_bound, nowd_coding, nowd_ecs_metadata, nowd_host, nowd_query, nowd_request, nowd_request_line,
+    nowd_scrape, nowd_trace, nowd_zone,
 };
 
 /// A message is one line, short, and moves nothing on a terminal, whatever is quoted in it.

@@ -118,16 +118,38 @@ pub fn nowd_host(data: &[u8]) {
 pub fn nowd_clock_bound(data: &[u8]) {
     let Some((now, segment)) = data.split_first_chunk() else { return };
     let now = Duration::from_nanos(u64::from_le_bytes(*now));
-    if let Some(bound) = fuzzing::clock_bound_error(segment, segment, now) {
+    let bound = |second: &[u8], now: Duration| fuzzing::clock_bound_error(segment, second, now, None);
+    if let Some(first) = bound(segment, now) {
         // The bound expires, and never becomes smaller.
-        let later = now + Duration::from_secs(1);
-        assert!(fuzzing::clock_bound_error(segment, segment, later).is_none_or(|later| later >= bound));
+        assert!(bound(segment, now + Duration::from_secs(1)).is_none_or(|later| later >= first));
+    }
+    // By the processor's counter, which may have any value, at any time.
+    for time in [now, Duration::from_secs(1_795_464_711), Duration::MAX] {
+        let ticks = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let _ = fuzzing::clock_bound_error(segment, segment, now, Some((ticks, time)));
     }
     // A segment that is being written proves nothing.
     if let Some((last, rest)) = segment.split_last() {
         let torn = [rest, &[last ^ 1]].concat();
-        assert_eq!(fuzzing::clock_bound_error(segment, &torn, now), None);
+        assert_eq!(bound(&torn, now), None);
     }
+}
+
+/// An answer of the task metadata endpoint of Amazon ECS.
+pub fn nowd_ecs_metadata(data: &[u8]) {
+    let time = Duration::from_secs(1_631_033_870);
+    for seconds in [0, 1, 3_600] {
+        let Some((first, later)) = fuzzing::ecs_metadata_error(data, time, Duration::from_secs(seconds))
+        else {
+            return;
+        };
+        // The bound expires, and never becomes smaller.
+        assert!(later.is_none_or(|later| later >= first));
+    }
+    assert_eq!(
+        fuzzing::ecs_metadata_error(data, time, Duration::from_secs(3_601)).and_then(|(_, later)| later),
+        None
+    );
 }
 
 /// The `Accept-Encoding` header.

@@ -5,11 +5,12 @@ use std::path::Path;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 20] = [
+const TARGETS: [Target; 21] = [
     ("age", fuzz::age),
     ("certificate", fuzz::certificate),
     ("nowd_clock_bound", fuzz::nowd_clock_bound),
     ("nowd_coding", fuzz::nowd_coding),
+    ("nowd_ecs_metadata", fuzz::nowd_ecs_metadata),
     ("nowd_host", fuzz::nowd_host),
     ("nowd_query", fuzz::nowd_query),
     ("nowd_request", fuzz::nowd_request),

@@ -36,7 +36,9 @@ fn main() {
     }
     let made = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
 
-    let mut page = bare(&read(&source.join("index.html")));
+    let mut page = bare(&read(&source.join("index.html")))
+        .replace("@VERSION@", env!("CARGO_PKG_VERSION"))
+        .replace("@SOURCE@", &source_link(env!("CARGO_PKG_REPOSITORY")));
     let mut code = String::from("static ASSETS: [Asset; 3] = [\n");
     for (stem, ending, media_type, files) in ASSETS {
         let text: String = files.iter().map(|file| bare(&read(&source.join(file)))).collect();
@@ -50,6 +52,16 @@ fn main() {
     writeln!(code, "];\nstatic OPENAPI: StaticFile = {openapi};").expect("a string can be written to");
     fs::write(made.join("files.rs"), code).expect("a file can be written to OUT_DIR");
     fs::write(made.join("page.rs"), pieces(&page)).expect("a file can be written to OUT_DIR");
+}
+
+/// Where the source code is, if the package says so.
+fn source_link(repository: &str) -> String {
+    let license = "Apache License 2.0";
+    if repository.is_empty() {
+        format!("Open source, {license}")
+    } else {
+        format!("<a href=\"{repository}\">Source code</a>, {license}")
+    }
 }
 
 /// Writes a file in all codings, and returns it as a Rust expression.

@@ -3,12 +3,15 @@
 //! Everything else is handed a [`UnixTime`] or a [`ClockStatus`](status::ClockStatus), so that it can be tested with any time.
 
 pub(crate) mod clock_bound;
+pub(crate) mod ecs_metadata;
 pub(crate) mod kernel;
 pub(crate) mod source;
 pub(crate) mod status;
 pub(crate) mod text;
 
 use std::time::{Duration, SystemTime};
+
+use crate::unsafe_calls;
 
 /// The last second that four digits can write: 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -22,6 +25,12 @@ pub(crate) struct UnixTime {
     pub(crate) nanos: u32,
 }
 
+impl UnixTime {
+    pub(crate) fn since_epoch(self) -> Duration {
+        Duration::new(self.seconds, self.nanos)
+    }
+}
+
 /// Reads the system's clock.
 ///
 /// A clock before 1970 or after 9999 reads as the nearest time between: Linux refuses to set such a time, and it
@@ -33,6 +42,16 @@ pub(crate) fn now() -> UnixTime {
         return UnixTime { seconds: LAST_SECOND, nanos: 999_999_999 };
     }
     UnixTime { seconds: since_epoch.as_secs(), nanos: since_epoch.subsec_nanos() }
+}
+
+/// The processor's counter, if there is one, between two readings of the system's clock. Of a few attempts, the one with
+/// the readings closest together.
+pub(crate) fn now_with_counter() -> (UnixTime, Option<u64>, UnixTime) {
+    let read = |_| (now(), unsafe_calls::timestamp_counter(), now());
+    let width = |(before, _, after): &(UnixTime, Option<u64>, UnixTime)| {
+        after.since_epoch().abs_diff(before.since_epoch())
+    };
+    (0..3).map(read).min_by_key(width).unwrap_or_else(|| read(0))
 }
 
 /// An instant of the monotonic clock, for durations: nanoseconds since about the start of the machine.

@@ -3,12 +3,13 @@
 
 pub(crate) mod io;
 pub(crate) mod limit;
+pub(crate) mod request_body;
 pub(crate) mod reserved;
 pub(crate) mod state;
 pub(crate) mod sweep;
 
 use std::convert::Infallible;
-use std::future::{Ready, poll_fn, ready};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
 use crate::connection::io::{ConnectionIo, HeadError};
+use crate::connection::request_body::{DeclaredContent, ResponseFuture};
 use crate::connection::state::{ConnectionState, Directive};
 use crate::http::problem::Problem;
 use crate::http::version;
@@ -130,7 +132,7 @@ async fn reject(mut io: ConnectionIo, head: &[u8], context: &ConnectionContext, 
         Some(HeadError::Malformed) => Problem::Malformed,
         None => return,
     };
-    let (bytes, body) = context.handler.reject_head(&problem);
+    let (bytes, body) = context.handler.reject_head(&problem, head);
     state.note_answered();
     if let Some(access_log) = state.access_log() {
         access_log.record_rejected(problem.status(), problem.name(), body as u64);
@@ -174,17 +176,37 @@ struct Service {
     state: Rc<ConnectionState>,
 }
 
+impl Service {
+    fn answer(&self, request: &Request<Incoming>, has_content: bool) -> Response<Body> {
+        self.state.note_answered();
+        let response = self.context.handler.answer(request, has_content, self.state.is_reserved());
+        if let Some(access_log) = self.state.access_log() {
+            access_log.record(request, &response);
+        }
+        response
+    }
+
+    /// Looks at the content first. `--head-timeout` is the limit for it, too.
+    #[cold]
+    fn answer_after_body(&self, mut request: Request<Incoming>) -> ResponseFuture {
+        self.state.start_awaiting_body();
+        let service = Self { context: Rc::clone(&self.context), state: Rc::clone(&self.state) };
+        ResponseFuture::AfterBody(Box::pin(async move {
+            let has_content = request_body::has_content(request.body_mut()).await;
+            service.answer(&request, has_content)
+        }))
+    }
+}
+
 impl hyper::service::Service<Request<Incoming>> for Service {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = ResponseFuture;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.state.note_answered();
-        let response = self.context.handler.answer(&request, self.state.is_reserved());
-        if let Some(access_log) = self.state.access_log() {
-            access_log.record(&request, &response);
+        match request_body::declared(&request) {
+            DeclaredContent::Undeclared => self.answer_after_body(request),
+            declared => ResponseFuture::Ready(Some(self.answer(&request, declared == DeclaredContent::Some))),
         }
-        ready(Ok(response))
     }
 }

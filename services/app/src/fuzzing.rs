@@ -3,7 +3,6 @@
 //! Not an API: only `fuzz/` of this repository uses it, and it changes together with the targets.
 
 use std::convert::Infallible;
-use std::future::ready;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,9 +13,12 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request};
 use jiff::tz::TimeZone;
 
-use crate::clock::clock_bound;
+use crate::clock::UnixTime;
+use crate::clock::clock_bound::{self, ClockReadings, CounterReading};
+use crate::clock::ecs_metadata::ClockDrift;
 use crate::clock::status::ClockStatus;
 use crate::connection;
+use crate::connection::request_body::{self, DeclaredContent};
 use crate::http::content_coding;
 use crate::http::host;
 use crate::http::problem::Problem;
@@ -103,14 +105,33 @@ pub fn scrape(head: &[u8], metrics: impl FnOnce() -> String) -> String {
     scrape::answer(head, metrics)
 }
 
-/// The bound on the clock's error in microseconds, if two reads of ClockBound's segment at `monotonic` of
-/// `CLOCK_MONOTONIC` prove one.
+/// The bound on the clock's error in microseconds, if two reads of ClockBound's segment prove one at `monotonic` of
+/// `CLOCK_MONOTONIC`. `counter` is the processor's, at that time since 1970.
 #[must_use]
-pub fn clock_bound_error(first: &[u8], second: &[u8], monotonic: Duration) -> Option<u32> {
-    match clock_bound::status(first, second, monotonic) {
+pub fn clock_bound_error(
+    first: &[u8],
+    second: &[u8],
+    monotonic: Duration,
+    counter: Option<(u64, Duration)>,
+) -> Option<u32> {
+    let counter = counter.map(|(ticks, time)| CounterReading { before: time, ticks, after: time });
+    match clock_bound::status(first, second, &ClockReadings { monotonic, counter }) {
         Ok(ClockStatus::Synchronized { max_error_micros }) => Some(max_error_micros),
         _ => None,
     }
+}
+
+/// The bound on the clock's error in microseconds, if the answer of the ECS task metadata endpoint states one: when it
+/// comes, at that time since 1970, and so long after that.
+#[must_use]
+pub fn ecs_metadata_error(answer: &[u8], time: Duration, later: Duration) -> Option<(u32, Option<u32>)> {
+    let now = UnixTime { seconds: time.as_secs(), nanos: time.subsec_nanos() };
+    let drift = ClockDrift::in_answer(answer, now).ok()?;
+    let micros = |status| match status {
+        ClockStatus::Synchronized { max_error_micros } => Some(max_error_micros),
+        ClockStatus::Unsynchronized | ClockStatus::Unknown => None,
+    };
+    Some((micros(drift.status_after(Duration::ZERO))?, micros(drift.status_after(later))))
 }
 
 /// The access log of the connection served by [`serve`].
@@ -138,11 +159,20 @@ pub fn serve<I: Read + Write + Unpin>(io: I) -> (impl Future<Output = ()>, Acces
     let handler = Handler::new(service_state, Arc::new(Counters::default()));
     let (sender, lines) = LineSender::without_writer();
     let access_log = AccessLog::new(([127, 0, 0, 1], 1).into(), Rc::new(sender));
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = handler.answer(&request, false);
-        access_log.record(&request, &answer);
-        access_log.complete(Duration::from_micros(1));
-        ready(Ok::<_, Infallible>(answer))
+    let shared = Rc::new((handler, access_log));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let shared = Rc::clone(&shared);
+        async move {
+            let (handler, access_log) = &*shared;
+            let has_content = match request_body::declared(&request) {
+                DeclaredContent::Undeclared => request_body::has_content(request.body_mut()).await,
+                declared => declared == DeclaredContent::Some,
+            };
+            let answer = handler.answer(&request, has_content, false);
+            access_log.record(&request, &answer);
+            access_log.complete(Duration::from_micros(1));
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = connection::protocol(&limits).serve_connection(io, service);
     let served = async move {

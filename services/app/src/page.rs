@@ -6,6 +6,8 @@
 //! Functions that are called from outside are `#[cold]`, to stay out of the code that answers `/now`.
 
 pub(crate) mod gzip;
+pub(crate) mod html;
+pub(crate) mod problem_page;
 pub(crate) mod static_files;
 
 use hyper::header::{
@@ -20,6 +22,7 @@ use crate::clock::text::timestamp;
 use crate::http::content_coding::{self, GZIP};
 use crate::http::problem::Problem;
 use crate::page::gzip::GzipWriter;
+use crate::page::html::{escaped, sentence};
 use crate::page::static_files::{NO_SNIFFING, ON_ENCODING};
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
@@ -30,8 +33,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
 );
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+pub(crate) const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const REQUIRE_CORP: HeaderValue = HeaderValue::from_static("require-corp");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const EMBEDDER_POLICY: HeaderName = HeaderName::from_static("cross-origin-embedder-policy");
@@ -60,6 +63,7 @@ enum Placeholder {
     Zone,
     UtcOffset,
     Command,
+    ClockStatus,
     ClockBound,
     ClockWords,
     Instance,
@@ -118,6 +122,7 @@ impl PageRequest {
             Placeholder::Zone => zone.unwrap_or("UTC").to_owned(),
             Placeholder::UtcOffset => zone.map(|_| utc_offset_text(offset)).unwrap_or_default(),
             Placeholder::Command => self.command(zone),
+            Placeholder::ClockStatus => status_text(clock).to_owned(),
             Placeholder::ClockBound => error_bound_text(clock),
             Placeholder::ClockWords => clock_text(clock).to_owned(),
             Placeholder::Instance => instance.to_owned(),
@@ -205,17 +210,6 @@ fn is_this_machine(host: &str) -> bool {
     }
 }
 
-/// A message for programs as a sentence for people.
-fn sentence(line: &str) -> String {
-    let mut letters = line.chars();
-    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
-    first.chain(letters).chain(['.']).collect()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 /// `UTC`, `UTC+1`, `UTC−3:30`.
 fn utc_offset_text(offset: Offset) -> String {
     let seconds = offset.seconds().unsigned_abs();
@@ -227,158 +221,34 @@ fn utc_offset_text(offset: Offset) -> String {
     }
 }
 
+// `page.js` has the same texts, for the answers that come later.
+
+fn status_text(clock: ClockStatus) -> &'static str {
+    match clock {
+        ClockStatus::Synchronized { .. } => "Synchronized",
+        ClockStatus::Unsynchronized => "Not synchronized",
+        ClockStatus::Unknown => "Status not known",
+    }
+}
+
 fn clock_text(clock: ClockStatus) -> &'static str {
     match clock {
         ClockStatus::Synchronized { .. } => {
-            "It is kept right, and its kernel vouches that it is wrong by no more than this."
+            "Its host keeps it synchronized, and vouches that it is wrong by no more than this."
         }
         ClockStatus::Unsynchronized => {
-            "Nothing keeps it right at the moment (its kernel says that it is not synchronized), \
-             so there is no bound on how wrong it is."
+            "Nothing keeps it right at the moment, so nobody can say how wrong it is."
         }
-        ClockStatus::Unknown => "Its kernel could not be asked, so there is no bound on how wrong it is.",
+        ClockStatus::Unknown => "Its host could not be asked, so nobody can say how wrong it is.",
     }
 }
 
 fn error_bound_text(clock: ClockStatus) -> String {
     match clock {
         ClockStatus::Synchronized { max_error_micros: us } => format!("± {}.{:03} ms", us / 1000, us % 1000),
-        ClockStatus::Unsynchronized | ClockStatus::Unknown => "no bound".to_owned(),
+        ClockStatus::Unsynchronized | ClockStatus::Unknown => "Error not known".to_owned(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-
-    use super::*;
-    use crate::http::time_zone;
-    use crate::page::static_files;
-
-    const NOON: u64 = 1_795_464_711;
-    const WELL: ClockStatus = ClockStatus::Synchronized { max_error_micros: 312 };
-
-    fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
-    }
-
-    fn visit(host: &str, zone: Option<&str>) -> PageRequest {
-        let zone =
-            zone.map(|name| time_zone::by_name(name).ok_or(Problem::ZoneUnknown { name: name.into() }));
-        PageRequest::new(&HeaderMap::new(), host, zone.transpose())
-    }
-
-    fn page(host: &str, zone: Option<&str>) -> String {
-        String::from_utf8(visit(host, zone).page(NOON, WELL, "3f9c2a7d")).unwrap()
-    }
-
-    #[test]
-    fn the_page_shows_the_time_and_the_command_for_the_name_it_was_called_by() {
-        let page = page("time.example:8080", None);
-        for text in [
-            r#"datetime="2026-11-23T20:11:51Z""#,
-            ">20:11:51<",
-            "Monday, 23 November 2026",
-            "curl http://time.example:8080/now<",
-            "± 0.312 ms",
-            "3f9c2a7d",
-        ] {
-            assert!(page.contains(text), "no {text} in {page}");
-        }
-        assert!(!page.contains('@'), "a place was left empty: {page}");
-    }
-
-    #[test]
-    fn the_page_shows_the_time_in_a_zone_and_asks_for_it_in_the_command() {
-        let page = page("test", Some("america/st_johns"));
-        for text in [
-            r#"datetime="2026-11-23T20:11:51Z""#,
-            ">16:41:51<",
-            "UTC−3:30",
-            r#"value="America/St_Johns""#,
-            r#"curl "http://test/now?tz=America/St_Johns""#,
-        ] {
-            assert!(page.contains(text), "no {text} in {page}");
-        }
-    }
-
-    #[test]
-    fn a_zone_that_there_is_not_is_said_on_the_page_and_cannot_write_html() {
-        let visit = visit("test", Some("<script>&"));
-        let page = String::from_utf8(visit.page(NOON, ClockStatus::Unknown, "3f9c2a7d")).unwrap();
-        assert!(page.contains("No time zone is called “&lt;script&gt;&amp;”"), "{page}");
-        assert!(page.contains(">20:11:51<") && page.contains(">UTC<"), "{page}");
-        let mut response = Response::new(());
-        visit.set_headers(&mut response);
-        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-        assert_eq!(PageRequest::new(&HeaderMap::new(), "test", Err(Problem::ZoneEmpty)).rejection, None);
-    }
-
-    #[test]
-    fn a_name_that_is_not_plain_does_not_reach_the_page() {
-        for host in ["", "<script>", "a b", "x\"y", "$(reboot)", "a;b", "@TIME@", "é"] {
-            assert!(page(host, None).contains("curl http://localhost:8080/now<"), "{host}");
-        }
-    }
-
-    #[test]
-    fn the_compressed_page_is_the_plain_one() {
-        let mut visit = visit("test", Some("Europe/Madrid"));
-        let plain = visit.page(NOON, WELL, "3f9c2a7d");
-        visit.takes_gzip = true;
-        let deflated = visit.page(NOON, WELL, "3f9c2a7d");
-        let mut unpacked = Vec::new();
-        // It checks the length and the checksum.
-        flate2::read::GzDecoder::new(&*deflated).read_to_end(&mut unpacked).unwrap();
-        assert_eq!(unpacked, plain);
-        assert!(deflated.len() * 3 < plain.len() * 2, "{} of {}", deflated.len(), plain.len());
-    }
-
-    #[test]
-    fn every_asset_is_in_the_page_by_its_name() {
-        let page = page("test", None);
-        for (path, _) in static_files::assets() {
-            assert!(page.contains(&format!("\"{path}\"")), "no {path} in {page}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_loaded_from_elsewhere_and_nothing_stands_in_the_page_that_its_policy_forbids() {
-        let page = page("test", None);
-        for forbidden in ["=\"http", "=\"//", "<style", "style=", "onclick", "url(", "javascript:"] {
-            assert!(!page.contains(forbidden), "{forbidden} in {page}");
-        }
-        assert_eq!(
-            page.matches("<script").count(),
-            page.matches("<script type=\"module\" src=\"/assets/").count()
-        );
-        for (path, text) in static_files::assets() {
-            let text = text.replace("http://www.w3.org/2000/svg", "");
-            for elsewhere in ["http:", "https:", "@import", "url(", "eval(", "innerHTML"] {
-                assert!(!text.contains(elsewhere), "{elsewhere} in {path}");
-            }
-        }
-    }
-
-    #[test]
-    fn only_a_name_that_is_this_machine_for_certain_is_isolated_without_https() {
-        for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]", "[::1]:8080"] {
-            assert!(visit(host, None).is_isolated, "{host}");
-        }
-        for host in ["", "time.example", "localhost.example", "127.0.0.1.example", "[::1].example", "[::2]"] {
-            assert!(!visit(host, None).is_isolated, "{host}");
-        }
-        for (scheme, origin) in [
-            ("https", "https://time.example"),
-            ("HTTPS", "https://time.example"),
-            ("https, http", "https://time.example"),
-            ("http, https", "http://time.example"),
-            ("", "http://time.example"),
-        ] {
-            let headers = headers(&[(FORWARDED_PROTO, scheme)]);
-            let visit = PageRequest::new(&headers, "time.example", Ok(None));
-            assert_eq!(visit.origin, origin);
-            assert_eq!(visit.is_isolated, origin.starts_with("https"));
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,8 @@
 //! fields of a response, its `Date` too, are of that one instant, which is as late as possible.
 
 pub(crate) mod now_document;
+pub(crate) mod options;
+pub(crate) mod rejection;
 
 use std::cell::{RefCell, RefMut};
 use std::io::Cursor;
@@ -12,8 +14,8 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName,
-    HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONNECTION, CONTENT_TYPE,
+    DATE, HOST, HeaderName, HeaderValue,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
@@ -26,14 +28,15 @@ use crate::http::problem::Problem;
 use crate::http::time_zone;
 use crate::metrics::{CountedEvent, Counters, Route};
 use crate::page::PageRequest;
-use crate::page::static_files::{self, NO_SNIFFING, Representation};
+use crate::page::static_files::{self, Representation};
 use crate::readiness::ServiceState;
 use crate::routes::now_document::Document;
+use crate::routes::options::Options;
+use crate::routes::rejection::ProblemForm;
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
-const FIVE_SECONDS: HeaderValue = HeaderValue::from_static("5");
-const GET_HEAD: HeaderValue = HeaderValue::from_static("GET, HEAD");
-const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// Otherwise a script of another site could read neither.
+const DATE_AND_HTTPSTIME: HeaderValue = HeaderValue::from_static("Date, X-HTTPSTIME");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const HTTPSTIME: HeaderName = HeaderName::from_static("x-httpstime");
 
@@ -56,14 +59,15 @@ impl Handler {
         Self { service_state, counters, second, host_cache: HostCache::default() }
     }
 
-    /// Answers a request; its body is not read. `is_reserved` says that its connection is over the limit.
-    pub(crate) fn answer<B: hyper::body::Body>(
+    /// Answers a request. `has_body` says that it has content, which is not read; `is_reserved`, that its connection is
+    /// over the limit.
+    pub(crate) fn answer<B>(
         &self,
         request: &Request<B>,
+        has_body: bool,
         is_reserved: bool,
     ) -> Response<Body> {
         let route = route(request.uri().path());
-        let has_body = !request.body().is_end_stream();
         let mut operation = operation(route, request, has_body, &self.host_cache);
         if is_reserved && !matches!(operation, Ok(Operation::Health | Operation::Readiness)) {
             self.counters.count_event(CountedEvent::TurnedAway);
@@ -76,8 +80,8 @@ impl Handler {
         let time = clock::now();
         let mut second = self.current_second(time.seconds);
         let mut response = match operation {
-            Ok(operation) => self.write(operation, time, &mut second),
-            Err(problem) => problem_response(&problem, &second),
+            Ok(operation) => self.write(operation, time, &mut second, request.headers()),
+            Err(problem) => problem_response(&problem, ProblemForm::preferred(request.headers()), &second),
         };
         // After a body that is not read, the start of the next request is unknown.
         if has_body || is_reserved || self.service_state.is_draining() {
@@ -89,10 +93,11 @@ impl Handler {
 
     /// The whole response to a head that could not be parsed, and the length of its body.
     #[cold]
-    pub(crate) fn reject_head(&self, problem: &Problem) -> (Vec<u8>, usize) {
+    pub(crate) fn reject_head(&self, problem: &Problem, head: &[u8]) -> (Vec<u8>, usize) {
         let second = self.current_second(clock::now().seconds);
-        let response = problem_response(problem, &second);
-        let (status, body) = (response.status(), problem.body());
+        let form = ProblemForm::preferred_in_head(head);
+        let response = problem_response(problem, form, &second);
+        let (status, body) = (response.status(), form.body(problem));
         let mut bytes = format!("HTTP/1.1 {status}\r\n").into_bytes();
         for (name, value) in response.headers() {
             bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
@@ -109,7 +114,13 @@ impl Handler {
         (bytes, body.len())
     }
 
-    fn write(&self, operation: Operation, time: UnixTime, second: &mut SecondCache) -> Response<Body> {
+    fn write(
+        &self,
+        operation: Operation,
+        time: UnixTime,
+        second: &mut SecondCache,
+        headers: &HeaderMap,
+    ) -> Response<Body> {
         match operation {
             Operation::Now(None) => {
                 let document = second.document.at(time.nanos);
@@ -125,13 +136,12 @@ impl Handler {
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().remove(CONTENT_TYPE);
                 response.headers_mut().insert(HTTPSTIME, header_value(text::unix_time(time)));
+                response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, DATE_AND_HTTPSTIME);
                 response
             }
-            Operation::Options => {
+            Operation::Options(options) => {
                 let mut response = second.response([]);
-                *response.status_mut() = StatusCode::NO_CONTENT;
-                response.headers_mut().remove(CONTENT_TYPE);
-                response.headers_mut().insert(ALLOW, GET_HEAD);
+                options.set_headers(&mut response);
                 response
             }
             Operation::Page(page) => {
@@ -148,7 +158,7 @@ impl Handler {
             Operation::Health => second.response(*b"{\"status\":\"alive\"}\n"),
             Operation::Readiness => match self.service_state.readiness() {
                 Ok(()) => second.response(*b"{\"status\":\"ready\"}\n"),
-                Err(reason) => problem_response(&reason.into(), second),
+                Err(reason) => problem_response(&reason.into(), ProblemForm::preferred(headers), second),
             },
         }
     }
@@ -195,20 +205,9 @@ impl SecondCache {
 }
 
 #[cold]
-fn problem_response(problem: &Problem, second: &SecondCache) -> Response<Body> {
-    let mut response = second.response(problem.body().into_bytes());
-    *response.status_mut() = problem.status();
-    response.headers_mut().insert(CONTENT_TYPE, PROBLEM);
-    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
-    match problem {
-        Problem::MethodNotAllowed { .. } => {
-            response.headers_mut().insert(ALLOW, GET_HEAD);
-        }
-        Problem::Full => {
-            response.headers_mut().insert(RETRY_AFTER, FIVE_SECONDS);
-        }
-        _ => {}
-    }
+fn problem_response(problem: &Problem, form: ProblemForm, second: &SecondCache) -> Response<Body> {
+    let mut response = second.response(form.body(problem).into_bytes());
+    form.set_headers(problem, &mut response);
     response
 }
 
@@ -222,9 +221,8 @@ fn header_value(text: String) -> HeaderValue {
 enum Operation {
     Now(Option<TimeZone>),
     WellKnownTime,
-    /// `OPTIONS *`.
-    Options,
     // Boxed, because most requests are for `/now`, which would carry their size around.
+    Options(Box<Options>),
     Page(Box<PageRequest>),
     File(Box<Representation>),
     Health,
@@ -266,10 +264,10 @@ fn operation<B>(
         return Err(Problem::HostSyntax);
     }
     if route == Route::Other {
-        return operation_elsewhere(request.method(), request.uri().path());
+        return operation_elsewhere(request, has_body);
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return Err(method_not_allowed(request.method()));
+        return operation_of_other_method(request, has_body);
     }
     if has_body {
         return Err(Problem::Body);
@@ -297,18 +295,31 @@ fn operation<B>(
 
 /// A request to a path without a route.
 #[cold]
-fn operation_elsewhere(method: &Method, path: &str) -> Result<Operation, Problem> {
-    match path {
-        "*" if method == Method::OPTIONS => Ok(Operation::Options),
-        // A tunnel, whose target has no path.
-        _ if method == Method::CONNECT => Err(method_not_allowed(method)),
-        "*" | "" => Err(Problem::Target),
-        other => Err(Problem::NotFound { path: other.into() }),
+fn operation_elsewhere<B>(request: &Request<B>, has_body: bool) -> Result<Operation, Problem> {
+    // A tunnel, whose target has no path.
+    if request.method() == Method::CONNECT {
+        return Err(method_not_allowed(request.method()));
+    }
+    match (request.uri().path(), Options::of(request)) {
+        // A script may learn that there is nothing, as it may read every other answer.
+        ("*", Some(_)) | (_, Some(Options::Preflight { .. })) => operation_of_other_method(request, has_body),
+        ("*" | "", _) => Err(Problem::Target),
+        (other, _) => Err(Problem::NotFound { path: other.into() }),
     }
 }
 
-/// For a method that is neither GET nor HEAD, also one that does not exist. RFC 9110 (section 9.1) suggests 501 for
-/// that; but clients must not be able to trigger the alarms of load balancers on server errors.
+/// A request with a method that is neither GET nor HEAD.
+#[cold]
+fn operation_of_other_method<B>(request: &Request<B>, has_body: bool) -> Result<Operation, Problem> {
+    match Options::of(request) {
+        None => Err(method_not_allowed(request.method())),
+        Some(_) if has_body => Err(Problem::Body),
+        Some(options) => Ok(Operation::Options(Box::new(options))),
+    }
+}
+
+/// For a method that no route has, also one that does not exist. RFC 9110 (section 9.1) suggests 501 for that; but
+/// clients must not be able to trigger the alarms of load balancers on server errors.
 #[cold]
 fn method_not_allowed(method: &Method) -> Problem {
     Problem::MethodNotAllowed { method: method.to_string() }

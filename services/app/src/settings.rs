@@ -3,9 +3,10 @@
 pub(crate) mod command_line;
 pub(crate) mod flag_values;
 pub(crate) mod flags;
+pub(crate) mod guesses;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -28,8 +29,7 @@ pub(crate) struct Settings {
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) limits: ClientLimits,
     pub(crate) max_clock_error: Option<Duration>,
-    /// The path of ClockBound's shared memory, if it is to be used.
-    pub(crate) clock_bound: Option<PathBuf>,
+    pub(crate) clock_source: ClockSource,
     pub(crate) drain_delay: Duration,
     pub(crate) log: LogFormat,
     pub(crate) access_log: bool,
@@ -45,6 +45,34 @@ pub(crate) struct Healthcheck {
     /// what is not ready would end draining processes, and all processes at once when the time service of a site
     /// fails.
     pub(crate) checks_readiness: bool,
+}
+
+/// Where the bound on the clock's error comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ClockSource {
+    Kernel,
+    /// ClockBound's file or directory; the kernel while that gives no bound.
+    ClockBound(PathBuf),
+    /// The task metadata of Amazon ECS.
+    EcsMetadata,
+}
+
+impl ClockSource {
+    /// The value of the flag.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::ClockBound(_) => "clock-bound",
+            Self::EcsMetadata => "ecs-metadata",
+        }
+    }
+
+    pub(crate) fn clock_bound_path(&self) -> Option<&Path> {
+        match self {
+            Self::ClockBound(path) => Some(path),
+            Self::Kernel | Self::EcsMetadata => None,
+        }
+    }
 }
 
 /// Limits on what clients may use.

@@ -1,4 +1,5 @@
-//! The only file with unsafe code: two functions of the C library that have no safe wrapper.
+//! The only file with unsafe code: two functions of the C library, and a counter of the processor, that have no safe
+//! wrapper.
 
 /// The kernel's status of its clock.
 #[derive(Debug)]
@@ -37,4 +38,31 @@ pub(crate) fn release_free_memory() {
     unsafe {
         libc::malloc_trim(0);
     }
+}
+
+/// The processor's counter: ticks at a constant rate since about the start of the machine. `None` where there is none
+/// that programs may read. Nothing before or after is moved across the read.
+#[cfg_attr(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    expect(unsafe_code, reason = "the standard library has no safe way to it")
+)]
+pub(crate) fn timestamp_counter() -> Option<u64> {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every processor of this architecture has these instructions, and they touch no memory.
+    let ticks = unsafe {
+        std::arch::x86_64::_mm_lfence();
+        let ticks = std::arch::x86_64::_rdtsc();
+        std::arch::x86_64::_mm_lfence();
+        Some(ticks)
+    };
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: Linux lets every program read this register, and the instructions touch no memory.
+    let ticks = unsafe {
+        let ticks: u64;
+        std::arch::asm!("isb", "mrs {}, cntvct_el0", "isb", out(reg) ticks, options(nostack));
+        Some(ticks)
+    };
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let ticks = None;
+    ticks
 }

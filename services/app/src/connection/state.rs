@@ -43,6 +43,8 @@ pub(crate) struct ConnectionState {
     /// Sweeps since the process began to close.
     pub(super) closing: Cell<u8>,
     waker: RefCell<Option<Waker>>,
+    /// Whether the current request is complete but for its body.
+    awaits_body: Cell<bool>,
     /// Responses that the kernel has not taken yet.
     unsent: Cell<u32>,
     /// When bytes last arrived, and with them the end of the head that is being answered.
@@ -59,6 +61,7 @@ impl ConnectionState {
             directive: Cell::new(None),
             closing: Cell::new(0),
             waker: RefCell::new(None),
+            awaits_body: Cell::new(false),
             unsent: Cell::new(0),
             received: Cell::new(Monotonic::now()),
             access_log,
@@ -132,8 +135,16 @@ impl ConnectionState {
         self.received.get() != before
     }
 
+    /// The head of a request is complete, and its body is to be read. Until the response, the connection is not idle
+    /// for a moment: idle connections give up their buffers, and with them what hyper knows about the body.
+    pub(crate) fn start_awaiting_body(&self) {
+        self.awaits_body.set(true);
+        self.note_reading();
+    }
+
     /// A request has its response, which is now to be sent.
     pub(crate) fn note_answered(&self) {
+        self.awaits_body.set(false);
         self.enter(Phase::Idle);
         self.unsent.set(self.unsent.get() + 1);
     }
@@ -147,6 +158,7 @@ impl ConnectionState {
     pub(crate) fn note_write(&self, is_blocked: bool) {
         match (is_blocked, self.phase.get()) {
             (true, Phase::Idle) => self.enter(Phase::Writing),
+            (false, Phase::Writing) if self.awaits_body.get() => self.enter(Phase::Reading),
             (false, Phase::Writing) => self.enter(Phase::Idle),
             _ => {}
         }

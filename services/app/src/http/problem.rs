@@ -86,6 +86,11 @@ impl Problem {
         self.kind().0.trim_start_matches("urn:nowd:problem:")
     }
 
+    /// The same for all problems of one type.
+    pub(crate) fn title(&self) -> &'static str {
+        self.kind().1
+    }
+
     /// The `type`, for programs, and the `title`, the same for all problems of that type.
     fn kind(&self) -> (&'static str, &'static str) {
         match self {

@@ -160,9 +160,19 @@ fn not_trusted(status: ClockStatus) {
 /// Logs a new source of the bound on the clock's error.
 pub(crate) fn log_bound_source(bound_source: Option<BoundSource>) {
     match bound_source {
-        Some(BoundSource::ClockBound) => info!("the bound on the clock's error is ClockBound's"),
+        Some(BoundSource::ClockBound { file }) => {
+            info!("the bound on the clock's error is ClockBound's, from {}", file.display());
+        }
         Some(BoundSource::Kernel { why }) => {
             warn!("the bound on the clock's error is the kernel's: what is at --clock-bound {why}");
+        }
+        Some(BoundSource::EcsMetadata) => {
+            info!("the bound on the clock's error is what the ECS task metadata states");
+        }
+        Some(BoundSource::NoEcsMetadata { why }) => {
+            warn!(
+                "the ECS task metadata states no bound on the clock's error, and the last one, if any, grows: {why}"
+            );
         }
         None => {}
     }

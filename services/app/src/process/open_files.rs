@@ -71,7 +71,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::settings::{ClientLimits, LogFormat};
+    use crate::settings::{ClientLimits, ClockSource, LogFormat};
 
     #[test]
     fn a_limit_is_never_lowered_and_never_said_to_be_more_than_it_is() {
@@ -94,7 +94,7 @@ mod tests {
                 idle_seconds: 75,
             },
             max_clock_error: None,
-            clock_bound: None,
+            clock_source: ClockSource::Kernel,
             drain_delay: Duration::ZERO,
             log: LogFormat::Text,
             access_log: false,

@@ -15,6 +15,8 @@ use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
+use crate::clock::ecs_metadata::endpoint::Endpoint;
+use crate::clock::ecs_metadata::poll::{LatestStatement, poll};
 use crate::clock::source::{BoundSource, ClockStatusSource};
 use crate::connection::limit::ConnectionLimit;
 use crate::logging::background_writer::BackgroundWriter;
@@ -40,6 +42,8 @@ pub(crate) struct Server {
     pub(crate) source: ClockStatusSource,
     /// The source of the first bound.
     pub(crate) bound_source: Option<BoundSource>,
+    /// The task metadata endpoint to poll, if it is the source, and where its statements go.
+    pub(crate) metadata: Option<(Endpoint, LatestStatement)>,
     pub(crate) service_state: Arc<ServiceState>,
     /// As set, or lower where the limit on open files does not allow that.
     pub(crate) limits: ClientLimits,
@@ -93,6 +97,9 @@ impl Server {
                 warn!("{warning}");
             }
             housekeeping::log_bound_source(bound_source);
+            if let Some((endpoint, latest)) = self.metadata {
+                tokio::spawn(poll(endpoint, latest));
+            }
             if let Some((_, listener)) = admin {
                 tokio::spawn(serve_metrics(listener, metric_sources.clone()));
             }
@@ -194,7 +201,8 @@ fn announce(
         head_timeout = limits.head_seconds,
         idle_timeout = limits.idle_seconds,
         max_clock_error = settings.max_clock_error.map(|limit| limit.as_secs_f64()),
-        clock_bound = settings.clock_bound.as_ref().map(|path| path.display().to_string()),
+        clock_source = settings.clock_source.name(),
+        clock_bound = settings.clock_source.clock_bound_path().map(|path| path.display().to_string()),
         drain_delay = settings.drain_delay.as_secs_f64(),
         log = settings.log.name(),
         access_log = settings.access_log,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use crate::clock::ecs_metadata::endpoint::{self, Endpoint};
+use crate::clock::ecs_metadata::poll::LatestStatement;
 use crate::clock::source::ClockStatusSource;
 use crate::logging::background_writer::BackgroundWriter;
 use crate::logging::log_format;
@@ -13,13 +15,17 @@ use crate::process::listen;
 use crate::process::open_files::{self, FileBudget};
 use crate::process::server::Server;
 use crate::readiness::ServiceState;
-use crate::settings::{BALANCER_IDLE_SECONDS, ClientLimits, Settings};
+use crate::settings::{BALANCER_IDLE_SECONDS, ClientLimits, ClockSource, Settings};
 
 /// Binds first and logs second, so that a failed start prints its reason and nothing else.
 pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
     let files = FileBudget::share_out(settings, |needed| {
         usize::try_from(open_files::allow(needed as u64)).unwrap_or(usize::MAX)
     })?;
+    let metadata = match settings.clock_source {
+        ClockSource::EcsMetadata => Some(Endpoint::new(std::env::var_os(endpoint::VARIABLE))?),
+        ClockSource::Kernel | ClockSource::ClockBound(_) => None,
+    };
     let listeners = listen::bind(&settings.listen, settings.threads)?;
     let admin = settings.admin_listen.map(listen::bind_admin).transpose()?;
     let out = Arc::new(BackgroundWriter::new("nowd-out", io::stdout()).context("cannot start a thread")?);
@@ -30,13 +36,19 @@ pub(crate) fn serve(settings: &Settings) -> anyhow::Result<()> {
     let mut limits = settings.limits;
     limits.connections = connections;
 
-    let mut source = ClockStatusSource::new(settings.clock_bound.clone());
+    let latest = LatestStatement::default();
+    let mut source = match &settings.clock_source {
+        ClockSource::Kernel => ClockStatusSource::kernel(),
+        ClockSource::ClockBound(path) => ClockStatusSource::clock_bound(path.clone()),
+        ClockSource::EcsMetadata => ClockStatusSource::ecs_metadata(latest.clone()),
+    };
     let (status, bound_source) = source.read();
     let server = Server {
         listeners,
         admin,
         source,
         bound_source,
+        metadata: metadata.map(|endpoint| (endpoint, latest)),
         service_state: Arc::new(ServiceState::new(random_instance(), status, settings.max_clock_error)),
         limits,
         reserve,
@@ -97,7 +109,7 @@ mod tests {
             admin_listen: admin_listen.map(|address| address.parse().unwrap()),
             limits,
             max_clock_error: None,
-            clock_bound: None,
+            clock_source: ClockSource::Kernel,
             drain_delay: Duration::ZERO,
             log: LogFormat::Text,
             access_log: false,

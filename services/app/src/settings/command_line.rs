@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::settings::Command;
 use crate::settings::flags::Cli;
+use crate::settings::guesses;
 
 /// Reads the command line and the environment. Exits with 2 when they are wrong.
 pub(crate) fn read() -> Command {
@@ -23,9 +24,12 @@ pub(crate) fn read() -> Command {
     let parsed = command
         .try_get_matches_from(&arguments)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches))
-        .map_err(|error| error.format(&mut Cli::command()));
-    match parsed {
-        Ok(cli) => cli.into(),
+        .map_err(|mut error| {
+            guesses::add_tip(&mut error, &arguments);
+            error.format(&mut Cli::command())
+        });
+    match parsed.and_then(Command::try_from) {
+        Ok(command) => command,
         Err(error) => {
             // If even standard error is closed, there is nothing left to do.
             let _ = error.print();

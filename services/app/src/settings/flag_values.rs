@@ -1,12 +1,23 @@
 //! Parsers for the values of flags, and their error messages.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
 
+/// An address to listen on. A port without one, such as `8080`, `:8080` or `*:8080`, means all IPv4 addresses.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.trim().parse().map_err(|_| "write an IP address and a port, such as 0.0.0.0:8080 or [::]:8080")
+    let text = text.trim();
+    let port = text.strip_prefix("*:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
+    // Without the sign that numbers may have elsewhere.
+    if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return port
+            .parse()
+            .map(|port| (Ipv4Addr::UNSPECIFIED, port).into())
+            .map_err(|_| "ports go from 1 to 65535, such as 8080 or 0.0.0.0:8080");
+    }
+    text.parse()
+        .map_err(|_| "write a port, or an IP address and a port, such as 8080, 0.0.0.0:8080 or [::]:8080")
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
@@ -32,4 +43,34 @@ pub(crate) fn seconds(text: &str) -> Result<u16, &'static str> {
         .and_then(|duration| u16::try_from(duration.as_secs()).ok())
         .filter(|seconds| (1..=3_600).contains(seconds))
         .ok_or("write whole seconds, from 1s to 1h, such as 75s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_is_one_of_all_addresses() {
+        for (text, expected) in [
+            ("8080", "0.0.0.0:8080"),
+            (":8080", "0.0.0.0:8080"),
+            ("*:8080", "0.0.0.0:8080"),
+            (" :80 ", "0.0.0.0:80"),
+            ("0", "0.0.0.0:0"),
+            (":065535", "0.0.0.0:65535"),
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("[::]:8080", "[::]:8080"),
+            ("[::1%1]:8080", "[::1%1]:8080"),
+        ] {
+            assert_eq!(address(text), Ok(expected.parse().unwrap()), "{text}");
+        }
+        for text in ["65536", ":99999", "99999999999999999999"] {
+            assert!(address(text).unwrap_err().contains("from 1 to 65535"), "{text}");
+        }
+        for text in
+            ["", ":", "*", "*:", "+80", "-1", ":+80", "::8080", "localhost:80", "127.0.0.1", "[::1]", "80:80"]
+        {
+            assert!(address(text).unwrap_err().contains("such as 8080, 0.0.0.0:8080"), "{text}");
+        }
+    }
 }

@@ -5,16 +5,29 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use crate::clock::clock_bound::files::DEFAULT_DIRECTORY;
 use crate::settings::flag_values::{address, dimension, duration, seconds};
-use crate::settings::{ClientLimits, Command, Healthcheck, LogFormat, Settings};
+use crate::settings::{ClientLimits, ClockSource, Command, Healthcheck, LogFormat, Settings};
 
 /// The form of metric lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum MetricsFormat {
     /// Amazon's embedded metric format
     Emf,
+}
+
+/// The value of `--clock-source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ClockSourceName {
+    /// The kernel of this machine
+    Kernel,
+    /// ClockBound, at --clock-bound or in /var/run/clockbound
+    ClockBound,
+    /// The task metadata endpoint of Amazon ECS (version 4), which states a bound on Fargate
+    EcsMetadata,
 }
 
 const AFTER_HELP: &str = "\
@@ -32,8 +45,9 @@ Examples:
 
 Environment:
   Each flag has a variable, named beside it; the flag wins. Lists are separated by
-  commas; an empty variable is none. No other variable is read, and no file but that
-  of --clock-bound.
+  commas; an empty variable is none. No other variable is read, except
+  ECS_CONTAINER_METADATA_URI_V4 with --clock-source ecs-metadata, and no file
+  except those of --clock-bound.
 
 Output:
   Log lines go to standard error: one at the start (with --log json it has all
@@ -53,7 +67,7 @@ Exit codes:
 
 /// Says what time it is, and how far that can be trusted.
 ///
-/// Answers GET /now with JSON: the time to the nanosecond, and the kernel's own bound on the error of its clock.
+/// Answers GET /now with JSON: the time to the nanosecond, and a bound on the error of its clock.
 /// GET / explains the rest to people, GET /openapi.json to programs.
 #[derive(Debug, Parser)]
 #[command(name = "nowd", version, max_term_width = 100, after_help = AFTER_HELP)]
@@ -131,9 +145,16 @@ pub(crate) struct Cli {
     /// flag readiness does not depend on the clock.
     #[arg(long, env = "NOWD_MAX_CLOCK_ERROR", value_name = "DURATION", value_parser = duration)]
     max_clock_error: Option<Duration>,
+    /// Where the bound on the clock's error comes from [default: clock-bound with --clock-bound, else kernel]
+    ///
+    /// While ClockBound gives no bound, the kernel is asked. While Amazon ECS states none, the last one grows, by 50 µs a
+    /// second, and after an hour the bound is unknown.
+    #[arg(long, env = "NOWD_CLOCK_SOURCE", value_name = "SOURCE", value_enum)]
+    clock_source: Option<ClockSourceName>,
     /// Take the bound on the clock's error from ClockBound, which shares it at this path, when it is there
     ///
-    /// Such as /var/run/clockbound/shm0. While it is missing or out of date the kernel is asked, as without this flag.
+    /// A directory, such as /var/run/clockbound, or a file in it. Of the files shm1 (ClockBound 3) and shm0 the newer
+    /// layout is used if both are there. While they are missing or out of date the kernel is asked.
     #[arg(long, env = "NOWD_CLOCK_BOUND", value_name = "PATH")]
     clock_bound: Option<PathBuf>,
     /// How long to serve on after SIGTERM
@@ -178,7 +199,8 @@ pub(crate) struct Cli {
 struct ListenArgs {
     /// Address and port to listen on; repeat it for more, or separate them by commas
     ///
-    /// Port 0 lets the system choose; the first log line says what it chose. An IPv6 address takes IPv6 only.
+    /// A port alone, such as 8080 or :8080, means all IPv4 addresses. Port 0 lets the system choose; the first log line
+    /// says what it chose. An IPv6 address takes IPv6 only.
     #[arg(
         long,
         env = "NOWD_LISTEN",
@@ -206,9 +228,11 @@ enum Subcommands {
     },
 }
 
-impl From<Cli> for Command {
-    fn from(cli: Cli) -> Self {
-        match cli.command {
+impl TryFrom<Cli> for Command {
+    type Error = clap::Error;
+
+    fn try_from(cli: Cli) -> Result<Self, clap::Error> {
+        Ok(match cli.command {
             Some(Subcommands::Healthcheck { ready }) => {
                 Self::Healthcheck(Healthcheck { addresses: cli.listen.listen, checks_readiness: ready })
             }
@@ -224,13 +248,27 @@ impl From<Cli> for Command {
                     idle_seconds: cli.idle_timeout,
                 },
                 max_clock_error: cli.max_clock_error,
-                clock_bound: cli.clock_bound,
+                clock_source: clock_source(cli.clock_source, cli.clock_bound)?,
                 drain_delay: cli.drain_delay,
                 log: cli.log,
                 access_log: cli.access_log,
                 metrics: cli.metrics.map(|MetricsFormat::Emf| cli.metrics_environment),
             }),
-        }
+        })
+    }
+}
+
+fn clock_source(name: Option<ClockSourceName>, path: Option<PathBuf>) -> Result<ClockSource, clap::Error> {
+    match (name, path) {
+        (None | Some(ClockSourceName::Kernel), None) => Ok(ClockSource::Kernel),
+        (None | Some(ClockSourceName::ClockBound), Some(path)) => Ok(ClockSource::ClockBound(path)),
+        (Some(ClockSourceName::ClockBound), None) => Ok(ClockSource::ClockBound(DEFAULT_DIRECTORY.into())),
+        (Some(ClockSourceName::EcsMetadata), None) => Ok(ClockSource::EcsMetadata),
+        (Some(ClockSourceName::Kernel | ClockSourceName::EcsMetadata), Some(_)) => Err(Cli::command().error(
+            ErrorKind::ArgumentConflict,
+            "--clock-bound (or NOWD_CLOCK_BOUND) needs '--clock-source clock-bound': give one of the two, or both \
+             for ClockBound",
+        )),
     }
 }
 
@@ -240,136 +278,4 @@ fn cores() -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory as _;
-
-    fn parse(arguments: &[&str]) -> Result<Command, String> {
-        let arguments = std::iter::once("nowd").chain(arguments.iter().copied());
-        Cli::try_parse_from(arguments).map(Command::from).map_err(|error| error.to_string())
-    }
-
-    fn serve(arguments: &[&str]) -> Settings {
-        match parse(arguments).unwrap() {
-            Command::Serve(settings) => settings,
-            other @ Command::Healthcheck(_) => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    /// The man page: clap's own sections, and what follows the help as sections of its own.
-    fn man_page() -> std::io::Result<String> {
-        use std::io::Write as _;
-        let man = clap_mangen::Man::new(Cli::command()).date("");
-        let mut page = Vec::new();
-        man.render_title(&mut page)?;
-        man.render_name_section(&mut page)?;
-        man.render_synopsis_section(&mut page)?;
-        man.render_description_section(&mut page)?;
-        man.render_options_section(&mut page)?;
-        writeln!(page, ".SH COMMANDS")?;
-        for command in Cli::command().get_subcommands() {
-            let about = command.get_long_about().or(command.get_about()).unwrap_or_default();
-            writeln!(page, ".TP\n\\fB{}\\fR\n{about}", command.get_name())?;
-        }
-        for section in AFTER_HELP.split("\n\n") {
-            let (title, lines) = section.split_once(":\n").unwrap_or(("NOTES", section));
-            let lines = lines.replace('\\', "\\e").replace('-', "\\-");
-            writeln!(page, ".SH {}\n.nf\n{lines}\n.fi", title.to_uppercase())?;
-        }
-        Ok(String::from_utf8_lossy(&page).into_owned())
-    }
-
-    #[test]
-    fn the_man_page_is_up_to_date() {
-        // UPDATE_EXPECT=1 writes it anew.
-        expect_test::expect_file!["../../../../docs/man/nowd.1"].assert_eq(&man_page().unwrap());
-    }
-
-    #[test]
-    fn every_flag_arrives_in_the_settings() {
-        let settings = serve(&[
-            "--listen=127.0.0.1:1, [::1]:2",
-            "--listen=127.0.0.2:3",
-            "--threads=3",
-            "--admin-listen=127.0.0.1:9",
-            "--max-connections=5",
-            "--max-head-bytes=10000",
-            "--max-headers=20",
-            "--head-timeout=3s",
-            "--idle-timeout=2m",
-            "--max-clock-error=50ms",
-            "--clock-bound=/var/run/clockbound/shm0",
-            "--drain-delay=1m 30s",
-            "--log=json",
-            "--access-log",
-            "--metrics=emf",
-            "--metrics-environment=staging",
-        ]);
-        let expected = Settings {
-            listen: ["127.0.0.1:1", "[::1]:2", "127.0.0.2:3"].map(|a| a.parse().unwrap()).to_vec(),
-            threads: 3,
-            admin_listen: Some("127.0.0.1:9".parse().unwrap()),
-            limits: ClientLimits {
-                connections: 5,
-                head_bytes: 10_000,
-                headers: 20,
-                head_seconds: 3,
-                idle_seconds: 120,
-            },
-            max_clock_error: Some(Duration::from_millis(50)),
-            clock_bound: Some("/var/run/clockbound/shm0".into()),
-            drain_delay: Duration::from_secs(90),
-            log: LogFormat::Json,
-            access_log: true,
-            metrics: Some("staging".to_owned()),
-        };
-        assert_eq!(settings, expected);
-        let usual = serve(&[]);
-        assert_eq!((usual.metrics, usual.admin_listen, usual.access_log), (None, None, false));
-        let limits = usual.limits;
-        assert_eq!((limits.connections, limits.head_bytes, limits.headers), (10_000, 16_384, 100));
-        assert_eq!((limits.head_seconds, limits.idle_seconds), (10, 75));
-    }
-
-    #[test]
-    fn a_value_that_is_not_understood_is_answered_with_one_that_would_be() {
-        for (arguments, advice) in [
-            (["--listen", "8080"], "such as 0.0.0.0:8080 or [::]:8080"),
-            (["--listen", "127.0.0.1:80,"], "such as 0.0.0.0:8080 or [::]:8080"),
-            (["--listen", "localhost:8080"], "such as 0.0.0.0:8080 or [::]:8080"),
-            (["--drain-delay", "5"], "such as 50ms, 5s or 1m 30s"),
-            (["--max-clock-error", "soon"], "such as 50ms, 5s or 1m 30s"),
-            (["--threads", "0"], "1..=1024"),
-            (["--admin-listen", "9090"], "such as 0.0.0.0:8080 or [::]:8080"),
-            (["--max-connections", "0"], "1..=1000000"),
-            (["--max-head-bytes", "100"], "8192..=1048576"),
-            (["--max-headers", "1"], "16..=1000"),
-            (["--head-timeout", "0s"], "from 1s to 1h, such as 75s"),
-            (["--head-timeout", "2h"], "from 1s to 1h, such as 75s"),
-            (["--idle-timeout", "1500ms"], "from 1s to 1h, such as 75s"),
-            (["--log", "xml"], "text, json"),
-            (["--metrics-environment", ""], "such as staging"),
-            (["--metrics-environment", "a\nb"], "such as staging"),
-        ] {
-            let error = parse(&arguments).unwrap_err();
-            assert!(error.contains(advice) && error.contains(arguments[0]), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_health_check_takes_its_address_before_or_after_its_name() {
-        let expected = |checks_readiness| {
-            Command::Healthcheck(Healthcheck {
-                addresses: vec!["127.0.0.1:9".parse().unwrap()],
-                checks_readiness,
-            })
-        };
-        assert_eq!(parse(&["healthcheck", "--listen", "127.0.0.1:9"]).unwrap(), expected(false));
-        assert_eq!(parse(&["--listen", "127.0.0.1:9", "healthcheck", "--ready"]).unwrap(), expected(true));
-    }
-}
+mod tests;

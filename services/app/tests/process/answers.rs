@@ -67,6 +67,54 @@ fn every_time_may_be_read_by_any_site_and_is_stored_by_no_one() {
 }
 
 #[test]
+fn a_script_of_any_site_may_send_harmless_headers() {
+    let service = Service::start();
+    for target in
+        ["/now", "/now?tz=Asia/Tokyo", "/.well-known/time", "/", "/healthz", "/openapi.json", "/nope", "*"]
+    {
+        let mut client = service.connect();
+        client.send(format!(
+            "OPTIONS {target} HTTP/1.1\r\nHost: test\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: \
+             GET\r\nAccess-Control-Request-Headers: traceparent,authorization\r\n\
+             Access-Control-Request-Private-Network: true\r\n\r\n"
+        ));
+        let answer = client.answer();
+        assert_eq!(answer.status_line, "HTTP/1.1 204 No Content", "{target}");
+        for (name, value) in [
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
+            ("access-control-allow-headers", "traceparent"),
+            ("access-control-max-age", "86400"),
+            ("vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
+        ] {
+            assert_eq!(answer.header(name), value, "{target}");
+        }
+        // What is on a private network is for that network to open.
+        for absent in
+            ["access-control-allow-credentials", "access-control-allow-private-network", "content-type"]
+        {
+            assert!(!answer.has(absent), "{answer:#?}");
+        }
+        client.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\n");
+        assert_eq!(client.answer().status(), 200);
+    }
+}
+
+#[test]
+fn options_names_the_methods_of_every_route() {
+    let service = Service::start();
+    for target in
+        ["/now", "/now?tz=nowhere", "/.well-known/time", "/", "/openapi.json", "/healthz", "/readyz", "*"]
+    {
+        let answer = service.ask("OPTIONS", target);
+        assert_eq!(answer.status(), 204, "{target}");
+        assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS", "{target}");
+        assert!(!answer.has("access-control-allow-methods") && !answer.has("content-length"), "{answer:#?}");
+    }
+    service.ask("OPTIONS", "/nope").problem(404, "not-found");
+}
+
+#[test]
 fn head_answers_with_the_headers_of_get_and_no_body() {
     let service = Service::start();
     for target in ["/now", "/now?tz=Asia/Tokyo", "/", "/healthz", "/readyz", "/openapi.json", "/nothing"] {
@@ -164,6 +212,7 @@ fn well_known_time_has_the_time_in_a_header_and_no_body() {
         assert_eq!(answer.status_line, "HTTP/1.1 204 No Content");
         let (seconds, fraction) = answer.header("x-httpstime").split_once('.').unwrap();
         assert_eq!(date(&answer), seconds.parse::<u64>().unwrap());
+        assert_eq!(answer.header("access-control-expose-headers"), "Date, X-HTTPSTIME");
         assert!(fraction.len() == 9 && fraction.bytes().all(|b| b.is_ascii_digit()), "{fraction}");
         assert!(!answer.has("content-type") && !answer.has("content-length"), "{answer:#?}");
     }

@@ -49,6 +49,14 @@ fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
         (&["--drain-delay=5"], "50ms, 5s or 1m 30s"),
         (&["--max-clock-error=soon"], "50ms, 5s or 1m 30s"),
         (&["--log=xml"], "text, json"),
+        (&["--port", "9000"], "use --listen, such as '--listen :9000'"),
+        (&["--port=9000"], "use --listen, such as '--listen :9000'"),
+        (&["-p", "9000"], "use --listen, such as '--listen :9000'"),
+        (&["--bind=127.0.0.1"], "use --listen, such as '--listen :8080'"),
+        (&["healthcheck", "--port", "9000"], "use --listen, such as '--listen :9000'"),
+        (&["--metrics-port", "9090"], "use --admin-listen, such as '--admin-listen :9090'"),
+        (&["9000"], "write '--listen 9000'"),
+        (&["--listen=:90000"], "ports go from 1 to 65535"),
         (&["--unknown"], "--help"),
         (&["unknown"], "--help"),
     ] {
@@ -56,6 +64,26 @@ fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
         assert_eq!(refused.status.code(), Some(2), "{flags:?}");
         assert!(stderr(&refused).contains(advice), "{flags:?}: {}", stderr(&refused));
     }
+}
+
+#[test]
+fn a_port_alone_is_served_at_all_addresses() {
+    for port in [":0", "0", "*:0"] {
+        for service in [
+            Service::of(nowd().args(["--threads=1", "--listen", port])),
+            Service::of(nowd().arg("--threads=1").env("NOWD_LISTEN", port)),
+        ] {
+            assert!(service.address().ip().is_unspecified(), "{}", service.address());
+            let mut client = Client::to(([127, 0, 0, 1], service.address().port()).into());
+            client.send("GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n");
+            assert_eq!(client.answer().status(), 200);
+            let check =
+                output(nowd().args(["healthcheck", "--listen", &service.address().port().to_string()]));
+            assert!(check.status.success(), "{}", stdout(&check));
+        }
+    }
+    let mut service = Service::with(&["--admin-listen", ":0"]);
+    assert!(service.line_with("metrics are at").contains("http://0.0.0.0:"));
 }
 
 #[test]

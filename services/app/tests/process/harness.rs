@@ -250,6 +250,7 @@ impl Answer {
         assert_eq!(self.status(), status, "{self:#?}");
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.header("vary"), "Accept");
         assert_eq!(self.header("x-content-type-options"), "nosniff");
         assert!(self.has("date"), "{self:#?}");
         let problem = self.json();

@@ -86,6 +86,23 @@ fn a_head_that_is_never_finished_ends_its_connection_and_an_idle_one_lives_on() 
 }
 
 #[test]
+fn a_chunked_body_has_as_long_to_come_as_a_head() {
+    const HEAD: &str = "GET /now HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let service = Service::with(&["--head-timeout=6s"]);
+    let (mut late, mut never) = (service.connect(), service.connect());
+    // An idle connection would have given its buffers back by then.
+    for _ in 0..2 {
+        late.send(HEAD);
+        std::thread::sleep(Duration::from_millis(3_500));
+        late.send("0\r\n\r\n");
+        assert_eq!(late.answer().status(), 200);
+    }
+    assert_eq!(ask(&mut late, "/now").status(), 200);
+    never.send(HEAD);
+    assert_eq!(never.rest(), "");
+}
+
+#[test]
 fn an_idle_connection_serves_on_after_it_gave_its_buffers_back() {
     let service = Service::start();
     let mut idle = service.connect();

@@ -17,11 +17,64 @@ fn an_unknown_path_is_answered_404_and_names_what_there_is() {
 fn another_method_is_answered_405_and_told_which_are_possible() {
     let service = Service::start();
     for target in ["/now", "/.well-known/time", "/", "/openapi.json", "/healthz", "/readyz"] {
-        for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", "FROBNICATE"] {
+        for method in ["POST", "PUT", "DELETE", "options", "PATCH", "TRACE", "get", "FROBNICATE"] {
             let answer = service.ask(method, target);
-            assert_eq!(answer.header("allow"), "GET, HEAD");
+            assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS");
             let detail = answer.problem(405, "method-not-allowed");
             assert!(detail.contains(method), "{detail}");
+        }
+    }
+}
+
+#[test]
+fn a_browser_gets_every_problem_as_a_page_and_a_program_as_json() {
+    const BROWSER: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n";
+    let service = Service::with(&["--max-clock-error=0s"]);
+    for (method, target, lines, status, words) in [
+        ("GET", "/nope", "", 404, "Nothing is at “/nope”"),
+        ("HEAD", "/nope", "", 404, ""),
+        ("GET", "/%3Cscript%3E", "", 404, "“/%3Cscript%3E”"),
+        ("GET", "/assets/x.css", "", 404, "“/assets/x.css”"),
+        ("POST", "/now", "", 405, "“POST” is not possible here"),
+        ("GET", "/now?tz=%3Cscript%3E", "", 400, "“&lt;script&gt;”"),
+        ("GET", "/now?tz=", "", 400, "tz is empty"),
+        ("GET", "/now", "Content-Length: 3\r\n", 413, "without one"),
+        ("GET", "/now", "Host: b\r\n", 400, "exactly one Host header"),
+        ("GET", "*", "", 400, "target is not of a form"),
+        ("GET", "/now", "Bad header\r\n", 400, "the head of the request is malformed"),
+        ("GET", "/readyz", "", 503, "the clock of this host"),
+        ("OPTIONS", "/nope", "", 404, "“/nope”"),
+    ] {
+        let ask = |accept: &str| {
+            let mut client = service.connect();
+            client.send(format!("{method} {target} HTTP/1.1\r\nHost: test\r\n{lines}{accept}\r\n"));
+            client.answer_to(method)
+        };
+        let page = ask(BROWSER);
+        assert_eq!(page.status(), status, "{page:#?}");
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{target}");
+        assert_eq!(page.header("vary"), "Accept");
+        assert_eq!(page.header("cache-control"), "no-store");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        if method != "HEAD" {
+            let body = page.body.to_lowercase();
+            assert!(body.starts_with("<!doctype html>") && body.contains("href=\"/\""), "{body}");
+            assert!(
+                body.contains(&words.to_lowercase()) && !body.contains("<script"),
+                "{words} is not in {body}"
+            );
+        }
+        for accept in ["", "Accept: */*\r\n", "Accept: application/json, text/html;q=0.9\r\n"] {
+            let problem = ask(accept);
+            assert_eq!(problem.status(), status);
+            assert_eq!(problem.header("content-type"), "application/problem+json");
+            assert_eq!(problem.header("vary"), "Accept", "{target}");
+            assert!(!problem.has("content-security-policy"));
         }
     }
 }
@@ -107,6 +160,61 @@ fn a_body_is_not_waited_for_and_does_not_cost_the_client_its_answer() {
     let mut client = service.connect();
     client.send("GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(client.answer().status(), 200);
+}
+
+#[test]
+fn an_empty_chunked_body_is_no_body_and_the_connection_goes_on() {
+    let service = Service::start();
+    let long_extension = format!("0;name={}\r\n\r\n", "x".repeat(4_000));
+    let trailers = "0\r\nX-A: 1\r\nX-B: 2\r\n\r\n";
+    for target in
+        ["/now", "/now?tz=Asia/Tokyo", "/readyz", "/healthz", "/", "/openapi.json", "/.well-known/time"]
+    {
+        let mut client = service.connect();
+        for (method, body) in [
+            ("GET", "0\r\n\r\n"),
+            ("HEAD", "0\r\n\r\n"),
+            ("OPTIONS", "0\r\n\r\n"),
+            ("GET", "000;name=\"value\"\r\n\r\n"),
+            ("GET", &long_extension),
+            ("GET", trailers),
+        ] {
+            client.send(format!(
+                "{method} {target} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+            ));
+            // Mostly after the head was read.
+            client.send(body);
+            let answer = client.answer_to(method);
+            assert!([200, 204].contains(&answer.status()), "{method} {target} {body:?}: {answer:#?}");
+            assert!(!answer.has("connection"), "{answer:#?}");
+        }
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        assert!([200, 204].contains(&client.answer().status()));
+    }
+    let mut client = service.connect();
+    let chunked = "GET /now HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    client.send(chunked.repeat(20));
+    for _ in 0..20 {
+        assert_eq!(client.answer().status(), 200);
+    }
+}
+
+#[test]
+fn a_chunked_body_that_is_not_empty_or_not_well_formed_is_refused() {
+    let service = Service::start();
+    let huge = format!("0;name={}\r\n\r\n", "x".repeat(40_000));
+    for body in ["1\r\nx\r\n0\r\n\r\n", "5\r\nhello", "nonsense\r\n", "-0\r\n\r\n", &huge] {
+        let mut client = service.connect();
+        client.send(format!("GET /now HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n{body}"));
+        let answer = client.answer();
+        answer.problem(413, "body");
+        assert_eq!(answer.header("connection"), "close");
+    }
+    // It ends before the body does.
+    let mut client = service.connect();
+    client.send("GET /now HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+    client.end();
+    assert_ne!(client.rest().split(' ').nth(1), Some("200"));
 }
 
 #[test]
@@ -203,11 +311,12 @@ fn a_target_that_is_no_path_is_answered_as_its_form_asks() {
     let service = Service::start();
     let answer = service.ask("OPTIONS", "*");
     assert_eq!(answer.status(), 204);
-    assert_eq!(answer.header("allow"), "GET, HEAD");
+    assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS");
+    assert!(!answer.has("access-control-allow-methods"), "{answer:#?}");
     service.ask("GET", "*").problem(400, "malformed-request");
     service.ask("GET", "elsewhere:80").problem(400, "malformed-request");
     let tunnel = service.ask("CONNECT", "elsewhere:80");
-    assert_eq!(tunnel.header("allow"), "GET, HEAD");
+    assert_eq!(tunnel.header("allow"), "GET, HEAD, OPTIONS");
     tunnel.problem(405, "method-not-allowed");
 }
 

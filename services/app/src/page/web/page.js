@@ -134,6 +134,7 @@ function startAnew() {
   write("utc-offset", "");
   element("time").removeAttribute("datetime");
   document.title = "nowd";
+  write("offset-lead", "Not compared yet");
   write("offset-value", "–");
   write("offset-bound", "");
   write("offset-basis", "");
@@ -165,8 +166,11 @@ function tell() {
     "state",
     // Not when exactly: a screen reader would read that out each time.
     trouble ? `No answer ${since}. ${trouble} The page asks again within ${LONGEST_PAUSE / 1000}\u00a0s.${known}`
-      : clock ? "Live, by this service’s clock and not your device’s." : "Asking …",
+      : !clock ? "Asking …"
+        : isVouched(clock) ? "Live, by this service’s clock and not your device’s."
+          : "Live, but nothing vouches for this service’s clock.",
   );
+  document.documentElement.dataset.clock = clock && !isVouched(clock) ? "unvouched" : "";
   document.documentElement.dataset.state = trouble ? "trouble" : clock ? "live" : "asking";
 }
 
@@ -184,17 +188,12 @@ function tellOffset(low, high, clock, at) {
   const verdict = low > 0 ? `Your clock is ahead of this service’s.${zoneWords}`
     : high < 0 ? `Your clock is behind this service’s.${zoneWords}`
       : "Your clock agrees with this service’s: no difference can be told from here.";
+  write("offset-lead", low > 0 ? "Ahead" : high < 0 ? "Behind" : "In agreement");
   const trip = `${clock.quickest < 10 ? clock.quickest.toFixed(1) : clock.quickest.toFixed(0)}\u00a0ms`;
   write("offset-words", clock.isSlewed ? `${verdict} One of the two is being set right, or was just now.` : verdict);
   const asOf = inZone(at + clock.bounds.middle).clock;
-  write("offset-basis", `At ${asOf}, from ${count(clock.count, "answer")}, the quickest ${trip} after it was asked for.`);
-  const { end, text } = scale(low, high);
-  write("scale-low", `${minus}${text}`);
-  write("scale-high", `+${text}`);
-  const band = element("band").style;
-  band.left = `${50 + (low / end) * 50}%`;
-  band.width = `${((high - low) / end) * 50}%`;
-  element("ruler").hidden = false;
+  write("offset-basis", `At ${asOf}, from ${count(clock.count, "answer")}; the quickest took ${trip}.`);
+  drawRuler("", low, high);
   // Read out once, and again only when it is certainly another, and not every second while a clock is slewed.
   const isOther = spoken === null || ((low > spoken.high || high < spoken.low) && at > spoken.at + BETWEEN_WORDS);
   if (isOther && clock.count >= FIRST_ROUND) {
@@ -203,16 +202,35 @@ function tellOffset(low, high, clock, at) {
   }
 }
 
-function tellOwn({ instance, status }) {
-  const isKept = status?.status === "synchronized" && Number.isFinite(status.max_error);
-  write("bound", isKept ? ownBound(status.max_error) : "no bound");
-  write(
-    "bound-words",
-    isKept ? "It is kept right, and its kernel vouches that it is wrong by no more than this."
-      : status?.status === "unsynchronized"
-        ? "Nothing keeps it right at the moment (its kernel says that it is not synchronized), so there is no bound on how wrong it is."
-        : "Its kernel could not be asked, so there is no bound on how wrong it is.",
-  );
+// An interval of milliseconds on a scale that it fits on; an infinite one is all of it.
+function drawRuler(prefix, low, high) {
+  const isBounded = Number.isFinite(high);
+  const { end, text } = isBounded ? scale(low, high) : { end: 1, text: "?" };
+  write(`${prefix}low`, isBounded ? `${minus}${text}` : text);
+  write(`${prefix}high`, isBounded ? `+${text}` : text);
+  const { style } = element(`${prefix}band`);
+  style.left = isBounded ? `${50 + (low / end) * 50}%` : "0";
+  style.width = isBounded ? `${((high - low) / end) * 50}%` : "100%";
+  element(`${prefix}ruler`).hidden = false;
+}
+
+const isVouched = ({ status }) => status?.status === "synchronized" && Number.isFinite(status.max_error);
+
+// As `page.rs` has them.
+const SYNCHRONIZED = ["Synchronized", "Its host keeps it synchronized, and vouches that it is wrong by no more than this."];
+const UNSYNCHRONIZED = ["Not synchronized", "Nothing keeps it right at the moment, so nobody can say how wrong it is."];
+const UNKNOWN = ["Status not known", "Its host could not be asked, so nobody can say how wrong it is."];
+
+function tellOwn(clock) {
+  const { instance, status } = clock;
+  const isKept = isVouched(clock);
+  const [lead, words] = isKept ? SYNCHRONIZED : status?.status === "unsynchronized" ? UNSYNCHRONIZED : UNKNOWN;
+  write("clock-lead", lead);
+  write("bound", isKept ? ownBound(status.max_error) : "Error not known");
+  write("bound-words", words);
+  const bound = isKept ? Math.max(status.max_error * 1000, 0.001) : Infinity;
+  drawRuler("bound-", -bound, bound);
+  write("bound-basis", `Stated at ${inZone(lastAnswer).clock}`);
   write("instance", instance);
   const others = answers.clocks.size - 1;
   write("instances", others ? `, the last of ${others + 1} that have answered` : "");
