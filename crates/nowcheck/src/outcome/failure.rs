@@ -384,6 +384,12 @@ pub enum TlsFault {
     /// The server did not answer.
     #[error("the TLS handshake is not answered")]
     Silent,
+    /// This machine refused to send or to receive.
+    #[error("this machine refuses to go on with the TLS handshake ({error})")]
+    Local {
+        /// The system's words.
+        error: String,
+    },
 }
 
 impl TlsFault {
@@ -401,6 +407,7 @@ impl TlsFault {
             Self::InvalidName { .. } | Self::NotTls | Self::Failed { .. } => FailureKind::Protocol,
             Self::Closed { .. } => FailureKind::Closed,
             Self::Silent => FailureKind::Timeout,
+            Self::Local { .. } => FailureKind::Local,
         }
     }
 }
@@ -443,6 +450,12 @@ pub enum ExchangeFault {
     /// The answer did not end.
     #[error("the answer began, but did not end")]
     Unfinished,
+    /// This machine refused to send or to receive: its firewall, a sandbox, or no memory.
+    #[error("this machine refuses to go on with the connection ({error})")]
+    Local {
+        /// The system's words.
+        error: String,
+    },
 }
 
 impl ExchangeFault {
@@ -451,6 +464,7 @@ impl ExchangeFault {
             Self::NotHttp { .. } => FailureKind::Protocol,
             Self::Closed { .. } | Self::TooShort { .. } => FailureKind::Closed,
             Self::Silent | Self::Unfinished => FailureKind::Timeout,
+            Self::Local { .. } => FailureKind::Local,
         }
     }
 }
