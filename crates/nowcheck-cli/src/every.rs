@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::diagnostics::Diagnostics;
 use crate::output::{self, Output};
-use crate::terminal::{BackgroundWriter, to_stderr};
+use crate::terminal::BackgroundWriter;
 use nowcheck::check::Check;
 use nowcheck::clock::Clock;
 use nowcheck::outcome::Status;
@@ -25,11 +26,12 @@ use statistics::Statistics;
 /// up; a signal then ends the program without its summary, which nobody reads.
 ///
 /// # Errors
-/// When signals cannot be waited for, or the output cannot be written.
+/// When signals cannot be waited for, or there is no thread for the output.
 pub(crate) async fn run(
     period: Duration,
     check: Arc<Check>,
     output: Output,
+    diagnostics: Diagnostics,
     clock: Clock,
 ) -> anyhow::Result<Status> {
     let mut interrupt = on(SignalKind::interrupt())?;
@@ -38,7 +40,8 @@ pub(crate) async fn run(
     let schedule = Schedule::new(begin, period);
     let mut statistics = Statistics::default();
     let mut references = check.references(Some(period));
-    let mut lines = BackgroundWriter::start();
+    let mut lines = BackgroundWriter::start()
+        .context("this machine has no thread for the output; see its limits (`ulimit -a`)")?;
     let summary_is_wanted = loop {
         let outcome = tokio::select! {
             outcome = round::hold(&check, &mut references, clock) => outcome,
@@ -60,11 +63,14 @@ pub(crate) async fn run(
         match output {
             Output::Human => lines.write(format!("{summary}\n")),
             // Standard output is for programs that read a line a round.
-            Output::Json | Output::Nagios => to_stderr(&summary),
+            Output::Json | Output::Nagios => diagnostics.aside(&summary),
         }
     }
     tokio::select! {
-        written = lines.finish() => written?,
+        written = lines.finish() => if let Err(error) = written {
+            // The verdicts are what they are: the disk that is full is not the service's.
+            diagnostics.aside(&format!("the output cannot be written: {error}"));
+        },
         () = tokio::time::sleep(LAST_LINES) => {}
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
