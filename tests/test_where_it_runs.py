@@ -169,7 +169,7 @@ def test_rounds_that_cannot_be_written_end_with_the_worst_status(faulty):
     assert "No space left on device" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--nonsense"], ["--output", "nagios", "--nonsense"], ["http://x", "--warn-offset", "@1"]])
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["--output", "nagios", "--nonsense"], ["-H", "x", "-w", "@1"]])
 @pytest.mark.parametrize("redirected", FULL)
 def test_wrong_usage_is_unknown_wherever_the_output_goes(arguments, redirected):
     assert exit_code_in_a_shell(redirected, *arguments).returncode == 3

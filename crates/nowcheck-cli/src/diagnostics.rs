@@ -5,6 +5,8 @@ use std::ffi::OsString;
 
 use nowcheck::outcome::Status;
 
+use crate::charset::Charset;
+use crate::output::plugin_line;
 use crate::terminal::{Stdout, to_stderr};
 
 /// How to tell the user of an error. A monitoring system reads standard output only, so errors go there when its format
@@ -12,6 +14,7 @@ use crate::terminal::{Stdout, to_stderr};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Diagnostics {
     is_plugin: bool,
+    charset: Charset,
 }
 
 impl Diagnostics {
@@ -20,7 +23,10 @@ impl Diagnostics {
     pub(crate) fn of_this_process() -> Self {
         let arguments: Vec<OsString> = env::args_os().collect();
         let has = |wanted: &[&str]| arguments.windows(wanted.len()).any(|some| some == wanted);
-        Self { is_plugin: has(&["--output", "nagios"]) || has(&["--output=nagios"]) }
+        Self {
+            is_plugin: has(&["--output", "nagios"]) || has(&["--output=nagios"]),
+            charset: if has(&["--ascii"]) { Charset::Ascii } else { Charset::of_locale() },
+        }
     }
 
     /// Whether a monitoring system reads the output.
@@ -43,15 +49,14 @@ impl Diagnostics {
     }
 
     /// Tells of what does not change the verdict.
-    #[expect(clippy::unused_self, reason = "as the others are told")]
     pub(crate) fn aside(self, message: &str) {
-        to_stderr(message);
+        to_stderr(&self.charset.encoded(message));
     }
 
     fn tell(self, message: &str, for_people: &str) -> u8 {
-        let line = format!("NOWCHECK UNKNOWN - {}\n", message.replace('|', "/"));
+        let message = self.charset.encoded(message);
         // When not even standard output can be written to, standard error may.
-        let is_told = self.is_plugin && matches!(Stdout::new().write(&line), Ok(true));
+        let is_told = self.is_plugin && matches!(Stdout::new().write(&plugin_line(&message)), Ok(true));
         if !is_told {
             to_stderr(&format!("{for_people}{message}"));
         }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::diagnostics::Diagnostics;
-use crate::output::{self, Output};
+use crate::output::{self, Output, Presentation};
 use crate::terminal::BackgroundWriter;
 use nowcheck::check::Check;
 use nowcheck::clock::Clock;
@@ -30,7 +30,7 @@ use statistics::Statistics;
 pub(crate) async fn run(
     period: Duration,
     check: Arc<Check>,
-    output: Output,
+    presentation: Presentation,
     diagnostics: Diagnostics,
     clock: Clock,
 ) -> anyhow::Result<Status> {
@@ -49,7 +49,9 @@ pub(crate) async fn run(
             _ = terminate.recv() => break true,
         };
         statistics.count(&outcome);
-        lines.write(output::one_of_many(&outcome, output)?);
+        if let Some(text) = output::one_of_many(&outcome, presentation)? {
+            lines.write(text);
+        }
         let next = clock.deadline(schedule.next_after(clock.now()));
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
@@ -58,10 +60,10 @@ pub(crate) async fn run(
             _ = terminate.recv() => break true,
         }
     };
-    if summary_is_wanted {
+    if summary_is_wanted && presentation.shows(statistics.worst()) {
         let summary = statistics.summary(clock.now().since(begin));
-        match output {
-            Output::Human => lines.write(format!("{summary}\n")),
+        match presentation.output {
+            Output::Human => lines.write(format!("{}\n", presentation.charset.encoded(&summary))),
             // Standard output is for programs that read a line a round.
             Output::Json | Output::Nagios => diagnostics.aside(&summary),
         }

@@ -4,6 +4,7 @@
 
 mod abnormal_exit;
 mod arguments;
+mod charset;
 mod diagnostics;
 mod every;
 mod invocation;
@@ -25,7 +26,7 @@ use nowcheck::round;
 use arguments::{Arguments, in_one_line};
 use diagnostics::Diagnostics;
 use invocation::Invocation;
-use output::Output;
+use output::Presentation;
 use terminal::Stdout;
 
 fn main() -> ExitCode {
@@ -51,12 +52,12 @@ fn main() -> ExitCode {
 
 fn run(invocation: Invocation, diagnostics: Diagnostics, clock: Clock) -> anyhow::Result<Status> {
     let runtime = runtime::start()?;
-    let Invocation { check, output, every } = invocation;
+    let Invocation { check, presentation, every } = invocation;
     let check = Arc::new(check);
     let status = runtime.block_on(async {
         match every {
-            Some(period) => every::run(period, check, output, diagnostics, clock).await,
-            None => once(&check, output, diagnostics, clock).await,
+            Some(period) => every::run(period, check, presentation, diagnostics, clock).await,
+            None => once(&check, presentation, diagnostics, clock).await,
         }
     });
     // A resolver's thread may still wait for an answer that nobody wants any more.
@@ -68,14 +69,15 @@ fn run(invocation: Invocation, diagnostics: Diagnostics, clock: Clock) -> anyhow
 /// is not the service's.
 async fn once(
     check: &Arc<Check>,
-    output: Output,
+    presentation: Presentation,
     diagnostics: Diagnostics,
     clock: Clock,
 ) -> anyhow::Result<Status> {
     let outcome = round::hold(check, &mut check.references(None), clock).await;
     let status = outcome.status();
-    let text = output::single(&outcome, output)?;
-    if let Err(error) = Stdout::new().write(&text) {
+    if let Some(text) = output::single(&outcome, presentation)?
+        && let Err(error) = Stdout::new().write(&text)
+    {
         diagnostics.aside(&format!("the verdict is {}, but cannot be written: {error}", status.name()));
     }
     Ok(status)
