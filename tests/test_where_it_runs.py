@@ -264,10 +264,24 @@ def test_a_kernel_without_ipv6_asks_over_ipv4(server):
 
 
 @pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
-@pytest.mark.parametrize("arguments", [["--every", "1s"], ["--resolve", "x:::1"]])
-def test_without_threads_there_is_a_sentence(server, error, arguments):
-    done = run(server.url, *arguments, prefix=refusing("clone,clone3", error))
+def test_a_name_is_resolved_without_a_thread_too(faulty, error):
+    """An old Docker refuses clone3 with EPERM, and a new C library then does not try clone (moby/moby#42680)."""
+    name = socket.gethostname()
+    try:
+        socket.getaddrinfo(name, None, socket.AF_INET)
+    except OSError:
+        lacking("this machine's own name does not resolve")
+    server = faulty("answers", "--host", "0.0.0.0")
+    done = run(f"http://{name}:{server.port}", "-4", "--output", "nagios", prefix=refusing("clone,clone3", error))
+    assert done.returncode == 0, done.stdout
+    assert_plugin_line(done)
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_rounds_without_a_thread_for_the_output_are_unknown(server, error):
+    done = run(server.url, "--every", "1s", prefix=refusing("clone,clone3", error))
     assert done.returncode == 3
+    assert "no thread" in done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
