@@ -32,17 +32,21 @@ class Output:
     items: dict[str, Item]
     more: list[str]
     """The lines after the first: long output."""
+    first: dict[str, Item]
+    """The data on the first line."""
 
 
 def parse(stdout: str) -> Output:
     assert stdout.endswith("\n"), repr(stdout)
     first, *more = stdout.splitlines()
     assert first.count("|") == 1, f"the first line holds the text and the data, once: {first}"
-    assert all("|" not in line for line in more), f"a bar in long output begins more data: {more}"
     text, data = first.split("|")
+    below, _, more_data = "\n".join(more).partition("|")
+    assert "|" not in more_data, f"only one bar in long output begins more data: {more}"
     head = re.fullmatch(r"([A-Z]+) (OK|WARNING|CRITICAL|UNKNOWN)(?: - | ?: )(.+?)\s*", text)
     assert head, f"SERVICE STATUS - text: {text!r}"
-    return Output(head[1], head[2], head[3], items(data), more)
+    on_first, all_items = items(data), items(f"{data} {more_data}")
+    return Output(head[1], head[2], head[3], all_items, below.splitlines(), on_first)
 
 
 def items(data: str) -> dict[str, Item]:

@@ -3,6 +3,8 @@
 mod ip_version;
 #[cfg(test)]
 mod man_page;
+mod plugin;
+mod presentation;
 mod values;
 
 use std::path::PathBuf;
@@ -10,9 +12,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::output::Output;
-
-use values::{FormatArgument, FormatParser, duration, duration_or_zero, probability};
+use values::{FormatArgument, FormatParser, duration, duration_or_zero, greatest_offset, probability};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -25,6 +25,8 @@ The verdict is a proof: the offset lies in the interval that is shown, whatever 
 did. The reference is this machine's clock, with the error bound that its kernel admits;
 with --reference ntp:HOST it is what time servers say, and this machine's clock does not matter.
 
+A DURATION is a number with its unit (500ms, 1s, 2m), or a number of seconds (0.5).
+
 Examples:
   nowcheck http://time.example                        ask /now once
   nowcheck http://time.example --every 30s            ask for ever, one line a round
@@ -32,7 +34,9 @@ Examples:
   nowcheck https://www.example --field header:date --max-offset 2s   any web server
   nowcheck http://time.example --reference ntp:ntp1.example --reference ntp:ntp2.example \\
       --reference ntp:ntp3.example                    three references, one may be wrong
-  nowcheck http://time.example --expect-backends 4    fewer than four are CRITICAL";
+  nowcheck http://time.example --expect-backends 4    fewer than four are CRITICAL
+  nowcheck -H time.example -p 8080 -w 0.5 -c 1 --output nagios   as a monitoring plugin
+  nowcheck http://time.example --quiet                from cron: prints only what is not OK";
 
 /// Proves that a service is up and that its clock is right.
 #[derive(Debug, Parser)]
@@ -41,22 +45,29 @@ pub(crate) struct Arguments {
     /// What to check; a URL without a path means /now (the root, with `--field header:NAME`), a host alone means http.
     /// Every address of its name is checked. `http://USER:PASSWORD@HOST` sends them as Basic credentials and shows
     /// neither; --user-file keeps them out of the list of processes too.
-    #[arg(required = true, value_name = "URL")]
+    #[arg(required_unless_present = "hostname", value_name = "URL")]
     pub(crate) urls: Vec<String>,
 
     /// A clock that is off by more than this is CRITICAL; exactly this is OK.
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
-    #[arg(default_value = "1s", value_parser = duration)]
+    #[arg(
+        short = 'c',
+        long,
+        visible_alias = "critical",
+        value_name = "DURATION",
+        allow_hyphen_values = true
+    )]
+    #[arg(default_value = "1s", value_parser = greatest_offset)]
     pub(crate) max_offset: Duration,
 
     /// A clock that is not proven to be within this is a WARNING.
-    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
+    #[arg(short = 'w', long, visible_alias = "warning", value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(value_parser = greatest_offset)]
     pub(crate) warn_offset: Option<Duration>,
 
-    /// The most that a whole round may take. A server that is silent for its last quarter is down.
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
-    #[arg(default_value = "10s", value_parser = duration)]
-    pub(crate) timeout: Duration,
+    /// The most that a whole round may take. A server that is silent for its last quarter is down. Default: 10s, or 8s
+    /// with --output nagios, because NRPE gives up after 10.
+    #[arg(short = 't', long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
 
     /// Requests on each connection, at least: more of them make the bound on the offset narrower.
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -144,14 +155,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) user_file: Option<PathBuf>,
 
-    /// What to print.
-    #[arg(long, value_enum, default_value_t = Output::Human)]
-    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) presentation: presentation::PresentationArguments,
 
     /// Repeat for ever, a round each DURATION; Ctrl-C ends with a summary and the worst status seen. 16s or more with time
     /// servers that may be somebody else's.
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) every: Option<Duration>,
+
+    // The last ones, because clap puts all that follows under their heading.
+    #[command(flatten)]
+    pub(crate) plugin: plugin::PluginArguments,
 }
 
 /// What clap says of a wrong command line, in one line.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::output::{self, Output};
-use crate::terminal::{BackgroundWriter, to_stderr};
+use crate::diagnostics::Diagnostics;
+use crate::output::{self, Output, Presentation};
+use crate::terminal::BackgroundWriter;
 use nowcheck::check::Check;
 use nowcheck::clock::Clock;
 use nowcheck::outcome::Status;
@@ -25,11 +26,12 @@ use statistics::Statistics;
 /// up; a signal then ends the program without its summary, which nobody reads.
 ///
 /// # Errors
-/// When signals cannot be waited for, or the output cannot be written.
+/// When signals cannot be waited for, or there is no thread for the output.
 pub(crate) async fn run(
     period: Duration,
     check: Arc<Check>,
-    output: Output,
+    presentation: Presentation,
+    diagnostics: Diagnostics,
     clock: Clock,
 ) -> anyhow::Result<Status> {
     let mut interrupt = on(SignalKind::interrupt())?;
@@ -38,7 +40,8 @@ pub(crate) async fn run(
     let schedule = Schedule::new(begin, period);
     let mut statistics = Statistics::default();
     let mut references = check.references(Some(period));
-    let mut lines = BackgroundWriter::start();
+    let mut lines = BackgroundWriter::start()
+        .context("this machine has no thread for the output; see its limits (`ulimit -a`)")?;
     let summary_is_wanted = loop {
         let outcome = tokio::select! {
             outcome = round::hold(&check, &mut references, clock) => outcome,
@@ -46,7 +49,9 @@ pub(crate) async fn run(
             _ = terminate.recv() => break true,
         };
         statistics.count(&outcome);
-        lines.write(output::one_of_many(&outcome, output)?);
+        if let Some(text) = output::one_of_many(&outcome, presentation)? {
+            lines.write(text);
+        }
         let next = clock.deadline(schedule.next_after(clock.now()));
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
@@ -55,16 +60,19 @@ pub(crate) async fn run(
             _ = terminate.recv() => break true,
         }
     };
-    if summary_is_wanted {
+    if summary_is_wanted && presentation.shows(statistics.worst()) {
         let summary = statistics.summary(clock.now().since(begin));
-        match output {
-            Output::Human => lines.write(format!("{summary}\n")),
+        match presentation.output {
+            Output::Human => lines.write(format!("{}\n", presentation.charset.encoded(&summary))),
             // Standard output is for programs that read a line a round.
-            Output::Json | Output::Nagios => to_stderr(&summary),
+            Output::Json | Output::Nagios => diagnostics.aside(&summary),
         }
     }
     tokio::select! {
-        written = lines.finish() => written?,
+        written = lines.finish() => if let Err(error) = written {
+            // The verdicts are what they are: the disk that is full is not the service's.
+            diagnostics.aside(&format!("the output cannot be written: {error}"));
+        },
         () = tokio::time::sleep(LAST_LINES) => {}
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 
 use crate::arguments::Arguments;
-use crate::output::Output;
+use crate::output::{Output, Presentation};
 use nowcheck::answer::{Field, TimeSelector};
 use nowcheck::check::{Check, CheckError};
 use nowcheck::probe::address_overrides::{AddressOverride, AddressOverrides};
@@ -26,7 +26,7 @@ pub(crate) struct Invocation {
     /// What to check.
     pub(crate) check: Check,
     /// What to print.
-    pub(crate) output: Output,
+    pub(crate) presentation: Presentation,
     /// The period, when rounds are repeated.
     pub(crate) every: Option<Duration>,
 }
@@ -43,10 +43,10 @@ impl Invocation {
         };
         let zone = arguments.zone.as_ref().map(|name| name.parse().with_context(|| format!("--zone {name}")));
         let notation = Notation { form: arguments.format.0.clone(), zone: zone.transpose()? };
-        let builder = Check::of(arguments.urls.iter().cloned())
+        let builder = Check::of(arguments.plugin.urls(&arguments.urls)?)
             .max_offset(arguments.max_offset)
             .warn_offset(arguments.warn_offset)
-            .timeout(arguments.timeout)
+            .timeout(arguments.timeout.unwrap_or(default_timeout(arguments.presentation.output)))
             .requests_per_connection(arguments.samples)
             .max_connections(NonZeroU32::new(arguments.connections).unwrap_or(NonZeroU32::MIN))
             .time(TimeSelector { field, notation, date_cache: arguments.date_cache })
@@ -63,7 +63,15 @@ impl Invocation {
         if let Some(period) = arguments.every {
             check.may_be_held_every(period).map_err(|error| too_frequent(&error))?;
         }
-        Ok(Self { check, output: arguments.output, every: arguments.every })
+        Ok(Self { check, presentation: arguments.presentation.presentation(), every: arguments.every })
+    }
+}
+
+/// NRPE, through which many plugins are run, gives up after ten seconds; starting and ending takes some, too.
+fn default_timeout(output: Output) -> Duration {
+    match output {
+        Output::Nagios => Duration::from_secs(8),
+        Output::Human | Output::Json => Duration::from_secs(10),
     }
 }
 
@@ -180,7 +188,10 @@ mod tests {
     #[test]
     fn what_the_program_does_with_the_results_is_no_part_of_the_check() {
         let repeated = invocation(&["--every", "30s", "--output", "json"]).unwrap();
-        assert_eq!((repeated.every, repeated.output), (Some(Duration::from_secs(30)), Output::Json));
+        assert_eq!(
+            (repeated.every, repeated.presentation.output),
+            (Some(Duration::from_secs(30)), Output::Json)
+        );
         assert!(invocation(&["--reference", "ntp:[2001:db8::1]:123", "--reference", "system"]).is_ok());
     }
 }

@@ -2,69 +2,83 @@
 //!
 //! [`arguments`] → [`invocation`] → one round, or [`every`] so often → [`output`] → [`terminal`] → the exit code.
 
+mod abnormal_exit;
 mod arguments;
+mod charset;
+mod diagnostics;
 mod every;
 mod invocation;
 mod output;
+mod runtime;
 mod setting_names;
 mod terminal;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Parser;
+use nowcheck::check::Check;
 use nowcheck::clock::Clock;
 use nowcheck::outcome::Status;
 use nowcheck::round;
 
 use arguments::{Arguments, in_one_line};
+use diagnostics::Diagnostics;
 use invocation::Invocation;
-use terminal::{Stdout, to_stderr};
+use output::Presentation;
+use terminal::Stdout;
 
 fn main() -> ExitCode {
     let clock = Clock::start();
+    let diagnostics = Diagnostics::of_this_process();
+    abnormal_exit::report_panics(diagnostics);
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         // Asked for help or the version: no error.
         Err(asked) if !asked.use_stderr() => asked.exit(),
-        Err(wrong) => return unknown(&in_one_line(&wrong)),
+        Err(wrong) => return diagnostics.usage(&in_one_line(&wrong)).into(),
     };
-    match run(&arguments, clock) {
+    let invocation = Invocation::of(&arguments).map_err(|wrong| anyhow!("{wrong:#}; see `nowcheck --help`"));
+    let invocation = match invocation {
+        Ok(invocation) => invocation,
+        Err(wrong) => return diagnostics.usage(&wrong.to_string()).into(),
+    };
+    match run(invocation, diagnostics, clock) {
         Ok(status) => status.exit_code().into(),
-        Err(error) => unknown(&format!("{error:#}")),
+        Err(error) => diagnostics.unknown(&format!("{error:#}")).into(),
     }
 }
 
-fn run(arguments: &Arguments, clock: Clock) -> anyhow::Result<Status> {
-    let invocation =
-        Invocation::of(arguments).map_err(|wrong| anyhow!("{wrong:#}; see `nowcheck --help`"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the runtime cannot be started")?;
+fn run(invocation: Invocation, diagnostics: Diagnostics, clock: Clock) -> anyhow::Result<Status> {
+    let runtime = runtime::start()?;
+    let Invocation { check, presentation, every } = invocation;
+    let check = Arc::new(check);
     let status = runtime.block_on(async {
-        let check = Arc::new(invocation.check);
-        if let Some(period) = invocation.every {
-            return every::run(period, check, invocation.output, clock).await;
+        match every {
+            Some(period) => every::run(period, check, presentation, diagnostics, clock).await,
+            None => once(&check, presentation, diagnostics, clock).await,
         }
-        let outcome = round::hold(&check, &mut check.references(None), clock).await;
-        Stdout::new().write(&output::single(&outcome, invocation.output)?)?;
-        Ok(outcome.status())
     });
     // A resolver's thread may still wait for an answer that nobody wants any more.
     runtime.shutdown_background();
     status
 }
 
-/// Ends with 3, UNKNOWN, because a program that reads the exit code must not take a mistake for a verdict. A monitoring
-/// system reads standard output only, so the message goes there when its format was asked for.
-fn unknown(message: &str) -> ExitCode {
-    let is_plugin = std::env::args().any(|argument| argument == "nagios" || argument == "--output=nagios");
-    let line = format!("NOWCHECK UNKNOWN - {}\n", message.replace('|', "/"));
-    // When not even standard output can be written to, standard error may.
-    if !(is_plugin && matches!(Stdout::new().write(&line), Ok(true))) {
-        to_stderr(message);
+/// Holds one round. The exit code is that of the verdict, also when the verdict cannot be written: the disk that is full
+/// is not the service's.
+async fn once(
+    check: &Arc<Check>,
+    presentation: Presentation,
+    diagnostics: Diagnostics,
+    clock: Clock,
+) -> anyhow::Result<Status> {
+    let outcome = round::hold(check, &mut check.references(None), clock).await;
+    let status = outcome.status();
+    if let Some(text) = output::single(&outcome, presentation)?
+        && let Err(error) = Stdout::new().write(&text)
+    {
+        diagnostics.aside(&format!("the verdict is {}, but cannot be written: {error}", status.name()));
     }
-    Status::Unknown.exit_code().into()
+    Ok(status)
 }

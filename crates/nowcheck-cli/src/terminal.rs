@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::mpsc;
+use std::thread;
 
 use anstream::AutoStream;
 use tokio::sync::oneshot;
@@ -50,11 +51,13 @@ pub(crate) struct BackgroundWriter {
 
 impl BackgroundWriter {
     /// Starts the thread. It ends with the last line, or when nobody reads any more.
-    #[must_use]
-    pub(crate) fn start() -> Self {
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(crate) fn start() -> io::Result<Self> {
         let (queue, lines) = mpsc::sync_channel::<String>(LONGEST_QUEUE);
         let (end, ended) = oneshot::channel();
-        std::thread::spawn(move || {
+        thread::Builder::new().name("output".to_owned()).spawn(move || {
             let mut stdout = Stdout::new();
             let written = lines.into_iter().find_map(|line| match stdout.write(&line) {
                 Ok(true) => None,
@@ -63,8 +66,8 @@ impl BackgroundWriter {
             });
             // Nobody waits for it when the program is about to end.
             let _ = end.send(written.unwrap_or(Ok(())));
-        });
-        Self { queue: Some(queue), ended: Some(ended) }
+        })?;
+        Ok(Self { queue: Some(queue), ended: Some(ended) })
     }
 
     /// Puts a line in the queue. When that is full, because nobody has read for a long time, the line is dropped.

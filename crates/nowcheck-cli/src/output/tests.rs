@@ -246,15 +246,15 @@ fn a_monitoring_system_gets_one_line_with_performance_data() {
     let all: Vec<String> =
         [in_sync(), one_of_four_behind(), down(), stale(), undetermined(), by_time_servers()]
             .iter()
-            .map(nagios::line)
+            .map(|outcome| nagios::lines(outcome, false, Charset::Unicode))
             .collect();
     expect![[r#"
-        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
-        NOWCHECK CRITICAL - 192.0.2.7:80: 1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=-3.000165000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
-        NOWCHECK CRITICAL - 1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs | time=0.004321000s;;;0; 'resolve_192.0.2.7:80_1'=0.000900000s;;;0; 'connect_192.0.2.7:80_1'=0.000150000s;;;0; 'wait_192.0.2.7:80_1'=0.000300000s;;;0; 'transfer_192.0.2.7:80_1'=0.000000000s;;;0; 'offset_192.0.2.7:80_2'=0.000005000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; 'offset_bound_192.0.2.7:80_2'=0.000005000s;;;0; 'round_trip_192.0.2.7:80_2'=0.000170000s;;;0; 'miss_probability_192.0.2.7:80_2'=0.007812500;;;0;1 'resolve_192.0.2.7:80_2'=0.000900000s;;;0; 'connect_192.0.2.7:80_2'=0.000150000s;;;0; 'wait_192.0.2.7:80_2'=0.000300000s;;;0; 'transfer_192.0.2.7:80_2'=0.000000000s;;;0;
+        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=0.000021000s;-0.5:0.5;-1:1;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK CRITICAL - 192.0.2.7:80: 1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s) | time=0.004321000s;;;0; offset=-3.000165000s;-0.5:0.5;-1:1;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK CRITICAL - 1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs | time=0.004321000s;;;0; 'resolve_192.0.2.7:80_1'=0.000900000s;;;0; 'connect_192.0.2.7:80_1'=0.000150000s;;;0; 'wait_192.0.2.7:80_1'=0.000300000s;;;0; 'transfer_192.0.2.7:80_1'=0.000000000s;;;0; 'offset_192.0.2.7:80_2'=0.000005000s;-0.5:0.5;-1:1;; 'offset_bound_192.0.2.7:80_2'=0.000005000s;;;0; 'round_trip_192.0.2.7:80_2'=0.000170000s;;;0; 'miss_probability_192.0.2.7:80_2'=0.007812500;;;0;1 'resolve_192.0.2.7:80_2'=0.000900000s;;;0; 'connect_192.0.2.7:80_2'=0.000150000s;;;0; 'wait_192.0.2.7:80_2'=0.000300000s;;;0; 'transfer_192.0.2.7:80_2'=0.000000000s;;;0;
         NOWCHECK CRITICAL - 192.0.2.7:80: a cache answered instead of the service: its answer is 30 s old (header Age) | time=0.004321000s;;;0; resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
-        NOWCHECK UNKNOWN - 192.0.2.7:80: cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s | time=0.004321000s;;;0; offset=0.550000000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.750000000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
-        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s); ntp:a.example announces a leap second; ntp:liar.example is a falseticker | time=0.004321000s;;;0; offset=0.000021000s;-0.500000000:0.500000000;-1.000000000:1.000000000;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0; certificate_days=10;;;;"#]].assert_eq(&all.join("\n"));
+        NOWCHECK UNKNOWN - 192.0.2.7:80: cannot be decided: the offset lies between -200 ms and +1.30 s, the limit is ± 1 s | time=0.004321000s;;;0; offset=0.550000000s;-0.5:0.5;-1:1;; offset_bound=0.750000000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0;
+        NOWCHECK OK - in sync: +21 µs ± 85 µs (limit ± 1 s); ntp:a.example announces a leap second; ntp:liar.example is a falseticker | time=0.004321000s;;;0; offset=0.000021000s;-0.5:0.5;-1:1;; offset_bound=0.000085000s;;;0; round_trip=0.000170000s;;;0; miss_probability=0.007812500;;;0;1 resolve=0.000900000s;;;0; connect=0.000150000s;;;0; wait=0.000300000s;;;0; transfer=0.000000000s;;;0; certificate_days=10;;;;"#]].assert_eq(all.concat().trim_end());
 }
 
 #[test]
@@ -269,5 +269,5 @@ fn a_bar_in_a_message_does_not_begin_performance_data() {
     let detail = Some("it said a|b".to_owned());
     let outcome = outcome(vec![failed(StatusCode::BAD_GATEWAY, detail)]);
     assert!(human::line(&outcome).contains("a|b"));
-    assert_eq!(nagios::line(&outcome).matches('|').count(), 1);
+    assert_eq!(nagios::lines(&outcome, false, Charset::Unicode).matches('|').count(), 1);
 }

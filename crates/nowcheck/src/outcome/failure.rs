@@ -381,6 +381,12 @@ pub enum TlsFault {
     /// The server did not answer.
     #[error("the TLS handshake is not answered")]
     Silent,
+    /// This machine refused to send or to receive.
+    #[error("this machine refuses to go on with the TLS handshake ({error})")]
+    Local {
+        /// The system's words.
+        error: String,
+    },
 }
 
 impl TlsFault {
@@ -400,6 +406,7 @@ impl TlsFault {
             }
             Self::Closed { .. } => FailureKind::Closed,
             Self::Silent => FailureKind::Timeout,
+            Self::Local { .. } => FailureKind::Local,
         }
     }
 }
@@ -447,6 +454,12 @@ pub enum ExchangeFault {
     /// The answer did not end.
     #[error("the answer began, but did not end")]
     Unfinished,
+    /// This machine refused to send or to receive: its firewall, a sandbox, or no memory.
+    #[error("this machine refuses to go on with the connection ({error})")]
+    Local {
+        /// The system's words.
+        error: String,
+    },
 }
 
 impl ExchangeFault {
@@ -455,6 +468,7 @@ impl ExchangeFault {
             Self::NotHttp { .. } | Self::SpeaksTls => FailureKind::Protocol,
             Self::Closed { .. } | Self::TooShort { .. } => FailureKind::Closed,
             Self::Silent | Self::Unfinished => FailureKind::Timeout,
+            Self::Local { .. } => FailureKind::Local,
         }
     }
 }

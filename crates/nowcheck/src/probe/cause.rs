@@ -50,6 +50,7 @@ pub fn of_no_handshake(host: &str, error: &io::Error, client: ClientAuthenticati
             TlsFault::Certificate { fault: tls::certificate_fault(host, error), suspect: None }
         }
         Some(other) => handshake::fault(host, other, client),
+        None if is_refused_here(error) => TlsFault::Local { error: error.to_string() },
         None if client.was_asked => TlsFault::wants_certificate(client.has_identity, error.to_string()),
         None => TlsFault::Closed { error: error.to_string() },
     }
@@ -90,10 +91,28 @@ pub fn of_no_answer(first_bytes: &[u8], broken: &BrokenOff) -> ExchangeFault {
     if error.is_parse() {
         return ExchangeFault::NotHttp { error: error.to_string(), start: printable(first_bytes, 40) };
     }
-    let was_reset = std::error::Error::source(error)
-        .and_then(|cause| cause.downcast_ref::<io::Error>())
-        .is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionReset);
+    let system = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    if let Some(refused) = system.filter(|&error| is_refused_here(error)) {
+        return ExchangeFault::Local { error: refused.to_string() };
+    }
+    let was_reset = system.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionReset);
     ExchangeFault::Closed { was_reset, answer_began: !first_bytes.is_empty() }
+}
+
+/// Whether this machine refused to send or to receive. EPERM is what a firewall of its own gives; ENOSYS, a sandbox.
+fn is_refused_here(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::EPERM
+                | libc::EACCES
+                | libc::ENOSYS
+                | libc::ENOMEM
+                | libc::ENOBUFS
+                | libc::EMFILE
+                | libc::ENFILE
+        )
+    )
 }
 
 /// The time is over.
@@ -140,6 +159,16 @@ mod tests {
             let fault = of_no_connection(address, &io::Error::from_raw_os_error(error));
             assert_eq!(Cause::Connection { address, fault }.kind(), FailureKind::NoRoute, "{address}");
         }
+    }
+
+    #[test]
+    fn a_connection_that_this_machine_refuses_says_nothing_about_the_server() {
+        for error in [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::ENOBUFS] {
+            let error = io::Error::from_raw_os_error(error);
+            let fault = of_no_handshake("time.example", &error, ClientAuthentication::default());
+            assert_eq!(Cause::Tls(fault).kind(), FailureKind::Local, "{error}");
+        }
+        assert!(!is_refused_here(&io::Error::from_raw_os_error(libc::ECONNRESET)));
     }
 
     #[test]

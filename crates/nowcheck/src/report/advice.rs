@@ -150,7 +150,9 @@ impl Words<'_> {
                 );
             }
             FailureKind::NoRoute => "the fault is on this machine: look at its network",
-            FailureKind::Local => "the fault is on this machine: look at its network and at its load",
+            FailureKind::Local => {
+                "the fault is on this machine: look at its network, its load and its limits (`ulimit -a`, seccomp)"
+            }
         };
         step.to_owned()
     }

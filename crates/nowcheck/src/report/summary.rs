@@ -5,6 +5,7 @@ use clock_offset::verdict::within;
 
 use super::Words;
 use super::notes::missing_backends;
+use crate::clock::Synchronization;
 use crate::outcome::{
     BackendOutcome, Backends, CheckerFault, Doubt, Failure, FailureKind, Finding, Interrupted, Leap, Note,
     Outcome, Phase, Reason, SourceStanding, Stale, Standing, Status, TargetOutcome, Undetermined,
@@ -53,7 +54,11 @@ impl Words<'_> {
         let reference = &outcome.reference;
         let says_so = outcome.targets.iter().any(|target| target.reason() == Reason::Desynchronized);
         if reference.standing == Standing::OnlyUnvouched && outcome.has_measured() && !says_so {
-            caveats.push("; the reference, this machine's clock, is not synchronized".to_owned());
+            let why = match reference.system {
+                Synchronization::Unknown => "cannot be verified (its kernel does not let it be asked)",
+                _ => "is not synchronized",
+            };
+            caveats.push(format!("; the reference, this machine's clock, {why}"));
         }
         for source in &reference.sources {
             if let (Standing::Unreachable, Some(why)) =
@@ -96,7 +101,7 @@ impl Words<'_> {
         if target.notes.contains(&Note::Doubt(Doubt::ReferenceNotVouchedFor))
             && matches!(target.finding, Finding::Desynchronized(_) | Finding::NotWithinWarning(_))
         {
-            return format!("{sentence}; but this machine's own clock is not synchronized either");
+            return format!("{sentence}; but nothing vouches for this machine's own clock either");
         }
         let few = target.notes.iter().find_map(|note| match note {
             Note::FewReferences { answered, asked } => Some((answered, asked)),

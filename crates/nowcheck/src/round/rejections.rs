@@ -23,6 +23,10 @@ pub(super) fn kind_of(failure: &Failure, was_given_up: bool) -> Option<Rejection
         FailureKind::Local if is_silence(&failure.cause) => {
             was_given_up.then_some(RejectionKind::KeptWaiting)
         }
+        // A descriptor or some memory that is lacking may do for one connection.
+        FailureKind::Local if matches!(failure.cause, Cause::Connection { .. } | Cause::Exchange(_)) => {
+            Some(RejectionKind::Overload)
+        }
         FailureKind::Status => failure.answer().and_then(|answer| of_status(answer.status)),
         _ => None,
     }

@@ -39,25 +39,26 @@ pub(super) enum Question {
     Zone,
 }
 
-/// Asks in a thread of its own. Nobody has to wait for it: it ends with the process.
+/// Asks in a thread of its own. Nobody has to wait for it: it ends with the process. Where the system has no thread to
+/// give (a container of an old Docker under a new C library), it asks in this one, and everything waits for the answer.
 pub(super) fn ask(name: &str, question: Question, clock: Clock) -> oneshot::Receiver<Answer> {
     let (sender, receiver) = oneshot::channel();
     let owned = name.to_owned();
     let asks = move || {
-        let begin = clock.now();
-        let found = look_up(&owned, question);
-        let found = found.map_err(|(error, system)| fault(&error, &system, clock.now().since(begin)));
         // Whoever asked may have lost patience.
-        let _ = sender.send(found);
+        let _ = sender.send(answer(&owned, question, clock));
     };
-    match thread::Builder::new().name("resolver".to_owned()).spawn(asks) {
-        Ok(_) => receiver,
-        Err(error) => {
-            let (sender, receiver) = oneshot::channel();
-            let _ = sender.send(Err(NameFault::Local(error.to_string())));
-            receiver
-        }
+    if thread::Builder::new().name("resolver".to_owned()).spawn(asks).is_ok() {
+        return receiver;
     }
+    let (sender, receiver) = oneshot::channel();
+    let _ = sender.send(answer(name, question, clock));
+    receiver
+}
+
+fn answer(name: &str, question: Question, clock: Clock) -> Answer {
+    let begin = clock.now();
+    look_up(name, question).map_err(|(error, system)| fault(&error, &system, clock.now().since(begin)))
 }
 
 /// Each address once, in the order of the system (RFC 6724). Without `AI_ADDRCONFIG`: an address of a family that this
