@@ -33,6 +33,8 @@ pub enum Setting {
     Strict,
     /// The longest that a round may take.
     Timeout,
+    /// Whether this machine's clock is right because the user says so.
+    TrustSystemClock,
     /// Who asks, for servers that want to know.
     UserFile,
     /// The zone of times that do not say theirs.
@@ -41,7 +43,7 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::CaFile,
         Self::ClientCertificate,
         Self::ClientKey,
@@ -57,6 +59,7 @@ impl Setting {
         Self::Samples,
         Self::Strict,
         Self::Timeout,
+        Self::TrustSystemClock,
         Self::UserFile,
         Self::Zone,
     ];

@@ -46,14 +46,12 @@ impl RoundContext {
         } else {
             (CertificateClock::ThisMachine, CertificateTime::ThisMachine)
         };
+        // That the user trusts a clock is no evidence against a certificate.
+        let is_vouched_for = against.outcome.standing == Standing::Agreed;
         Self {
             clock,
             reference: against.reference,
-            judging_clock: JudgingClock {
-                bounds,
-                is_vouched_for: against.outcome.standing == Standing::Agreed,
-                whose,
-            },
+            judging_clock: JudgingClock { bounds, is_vouched_for, whose },
             resolve_until: begin + check.timeout * 3 / 5,
             deadline: begin + check.timeout,
             last_start,
