@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from support import servers, time_server
-from support.nowcheck import Run, check, clean_environment, nowcheck, parse_outcome
+from support.nowcheck import Run, check, clean_environment, nowcheck, parse_outcome, start, trusting
 from support.process import WAIT, Child, poll
 from support.scripted import BREAK_OFF, Scripted
 from support.tools import ROOT, binary, need
@@ -239,7 +239,7 @@ def test_a_check_that_is_stopped_for_a_second_is_not_misled(scripted, sharp_refe
 
     started = threading.Event()
     server = scripted(offset=offset, before={6: lambda s: (started.wait(WAIT), stop_for_a_second(s))})
-    child.append(Child([binary("nowcheck"), server.url, "--output", "json"], env=clean_environment()))
+    child.append(start(server.url, "--output", "json"))
     started.set()
     try:
         child[0].wait()
@@ -262,7 +262,8 @@ def test_a_check_that_hardly_gets_a_processor_is_slower_and_not_wrong(one_nowd, 
     hog = subprocess.Popen([taskset, "-c", str(core), sys.executable, "-c", "while True: pass"])
     try:
         for _ in range(5):
-            command = [taskset, "-c", str(core), nice, "-n", "19", binary("nowcheck"), one_nowd.url, "--output", "json"]
+            check_it = [binary("nowcheck"), *trusting(one_nowd.url, "--output", "json")]
+            command = [taskset, "-c", str(core), nice, "-n", "19", *check_it]
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, env=clean_environment()
             )
@@ -425,7 +426,7 @@ def paused(scripted: Callable[..., Scripted], pause: float, *arguments: str, off
         started[0].send_signal(signal.SIGSTOP)
 
     server = scripted(offset=offset, before={1: stop})
-    command = [binary("nowcheck"), server.url, "--timeout", "1s", "--output", "json", *arguments]
+    command = [binary("nowcheck"), *trusting(server.url, "--timeout", "1s", "--output", "json", *arguments)]
     started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environment()))
     try:
         state = Path(f"/proc/{started[0].pid}/stat")

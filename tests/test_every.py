@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from support.nowcheck import parse_outcome
+from support.nowcheck import parse_outcome, trusting
 from support.process import poll
 from support.tools import binary
 
@@ -142,7 +142,7 @@ def last(child) -> dict:
 def test_a_reader_that_does_not_read_holds_no_signal_up(faulty):
     """A pager at its first page, a pipe that is full: Ctrl-C still ends it."""
     server = faulty("answers")
-    command = [binary("nowcheck"), server.url, "--every", "5ms", "--output", "json"]
+    command = [binary("nowcheck"), *trusting(server.url, "--every", "5ms", "--output", "json")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as check:
         # A pipe of one page takes a line or two. How many bytes that are depends on the lines.
         fcntl.fcntl(check.stdout, fcntl.F_SETPIPE_SZ, 4_096)

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from support import perfdata
-from support.nowcheck import EXIT, check, clean_environment, nowcheck
+from support.nowcheck import EXIT, check, clean_environment, nowcheck, trusting
 from support.process import WAIT
 from support.tools import ROOT, binary
 
@@ -42,7 +42,7 @@ def on_a_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     environment = {"TERM": "xterm-256color"} | environment
     process = subprocess.Popen(
-        [binary("nowcheck"), *arguments],
+        [binary("nowcheck"), *trusting(*arguments)],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

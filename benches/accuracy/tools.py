@@ -113,7 +113,8 @@ def nowcheck(program: str, fresh_date: bool = False) -> Tool:
     more = ("--date-cache", "0s") if fresh_date else ()
 
     def ask(url: str, options: Sequence[str]) -> Answer:
-        done = finish([program, url, *options, *more, "--output", "json"])
+        # The services run on this machine, by its clock: whether anything vouches for that one makes no difference here.
+        done = finish([program, url, *options, *more, "--trust-system-clock", "--output", "json"])
         try:
             outcome = json.loads(done.stdout)
             [target] = outcome["targets"]

@@ -65,7 +65,8 @@ def account(tmp_path_factory) -> Iterator[Account]:
 @pytest.fixture(scope="module")
 def settings() -> list[str]:
     # With everything that makes it harder to destroy.
-    return ["-e", f"nowcheck={binary('nowcheck')}", "-e", "deletion_protection=true", "-e", "access_logs=true"]
+    more = ["deletion_protection=true", "access_logs=true", "trust_checker_clock=true"]
+    return ["-e", f"nowcheck={binary('nowcheck')}", *(part for one in more for part in ("-e", one))]
 
 
 @pytest.fixture(scope="module")

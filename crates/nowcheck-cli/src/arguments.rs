@@ -5,6 +5,7 @@ mod ip_version;
 mod man_page;
 mod plugin;
 mod presentation;
+mod reference;
 mod values;
 
 use std::path::PathBuf;
@@ -16,14 +17,18 @@ use values::{FormatArgument, FormatParser, duration, duration_or_zero, greatest_
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0  OK        up, and the clock is proven to be within --max-offset
-  1  WARNING   within --max-offset, but not proven to be within --warn-offset
-  2  CRITICAL  down, or the clock is proven to be off by more
+  0  OK        proven: up, and the clock is within --max-offset
+  1  WARNING   up, and the clock is within --max-offset, but not proven to be within --warn-offset;
+               or it agrees with this machine's clock, and nothing vouches for that one
+               (reference_not_vouched_for)
+  2  CRITICAL  down, or the clock is off by more than --max-offset
   3  UNKNOWN   nothing can be proven (the outcome says why); also wrong usage
 
 The verdict is a proof: the offset lies in the interval that is shown, whatever the network
 did. The reference is this machine's clock, with the error bound that its kernel admits;
 with --reference ntp:HOST it is what time servers say, and this machine's clock does not matter.
+Without time synchronization the kernel vouches for nothing, so nothing is OK: synchronize this
+machine's clock, name a time server, or say --trust-system-clock if the clock is known to be right.
 
 A DURATION is a number with its unit (500ms, 1s, 2m), or a number of seconds (0.5).
 
@@ -100,15 +105,8 @@ pub(crate) struct Arguments {
     #[arg(default_value = "1s", value_parser = duration_or_zero)]
     pub(crate) date_cache: Duration,
 
-    /// What the clock is compared with: `system`, this machine's clock, or `ntp:HOST[:PORT]`, a time server. Repeat it for
-    /// several: most of them have to agree, and one that does not is named. A time server is asked in each round.
-    #[arg(long = "reference", value_name = "system|ntp:HOST[:PORT]", default_value = "system")]
-    pub(crate) references: Vec<String>,
-
-    /// Leave nothing to trust: UNKNOWN when nobody vouches for this machine's clock (as the reference), or when
-    /// fewer than most of the references answered.
-    #[arg(long)]
-    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) reference: reference::ReferenceArguments,
 
     /// Fewer different instances than this behind a URL are CRITICAL (for answers that name their `instance`).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]

@@ -50,8 +50,9 @@ impl Invocation {
             .requests_per_connection(arguments.samples)
             .max_connections(NonZeroU32::new(arguments.connections).unwrap_or(NonZeroU32::MIN))
             .time(TimeSelector { field, notation, date_cache: arguments.date_cache })
-            .references(references(&arguments.references)?)
-            .strict(arguments.strict)
+            .references(references(&arguments.reference.references)?)
+            .strict(arguments.reference.strict)
+            .trust_system_clock(arguments.reference.trust_system_clock)
             .expected_backends(arguments.expect_backends.and_then(|count| NonZeroUsize::new(count.into())))
             .miss_probability(arguments.miss_probability)
             .addresses(addresses(&arguments.resolve)?)
@@ -99,7 +100,8 @@ fn by_its_flag(error: CheckError, arguments: &Arguments) -> anyhow::Error {
         CheckError::DuplicateReference(source) => {
             // The last one that means it, as it was typed.
             let means_it = |text: &&String| text.parse().is_ok_and(|other: ReferenceSource| other == source);
-            let typed = arguments.references.iter().rfind(means_it).map_or(source.to_string(), String::clone);
+            let typed = arguments.reference.references.iter().rfind(means_it);
+            let typed = typed.map_or(source.to_string(), String::clone);
             anyhow!("--reference {typed} is given twice; it would vote twice")
         }
         CheckError::UnusedAddress { host } => {
@@ -113,6 +115,12 @@ fn by_its_flag(error: CheckError, arguments: &Arguments) -> anyhow::Error {
         CheckError::TooManyBackends => anyhow!("--expect-backends must be at most 100"),
         CheckError::MissProbability => anyhow!("--miss-probability must be between 0.0001% and 50%"),
         CheckError::NoReference => anyhow!("--reference: name at least one"),
+        CheckError::TrustedClockIsNoReference => anyhow!(
+            "--trust-system-clock: this machine's clock is no reference; add --reference system, or leave the flag out"
+        ),
+        CheckError::StrictTrust => {
+            anyhow!("--strict and --trust-system-clock contradict each other; leave one of them out")
+        }
         CheckError::NoUrl | CheckError::Url(_) => error.into(),
     }
 }
@@ -146,6 +154,11 @@ mod tests {
     fn what_cannot_be_is_rejected_by_the_name_of_its_flag() {
         for (arguments, words) in [
             (&["--warn-offset", "2s"][..], "--warn-offset must be less than --max-offset"),
+            (&["--trust-system-clock", "--strict"], "--trust-system-clock"),
+            (
+                &["--trust-system-clock", "--reference", "ntp:time.example"],
+                "--trust-system-clock: this machine's clock is no reference; add --reference system",
+            ),
             (&["--reference", "gps"], "--reference gps: write `system` or `ntp:HOST[:PORT]`"),
             (&["--reference", "ntp:"], "--reference ntp:: write"),
             (&["--reference", "ntp:time.example:0"], "--reference ntp:time.example:0: the port"),

@@ -33,6 +33,7 @@ impl SettingNames for Flags {
             Setting::Samples => "--samples",
             Setting::Strict => "--strict",
             Setting::Timeout => "--timeout",
+            Setting::TrustSystemClock => "--trust-system-clock",
             Setting::UserFile => "--user-file",
             Setting::Zone => "--zone",
         }

@@ -46,6 +46,7 @@ pub struct Check {
     pub(crate) time: TimeSelector,
     pub(crate) references: Vec<ReferenceSource>,
     pub(crate) strict: bool,
+    pub(crate) trust_system_clock: bool,
     pub(crate) expected_backends: Option<NonZeroUsize>,
     pub(crate) miss_probability: f64,
     pub(crate) resolution: Resolution,
@@ -70,6 +71,7 @@ impl Check {
             },
             references: vec![ReferenceSource::System],
             strict: false,
+            trust_system_clock: false,
             expected_backends: None,
             miss_probability: 0.01,
             resolution: Resolution::default(),
@@ -95,6 +97,7 @@ impl Check {
     #[must_use]
     pub fn references(&self, period: Option<Duration>) -> References {
         References::new(self.references.clone(), self.resolution.clone(), period)
+            .trust_system_clock(self.trust_system_clock)
     }
 
     /// Whether a round may be held that often: time servers must not be asked too often.
@@ -148,6 +151,12 @@ pub enum CheckError {
     /// A reference that is listed twice would count twice.
     #[error("the reference {0} is given twice; it would vote twice")]
     DuplicateReference(ReferenceSource),
+    /// A clock was to be trusted that is no reference.
+    #[error("this machine's clock is to be trusted, but it is not one of the references")]
+    TrustedClockIsNoReference,
+    /// Strictness trusts nothing.
+    #[error("a strict check trusts no clock that nothing vouches for")]
+    StrictTrust,
     /// An address was given for a host that is not asked: probably a typing error.
     #[error("there is no URL and no reference with the host {host}")]
     UnusedAddress {
@@ -167,6 +176,7 @@ pub struct CheckBuilder {
     time: TimeSelector,
     references: Vec<ReferenceSource>,
     strict: bool,
+    trust_system_clock: bool,
     expected_backends: Option<NonZeroUsize>,
     miss_probability: f64,
     resolution: Resolution,
@@ -233,6 +243,14 @@ impl CheckBuilder {
         self
     }
 
+    /// Whether this machine's clock is right because the user says so, when its kernel does not vouch for it. It must be one of
+    /// the references, and the check not be strict. Default: no.
+    #[must_use]
+    pub fn trust_system_clock(mut self, trust: bool) -> Self {
+        self.trust_system_clock = trust;
+        self
+    }
+
     /// How many instances a URL must have. Default: not known.
     #[must_use]
     pub fn expected_backends(mut self, backends: Option<NonZeroUsize>) -> Self {
@@ -288,6 +306,7 @@ impl CheckBuilder {
     /// Names the first value that is wrong.
     pub fn build(self) -> Result<Check, CheckError> {
         self.must_be_in_range()?;
+        self.must_trust_a_reference()?;
         let default_path = Target::default_path(matches!(self.time.field, Field::Header(_)));
         let headers = Arc::new(self.headers);
         let target = |url: &String| Ok(Target::parse(url, default_path)?.with_headers(Arc::clone(&headers)));
@@ -315,6 +334,7 @@ impl CheckBuilder {
             time: self.time,
             references: self.references,
             strict: self.strict,
+            trust_system_clock: self.trust_system_clock,
             expected_backends: self.expected_backends,
             miss_probability: self.miss_probability,
             resolution: self.resolution,
@@ -343,6 +363,16 @@ impl CheckBuilder {
             return Err(CheckError::TooManyBackends);
         }
         Ok(())
+    }
+
+    fn must_trust_a_reference(&self) -> Result<(), CheckError> {
+        match (self.trust_system_clock, self.strict) {
+            (true, true) => Err(CheckError::StrictTrust),
+            (true, _) if !self.references.contains(&ReferenceSource::System) => {
+                Err(CheckError::TrustedClockIsNoReference)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -399,6 +429,11 @@ mod tests {
             (check().miss_probability(0.0), CheckError::MissProbability),
             (check().miss_probability(f64::NAN), CheckError::MissProbability),
             (check().references(Vec::new()), CheckError::NoReference),
+            (check().trust_system_clock(true).strict(true), CheckError::StrictTrust),
+            (
+                check().trust_system_clock(true).references(sources(&["ntp:a.example"])),
+                CheckError::TrustedClockIsNoReference,
+            ),
             (
                 check().references(sources(&["ntp:a.example", "ntp:a.example:123"])),
                 CheckError::DuplicateReference("ntp:a.example".parse().unwrap()),

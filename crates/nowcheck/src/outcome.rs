@@ -69,6 +69,17 @@ impl Outcome {
         self.worst().map_or(Reason::CheckerFault, TargetOutcome::reason)
     }
 
+    /// The status and reason of one backend of a target. Where nothing vouches for the reference, no backend is OK.
+    #[must_use]
+    pub fn of_backend(&self, target: &TargetOutcome, backend: &BackendOutcome) -> (Status, Reason) {
+        match target.finding.of_backend(backend) {
+            (Status::Ok | Status::Warning, _) if self.reference.standing == Standing::OnlyUnvouched => {
+                (Status::Warning, Reason::ReferenceNotVouchedFor)
+            }
+            other => other,
+        }
+    }
+
     /// Whether a clock was compared with the reference.
     #[must_use]
     pub fn has_measured(&self) -> bool {
@@ -137,7 +148,8 @@ impl TargetOutcome {
         let (on_the_reference, others): (Vec<Note>, Vec<Note>) =
             self.notes.iter().cloned().partition(Note::is_on_the_reference);
         let missing = self.finding.missing().copied().map(Note::BackendsMissing);
-        let doubt = self.finding.doubt().copied().map(Note::Doubt);
+        let unvouched = self.finding.is_unvouched().then_some(Doubt::ReferenceNotVouchedFor);
+        let doubt = self.finding.doubt().copied().or(unvouched).map(Note::Doubt);
         others.into_iter().chain(missing).chain(on_the_reference).chain(doubt)
     }
 }

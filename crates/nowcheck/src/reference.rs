@@ -15,7 +15,7 @@ use std::time::Duration;
 use clock_offset::{BoundedTime, Drift, MonotonicInstant, Offset, ReferenceClock, Selection, select};
 
 use crate::clock::{Clock, WallReading};
-use crate::outcome::{ReferenceOutcome, SourceOutcome, SourceStanding, Standing};
+use crate::outcome::{ReferenceOutcome, SYSTEM, SourceOutcome, SourceStanding, Standing};
 use crate::parallel::in_parallel;
 use crate::probe::resolve::Resolution;
 
@@ -56,13 +56,23 @@ pub struct References {
     sources: Vec<ReferenceSource>,
     resolution: Arc<Resolution>,
     refusals: Refusals,
+    trusts_system_clock: bool,
 }
 
 impl References {
     /// None of them has refused yet. They are queried once in a `period`; without one, only once.
     #[must_use]
     pub fn new(sources: Vec<ReferenceSource>, resolution: Resolution, period: Option<Duration>) -> Self {
-        Self { sources, resolution: Arc::new(resolution), refusals: Refusals::new(period) }
+        let refusals = Refusals::new(period);
+        Self { sources, resolution: Arc::new(resolution), refusals, trusts_system_clock: false }
+    }
+
+    /// Whether this machine's clock, when it is one of the sources and its kernel does not vouch for it, is taken to show
+    /// the true time. A bound that the kernel admits counts all the same. Default: no.
+    #[must_use]
+    pub fn trust_system_clock(mut self, trust: bool) -> Self {
+        self.trusts_system_clock = trust;
+        self
     }
 
     /// Queries all sources side by side, and finds out what most of them agree on. A server that is silent longer than
@@ -76,11 +86,12 @@ impl References {
         let began = clock.now();
         let query = Query { wide: max_offset / 8, clock, patience };
         let refusals = Arc::new(self.refusals.clone());
+        let is_trusted = self.trusts_system_clock;
         let replies = self.sources.iter().cloned().map(|source| {
             let (resolution, refusals) = (Arc::clone(&self.resolution), Arc::clone(&refusals));
             async move {
                 match source {
-                    ReferenceSource::System => Reply::of_this_machine(&wall),
+                    ReferenceSource::System => Reply::of_this_machine(&wall, is_trusted),
                     ReferenceSource::Ntp { .. } => query.ask(source, &resolution, &refusals).await,
                 }
             }
@@ -101,6 +112,7 @@ impl References {
     /// What the replies agree on at the instant `at`.
     fn agreement(&self, mut replies: Vec<Reply>, wall: WallReading, at: MonotonicInstant) -> RoundReference {
         let lists_system = self.sources.contains(&ReferenceSource::System);
+        let is_trusted = lists_system && self.trusts_system_clock && wall.claim().is_none();
         let has_servers = self.sources.iter().any(|source| *source != ReferenceSource::System);
         let as_it_stands = ReferenceClock { bounds: wall.shown, drift: Drift::from_ppm(0) };
         let voters: Vec<usize> = (0..replies.len()).filter(|&index| replies[index].claim.is_some()).collect();
@@ -108,12 +120,25 @@ impl References {
         let (standing, reference) = match select(&claims, at, Drift::DISCIPLINED) {
             Selection::Agreed(agreement) => {
                 for &index in &agreement.truechimers {
-                    replies[voters[index]].standing = SourceStanding::Truechimer;
+                    let reply = &mut replies[voters[index]];
+                    reply.standing = match reply.name.as_str() {
+                        SYSTEM if is_trusted => SourceStanding::Trusted,
+                        _ => SourceStanding::Truechimer,
+                    };
                 }
                 for &index in &agreement.falsetickers {
                     replies[voters[index]].standing = SourceStanding::Falseticker;
                 }
-                (Standing::Agreed, ReferenceClock { bounds: agreement.bounds, drift: Drift::DISCIPLINED })
+                match agreement.truechimers[..] {
+                    // What it shows is the true time by definition, so it does not drift either.
+                    [only] if replies[voters[only]].standing == SourceStanding::Trusted => {
+                        (Standing::Trusted, as_it_stands)
+                    }
+                    _ => {
+                        let bounds = agreement.bounds;
+                        (Standing::Agreed, ReferenceClock { bounds, drift: Drift::DISCIPLINED })
+                    }
+                }
             }
             Selection::NoMajority { .. } => (Standing::Disagreement, as_it_stands),
             // Nobody vouches for this machine's clock, but there is nothing else.
@@ -129,7 +154,7 @@ impl References {
             facts: reply.facts,
         });
         RoundReference {
-            rests_on_wall_clock: !is_agreed || (lists_system && wall.claim().is_some()),
+            rests_on_wall_clock: !is_agreed || is_trusted || (lists_system && wall.claim().is_some()),
             outcome: ReferenceOutcome {
                 standing,
                 system: wall.synchronization,
@@ -159,3 +184,6 @@ fn drop_duplicates(replies: &mut [Reply]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

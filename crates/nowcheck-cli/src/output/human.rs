@@ -52,7 +52,8 @@ fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
     let summary = words().target_summary(target, &outcome.limits);
     push(text, &format!("{}  {}  {summary}", painted(target.status(), 0), place(target)));
     for backend in target.backends().iter().take(MOST_BACKENDS) {
-        backend_line(text, target, backend);
+        let (status, _) = outcome.of_backend(target, backend);
+        backend_line(text, target, backend, status);
     }
     if target.backends().len() > MOST_BACKENDS {
         push(
@@ -77,11 +78,10 @@ fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
     }
 }
 
-fn backend_line(text: &mut String, target: &TargetOutcome, backend: &BackendOutcome) {
+fn backend_line(text: &mut String, target: &TargetOutcome, backend: &BackendOutcome, status: Status) {
     let address = target.address.map(|address| address.to_string()).unwrap_or_default();
     let instance =
         backend.instance.as_deref().map_or_else(String::new, |instance| format!("  instance {instance}"));
-    let (status, _) = target.finding.of_backend(backend);
     let mark = if target.backends().len() > 1 { format!("{}  ", painted(status, 8)) } else { String::new() };
     let trip = &backend.round_trip;
     push(

@@ -172,6 +172,7 @@ fn readable(text: &str) -> String {
     text.replace("\u{1b}[1m", "<bold>")
         .replace("\u{1b}[32m", "<green>")
         .replace("\u{1b}[31m", "<red>")
+        .replace("\u{1b}[33m", "<yellow>")
         .replace("\u{1b}[35m", "<magenta>")
         .replace("\u{1b}[0m", "<plain>")
 }
@@ -226,6 +227,66 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
             note: ntp:b.example smears leap seconds and ntp:a.example is not known to: around one they differ by up to a second
             note: this machine's own clock is wrong: -3600.0000 s ± 4 ms from the reference; no verdict rests on it
     "#]].assert_eq(&readable(&human::lines(&by_time_servers())));
+}
+
+/// Against this machine's clock, for which nothing vouches: a service that agrees with it, and one that does not.
+fn unvouched(verdict: Verdict, micros: (i128, i128)) -> Outcome {
+    let mut target = measured(vec![backend(Some("3f9c2a7d"), verdict, micros)]);
+    target.finding = target.finding.unvouched();
+    Outcome { reference: this_machine(Synchronization::Unsynchronized), ..outcome(vec![target]) }
+}
+
+#[test]
+fn what_agrees_with_a_clock_that_nothing_vouches_for_says_so_and_names_what_would() {
+    let agrees = unvouched(Verdict::InSync, (-64, 106));
+    expect![[r#"
+        <bold><yellow>WARNING<plain>  http://time.example/now at 192.0.2.7:80  up, and agrees with this machine's clock: +21 µs ± 85 µs (limit ± 1 s), but nothing vouches for that clock
+            192.0.2.7:80  instance 3f9c2a7d  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
+            16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            next: synchronize this machine's clock (chrony, systemd-timesyncd), or compare with a time server (--reference ntp:HOST); if this machine's clock is known to be right, add --trust-system-clock
+            reference: this machine's clock; its kernel reports no synchronization (NTP)
+    "#]].assert_eq(&readable(&human::lines(&agrees)));
+    let imprecise = unvouched(Verdict::NotWithinWarning, (499_900, 500_100));
+    expect![[r#"
+        2026-11-23T20:11:51Z  <bold><yellow>WARNING <plain>  http://time.example/now at 192.0.2.7:80  within ± 1 s, but not proven to be within ± 500 ms: +500.00 ms ± 100 µs; nothing vouches for this machine's clock, which it was compared with
+    "#]].assert_eq(&readable(&human::line(&imprecise)));
+    let mut both = unvouched(Verdict::InSync, (-64, 106));
+    both.targets.push(both.targets[0].clone());
+    expect![[r#"
+        2026-11-23T20:11:51Z  <bold><yellow>WARNING <plain>  all 2 addresses are up and agree with this machine's clock, the farthest: +21 µs ± 85 µs (limit ± 1 s), but nothing vouches for that clock
+    "#]].assert_eq(&readable(&human::line(&both)));
+    let json = json::line(&agrees, words()).unwrap();
+    assert_eq!(json.matches(r#""status":"WARNING","reason":"reference_not_vouched_for""#).count(), 3);
+}
+
+#[test]
+fn a_clock_that_contradicts_one_that_nothing_vouches_for_is_critical_and_both_are_named() {
+    let disagrees = unvouched(Verdict::Desynchronized, (-3_000_250, -3_000_080));
+    expect![[r#"
+        <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  clock is 3.00 s behind this machine's: -3.000165 s ± 85 µs (limit ± 1 s); either the server's clock or this machine's is wrong: nothing vouches for this machine's
+            192.0.2.7:80  instance 3f9c2a7d  offset -3.000165 s ± 85 µs  round trip 150 µs (median 170 µs)
+            16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            next: find out which clock is wrong: `chronyc tracking` or `timedatectl`, first on this machine, then on the host behind it; or compare with time servers: --reference ntp:HOST
+            reference: this machine's clock; its kernel reports no synchronization (NTP)
+    "#]].assert_eq(&readable(&human::lines(&disagrees)));
+}
+
+#[test]
+fn a_clock_that_is_trusted_is_called_that() {
+    let mut outcome = in_sync();
+    outcome.reference = ReferenceOutcome {
+        standing: Standing::Trusted,
+        sources: vec![source("system", SourceStanding::Trusted)],
+        ..this_machine(Synchronization::Unsynchronized)
+    };
+    expect![[r#"
+        <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +21 µs ± 85 µs (limit ± 1 s)
+            192.0.2.7:80  instance 3f9c2a7d  offset +21 µs ± 85 µs  round trip 150 µs (median 170 µs)
+            16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
+            reference: this machine's clock, trusted because of --trust-system-clock; its kernel reports no synchronization (NTP)
+    "#]].assert_eq(&readable(&human::lines(&outcome)));
+    let json = json::line(&outcome, words()).unwrap();
+    assert!(json.contains(r#""source":"system","status":"trusted","max_error":null"#), "{json}");
 }
 
 #[test]

@@ -13,8 +13,12 @@ pub enum Finding {
     InSync(Backends),
     /// Every clock is right, but one is not proven to be within the warning limit.
     NotWithinWarning(Backends),
+    /// Every clock agrees with this machine's clock to within the limit, and nothing vouches for that one.
+    Unvouched(Backends),
     /// A clock is proven to be wrong.
     Desynchronized(Backends),
+    /// A clock is beyond the limit from this machine's clock, and nothing vouches for that one: either may be wrong.
+    ClocksDisagree(Backends),
     /// Nothing is proven, and nobody is at fault.
     Undetermined(Undetermined),
     /// Fewer backends answered than there must be, and they were looked for.
@@ -202,16 +206,35 @@ impl Finding {
         Self::CheckerFault(CheckerFault::Doubted { doubt, found: Box::new(self) })
     }
 
+    /// This finding, when the clocks were compared with this machine's clock alone and nothing vouches for that one. What is
+    /// no comparison of clocks stays as it is.
+    #[must_use]
+    pub fn unvouched(self) -> Self {
+        match self {
+            Self::InSync(backends) | Self::NotWithinWarning(backends) => Self::Unvouched(backends),
+            Self::Desynchronized(backends) => Self::ClocksDisagree(backends),
+            other => other,
+        }
+    }
+
+    /// Whether it says itself that nothing vouches for the reference.
+    #[must_use]
+    pub fn is_unvouched(&self) -> bool {
+        matches!(self, Self::Unvouched(_) | Self::ClocksDisagree(_))
+    }
+
     /// The status that it stands for.
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
             Self::InSync(_) => Status::Ok,
-            Self::NotWithinWarning(_) => Status::Warning,
+            Self::NotWithinWarning(_) | Self::Unvouched(_) => Status::Warning,
             Self::Undetermined(_) | Self::CheckerFault(_) => Status::Unknown,
-            Self::Desynchronized(_) | Self::BackendsMissing { .. } | Self::Stale(_) | Self::Down(_) => {
-                Status::Critical
-            }
+            Self::Desynchronized(_)
+            | Self::ClocksDisagree(_)
+            | Self::BackendsMissing { .. }
+            | Self::Stale(_)
+            | Self::Down(_) => Status::Critical,
         }
     }
 
@@ -220,7 +243,10 @@ impl Finding {
     pub fn reason(&self) -> Reason {
         match self {
             Self::InSync(_) => Reason::InSync,
-            Self::NotWithinWarning(_) | Self::Desynchronized(_) => Reason::Desynchronized,
+            Self::NotWithinWarning(_) | Self::Desynchronized(_) | Self::ClocksDisagree(_) => {
+                Reason::Desynchronized
+            }
+            Self::Unvouched(_) => Reason::ReferenceNotVouchedFor,
             Self::Undetermined(_) => Reason::Undetermined,
             Self::BackendsMissing { .. } => Reason::BackendsMissing,
             Self::Stale(_) => Reason::StaleCache,
@@ -230,9 +256,8 @@ impl Finding {
         }
     }
 
-    /// The status and reason of one of its backends.
-    #[must_use]
-    pub fn of_backend(&self, backend: &BackendOutcome) -> (Status, Reason) {
+    /// The status and reason of one of its backends, against a reference that may be judged by.
+    pub(crate) fn of_backend(&self, backend: &BackendOutcome) -> (Status, Reason) {
         match (self.doubt(), backend.verdict) {
             (Some(doubt), verdict) if doubt.voids_verdicts() || verdict == Verdict::Undetermined => {
                 (Status::Unknown, doubt.reason())
@@ -250,7 +275,9 @@ impl Finding {
         match self {
             Self::InSync(backends)
             | Self::NotWithinWarning(backends)
+            | Self::Unvouched(backends)
             | Self::Desynchronized(backends)
+            | Self::ClocksDisagree(backends)
             | Self::BackendsMissing { backends, .. }
             | Self::Undetermined(Undetermined::Open(backends) | Undetermined::Uncounted { backends, .. }) => {
                 backends.as_slice()
@@ -299,7 +326,11 @@ impl Finding {
     #[must_use]
     pub fn rests_on_the_reference(&self) -> bool {
         match self {
-            Self::InSync(_) | Self::NotWithinWarning(_) | Self::Desynchronized(_) => true,
+            Self::InSync(_)
+            | Self::NotWithinWarning(_)
+            | Self::Unvouched(_)
+            | Self::Desynchronized(_)
+            | Self::ClocksDisagree(_) => true,
             Self::Undetermined(undetermined) => !matches!(undetermined, Undetermined::NothingAsked),
             Self::BackendsMissing { .. } | Self::Stale(_) | Self::Down(_) | Self::CheckerFault(_) => false,
         }

@@ -18,7 +18,7 @@ pub struct ReferenceOutcome {
     pub standing: Standing,
     /// What the kernel says of this machine's clock.
     pub system: Synchronization,
-    /// The reference's own error, at most; none when nobody vouches for it.
+    /// The reference's own error, at most; none when nothing vouches for it.
     pub max_error: Option<Duration>,
     /// How far this machine's clock is from it, when it is time servers that agree.
     pub local_offset: Option<Interval<Offset>>,
@@ -43,7 +43,7 @@ impl ReferenceOutcome {
     #[must_use]
     pub fn measures(&self) -> bool {
         match self.standing {
-            Standing::Agreed | Standing::OnlyUnvouched => true,
+            Standing::Agreed | Standing::Trusted | Standing::OnlyUnvouched => true,
             Standing::Disagreement | Standing::Unreachable => false,
         }
     }
@@ -54,12 +54,22 @@ impl ReferenceOutcome {
 pub enum Standing {
     /// Most of the sources that made a claim agree (with one source: it made a claim).
     Agreed,
+    /// This machine's clock is all there is. Nothing vouches for it, but the user does.
+    Trusted,
     /// No more than half of them do.
     Disagreement,
     /// This machine's clock is all there is, and nobody vouches for it.
     OnlyUnvouched,
     /// No time server could be used.
     Unreachable,
+}
+
+impl Standing {
+    /// Whether a verdict may rest on it.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Agreed | Self::Trusted)
+    }
 }
 
 /// One source of the reference.
@@ -90,6 +100,8 @@ impl SourceOutcome {
 pub enum SourceStanding {
     /// It takes part in the agreement (the word is that of RFC 5905 section 11.2.1, as are the next two).
     Truechimer,
+    /// This machine's clock, which takes part in the agreement because the user vouches for it, and nothing else.
+    Trusted,
     /// It contradicts the agreement.
     Falseticker,
     /// Nothing was agreed.
@@ -105,6 +117,14 @@ pub enum SourceStanding {
     },
     /// This machine's clock, for which nobody vouches: it makes no claim.
     NotVouchedFor,
+}
+
+impl SourceStanding {
+    /// Whether it takes part in the agreement.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        matches!(self, Self::Truechimer | Self::Trusted)
+    }
 }
 
 /// Why a time server gave no time that can be used.

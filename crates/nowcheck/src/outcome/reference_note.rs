@@ -2,7 +2,7 @@
 
 use clock_offset::{Interval, Limits, Offset, Verdict};
 
-use super::{Leap, ReferenceOutcome, SourceOutcome, SourceStanding};
+use super::{Leap, ReferenceOutcome, SourceOutcome, SourceStanding, Standing};
 use crate::clock::Synchronization;
 
 /// What a reader should know of the references.
@@ -16,6 +16,8 @@ pub enum ReferenceNote<'a> {
     NotUsed(&'a SourceOutcome),
     /// This machine's clock makes no claim, because of what the kernel says of it.
     NotVouchedFor(Synchronization),
+    /// This machine's clock is among those that agree, only because the user trusts it.
+    SystemClockTrusted(Synchronization),
     /// It announces a leap second.
     LeapSecondAnnounced(&'a SourceOutcome),
     /// One spreads leap seconds over hours and the other is not known to: around one they differ by up to a second.
@@ -38,6 +40,7 @@ impl ReferenceNote<'_> {
             Self::Undecided(_) => "reference_undecided",
             Self::NotUsed(_) => "reference_not_used",
             Self::NotVouchedFor(_) => "reference_not_vouched_for",
+            Self::SystemClockTrusted(_) => "system_clock_trusted",
             Self::LeapSecondAnnounced(_) => "leap_second_announced",
             Self::SmearsDiffer { .. } => "smears_differ",
             Self::LocalClockWrong(_) => "local_clock_wrong",
@@ -57,10 +60,13 @@ impl ReferenceOutcome {
                 SourceStanding::NotVouchedFor if self.sources.len() > 1 => {
                     notes.push(ReferenceNote::NotVouchedFor(self.system));
                 }
+                SourceStanding::Trusted if self.standing == Standing::Agreed => {
+                    notes.push(ReferenceNote::SystemClockTrusted(self.system));
+                }
                 SourceStanding::Silent | SourceStanding::Unusable(_) | SourceStanding::Duplicate { .. } => {
                     notes.push(ReferenceNote::NotUsed(source));
                 }
-                SourceStanding::Truechimer | SourceStanding::NotVouchedFor => {}
+                SourceStanding::Truechimer | SourceStanding::Trusted | SourceStanding::NotVouchedFor => {}
             }
             if source.facts.is_some_and(|facts| facts.leap != Leap::None) {
                 notes.push(ReferenceNote::LeapSecondAnnounced(source));

@@ -6,7 +6,8 @@
 pub enum Status {
     /// Up, and the clock is proven to be right.
     Ok,
-    /// Right, but not proven to be within the warning limit.
+    /// Up, and nothing is wrong as far as can be seen, but less is proven than was asked for: the clock is right, but not
+    /// proven to be within the warning limit, or nothing vouches for the clock that it agrees with.
     Warning,
     /// Nothing could be proven.
     Unknown,
@@ -53,6 +54,8 @@ pub enum Reason {
     StaleCache,
     /// Fewer backends were met than are known to be there.
     BackendsMissing,
+    /// The clock agrees with this machine's, and nothing vouches for that one.
+    ReferenceNotVouchedFor,
     /// The references contradict each other, and no majority tells which of them is right.
     ReferencesDisagree,
     /// The checker itself cannot judge: its network, its clock, its reference.
@@ -70,6 +73,7 @@ impl Reason {
             Self::Undetermined => "undetermined",
             Self::StaleCache => "stale_cache",
             Self::BackendsMissing => "backends_missing",
+            Self::ReferenceNotVouchedFor => "reference_not_vouched_for",
             Self::ReferencesDisagree => "references_disagree",
             Self::CheckerFault => "checker_fault",
         }

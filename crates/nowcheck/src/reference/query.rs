@@ -78,9 +78,10 @@ impl Reply {
         }
     }
 
-    /// This machine's clock. It makes no claim when its kernel does not vouch for it.
-    pub(super) fn of_this_machine(wall: &WallReading) -> Self {
-        let claim = wall.claim();
+    /// This machine's clock. When its kernel does not vouch for it, it makes no claim, unless the user trusts it: then the
+    /// true time is what it shows.
+    pub(super) fn of_this_machine(wall: &WallReading, is_trusted: bool) -> Self {
+        let claim = wall.claim().or(is_trusted.then_some(wall.shown));
         let standing = match claim {
             Some(_) => SourceStanding::Undecided,
             None => SourceStanding::NotVouchedFor,

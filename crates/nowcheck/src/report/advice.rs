@@ -27,13 +27,11 @@ impl Words<'_> {
         let has = |wanted: fn(&Note) -> bool| target.notes.iter().any(wanted);
         Some(match &target.finding {
             Finding::InSync(_) => return None,
-            Finding::NotWithinWarning(_) if has(is_unvouched) => self.find_the_wrong_clock(),
-            Finding::NotWithinWarning(_) | Finding::Desynchronized(_)
-                if has(is_zone) && !has(is_unvouched) =>
-            {
+            Finding::Unvouched(_) => self.have_somebody_vouch(),
+            Finding::ClocksDisagree(_) => self.find_the_wrong_clock(),
+            Finding::NotWithinWarning(_) | Finding::Desynchronized(_) if has(is_zone) => {
                 "make the service answer in UTC, or with its zone's offset (RFC 3339)".to_owned()
             }
-            Finding::Desynchronized(_) if has(is_unvouched) => self.find_the_wrong_clock(),
             Finding::NotWithinWarning(_) | Finding::Desynchronized(_) => {
                 "on the host behind it look at `chronyc tracking` or `timedatectl`: is time \
                  synchronization running, and can it reach its servers?"
@@ -71,6 +69,15 @@ impl Words<'_> {
         })
     }
 
+    fn have_somebody_vouch(self) -> String {
+        format!(
+            "synchronize this machine's clock (chrony, systemd-timesyncd), or compare with a time server ({}); \
+             if this machine's clock is known to be right, add {}",
+            self.with(Setting::Reference, "ntp:HOST"),
+            self.name(Setting::TrustSystemClock)
+        )
+    }
+
     fn find_the_wrong_clock(self) -> String {
         format!(
             "find out which clock is wrong: `chronyc tracking` or `timedatectl`, first on this machine, \
@@ -99,9 +106,13 @@ impl Words<'_> {
                 "mend this machine's clock (`chronyc tracking`, `timedatectl`), or leave out {}",
                 self.with(Setting::Reference, "system")
             ),
+            Doubt::ReferenceNotVouchedFor => format!(
+                "synchronize this machine's clock (chrony, systemd-timesyncd), or compare with a time server \
+                 ({})",
+                self.with(Setting::Reference, "ntp:HOST")
+            ),
             Doubt::Suspended
             | Doubt::WallClockStepped { .. }
-            | Doubt::ReferenceNotVouchedFor
             | Doubt::ReferenceTooWide { is_of_servers: false, .. } => {
                 "mend this machine's clock first (`chronyc tracking`, `timedatectl`), or check from \
                  another one"
@@ -176,10 +187,6 @@ impl Words<'_> {
             _ => "look at the logs of the service; is the path right?".to_owned(),
         }
     }
-}
-
-fn is_unvouched(note: &Note) -> bool {
-    matches!(note, Note::Doubt(Doubt::ReferenceNotVouchedFor))
 }
 
 fn is_zone(note: &Note) -> bool {

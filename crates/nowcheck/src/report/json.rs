@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use super::Words;
 use crate::clock::Synchronization;
 use crate::outcome::{
-    AnswerProblem, BackendOutcome, CertificateOutcome, Failure, Finding, Leap, Outcome, Phases,
-    ReferenceOutcome, SYSTEM, SourceOutcome, SourceStanding, Standing, TargetOutcome,
+    AnswerProblem, BackendOutcome, CertificateOutcome, Failure, Leap, Outcome, Phases, Reason,
+    ReferenceOutcome, SYSTEM, SourceOutcome, SourceStanding, Standing, Status, TargetOutcome,
 };
 use crate::target::masked;
 use crate::text::figures;
@@ -175,7 +175,7 @@ pub fn line(outcome: &Outcome, words: Words<'_>) -> serde_json::Result<String> {
         targets: outcome
             .targets
             .iter()
-            .map(|target| view(target, &outcome.limits, words))
+            .map(|target| view(target, outcome, words))
             .collect::<Result<_, _>>()?,
     })
 }
@@ -209,6 +209,7 @@ fn reference<'a>(
         },
         status: match (reference.standing, reference.system) {
             (Standing::Agreed, _) => "synchronized",
+            (Standing::Trusted, _) => "trusted",
             (Standing::Disagreement, _) => "disagreement",
             (Standing::Unreachable, _) => "unreachable",
             (Standing::OnlyUnvouched, Synchronization::Unknown) => "unknown",
@@ -232,6 +233,7 @@ fn source<'a>(source: &'a SourceOutcome, words: Words<'_>) -> serde_json::Result
         address: source.address.map(|address| address.to_string()),
         status: match &source.standing {
             SourceStanding::Truechimer => "truechimer",
+            SourceStanding::Trusted => "trusted",
             SourceStanding::Falseticker => "falseticker",
             SourceStanding::Undecided => "undecided",
             SourceStanding::Silent => "silent",
@@ -267,7 +269,7 @@ fn certificate_view(certificate: CertificateOutcome) -> serde_json::Result<Certi
 
 fn view<'a>(
     target: &'a TargetOutcome,
-    limits: &Limits,
+    outcome: &Outcome,
     words: Words<'_>,
 ) -> serde_json::Result<TargetView<'a>> {
     Ok(TargetView {
@@ -275,7 +277,7 @@ fn view<'a>(
         address: target.address.map(|address| address.to_string()),
         status: target.status().name(),
         reason: target.reason().name(),
-        summary: words.target_summary(target, limits),
+        summary: words.target_summary(target, &outcome.limits),
         failure: target.finding.failure().map(|failed| failure(failed, words)).transpose()?,
         phases: phases(&target.phases)?,
         certificate: target.certificate.map(certificate_view).transpose()?,
@@ -290,7 +292,7 @@ fn view<'a>(
         backends: target
             .backends()
             .iter()
-            .map(|of_target| backend(of_target, &target.finding))
+            .map(|one| backend(one, outcome.of_backend(target, one)))
             .collect::<Result<_, _>>()?,
         notes: target
             .all_notes()
@@ -329,8 +331,10 @@ fn failure<'a>(failure: &'a Failure, words: Words<'_>) -> serde_json::Result<Fai
     })
 }
 
-fn backend<'a>(backend: &'a BackendOutcome, finding: &Finding) -> serde_json::Result<BackendView<'a>> {
-    let (status, reason) = finding.of_backend(backend);
+fn backend(
+    backend: &BackendOutcome,
+    (status, reason): (Status, Reason),
+) -> serde_json::Result<BackendView<'_>> {
     Ok(BackendView {
         instance: backend.instance.as_deref(),
         status: status.name(),

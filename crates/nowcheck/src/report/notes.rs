@@ -83,8 +83,7 @@ impl Words<'_> {
                 "no time server gave a time that can be used, so there is nothing to compare with".to_owned()
             }
             Doubt::ReferenceNotVouchedFor => {
-                "nothing vouches for this machine's own clock: offsets are from that clock as it is"
-                    .to_owned()
+                "nothing vouches for this machine's clock; offsets are from that clock as it is".to_owned()
             }
             Doubt::TooFewReferences => format!(
                 "{}: no more than half of the references could be used, and that is not enough",

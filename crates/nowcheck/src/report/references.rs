@@ -12,19 +12,18 @@ impl Words<'_> {
     /// What the clocks were compared with, and what that is worth.
     #[must_use]
     pub fn reference(self, reference: &ReferenceOutcome) -> String {
-        let named = |wanted: &SourceStanding| {
-            let names = reference.sources.iter().filter(|source| source.standing == *wanted);
-            names.map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
+        let named = |wanted: fn(&SourceStanding) -> bool| {
+            let names = reference.sources.iter().filter(|source| wanted(&source.standing));
+            names.map(|source| source.name.as_str()).collect::<Vec<_>>()
         };
-        let count = |wanted: &SourceStanding| {
-            reference.sources.iter().filter(|source| source.standing == *wanted).count()
-        };
+        let agreeing = named(SourceStanding::agrees);
         match reference.standing {
-            _ if !reference.asks_servers() => system(&reference.system),
+            Standing::Trusted => self.trusted_system(reference.system),
+            _ if !reference.asks_servers() => system(reference.system),
             Standing::Agreed => format!(
                 "{}, {} ± {}",
-                named(&SourceStanding::Truechimer),
-                match (count(&SourceStanding::Truechimer), count(&SourceStanding::Falseticker)) {
+                agreeing.join(", "),
+                match (agreeing.len(), named(|standing| *standing == SourceStanding::Falseticker).len()) {
                     (1, 0) => "which claims to be right to".to_owned(),
                     (all, 0) => format!("all {all} agree to"),
                     (most, few) => format!("{most} of {} agree to", most + few),
@@ -32,9 +31,10 @@ impl Words<'_> {
                 length(reference.max_error.unwrap_or_default())
             ),
             Standing::Disagreement => {
-                format!("none; these contradict each other: {}", named(&SourceStanding::Undecided))
+                let undecided = named(|standing| *standing == SourceStanding::Undecided);
+                format!("none; these contradict each other: {}", undecided.join(", "))
             }
-            Standing::OnlyUnvouched => system(&reference.system),
+            Standing::OnlyUnvouched => system(reference.system),
             Standing::Unreachable => "none; no time server could be used".to_owned(),
         }
     }
@@ -58,12 +58,13 @@ impl Words<'_> {
                     self.name_advice(&source.standing)
                 )
             }
-            ReferenceNote::NotVouchedFor(system) => format!(
-                "this machine's clock has no vote: {}",
-                match system {
-                    Synchronization::Unknown => "its kernel cannot be asked whether it is synchronized",
-                    _ => "it is not synchronized, by its kernel",
-                }
+            ReferenceNote::NotVouchedFor(system) => {
+                format!("this machine's clock has no vote: {}", word_of_the_kernel(*system))
+            }
+            ReferenceNote::SystemClockTrusted(system) => format!(
+                "this machine's clock has a vote because of {}: {}",
+                self.name(Setting::TrustSystemClock),
+                word_of_the_kernel(*system)
             ),
             ReferenceNote::LeapSecondAnnounced(source) => match source.facts.map(|facts| facts.leap) {
                 Some(Leap::DeleteSecond) => {
@@ -87,6 +88,7 @@ impl Words<'_> {
     pub fn why_not_used(self, standing: &SourceStanding) -> Option<String> {
         match standing {
             SourceStanding::Truechimer
+            | SourceStanding::Trusted
             | SourceStanding::Falseticker
             | SourceStanding::Undecided
             | SourceStanding::NotVouchedFor => None,
@@ -109,6 +111,15 @@ impl Words<'_> {
         self.after_name_fault(name, fault).map(|advice| format!(": {advice}")).unwrap_or_default()
     }
 
+    /// This machine's clock as the reference that the user vouches for.
+    fn trusted_system(self, synchronization: Synchronization) -> String {
+        format!(
+            "this machine's clock, trusted because of {}; {}",
+            self.name(Setting::TrustSystemClock),
+            word_of_the_kernel(synchronization)
+        )
+    }
+
     fn after_refusal(self, restraint: &Restraint) -> String {
         match restraint {
             Restraint::NeverAgain { code } => format!(
@@ -126,16 +137,23 @@ impl Words<'_> {
 }
 
 /// What this machine's clock is worth as the reference.
-fn system(synchronization: &Synchronization) -> String {
+fn system(synchronization: Synchronization) -> String {
     match synchronization {
         Synchronization::Synchronized { max_error } => {
-            format!("this machine's clock, synchronized to ± {} by its kernel", length(*max_error))
+            format!("this machine's clock, synchronized to ± {} by its kernel", length(max_error))
         }
-        Synchronization::Unsynchronized => {
-            "this machine's clock, which is not synchronized (NTP), by its kernel".to_owned()
+        Synchronization::Unsynchronized | Synchronization::Unknown => {
+            format!("this machine's clock; {}", word_of_the_kernel(synchronization))
         }
-        Synchronization::Unknown => {
-            "this machine's clock; its kernel cannot be asked whether it is synchronized (NTP)".to_owned()
+    }
+}
+
+/// Why the kernel does not vouch for this machine's clock.
+fn word_of_the_kernel(synchronization: Synchronization) -> &'static str {
+    match synchronization {
+        Synchronization::Unknown => "its kernel cannot be asked whether it is synchronized (NTP)",
+        Synchronization::Unsynchronized | Synchronization::Synchronized { .. } => {
+            "its kernel reports no synchronization (NTP)"
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Setting {
     Strict,
     /// The longest that a round may take.
     Timeout,
+    /// Whether this machine's clock is right because the user says so.
+    TrustSystemClock,
     /// Who asks, for servers that want to know.
     UserFile,
     /// The zone of times that do not say theirs.
@@ -43,7 +45,7 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::CaFile,
         Self::ClientCertificate,
         Self::ClientKey,
@@ -60,6 +62,7 @@ impl Setting {
         Self::Samples,
         Self::Strict,
         Self::Timeout,
+        Self::TrustSystemClock,
         Self::UserFile,
         Self::Zone,
     ];

@@ -1,19 +1,21 @@
 //! The outcome in sentences that somebody understands at three in the morning.
 
-use clock_offset::Limits;
 use clock_offset::verdict::within;
+use clock_offset::{Limits, Verdict};
 
 use super::Words;
 use super::notes::missing_backends;
-use crate::clock::Synchronization;
 use crate::outcome::{
     BackendOutcome, Backends, CheckerFault, Doubt, Failure, FailureKind, Finding, Interrupted, Leap, Note,
-    Outcome, Phase, Reason, SourceStanding, Stale, Standing, Status, TargetOutcome, Undetermined,
+    Outcome, Phase, SourceStanding, Stale, Standing, Status, TargetOutcome, Undetermined,
 };
 use crate::text::figures::{length, limit, offset, signed};
 
 /// More addresses than that are only counted.
 const MOST_OTHERS: usize = 3;
+
+/// Ends a sentence on clocks that agree with this machine's.
+const NOBODY_VOUCHES: &str = "but nothing vouches for that clock";
 
 impl Words<'_> {
     /// The verdict on the whole round in one line without a full stop, with all that a reader must know beside it.
@@ -28,17 +30,15 @@ impl Words<'_> {
         };
         let sentence = self.target_summary(worst, &outcome.limits);
         let total = outcome.targets.len();
+        let are_unvouched =
+            || outcome.targets.iter().all(|target| matches!(target.finding, Finding::Unvouched(_)));
         match (total, worst.status()) {
             (1, _) => sentence,
-            (_, Status::Ok) => {
-                let farthest = outcome.targets.iter().flat_map(TargetOutcome::backends);
-                let farthest = farthest.max_by_key(|backend| backend.offset.midpoint().magnitude());
-                let figure = farthest.map_or_else(String::new, |backend| offset(&backend.offset));
-                format!(
-                    "all {total} addresses in sync, the farthest: {figure} (limit ± {})",
-                    limit(outcome.limits.max_offset)
-                )
-            }
+            (_, Status::Ok) => format!("all {total} addresses in sync, {}", farthest(outcome)),
+            (_, Status::Warning) if are_unvouched() => format!(
+                "all {total} addresses are up and agree with this machine's clock, {}, {NOBODY_VOUCHES}",
+                farthest(outcome)
+            ),
             _ => {
                 let as_bad =
                     outcome.targets.iter().filter(|target| target.status() == worst.status()).count();
@@ -52,13 +52,9 @@ impl Words<'_> {
     fn caveats(self, outcome: &Outcome) -> String {
         let mut caveats = Vec::new();
         let reference = &outcome.reference;
-        let says_so = outcome.targets.iter().any(|target| target.reason() == Reason::Desynchronized);
+        let says_so = outcome.targets.iter().any(|target| target.finding.is_unvouched());
         if reference.standing == Standing::OnlyUnvouched && outcome.has_measured() && !says_so {
-            let why = match reference.system {
-                Synchronization::Unknown => "cannot be verified (its kernel does not let it be asked)",
-                _ => "is not synchronized",
-            };
-            caveats.push(format!("; the reference, this machine's clock, {why}"));
+            caveats.push("; nothing vouches for the reference, this machine's clock".to_owned());
         }
         for source in &reference.sources {
             if let (Standing::Unreachable, Some(why)) =
@@ -97,12 +93,6 @@ impl Words<'_> {
     #[must_use]
     pub fn target_summary(self, target: &TargetOutcome, limits: &Limits) -> String {
         let sentence = self.finding(&target.finding, target, limits);
-        // A reader of one line must see in it that the other clock may be the wrong one.
-        if target.notes.contains(&Note::Doubt(Doubt::ReferenceNotVouchedFor))
-            && matches!(target.finding, Finding::Desynchronized(_) | Finding::NotWithinWarning(_))
-        {
-            return format!("{sentence}; but nothing vouches for this machine's own clock either");
-        }
         let few = target.notes.iter().find_map(|note| match note {
             Note::FewReferences { answered, asked } => Some((answered, asked)),
             _ => None,
@@ -120,7 +110,20 @@ impl Words<'_> {
         match finding {
             Finding::InSync(backends) => in_sync(backends, &allowed),
             Finding::NotWithinWarning(backends) => not_within_warning(backends, limits),
-            Finding::Desynchronized(backends) => desynchronized(backends, target, &allowed),
+            Finding::Unvouched(backends) => unvouched(backends, limits),
+            Finding::Desynchronized(backends) => {
+                desynchronized(backends, target, ["ahead", "behind"], &allowed)
+            }
+            // A reader of one line must see in it that the other clock may be the wrong one.
+            Finding::ClocksDisagree(backends) => format!(
+                "{}; either the server's clock or this machine's is wrong: nothing vouches for this machine's",
+                desynchronized(
+                    backends,
+                    target,
+                    ["ahead of this machine's", "behind this machine's"],
+                    &allowed
+                )
+            ),
             Finding::Undetermined(Undetermined::NothingAsked) => {
                 "the time was over before anything could be asked".to_owned()
             }
@@ -207,6 +210,35 @@ fn in_sync(backends: &Backends, allowed: &str) -> String {
     }
 }
 
+/// The farthest of all clocks of a round.
+fn farthest(outcome: &Outcome) -> String {
+    let backends = outcome.targets.iter().flat_map(TargetOutcome::backends);
+    let farthest = backends.max_by_key(|backend| backend.offset.midpoint().magnitude());
+    let figure = farthest.map_or_else(String::new, |backend| offset(&backend.offset));
+    format!("the farthest: {figure} (limit ± {})", limit(outcome.limits.max_offset))
+}
+
+fn unvouched(backends: &Backends, limits: &Limits) -> String {
+    let worst = backends.worst();
+    if worst.verdict == Verdict::NotWithinWarning {
+        let sentence = not_within_warning(backends, limits);
+        return format!("{sentence}; nothing vouches for this machine's clock, which it was compared with");
+    }
+    let figure = offset(&worst.offset);
+    let allowed = limit(limits.max_offset);
+    match backends.as_slice().len() {
+        1 => {
+            format!(
+                "up, and agrees with this machine's clock: {figure} (limit ± {allowed}), {NOBODY_VOUCHES}"
+            )
+        }
+        several => format!(
+            "up, and all {several} backends agree with this machine's clock, the farthest: {figure} (limit ± \
+             {allowed}), {NOBODY_VOUCHES}"
+        ),
+    }
+}
+
 fn not_within_warning(backends: &Backends, limits: &Limits) -> String {
     let worst = backends.worst();
     let warn = limits.warn_offset.unwrap_or_default();
@@ -224,9 +256,15 @@ fn not_within_warning(backends: &Backends, limits: &Limits) -> String {
     )
 }
 
-fn desynchronized(backends: &Backends, target: &TargetOutcome, allowed: &str) -> String {
+/// The directions are the words for a clock that is ahead, and for one that is behind.
+fn desynchronized(
+    backends: &Backends,
+    target: &TargetOutcome,
+    directions: [&str; 2],
+    allowed: &str,
+) -> String {
     let worst = backends.worst();
-    let direction = if worst.offset.midpoint().as_nanos() < 0 { "behind" } else { "ahead" };
+    let direction = directions[usize::from(worst.offset.midpoint().as_nanos() < 0)];
     let by = length(worst.offset.midpoint().magnitude());
     let zone = target.notes.iter().find_map(|note| match note {
         Note::ResemblesTimeZone { zone } => {

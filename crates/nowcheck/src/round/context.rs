@@ -49,14 +49,12 @@ impl RoundContext {
         } else {
             (CertificateClock::ThisMachine, CertificateTime::ThisMachine)
         };
+        // That the user trusts a clock is no evidence against a certificate.
+        let is_vouched_for = against.outcome.standing == Standing::Agreed;
         Self {
             clock,
             reference: against.reference,
-            judging_clock: JudgingClock {
-                bounds,
-                is_vouched_for: against.outcome.standing == Standing::Agreed,
-                whose,
-            },
+            judging_clock: JudgingClock { bounds, is_vouched_for, whose },
             deadline: begin + check.timeout,
             last_start,
             passes_over_redirects: false,

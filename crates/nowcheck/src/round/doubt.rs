@@ -10,8 +10,12 @@ use crate::reference::RoundReference;
 
 /// Puts a finding in doubt.
 pub(super) fn put_in_doubt(target: &mut TargetOutcome, doubt: Doubt) {
+    replace_finding(target, |found| found.doubted(doubt));
+}
+
+fn replace_finding(target: &mut TargetOutcome, with: impl FnOnce(Finding) -> Finding) {
     let found = std::mem::replace(&mut target.finding, Finding::Undetermined(Undetermined::NothingAsked));
-    target.finding = found.doubted(doubt);
+    target.finding = with(found);
 }
 
 /// What was compared with a reference is worth no more than that reference.
@@ -22,7 +26,7 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], against: &Round
         // A certificate was judged by this machine's clock after all, and that is the one that is not trusted.
         let is_out_of_time =
             target.finding.failure().is_some_and(|failure| failure.cause.is_certificate_out_of_time());
-        if is_out_of_time && reference.asks_servers() && reference.standing != Standing::Agreed {
+        if is_out_of_time && reference.asks_servers() && !reference.standing.is_good() {
             put_in_doubt(target, Doubt::NoReference);
         } else if !target.backends().is_empty() {
             reservations.apply_to(target);
@@ -34,8 +38,10 @@ pub(super) fn doubt_the_reference(targets: &mut [TargetOutcome], against: &Round
 struct Reservations {
     /// It may not be judged by.
     void: Option<Doubt>,
-    /// It may be judged by, but a reader should know.
-    notes: Vec<Note>,
+    /// It is this machine's clock, and nothing vouches for that one.
+    is_unvouched: bool,
+    /// Few of those that were asked stand behind it, and a reader should know.
+    few: Option<Note>,
     /// This machine's clock is one of the references, and wrong by the others.
     local: Option<Interval<Offset>>,
     /// It is too vague to prove anything.
@@ -51,17 +57,11 @@ impl Reservations {
             Standing::Disagreement => Some(Doubt::ReferencesDisagree),
             Standing::Unreachable => Some(Doubt::NoReference),
             Standing::OnlyUnvouched if check.strict => Some(Doubt::ReferenceNotVouchedFor),
-            Standing::OnlyUnvouched | Standing::Agreed => {
+            Standing::OnlyUnvouched | Standing::Trusted | Standing::Agreed => {
                 (are_few && check.strict).then_some(Doubt::TooFewReferences)
             }
         };
-        let mut notes = Vec::new();
-        if reference.standing == Standing::OnlyUnvouched && void.is_none() {
-            notes.push(Note::Doubt(Doubt::ReferenceNotVouchedFor));
-        }
-        if are_few && asked > 1 && void.is_none() {
-            notes.push(Note::FewReferences { answered, asked });
-        }
+        let is_few = are_few && asked > 1 && void.is_none();
         let is_beyond = |offset: &Interval<Offset>| check.limits.verdict(offset) == Verdict::Desynchronized;
         let is_wrong = |offset: &Interval<Offset>| {
             reference.lists_system() && is_beyond(offset) || system_is_a_falseticker(reference)
@@ -69,7 +69,8 @@ impl Reservations {
         let wide = reference.max_error.filter(|max_error| *max_error > check.limits.max_offset);
         Self {
             void,
-            notes,
+            is_unvouched: reference.standing == Standing::OnlyUnvouched && void.is_none(),
+            few: is_few.then_some(Note::FewReferences { answered, asked }),
             local: reference.local_offset.filter(is_wrong),
             wide: wide.map(|max_error| Doubt::ReferenceTooWide {
                 max_error,
@@ -79,7 +80,14 @@ impl Reservations {
     }
 
     fn apply_to(&self, target: &mut TargetOutcome) {
-        target.notes.extend(self.notes.iter().cloned());
+        target.notes.extend(self.few.clone());
+        if self.is_unvouched {
+            replace_finding(target, Finding::unvouched);
+            // A finding of another kind does not say so itself.
+            if !target.finding.is_unvouched() {
+                target.notes.push(Note::Doubt(Doubt::ReferenceNotVouchedFor));
+            }
+        }
         if let Some(doubt) = self.void {
             if target.finding.rests_on_the_reference() {
                 // An offset from a clock that is no reference resembles nothing.
@@ -106,9 +114,11 @@ impl Reservations {
 }
 
 fn has_claim(standing: &SourceStanding) -> bool {
-    use SourceStanding::{Duplicate, Falseticker, NotVouchedFor, Silent, Truechimer, Undecided, Unusable};
+    use SourceStanding::{
+        Duplicate, Falseticker, NotVouchedFor, Silent, Truechimer, Trusted, Undecided, Unusable,
+    };
     match standing {
-        Truechimer | Falseticker | Undecided => true,
+        Truechimer | Trusted | Falseticker | Undecided => true,
         Silent | Unusable(_) | NotVouchedFor | Duplicate { .. } => false,
     }
 }

@@ -45,6 +45,10 @@ fn verdict(target: &TargetOutcome) -> (Status, Reason) {
     (target.status(), target.reason())
 }
 
+fn is_unvouched_note(note: &Note) -> bool {
+    *note == Note::Doubt(Doubt::ReferenceNotVouchedFor)
+}
+
 const SYSTEM: (&str, SourceStanding) = ("system", SourceStanding::NotVouchedFor);
 
 #[test]
@@ -68,16 +72,40 @@ fn without_any_reference_nothing_is_judged() {
 }
 
 #[test]
-fn a_clock_that_nobody_vouches_for_is_good_enough_unless_strictness_is_asked_for() {
-    for (check, expected) in
-        [(check(), (Status::Ok, Reason::InSync)), (strict(), (Status::Unknown, Reason::CheckerFault))]
-    {
+fn what_agrees_with_a_clock_that_nothing_vouches_for_is_a_warning_and_unknown_to_a_strict_check() {
+    let warning = (Status::Warning, Reason::ReferenceNotVouchedFor);
+    for (check, expected) in [(check(), warning), (strict(), (Status::Unknown, Reason::CheckerFault))] {
         let mut targets = healthy_and_dead();
         doubt_the_reference(&mut targets, &round_reference(Standing::OnlyUnvouched, &[SYSTEM]), &check);
         assert_eq!(verdict(&targets[0]), expected);
-        let note = Note::Doubt(Doubt::ReferenceNotVouchedFor);
-        assert!(targets[0].all_notes().any(|other| other == note));
+        assert_eq!(targets[0].all_notes().filter(is_unvouched_note).count(), 1);
+        assert_eq!(verdict(&targets[1]), (Status::Critical, Reason::Down));
     }
+}
+
+#[test]
+fn against_a_clock_that_nothing_vouches_for_no_verdict_hides_that() {
+    for (verdict_on_clock, expected) in [
+        (Verdict::InSync, (Status::Warning, Reason::ReferenceNotVouchedFor)),
+        (Verdict::NotWithinWarning, (Status::Warning, Reason::ReferenceNotVouchedFor)),
+        (Verdict::Undetermined, (Status::Unknown, Reason::Undetermined)),
+        (Verdict::Desynchronized, (Status::Critical, Reason::Desynchronized)),
+    ] {
+        let mut targets = healthy_and_dead();
+        targets[0].finding = Finding::of_backends(vec![backend(None, verdict_on_clock)]);
+        doubt_the_reference(&mut targets, &round_reference(Standing::OnlyUnvouched, &[SYSTEM]), &check());
+        assert_eq!(verdict(&targets[0]), expected);
+        assert_eq!(targets[0].all_notes().filter(is_unvouched_note).count(), 1);
+    }
+}
+
+#[test]
+fn a_clock_that_the_user_trusts_is_good_enough() {
+    let trusted = round_reference(Standing::Trusted, &[("system", SourceStanding::Trusted)]);
+    let mut targets = healthy_and_dead();
+    doubt_the_reference(&mut targets, &trusted, &check());
+    assert_eq!(verdict(&targets[0]), (Status::Ok, Reason::InSync));
+    assert_eq!(targets[0].all_notes().count(), 0);
 }
 
 #[test]
