@@ -5,12 +5,15 @@
 //! the plan *backs off*: to fewer connections, down to one at a time, and then to a pause between two requests. That a
 //! backend is broken is proven by failures that gentleness does not end; that none is, by enough answers without one.
 
+mod chance;
+
 use core::ops::Range;
 use core::time::Duration;
 
 use crate::time::MonotonicInstant;
 
 use super::Plan;
+use chance::answers_needed;
 
 /// What became of the connections that were asked side by side, apart from the times in their answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,9 +104,6 @@ const MOST_SPELLS: u32 = 2;
 /// failures, which decides how many answers are needed, is a matter of luck too: that costs a factor of four
 /// (`tests/gentleness.rs` counts how often a broken backend is missed).
 const DECISIONS: f64 = 24.0;
-
-/// The smallest share of broken backends that is looked for: one of eight.
-const LEAST_BROKEN_SHARE: f64 = 0.125;
 
 /// Failures while a service was asked alone, and no answer in between.
 #[derive(Debug, Clone, Copy)]
@@ -369,38 +369,6 @@ impl Plan {
     pub fn not_before(&self) -> MonotonicInstant {
         self.backoff.not_before()
     }
-}
-
-/// How many answers in a row, after at least `failures` of `attempts` connections failed, rule out with the probability
-/// 1 − `doubt` that a broken backend is the cause.
-///
-/// A balancer leads each connection to a broken backend with the same probability q, an eighth or more. The chance of what
-/// was seen is P(X ≥ failures) · (1 − q)ⁿ then, where X is binomial, and must not be more than `doubt` for any q. With a
-/// round-robin balancer it is smaller, because that leads to each backend in turn.
-fn answers_needed(attempts: u32, failures: u32, doubt: f64) -> u32 {
-    let needed = |share: f64| {
-        let tail = upper_tail(attempts, failures, share);
-        if tail <= doubt { 0.0 } else { ((doubt / tail).ln() / (1.0 - share).ln()).ceil() }
-    };
-    let shares = (0..56_u32).map(|step| LEAST_BROKEN_SHARE + f64::from(step) / 64.0);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a small count, and not negative"
-    )]
-    let answers = shares.map(needed).fold(0.0, f64::max) as u32;
-    answers
-}
-
-/// The chance that at least `failures` of `attempts` independent connections fail, each with the probability `share`.
-fn upper_tail(attempts: u32, failures: u32, share: f64) -> f64 {
-    let mut term = (1.0 - share).powf(f64::from(attempts));
-    let mut fewer = 0.0;
-    for i in 0..failures.min(attempts + 1) {
-        fewer += term;
-        term *= f64::from(attempts - i) / f64::from(i + 1) * share / (1.0 - share);
-    }
-    (1.0 - fewer).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
