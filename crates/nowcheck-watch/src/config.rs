@@ -1,0 +1,122 @@
+//! The configuration: TOML → everything that is watched, or a list of everything that is wrong.
+//!
+//! The keys are described once, in `keys.rs`. From that come what the parser accepts, the JSON Schema ([`schema`]) and the
+//! commented example ([`example`]). A file is validated as a whole, with the secrets that it names, before anything starts.
+//!
+//! A relative path in the file begins at the folder of the file.
+
+mod alert;
+mod check;
+mod closest;
+mod document;
+mod duration;
+mod example;
+mod export;
+mod keys;
+mod maintenance;
+mod probe;
+mod problem;
+mod process;
+mod relations;
+mod report;
+mod schema;
+mod secret;
+mod section;
+mod setting_names;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::path::Path;
+
+pub use alert::{AlertConfig, Email, Encryption, HeartbeatConfig, Hook, Receiver};
+pub use check::CheckConfig;
+pub use example::example;
+pub use export::{Export, ExportConfig};
+pub use maintenance::{MaintenanceConfig, MaintenanceWindow};
+pub use probe::{AllowedUrl, ProbeModule};
+pub use problem::{ConfigError, ConfigErrors, Problem};
+pub use process::{HistoryConfig, PeerConfig, ServerConfig, User};
+pub use schema::schema;
+pub use secret::{Secret, SecretSource, System};
+pub use setting_names::{FileKeys, words};
+
+/// The most that a configuration may be, in bytes.
+pub const LARGEST: usize = 1024 * 1024;
+
+/// Everything that a file says, validated together.
+///
+/// ```
+/// use std::path::Path;
+/// use nowcheck_watch::config::{Config, System};
+///
+/// let text = "[[check]]\nname = \"shop\"\nurl = \"http://shop.example\"\nmax_ofset = \"2s\"\n";
+/// let errors = Config::parse("nowcheck.toml", text.as_bytes(), Path::new(""), &System).expect_err("a key is unknown");
+/// let line = "nowcheck.toml:4: check \"shop\": unknown key max_ofset; did you mean max_offset?";
+/// assert_eq!(errors.to_string(), line);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Who may connect.
+    pub server: ServerConfig,
+    /// What is stored, and for how long.
+    pub history: HistoryConfig,
+    /// What is watched; at least one.
+    pub checks: Vec<CheckConfig>,
+    /// Who is alerted, and how.
+    pub alerts: Vec<AlertConfig>,
+    /// When no alert is opened.
+    pub maintenance: Vec<MaintenanceConfig>,
+    /// What is pinged while rounds are held.
+    pub heartbeat: Option<HeartbeatConfig>,
+    /// Other instances.
+    pub peers: Vec<PeerConfig>,
+    /// How many instances, this one included, must see a service down.
+    pub quorum_down: u32,
+    /// Where metrics are sent or written.
+    pub exports: Vec<ExportConfig>,
+    /// The modules of `/probe`.
+    pub probes: Vec<ProbeModule>,
+}
+
+impl Config {
+    /// Reads a file, and the secrets that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let file = path.display().to_string();
+        let folder = path.parent().unwrap_or(Path::new(""));
+        match System.file(path, LARGEST as u64 + 1) {
+            Ok(bytes) => Self::parse(&file, &bytes, folder, &System),
+            Err(error) => Err(of_the_file(&file, None, Problem::Unreadable(error.to_string()))),
+        }
+    }
+
+    /// Reads the text of a file, which messages call `file`. Relative paths begin at `folder`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(
+        file: &str,
+        bytes: &[u8],
+        folder: &Path,
+        secrets: &dyn SecretSource,
+    ) -> Result<Self, ConfigErrors> {
+        if bytes.len() > LARGEST {
+            return Err(of_the_file(file, None, Problem::TooLarge));
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => document::read(file, text, values::Secrets { source: secrets, folder }),
+            Err(error) => {
+                let before = &bytes[..error.valid_up_to()];
+                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                Err(of_the_file(file, Some(line), Problem::NotUtf8))
+            }
+        }
+    }
+}
+
+fn of_the_file(file: &str, line: Option<usize>, problem: Problem) -> ConfigErrors {
+    ConfigErrors(vec![ConfigError { file: file.to_owned(), line, table: String::new(), problem }])
+}

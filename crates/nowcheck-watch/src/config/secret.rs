@@ -1,0 +1,58 @@
+//! Secrets, and where they come from.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for where it is used.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(hidden)")
+    }
+}
+
+/// Where secrets come from.
+pub trait SecretSource {
+    /// The first `most` bytes of a file.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn file(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
+
+    /// An environment variable; none if it is not set or is not UTF-8.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// The files and the environment of this process.
+#[derive(Debug, Clone, Copy)]
+pub struct System;
+
+impl SecretSource for System {
+    fn file(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}

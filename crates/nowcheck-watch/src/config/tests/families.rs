@@ -1,0 +1,469 @@
+//! Bad files of every kind.
+
+use super::{SHOP, parse, said};
+use crate::config::{Config, Export, MaintenanceWindow, Receiver, System};
+use std::path::Path;
+
+/// Each text after a check that is right, and all that is said about it.
+fn beside_a_check(rows: &[(&str, &[&str])]) {
+    for (text, sentences) in rows {
+        assert_eq!(said(&format!("{SHOP}{text}\n")), *sentences, "{text}");
+    }
+}
+
+#[test]
+fn tables_that_are_none_are_named() {
+    beside_a_check(&[
+        ("[[chek]]\nname = \"a\"", &["4: unknown table chek; did you mean [[check]]?"]),
+        ("[alerts]", &["4: unknown table alerts; did you mean [[alert]]?"]),
+        ("[[server]]", &["4: server must be a table; write [server]"]),
+        (
+            "[alert]\nname = \"a\"\ntype = \"exec\"\ncommand = [\"a\"]",
+            &["4: alert must be a table; write [[alert]]"],
+        ),
+    ]);
+    assert_eq!(
+        said("every = \"1m\"\n[[check]]\nname = \"a\"\nurl = \"http://a\"\n"),
+        ["1: unknown key every; it belongs into [defaults], [[check]], [heartbeat] or [[export]]"]
+    );
+    assert_eq!(
+        said("server = 3\n[[check]]\nname = \"a\"\nurl = \"http://a\"\n"),
+        ["1: server must be a table; write [server]"]
+    );
+}
+
+#[test]
+fn a_file_without_a_check_says_so() {
+    for text in ["", "# nothing\n", "[server]\n", "\u{feff}"] {
+        assert_eq!(
+            said(text),
+            ["nowcheck.toml: has no check; add [[check]] with a name and a url"],
+            "{text:?}"
+        );
+    }
+    assert_eq!(said("check = []\n"), ["nowcheck.toml: has no check; add [[check]] with a name and a url"]);
+}
+
+#[test]
+fn a_file_that_is_none_is_rejected_in_a_sentence() {
+    let of = |bytes: &[u8]| Config::parse("n.toml", bytes, Path::new(""), &System).unwrap_err().to_string();
+    assert_eq!(of(b"# a\n\xff"), "n.toml:2: is not UTF-8 from here on; save the file as UTF-8");
+    let large = "is larger than 1 MiB, the most that a configuration may be; is this the right file?";
+    assert_eq!(of(&vec![b'#'; 10 * 1024 * 1024]), format!("n.toml: {large}"));
+    assert!(
+        Config::load(Path::new("/nonexistent/n.toml")).unwrap_err().to_string().contains("cannot be read")
+    );
+    assert!(Config::load(Path::new("/")).unwrap_err().to_string().contains("cannot be read"));
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_its_line_and_without_what_follows_from_it() {
+    let lines = said(&format!("{SHOP}every = 10s\nmax_ofset = \"2s\"\n"));
+    assert!(lines[0].starts_with("4: check \"shop\": is not TOML: "), "{lines:?}");
+    assert_eq!(lines[1..], ["5: check \"shop\": unknown key max_ofset; did you mean max_offset?"]);
+    for text in [
+        "[[check]\nname = \"a\"",
+        "name = \"T0KEN",
+        "a = [[[[",
+        "= 3",
+        "[a]\n[a]",
+        "\"\"\"",
+        "a.b = 1\na = 2",
+        "\0",
+    ] {
+        assert!(!said(text).is_empty(), "{text}");
+    }
+    let nested = format!("a = {}", "[".repeat(100_000));
+    assert!(said(&nested)[0].contains("is not TOML"));
+}
+
+#[test]
+fn very_many_errors_are_counted_and_not_listed() {
+    let keys = (0..40_000).map(|nth| format!("every{nth} = 1\n")).collect::<String>();
+    let lines = said(&format!("{SHOP}{keys}"));
+    assert_eq!(lines.len(), 101);
+    assert_eq!(lines[100], "nowcheck.toml: and 39900 more errors; correct these first");
+}
+
+#[test]
+fn urls_with_credentials_and_urls_that_are_none_are_rejected_without_what_may_be_secret() {
+    let of = |url: &str| said(&format!("[[check]]\nname = \"a\"\nurl = \"{url}\"\n"));
+    for url in ["http://me:T0KEN@shop.example", "me:T0KEN@shop.example", "http://T0KEN@shop.example"] {
+        assert_eq!(
+            of(url),
+            [
+                "3: check \"a\": url holds credentials, which must not stand in this file; write them into a file and name it"
+            ],
+            "{url}"
+        );
+    }
+    for url in [
+        "ftp://shop.example/?key=T0KEN",
+        "http://",
+        "http://?T0KEN",
+        "http://a b",
+        "",
+        "http://a:99999/",
+        "mailto:a",
+    ] {
+        let lines = of(url);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with("3: check \"a\": url = "), "{lines:?}");
+    }
+}
+
+#[test]
+fn names_must_differ_and_exist() {
+    let two = "[[check]]\nname = \"shop\"\nurl = \"http://b\"";
+    let one_alert = "[[alert]]\nname = \"night\"\ntype = \"exec\"\ncommand = [\"/bin/true\"]";
+    beside_a_check(&[
+        (
+            two,
+            &[
+                "4: check \"shop\": the name is used twice, first in line 1; every check needs a name of its own",
+            ],
+        ),
+        (
+            "needs = [\"netwrk\"]\n[[check]]\nname = \"network\"\nurl = \"http://b\"",
+            &["4: check \"shop\": needs: there is no check \"netwrk\"; did you mean \"network\"?"],
+        ),
+        (
+            &format!("alert = [\"nigth\"]\n{one_alert}"),
+            &["4: check \"shop\": alert: there is no alert \"nigth\"; did you mean \"night\"?"],
+        ),
+        (
+            &format!("{one_alert}\n{one_alert}"),
+            &[
+                "8: alert \"night\": the name is used twice, first in line 4; every alert needs a name of its own",
+            ],
+        ),
+        (
+            "[[maintenance]]\nname = \"a\"\nweekly = \"Sun 02:00\"\nfor = \"2h\"\nchecks = [\"shpo\"]",
+            &["8: maintenance \"a\": checks: there is no check \"shpo\"; did you mean \"shop\"?"],
+        ),
+        (
+            "needs = [\"shop\"]",
+            &["4: check \"shop\": needs goes in a circle: \"shop\" → \"shop\"; leave one of them out"],
+        ),
+        (
+            "needs = [\"b\"]\n[[check]]\nname = \"b\"\nurl = \"http://b\"\nneeds = [\"shop\", \"c\"]\n[[check]]\nname = \"c\"\nurl = \"http://c\"",
+            &[
+                "4: check \"shop\": needs goes in a circle: \"shop\" → \"b\" → \"shop\"; leave one of them out",
+            ],
+        ),
+    ]);
+    for name in ["a/b", ".", "..", " a", "a\\n", ""] {
+        let lines = said(&format!("[[check]]\nname = \"{name}\"\nurl = \"http://a\"\n"));
+        assert_eq!(lines.len(), 1, "{name}: {lines:?}");
+    }
+}
+
+#[test]
+fn thousands_of_checks_that_need_each_other_in_a_row_are_followed() {
+    let check =
+        |nth: usize, needs: String| format!("[[check]]\nname = \"c{nth}\"\nurl = \"http://a\"\n{needs}\n");
+    let row = |last: &str| {
+        let needs =
+            |nth: usize| if nth < 5_000 { format!("needs = [\"c{}\"]", nth + 1) } else { last.to_owned() };
+        (0..=5_000).map(|nth| check(nth, needs(nth))).collect::<String>()
+    };
+    assert_eq!(parse(&row("")).unwrap().checks.len(), 5_001);
+    let lines = said(&row("needs = [\"c0\"]"));
+    assert!(lines.len() == 1 && lines[0].contains("\"c0\" → \"c1\"") && lines[0].contains("…"), "{lines:?}");
+}
+
+#[test]
+fn time_servers_are_not_asked_more_often_than_courtesy_allows() {
+    beside_a_check(&[
+        (
+            "references = [\"ntp:time.example\"]\nevery = \"15s\"",
+            &[
+                "5: check \"shop\": every = \"15s\" must be 16s or more with the time server ntp:time.example as a reference, which \
+             may be somebody else's (RFC 4330 section 10); only a private address, or a name for one by resolve, may be \
+             queried each second",
+            ],
+        ),
+        ("references = [\"ntp:127.0.0.1\"]\nevery = \"10s\"", &[]),
+    ]);
+}
+
+#[test]
+fn secrets_are_read_and_never_told() {
+    let hook = "[[alert]]\nname = \"a\"\ntype = \"webhook\"\n";
+    let of = |keys: &str| said(&format!("{SHOP}{hook}{keys}\n"));
+    let literal = "is a secret and must not stand in this file; write";
+    for (keys, line) in [
+        ("url_file = \"/run/secrets/hook\"", ""),
+        ("url_env = \"HOOK_URL\"", ""),
+        (
+            "url = \"https://hooks.example/T0KEN\"",
+            &*format!("7: alert \"a\": url {literal} url_file = \"PATH\" or url_env = \"VARIABLE\""),
+        ),
+        (
+            "url_file = \"/run/secrets/hook\"\nsecret = \"T0KEN\"",
+            &format!("8: alert \"a\": secret {literal} secret_file = \"PATH\" or secret_env = \"VARIABLE\""),
+        ),
+        (
+            "url_file = \"https://hooks.example/T0KEN\"",
+            "7: alert \"a\": url_file must be the path of a file, and not the secret itself",
+        ),
+        (
+            "url_env = \"https://hooks.example/T0KEN\"",
+            "7: alert \"a\": url_env must be the name of an environment variable, and not the secret itself",
+        ),
+        (
+            "url_file = \"/run/secrets/none\"",
+            "7: alert \"a\": url_file = \"/run/secrets/none\" cannot be read: no such file",
+        ),
+        (
+            "url_file = \"/run/secrets/hook\"\nsecret_file = \"T0KENabc\"",
+            "8: alert \"a\": secret_file cannot be read: no such file",
+        ),
+        (
+            "url_file = \"/run/secrets/empty\"",
+            "7: alert \"a\": url_file = \"/run/secrets/empty\" cannot be read: is empty",
+        ),
+        (
+            "url_file = \"/run/secrets/large\"",
+            "7: alert \"a\": url_file = \"/run/secrets/large\" cannot be read: is larger than 64 KiB; is this the right file?",
+        ),
+        (
+            "url_file = \"/run/secrets/bytes\"",
+            "7: alert \"a\": url_file = \"/run/secrets/bytes\" cannot be read: is not UTF-8",
+        ),
+        (
+            "url_env = \"UNSET\"",
+            "7: alert \"a\": url_env = \"UNSET\" cannot be read: is not set, or is not UTF-8; set this environment variable",
+        ),
+        (
+            "url_env = \"NO_URL\"",
+            "7: alert \"a\": url_env holds no URL; write one such as https://HOST/PATH on one line",
+        ),
+        (
+            "url_env = \"HOOK_URL\"\nurl_file = \"/run/secrets/hook\"",
+            "7: alert \"a\": url_file and url_env are both given; leave one out",
+        ),
+        ("", "4: alert \"a\": url is missing; write url_file = \"PATH\" or url_env = \"VARIABLE\""),
+    ] {
+        let expected = if line.is_empty() { vec![] } else { vec![line.to_owned()] };
+        assert_eq!(of(keys), expected, "{keys}");
+    }
+    let config =
+        parse(&format!("{SHOP}{hook}url_env = \"HOOK_URL\"\nsecret_file = \"/run/secrets/hook-key\"\n"))
+            .unwrap();
+    assert!(!format!("{config:?}").contains("T0KEN"));
+    let Receiver::Webhook { hook, secret: Some(secret) } = &config.alerts[0].receiver else { panic!() };
+    assert_eq!((hook.url.expose(), secret.expose()), ("http://hooks.example/T0KEN", "T0KEN"));
+}
+
+#[test]
+fn secret_headers_and_credentials_come_from_files() {
+    beside_a_check(&[
+        (
+            "headers = { Authorization = \"Bearer T0KEN\" }",
+            &[
+                "4: check \"shop\": headers holds authorization, which is a secret and must not stand in this file; write it into a \
+             file and name that with headers_file, or a variable with headers_env",
+            ],
+        ),
+        (
+            "headers = [\"X-Api-Key: T0KEN\"]",
+            &[
+                "4: check \"shop\": headers holds x-api-key, which is a secret and must not stand in this file; write it into a \
+             file and name that with headers_file, or a variable with headers_env",
+            ],
+        ),
+        (
+            "headers = { Accept = 1 }",
+            &[
+                "4: check \"shop\": headers must be a table such as { Accept = \"application/json\" }, or a list of \"NAME: VALUE\"",
+            ],
+        ),
+        ("headers = [\"Accept\"]", &["4: check \"shop\": headers cannot be sent: write NAME: VALUE"]),
+        (
+            "basic_auth_file = \"/run/secrets/no-colon\"",
+            &["4: check \"shop\": basic_auth_file has no colon; write user:password on one line"],
+        ),
+        (
+            "headers_file = \"/run/secrets/bad-headers\"",
+            &["4: check \"shop\": headers_file write NAME: VALUE"],
+        ),
+        (
+            "basic_auth = \"me:T0KEN\"",
+            &[
+                "4: check \"shop\": basic_auth is a secret and must not stand in this file; write basic_auth_file = \"PATH\" or basic_auth_env = \"VARIABLE\"",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn keys_go_with_the_type_of_their_table() {
+    beside_a_check(&[
+        (
+            "[[alert]]\nname = \"a\"\ntype = \"slak\"\nurl_env = \"HOOK_URL\"",
+            &[
+                "6: alert \"a\": type = \"slak\" must be \"webhook\", \"slack\", \"email\", \"alertmanager\" or \"exec\"; did you mean \"slack\"?",
+            ],
+        ),
+        (
+            "[[alert]]\nname = \"a\"\ntype = \"exec\"\ncommand = []",
+            &["7: alert \"a\": command = [] must have at least one entry"],
+        ),
+        (
+            "[[alert]]\nname = \"a\"\ntype = \"exec\"\ncommand = [\"a\"]\nserver = \"a:25\"",
+            &["8: alert \"a\": server goes with type = \"email\", and this one is \"exec\""],
+        ),
+        ("[[alert]]\nname = \"a\"\ntype = \"alertmanager\"\nurl = \"http://am.example:9093\"", &[]),
+        (
+            "[[alert]]\nname = \"a\"\ntype = \"email\"\nserver = \"smtp.example\"\nfrom = \"me\"\nto = [\"x@y\"]\nuser = \"me\"",
+            &[
+                "4: alert \"a\": password is missing; write password_file = \"PATH\" or password_env = \"VARIABLE\"",
+                "7: alert \"a\": server = \"smtp.example\" must be a host and a port, such as \"smtp.example:587\"",
+                "8: alert \"a\": from = \"me\" must be an e-mail address, such as on-call@shop.example",
+            ],
+        ),
+        (
+            "[[export]]\ntype = \"textfile\"",
+            &["4: export 1: path is missing; write path = \"/var/lib/node_exporter/nowcheck.prom\""],
+        ),
+        (
+            "[[export]]\ntype = \"otlp\"\nendpoint = \"http://a\"",
+            &[
+                "4: export 1: url is missing; write url = \"http://collector.example:4318\"",
+                "6: export 1: unknown key endpoint; did you mean url?",
+            ],
+        ),
+        (
+            "[[export]]\ntype = \"emf\"\npath = \"/a\"\n[[export]]\ntype = \"textfile\"\npath = \"/a\"",
+            &["7: export 2: path is the file of the export in line 4 too; write to another one"],
+        ),
+    ]);
+    let config = parse(&format!("{SHOP}[[export]]\ntype = \"emf\"\n")).unwrap();
+    assert!(matches!(config.exports[0].destination, Export::Emf { path: None, .. }));
+}
+
+#[test]
+fn maintenance_has_a_beginning_an_end_and_a_zone() {
+    let of = |keys: &str| parse(&format!("{SHOP}[[maintenance]]\nname = \"a\"\n{keys}\n"));
+    for keys in [
+        "from = \"2026-12-06T02:00[Europe/Madrid]\"\nfor = \"2h\"",
+        "from = \"2026-12-06T02:00\"\nzone = \"Europe/Madrid\"\nuntil = \"2026-12-06T04:00\"",
+        "from = 2026-12-06T01:00:00Z\nuntil = 2026-12-06T03:00:00Z",
+        "from = 2026-12-06T01:00:00\nuntil = \"2026-12-06T04:00+01:00\"",
+    ] {
+        let window = of(keys).unwrap().maintenance[0].window.clone();
+        let MaintenanceWindow::Once { from, until } = window else { panic!() };
+        assert_eq!(
+            (from.to_string().as_str(), until.to_string().as_str()),
+            ("2026-12-06T01:00:00Z", "2026-12-06T03:00:00Z"),
+            "{keys}"
+        );
+    }
+    for keys in [
+        "weekly = \"Sun 02:00\"\nfor = \"2h\"\nzone = \"Europe/Madrid\"",
+        "weekly = \"sunday 02:00[Europe/Madrid]\"\nfor = \"2h\"",
+    ] {
+        let window = of(keys).unwrap().maintenance[0].window.clone();
+        let MaintenanceWindow::Weekly { weekday, zone, .. } = window else { panic!() };
+        assert_eq!((weekday, zone.iana_name()), (jiff::civil::Weekday::Sunday, Some("Europe/Madrid")));
+    }
+    let moment =
+        "must be a date and a time of day, with a zone that is known: \"2026-12-06T02:00[Europe/Madrid]\"";
+    for (keys, line) in [
+        ("", "4: maintenance \"a\": from is missing; write from = \"2026-12-06T02:00[Europe/Madrid]\""),
+        ("from = \"2026-12-06T02:00\"", "4: maintenance \"a\": for is missing; write for = \"2h\""),
+        (
+            "from = \"tomorrow\"\nfor = \"2h\"",
+            &*format!("6: maintenance \"a\": from = \"tomorrow\" {moment}"),
+        ),
+        ("from = 2026-12-06\nfor = \"2h\"", &format!("6: maintenance \"a\": from = 2026-12-06 {moment}")),
+        (
+            "from = \"2026-12-06T02:00[Europe/Atlantis]\"\nfor = \"2h\"",
+            &format!("6: maintenance \"a\": from = \"2026-12-06T02:00[Europe/Atlantis]\" {moment}"),
+        ),
+        (
+            "from = \"2026-12-06T02:00\"\nuntil = \"2026-12-06T02:00\"",
+            "7: maintenance \"a\": until = \"2026-12-06T02:00:00Z\" must be later than from (\"2026-12-06T02:00:00Z\")",
+        ),
+        (
+            "weekly = \"Sun 25:00\"\nfor = \"2h\"",
+            "6: maintenance \"a\": weekly = \"Sun 25:00\" must be a day of the week and a time of day, such as \"Sun 02:00\"",
+        ),
+        (
+            "weekly = \"S 02:00\"\nfor = \"2h\"",
+            "6: maintenance \"a\": weekly = \"S 02:00\" must be a day of the week and a time of day, such as \"Sun 02:00\"",
+        ),
+        (
+            "weekly = \"Sun 02:00\"\nfor = \"7d\"",
+            "7: maintenance \"a\": for = \"7d\" must be less than a week with weekly",
+        ),
+        (
+            "weekly = \"Sun 02:00\"\nfrom = \"2026-12-06T02:00\"\nfor = \"2h\"",
+            "6: maintenance \"a\": weekly and from are both given; leave one out",
+        ),
+        (
+            "from = \"9999-12-30T02:00\"\nfor = \"300d\"",
+            "7: maintenance \"a\": for = \"300d\" ends later than any date",
+        ),
+    ] {
+        assert_eq!(said(&format!("{SHOP}[[maintenance]]\nname = \"a\"\n{keys}\n")), [line], "{keys}");
+    }
+}
+
+#[test]
+fn the_process_has_its_rules() {
+    beside_a_check(&[
+        (
+            "[server]\nlisten = \"0.0.0.0:80\"\nstatus_page = \"0.0.0.0:80\"",
+            &[
+                "6: server: status_page = \"0.0.0.0:80\" is the address of listen too; the public page needs a listener of its own",
+            ],
+        ),
+        (
+            "[server]\nlisten = 9464",
+            &[
+                "5: server: listen = 9464 must be an IP address and a port, such as \"127.0.0.1:9464\" or \"[::]:9464\"; did you mean \"127.0.0.1:9464\"?",
+            ],
+        ),
+        ("[server]\nauth_file = \"/run/users\"", &[]),
+        (
+            "[server]\nauth_file = \"/run/bad-users\"",
+            &["5: server: auth_file has no name:bcrypt in its line 1; write such a line with htpasswd -B"],
+        ),
+        ("[history]\nkeep_rounds = \"60d\"", &[]),
+        (
+            "[history]\nkeep_rounds = \"60d\"\nkeep_minutes = \"30d\"",
+            &["6: history: keep_minutes = \"30d\" must not be less than keep_rounds (60d)"],
+        ),
+        ("[history]\npath = \"none\"", &[]),
+        (
+            "[quorum]\ndown = 2",
+            &["5: quorum: down = 2 must be at most 1, the number of instances (every [[peer]] and this one)"],
+        ),
+        (
+            "[[peer]]\nname = \"a\"\nurl = \"nowhere\"\ntoken = \"T0KEN\"",
+            &[
+                "6: peer \"a\": url = \"nowhere\" is not a URL; write one such as \"https://nowcheck.fra.example\"",
+                "7: peer \"a\": token is a secret and must not stand in this file; write token_file = \"PATH\" or token_env = \"VARIABLE\"",
+            ],
+        ),
+        (
+            "[heartbeat]\nevery = \"1m\"",
+            &["4: heartbeat: url is missing; write url_file = \"PATH\" or url_env = \"VARIABLE\""],
+        ),
+        (
+            "[[probe]]\nmodule = \"web\"\nallow = [\"*\"]",
+            &[
+                "6: probe \"web\": allow = [\"*\"] must list URLs such as \"https://*.example/*\": a scheme, a host and a path, of which host and path may have *",
+            ],
+        ),
+    ]);
+    let config = parse(&format!(
+        "{SHOP}[[probe]]\nmodule = \"web\"\nallow = [\"https://*.example/*\"]\nmax_offset = \"3s\"\n"
+    ))
+    .unwrap();
+    let module = &config.probes[0];
+    assert!(module.allows("https://a.example/now") && !module.allows("https://a.test/now"));
+    assert_eq!(module.check("https://a.example/now").unwrap().limits().max_offset.as_secs(), 3);
+}
