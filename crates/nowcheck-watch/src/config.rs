@@ -25,6 +25,7 @@ mod section;
 mod setting_names;
 #[cfg(test)]
 mod tests;
+mod trusts;
 mod values;
 
 use std::path::Path;
@@ -107,10 +108,14 @@ impl Config {
             return Err(of_the_file(file, None, Problem::TooLarge));
         }
         match std::str::from_utf8(bytes) {
-            Ok(text) => document::read(file, text, values::Secrets { source: secrets, folder }),
+            Ok(text) => document::read(
+                file,
+                text,
+                values::Secrets { source: secrets, folder, trusts: &trusts::Trusts::default() },
+            ),
             Err(error) => {
                 let before = &bytes[..error.valid_up_to()];
-                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                let line = before.split(|byte| *byte == b'\n').count();
                 Err(of_the_file(file, Some(line), Problem::NotUtf8))
             }
         }

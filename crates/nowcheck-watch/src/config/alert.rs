@@ -131,7 +131,7 @@ fn receiver(section: &Section<'_>, kind: &str, secrets: Secrets<'_>) -> Option<R
 fn ca_file(section: &Section<'_>, secrets: Secrets<'_>) -> Option<PathBuf> {
     let given = section.path("ca_file")?;
     let path = secrets.resolved(&given.value);
-    if let Err(error) = nowcheck::probe::tls::Trust::with_ca_file(&path) {
+    if let Err(error) = secrets.trusts.with_ca_file(&path) {
         let must = nowcheck::text::printable(error.to_string().as_bytes(), 200);
         let value =
             format!("\"{}\"", nowcheck::text::printable(given.value.as_os_str().as_encoded_bytes(), 100));

@@ -81,7 +81,8 @@ impl Defaults {
     /// Reads `[defaults]`, if the file has it.
     pub(super) fn read(report: &Report<'_>, section: Option<Section<'_>>, secrets: Secrets<'_>) -> Self {
         let built_in = Section::absent(report, &keys::DEFAULTS);
-        let round = RoundSettings::read(&built_in, secrets);
+        let mut round = RoundSettings::read(&built_in, secrets);
+        round.ca_file = Some(Given { value: secrets.trusts.of_this_machine(), line: None });
         let given = section.unwrap_or_else(|| Section::absent(report, &keys::DEFAULTS)).without_defaults();
         Self {
             round: RoundSettings::read(&given, secrets).or(&round),
@@ -142,20 +143,17 @@ pub(super) fn read(section: Section<'_>, defaults: &Defaults, secrets: Secrets<'
 fn must_leave_room(section: &Section<'_>, every: &Given<Duration>, timeout: Option<&Given<Duration>>) {
     let Some(timeout) = timeout.filter(|timeout| timeout.value > every.value) else { return };
     let [period, longest] = [every, timeout].map(|given| written(given.value));
-    let (key, value, must, line) = match every.line {
-        Some(line) => {
-            let default = if timeout.line.is_none() { ", the default" } else { "" };
-            let must = format!(
-                "must not be less than timeout ({longest}{default}); write timeout = \"{period}\" or less"
-            );
-            ("every", period, must, Some(line))
-        }
-        None => {
-            let must = format!(
-                "must not be more than every ({period}, the default); write every = \"{longest}\" or more"
-            );
-            ("timeout", longest, must, timeout.line)
-        }
+    let (key, value, must, line) = if every.line.is_some() {
+        let default = if timeout.line.is_none() { ", the default" } else { "" };
+        let must = format!(
+            "must not be less than timeout ({longest}{default}); write timeout = \"{period}\" or less"
+        );
+        ("every", period, must, every.line)
+    } else {
+        let must = format!(
+            "must not be more than every ({period}, the default); write every = \"{longest}\" or more"
+        );
+        ("timeout", longest, must, timeout.line)
     };
     let problem = Problem::Value { key: key.to_owned(), value: format!("\"{value}\""), must, closest: None };
     section.wrong(line, problem);

@@ -59,7 +59,8 @@ pub(super) fn written(duration: Duration) -> String {
     for (name, nanos) in UNITS.iter().rev().filter(|(name, _)| *name != "w") {
         let count = rest / nanos;
         if count > 0 {
-            text.push_str(&format!("{count}{name}"));
+            text.push_str(&count.to_string());
+            text.push_str(name);
             rest %= nanos;
         }
     }

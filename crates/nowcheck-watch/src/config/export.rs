@@ -38,7 +38,7 @@ pub enum Export {
         /// The namespace of CloudWatch.
         namespace: String,
     },
-    /// A file for node_exporter.
+    /// A file for `node_exporter`.
     Textfile {
         /// The file, which is replaced as a whole.
         path: PathBuf,

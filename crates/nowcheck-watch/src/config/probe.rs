@@ -21,8 +21,6 @@ pub struct ProbeModule {
     pub allow: Vec<AllowedUrl>,
     settings: RoundSettings,
     headers: RequestHeaders,
-    /// The line of its beginning.
-    pub(super) line: usize,
 }
 
 impl ProbeModule {
@@ -68,13 +66,7 @@ pub(super) fn read(section: Section<'_>, defaults: &Defaults, secrets: Secrets<'
     {
         super::check::cannot_warn(&section, warn, max);
     }
-    Some(ProbeModule {
-        module: module?.value,
-        allow,
-        settings,
-        headers: headers?,
-        line: section.line.unwrap_or_default(),
-    })
+    Some(ProbeModule { module: module?.value, allow, settings, headers: headers? })
 }
 
 fn must_be_pattern(section: &Section<'_>, line: Option<usize>, value: &str) {

@@ -48,8 +48,8 @@ impl fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 /// `; did you mean max_offset?`, or nothing.
-fn hint(closest: &Option<String>) -> String {
-    closest.as_ref().map_or_else(String::new, |closest| format!("; did you mean {closest}?"))
+fn hint(closest: Option<&String>) -> String {
+    closest.map_or_else(String::new, |closest| format!("; did you mean {closest}?"))
 }
 
 /// What is wrong.
@@ -71,7 +71,7 @@ pub enum Problem {
     #[error("{0} is given twice; leave one out")]
     DuplicateKey(String),
     /// There is no such table or key at the top of the file.
-    #[error("unknown table {name}{}", hint(.closest))]
+    #[error("unknown table {name}{}", hint(.closest.as_ref()))]
     UnknownTable {
         /// As it is written.
         name: String,
@@ -79,7 +79,7 @@ pub enum Problem {
         closest: Option<String>,
     },
     /// There is no such key in this table.
-    #[error("unknown key {key}{}", hint(.closest))]
+    #[error("unknown key {key}{}", hint(.closest.as_ref()))]
     UnknownKey {
         /// As it is written.
         key: String,
@@ -103,7 +103,7 @@ pub enum Problem {
         heading: String,
     },
     /// A value cannot be.
-    #[error("{key} = {value} {must}{}", hint(.closest))]
+    #[error("{key} = {value} {must}{}", hint(.closest.as_ref()))]
     Value {
         /// The key.
         key: String,
@@ -165,7 +165,7 @@ pub enum Problem {
         what: &'static str,
     },
     /// A name that nothing has.
-    #[error("{key}: there is no {what} {name}{}", hint(.closest))]
+    #[error("{key}: there is no {what} {name}{}", hint(.closest.as_ref()))]
     UnknownName {
         /// The key.
         key: String,

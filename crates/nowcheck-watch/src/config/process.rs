@@ -39,7 +39,7 @@ pub struct User {
 /// What is stored, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryConfig {
-    /// The SQLite file; none keeps what is in memory.
+    /// The `SQLite` file; none keeps what is in memory.
     pub path: Option<PathBuf>,
     /// How long each round is kept.
     pub keep_rounds: Duration,
@@ -96,6 +96,7 @@ fn users(section: &Section<'_>, secrets: Secrets<'_>) -> Option<Vec<User>> {
     let Given { value: text, line } = section.secret_file("auth_file", secrets)?;
     let mut users: Vec<User> = Vec::new();
     let wrong = |must: String| section.wrong(line, Problem::Hidden { key: "auth_file".to_owned(), must });
+    let mut is_right = true;
     for (nth, one) in text.expose().lines().enumerate() {
         if one.trim().is_empty() || one.starts_with('#') {
             continue;
@@ -108,10 +109,14 @@ fn users(section: &Section<'_>, secrets: Secrets<'_>) -> Option<Vec<User>> {
                 }
                 users.push(User { name: name.to_owned(), password_hash: Secret::new(hash) });
             }
-            _ => wrong(format!("has no name:bcrypt in its line {nth}; write such a line with htpasswd -B")),
+            _ => {
+                is_right = false;
+                wrong(format!("has no name:bcrypt in its line {nth}; write such a line with htpasswd -B"));
+            }
         }
     }
-    if users.is_empty() {
+    // Otherwise its lines are what is wrong.
+    if users.is_empty() && is_right {
         wrong("names nobody, so that nobody could log in; write a line with htpasswd -B".to_owned());
     }
     Some(users)

@@ -19,11 +19,6 @@ impl Names {
         self.0.push((name.to_owned(), line));
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Notes each that is there already.
     pub(super) fn must_differ(&self, report: &Report<'_>, what: &'static str) {
         let mut first: HashMap<&str, usize> = HashMap::new();

@@ -76,7 +76,7 @@ fn of_key(key: &Key) -> Value {
 fn of_shape(shape: Shape) -> Value {
     let text = json!({ "type": "string", "minLength": 1 });
     match shape {
-        Shape::Text | Shape::Path | Shape::Zone | Shape::Secret => text,
+        Shape::Text | Shape::Path | Shape::Zone | Shape::Secret | Shape::Url | Shape::HostAndPort => text,
         Shape::Name => {
             json!({ "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[^/\\\\]+$" })
         }
@@ -94,7 +94,6 @@ fn of_shape(shape: Shape) -> Value {
             "type": "string",
             "pattern": "^ *([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w|y) *)+$",
         }),
-        Shape::Url | Shape::HostAndPort => text,
         Shape::SocketAddress => json!({ "type": "string", "pattern": ":[0-9]+$" }),
         Shape::List | Shape::Names => {
             json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })

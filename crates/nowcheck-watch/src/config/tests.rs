@@ -53,7 +53,11 @@ pub(super) fn said(text: &str) -> Vec<String> {
             assert!(!errors.0.is_empty());
             let told = format!("{errors}\n{errors:?}");
             assert!(!told.contains("T0KEN"), "{told}");
-            errors.to_string().lines().map(|line| line.replacen("nowcheck.toml:", "", 1)).collect()
+            errors
+                .to_string()
+                .lines()
+                .map(|line| line.strip_prefix("nowcheck.toml:").unwrap().trim_start().to_owned())
+                .collect()
         }
     }
 }
@@ -88,6 +92,7 @@ fn an_unknown_key_is_named_with_the_closest_one() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_value_that_cannot_be_is_named_with_what_it_must_be() {
     let unit = "must be a duration with its unit (ms, s, m, h, d, w, y), such as \"30s\"";
     keys_of_a_check(&[
@@ -129,7 +134,7 @@ fn a_value_that_cannot_be_is_named_with_what_it_must_be() {
         ("references = \"system\"", "references = \"system\" must be a list of texts, such as [\"system\"]"),
         (
             "references = [\"gps\"]",
-            "references = [\"gps\"] cannot be used: write `system` or `ntp:HOST[:PORT]`",
+            "references = [\"gps\"] cannot be used: write `system` or `ntp:HOST[:PORT]`, such as ntp:time.example",
         ),
         (
             "references = [\"system\", \"system\"]",
@@ -163,7 +168,7 @@ fn a_value_that_cannot_be_is_named_with_what_it_must_be() {
         ),
         (
             "field = \"header:no spaces\"",
-            "field = \"header:no spaces\" cannot be used: `no spaces` is not the name of a header",
+            "field = \"header:no spaces\" cannot be used: `no spaces` is not the name of a header: invalid HTTP header name",
         ),
     ]);
 }

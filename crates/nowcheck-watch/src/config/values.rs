@@ -91,12 +91,12 @@ impl Section<'_> {
             let duration = duration::parse(text).ok_or_else(|| Wrong::must(advice))?;
             if duration < Duration::from_millis(least) {
                 let least = duration::written(Duration::from_millis(least));
-                let must = if least == "1ms" {
+                let bound = if least == "1ms" {
                     "must be more than zero".to_owned()
                 } else {
                     format!("must be {least} or more")
                 };
-                return Err(Wrong::must(must));
+                return Err(Wrong::must(bound));
             }
             if duration > Duration::from_millis(most) {
                 let most = duration::written(Duration::from_millis(most));

@@ -103,37 +103,37 @@ impl RoundSettings {
         let time = TimeSelector {
             field: self.field.as_ref().map_or(Field::Auto, |given| given.value.clone()),
             notation: Notation { form, zone },
-            date_cache: value(&self.date_cache).unwrap_or(Duration::from_secs(1)),
+            date_cache: value(self.date_cache.as_ref()).unwrap_or(Duration::from_secs(1)),
         };
         let mut check = Check::of([url])
             .time(time)
-            .warn_offset(value(&self.warn_offset))
+            .warn_offset(value(self.warn_offset.as_ref()))
             .expected_backends(
-                value(&self.expect_backends).and_then(|count| NonZeroUsize::new(count as usize)),
+                value(self.expect_backends.as_ref()).and_then(|count| NonZeroUsize::new(count as usize)),
             )
-            .strict(value(&self.strict).unwrap_or_default())
-            .trust_system_clock(value(&self.trust_system_clock).unwrap_or_default())
-            .follow(value(&self.follow).unwrap_or_default())
-            .ip_version(value(&self.ip_version))
+            .strict(value(self.strict.as_ref()).unwrap_or_default())
+            .trust_system_clock(value(self.trust_system_clock.as_ref()).unwrap_or_default())
+            .follow(value(self.follow.as_ref()).unwrap_or_default())
+            .ip_version(value(self.ip_version.as_ref()))
             .addresses(self.resolve.iter().flat_map(|given| given.value.clone()).collect())
             .request_headers(headers)
             .trust(self.trust());
         if let Some(given) = &self.references {
             check = check.references(given.value.clone());
         }
-        if let Some(limit) = value(&self.max_offset) {
+        if let Some(limit) = value(self.max_offset.as_ref()) {
             check = check.max_offset(limit);
         }
-        if let Some(timeout) = value(&self.timeout) {
+        if let Some(timeout) = value(self.timeout.as_ref()) {
             check = check.timeout(timeout);
         }
-        if let Some(probability) = value(&self.miss_probability) {
+        if let Some(probability) = value(self.miss_probability.as_ref()) {
             check = check.miss_probability(probability);
         }
-        if let Some(requests) = value(&self.samples) {
+        if let Some(requests) = value(self.samples.as_ref()) {
             check = check.requests_per_connection(requests);
         }
-        if let Some(connections) = value(&self.connections).and_then(NonZeroU32::new) {
+        if let Some(connections) = value(self.connections.as_ref()).and_then(NonZeroU32::new) {
             check = check.max_connections(connections);
         }
         check.build()
@@ -141,8 +141,11 @@ impl RoundSettings {
 
     fn trust(&self) -> Trust {
         let trust = self.ca_file.as_ref().map_or_else(Trust::of_this_machine, |given| given.value.clone());
-        let trust =
-            if value(&self.insecure).unwrap_or_default() { trust.without_verification() } else { trust };
+        let trust = if value(self.insecure.as_ref()).unwrap_or_default() {
+            trust.without_verification()
+        } else {
+            trust
+        };
         match &self.identity {
             Some(given) => trust.with_identity(given.value.clone()),
             None => trust,
@@ -150,13 +153,13 @@ impl RoundSettings {
     }
 }
 
-fn value<T: Copy>(given: &Option<Given<T>>) -> Option<T> {
-    given.as_ref().map(|given| given.value)
+fn value<T: Copy>(given: Option<&Given<T>>) -> Option<T> {
+    given.map(|given| given.value)
 }
 
 fn trust(section: &Section<'_>, secrets: Secrets<'_>) -> Option<Given<Trust>> {
     let Given { value: path, line } = section.path("ca_file")?;
-    match Trust::with_ca_file(&secrets.resolved(&path)) {
+    match secrets.trusts.with_ca_file(&secrets.resolved(&path)) {
         Ok(value) => Some(Given { value, line }),
         Err(error) => {
             file_is_wrong(section, "ca_file", (&path, line), &error);

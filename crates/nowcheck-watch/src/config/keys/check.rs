@@ -1,7 +1,7 @@
 //! The keys of checks, of their default values and of the modules of `/probe`.
 
 use super::{FROM_ZERO, Key, PERIOD, POSITIVE, Shape, Table};
-use nowcheck::check::{MOST_BACKENDS, MOST_REQUESTS};
+use nowcheck::check::MOST_REQUESTS;
 
 /// The names of `nowcheck::time_format::Format` are checked when the value is read: a pattern is allowed too.
 const ROUND: &[Key] = &[
@@ -41,7 +41,7 @@ const ROUND: &[Key] = &[
         .known_as(&["timezone", "time_zone", "tz"]),
     Key::new("date_cache", FROM_ZERO, "How long the server may go on sending an old Date header.")
         .default("\"1s\""),
-    Key::new("expect_backends", Shape::Integer(1, MOST_BACKENDS as u32), "How many instances must answer.")
+    Key::new("expect_backends", Shape::Integer(1, 100), "How many instances must answer.")
         .example("4")
         .known_as(&["backends"]),
     Key::new(

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use super::{Given, Section};
 use crate::config::problem::Problem;
 use crate::config::secret::{Secret, SecretSource};
+use crate::config::trusts::Trusts;
 
 /// The most that is read of a secret: more of it would be another file.
 const MOST: u64 = 64 * 1024;
 
-/// Where secrets are read from, and where relative paths begin.
+/// Where secrets are read from, where relative paths begin, and which authorities were read already.
 #[derive(Clone, Copy)]
 pub(in crate::config) struct Secrets<'a> {
     pub(in crate::config) source: &'a dyn SecretSource,
     pub(in crate::config) folder: &'a Path,
+    pub(in crate::config) trusts: &'a Trusts,
 }
 
 impl Secrets<'_> {
@@ -98,7 +100,7 @@ impl Section<'_> {
         match read(name) {
             Ok(value) => Some(Given { value, line: Some(line) }),
             // Without a slash, or in lower case, it may be the secret itself.
-            Err(why) if !name.contains('/') && name.chars().any(|one| one.is_lowercase()) => {
+            Err(why) if !name.contains('/') && name.chars().any(char::is_lowercase) => {
                 hidden(format!("cannot be read: {why}"))
             }
             Err(why) => {
