@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use nowcheck_watch::availability::Account;
 use nowcheck_watch::incident::{
     Alerts, Change, ChangeKind, CheckPolicy, Event, Incident, IncidentId, Incidents, Maintenance, Message,
-    MonitorPart, Observation, Place, Policy, Receiver, Round, Scope, ServiceStatus, Trouble, TroubleKind,
-    Window,
+    MonitorPart, Observation, Place, Policy, Proof, Receiver, Round, Scope, ServiceStatus, Trouble,
+    TroubleKind, Window,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -256,5 +256,41 @@ proptest! {
             }
         }
         prop_assert_eq!(state.incidents.open().count(), 0);
+    }
+}
+
+/// A service of which everything is known: the state of each backend, and which of them each round meets.
+fn world() -> impl Strategy<Value = Vec<(BTreeSet<usize>, BTreeSet<usize>)>> {
+    let backends = || prop::collection::btree_set(0..3_usize, 0..=3);
+    prop::collection::vec((backends(), backends()), 1..60)
+}
+
+proptest! {
+    #[test]
+    fn what_is_open_is_what_was_wrong_when_it_was_met_last(rounds in world()) {
+        let mut state = State::default();
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        for (round, (wrong, met)) in (0..).zip(rounds) {
+            let mut observation = Observation::default();
+            for backend in &met {
+                let (name, place) = (backend.to_string(), Place::Backend(backend.to_string()));
+                if wrong.contains(backend) {
+                    let trouble = Trouble::new(TroubleKind::Wrong, "desynchronized");
+                    observation = observation.with_trouble(place, trouble);
+                    known.insert(name);
+                } else {
+                    observation = observation.with_proof(place, Proof::Right);
+                    known.remove(&name);
+                }
+            }
+            state.hold(&Drawn { check: 0, round: observation, later: 0 }, second(round * 1_000));
+            let incident = state.incidents.of_check(CHECKS[0]);
+            let places = incident.into_iter().flat_map(|incident| incident.places().keys());
+            let open: BTreeSet<String> = places
+                .map(|place| place.to_string().trim_start_matches("backend ").to_owned())
+                .collect();
+            prop_assert_eq!(&open, &known);
+            prop_assert!(incident.is_none_or(|incident| incident.is_flapping() || !known.is_empty()));
+        }
     }
 }

@@ -116,6 +116,18 @@ fn a_backend_that_was_replaced_leaves_once_a_missed_one_is_a_millionth() {
 }
 
 #[test]
+fn a_backend_that_is_met_and_not_judged_is_still_there() {
+    let mut watch = Watch::default();
+    let full = right(&["a"]).with_miss_probability(0.01);
+    watch.shop(&wrong(&["b"]), 0);
+    for second in 1..20 {
+        assert_eq!(watch.shop(&full, second * 10), []);
+        assert_eq!(watch.shop(&full, second * 10 + 1), []);
+        assert_eq!(watch.shop(&full.clone().with_doubt_about(backend("b")), second * 10 + 2), []);
+    }
+}
+
+#[test]
 fn a_clock_that_nothing_vouches_for_proves_that_a_service_is_up_and_not_that_it_is_right() {
     let up = Observation::default().with_proof(address(), Proof::Up).with_proof(backend("a"), Proof::Up);
     let mut watch = Watch::default();

@@ -70,6 +70,7 @@ fn an_alert_waits_for_the_time_of_its_receiver_and_what_ends_before_is_not_menti
     assert_eq!(watch.hold("shop", &right(), 70), ["day Closed", "night Closed"]);
     assert_eq!(watch.hold("shop", &down(), 80), ["night Opened"]);
     assert_eq!(watch.hold("shop", &right(), 90), ["night Closed"]);
+    assert_eq!(watch.alerts, Alerts::default(), "nothing is kept of what is over");
 }
 
 #[test]
