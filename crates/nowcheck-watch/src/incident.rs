@@ -195,7 +195,12 @@ impl Incidents {
         }
         let track = self.checks.entry(round.check.to_owned()).or_default();
         let finding = track.finding(observation);
-        track.apply(&Scope::Check(round.check.to_owned()), finding, &Step::of(round, now), &mut self.opened)
+        let scope = Scope::Check(round.check.to_owned());
+        let changes = track.apply(&scope, finding, &Step::of(round, now), &mut self.opened);
+        if track.is_over(now) {
+            self.checks.remove(round.check);
+        }
+        changes
     }
 
     fn observe_monitor(&mut self, round: &Round<'_>, now: Timestamp) -> Vec<Change> {

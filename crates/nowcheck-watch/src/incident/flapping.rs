@@ -27,6 +27,11 @@ impl Starts {
         self.0.len() >= STARTS
     }
 
+    /// Whether none of them matters any more.
+    pub(super) fn are_over(&self, now: Timestamp) -> bool {
+        !self.0.iter().any(|start| is_recent(*start, now))
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }

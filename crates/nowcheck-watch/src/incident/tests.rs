@@ -210,6 +210,18 @@ fn opens_that_are_more_than_an_hour_apart_are_no_flapping() {
 }
 
 #[test]
+fn the_state_of_a_check_that_is_well_for_an_hour_is_as_if_nothing_had_been() {
+    let (mut watch, mut never) = (Watch::default(), Watch::default());
+    watch.shop(&down(), 0);
+    for watch in [&mut watch, &mut never] {
+        watch.shop(&right(&[]), 10);
+        watch.shop(&right(&[]), 3_600);
+    }
+    never.0.opened = 1;
+    assert_eq!(watch.0, never.0);
+}
+
+#[test]
 fn a_part_that_no_round_shows_is_reported_and_rounds_do_not_close_it() {
     let mut watch = Watch::default();
     let part = MonitorPart::Receiver("night".to_owned());

@@ -158,6 +158,11 @@ impl Track {
         self.incident.as_ref()
     }
 
+    /// Whether nothing of it matters any more.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.incident.is_none() && self.starts.are_over(now)
+    }
+
     /// What a round of a check says about what is in trouble.
     pub(super) fn finding(&mut self, round: &Observation) -> Finding {
         let is_calm = round.status() == ServiceStatus::Ok;
