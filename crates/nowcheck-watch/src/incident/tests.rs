@@ -184,6 +184,22 @@ fn five_opens_within_an_hour_are_flapping_which_half_an_hour_of_proven_calm_ends
 }
 
 #[test]
+fn trouble_starts_the_calm_again() {
+    let mut watch = Watch::default();
+    for round in 0..5 {
+        watch.shop(&down(), round * 10);
+        watch.shop(&right(&[]), round * 10 + 5);
+    }
+    let calm = |watch: &mut Watch, from: i64| -> Vec<_> {
+        (0..=29).flat_map(|minute| watch.shop(&right(&[]), from + minute * 60)).collect()
+    };
+    assert_eq!(calm(&mut watch, 60), []);
+    watch.shop(&down(), 1_840);
+    assert_eq!(calm(&mut watch, 1_850), []);
+    assert_eq!(watch.shop(&right(&[]), 1_850 + 1_800), [RECOVERED]);
+}
+
+#[test]
 fn backends_that_fail_one_after_the_other_do_not_flap_and_one_that_returns_again_and_again_does() {
     let mut watch = Watch::default();
     let names = ["a", "b", "c", "d", "e", "f"];
