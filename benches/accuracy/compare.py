@@ -28,10 +28,9 @@ import page
 import situations
 import tools
 from harness import CannotMeasure, fetch, run
-from situations import Programs, Situation, Stage
+from stage import HOUR, ROOT, Programs, Situation, Stage, signed
 from tools import Answer, Tool
 
-ROOT = situations.ROOT
 GOLDEN_SECTION = 0.6180339887
 
 
@@ -132,10 +131,10 @@ def wrong_answers(results: list[Result]) -> list[str]:
 
 def age_of_documents(check_http: str, programs: Programs) -> list[tuple[str, str]]:
     rows = []
-    for offset in (0.0, 3.0, -3.0, situations.HOUR):
+    for offset in (0.0, 3.0, -3.0, HOUR):
         with contextlib.ExitStack() as stack:
             url = situations.page_just_written(Stage(programs, stack), offset)
-            rows.append((situations.signed(offset), tools.document_age(check_http, url)))
+            rows.append((signed(offset), tools.document_age(check_http, url)))
     return rows
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import table
-from situations import Situation
+from stage import Situation
 from tools import LIMIT, PROVEN, WHOLE_SECONDS, Answer, Claim, Tool
 
 TEMPLATE = Path(__file__).resolve().parent / "page.md"
