@@ -26,6 +26,8 @@ class Programs:
     nowd: str
     faketime: str
     nginx: str | None
+    kernel_word: str | None
+    """A library that answers for the kernel how far this machine's clock is to be trusted (tests/support)."""
 
 
 @dataclass
@@ -61,6 +63,10 @@ class Situation:
     needs_nginx: bool = False
     date_only: bool = False
     direct: bool = False
+    gently: bool = False
+    """Whether it takes little at a time: each tool finds it rested, and asks one after the other."""
+    kernel_error: float | None = None
+    """Seconds that the kernel admits about the clock of the machine that asks; None: whatever it says here."""
 
     @property
     def within(self) -> bool:
