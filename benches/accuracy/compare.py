@@ -16,6 +16,7 @@ import platform
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,15 +25,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import as_they_are
 import page
 import situations
 import tools
 from harness import CannotMeasure, fetch, run
-from situations import Programs, Situation, Stage
-from tools import Answer, Tool
+from stage import HOUR, ROOT, Programs, Situation, Stage, signed
+from tools import Answer, Question, Tool
 
-ROOT = situations.ROOT
 GOLDEN_SECTION = 0.6180339887
+REST = 1.2
+"""Seconds after which a limit on requests has forgotten those of the tool before."""
+SHIM = ROOT / "tests" / "support" / "kernel_word.c"
 
 
 @dataclass
@@ -61,6 +65,7 @@ def compare(situation: Situation, asked: list[Tool], programs: Programs, plan: P
     with contextlib.ExitStack() as stack:
         stage = Stage(programs, stack)
         url = situation.start(stage)
+        question = question_about(situation, url, programs)
         # A run of each tool after the other: were the time to end, all would have been asked as often. And one at a
         # time, because what a balancer tells one of them must not depend on who else asks.
         for _ in range(plan.runs):
@@ -69,10 +74,17 @@ def compare(situation: Situation, asked: list[Tool], programs: Programs, plan: P
             for tool in asked:
                 if plan.goes_on():
                     meet_another_server(url, situation)
+                    time.sleep(REST if situation.gently else 0)
                     wait_for_phase(phase)
-                    result.answers[tool.name].append(tool.ask(url, situation.options))
+                    result.answers[tool.name].append(tool.ask(question))
         stage.make_sure()
     return result
+
+
+def question_about(situation: Situation, url: str, programs: Programs) -> Question:
+    error = situation.kernel_error
+    admits = {"LD_PRELOAD": programs.kernel_word, "KERNEL_SAYS": f"{error * 1e6:.0f}"} if error is not None else {}
+    return Question(url, situation.options, situation.gently, admits, error)
 
 
 def meet_another_server(url: str, situation: Situation) -> None:
@@ -132,11 +144,42 @@ def wrong_answers(results: list[Result]) -> list[str]:
 
 def age_of_documents(check_http: str, programs: Programs) -> list[tuple[str, str]]:
     rows = []
-    for offset in (0.0, 3.0, -3.0, situations.HOUR):
+    for offset in (0.0, 3.0, -3.0, HOUR):
         with contextlib.ExitStack() as stack:
             url = situations.page_just_written(Stage(programs, stack), offset)
-            rows.append((situations.signed(offset), tools.document_age(check_http, url)))
+            rows.append((signed(offset), tools.document_age(check_http, url)))
     return rows
+
+
+def kernel_word(stack: contextlib.ExitStack) -> str | None:
+    """A library that makes a program believe what KERNEL_SAYS of this machine's clock; None without a compiler."""
+    compiler = tools.find("cc", None)
+    if compiler is None:
+        return None
+    library = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "kernel_word.so"
+    command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(SHIM)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise CannotMeasure(f"{SHIM} does not compile: {done.stderr}")
+    return str(library)
+
+
+def possible_situations(programs: Programs, only: str | None) -> tuple[list[Situation], list[str]]:
+    """Those that can be made here and whose group or name holds `only`; and why others are left out."""
+    possible = [*situations.all_situations(), *as_they_are.situations_as_they_are()]
+    lacking = []
+    for program, package, lacks in (
+        ("nginx", "nginx-light", lambda s: s.needs_nginx and programs.nginx is None),
+        ("cc", "gcc", lambda s: s.kernel_error is not None and programs.kernel_word is None),
+    ):
+        count = sum(map(lacks, possible))
+        if count:
+            possible = [situation for situation in possible if not lacks(situation)]
+            lacking.append(f"{program} is not installed (package {package}): {count} situations are left out")
+    chosen = [s for s in possible if not only or only in f"{s.group}: {s.name}"]
+    if not chosen:
+        raise CannotMeasure(f"no situation holds {only!r}")
+    return chosen, lacking
 
 
 def conditions(nowcheck: str, url: str) -> page.Conditions:
@@ -164,8 +207,6 @@ def main() -> None:
         "--write", nargs="?", type=Path, const=ROOT / "docs/accuracy.md", metavar="FILE", help="writes the page, too"
     )
     options = parser.parse_args()
-    runs = options.runs or (2 if options.quick else 10)
-
     built = [ROOT / "target/release"]
     own = {}
     for name, given in (("nowd", options.nowd), ("nowcheck", options.nowcheck)):
@@ -176,20 +217,17 @@ def main() -> None:
     faketime = tools.find("faketime", None)
     if faketime is None:
         raise CannotMeasure("faketime is not installed (package faketime): no clock can be made wrong without it")
-    programs = Programs(own["nowd"], faketime, tools.find("nginx", None))
+    with contextlib.ExitStack() as stack:
+        programs = Programs(own["nowd"], faketime, tools.find("nginx", None), kernel_word(stack))
+        compare_all(options, own["nowcheck"], programs)
+
+
+def compare_all(options: argparse.Namespace, nowcheck: str, programs: Programs) -> None:
+    runs = options.runs or (2 if options.quick else 10)
     htpdate = tools.find("htpdate", options.htpdate)
     check_http = tools.find("check_http", options.check_http)
 
-    lacking = []
-    chosen = situations.all_situations()
-    if programs.nginx is None:
-        left_out = [situation for situation in chosen if situation.needs_nginx]
-        chosen = [situation for situation in chosen if not situation.needs_nginx]
-        lacking.append(f"nginx is not installed (package nginx-light): {len(left_out)} situations are left out")
-    if options.only:
-        chosen = [s for s in chosen if options.only in f"{s.group}: {s.name}"]
-        if not chosen:
-            raise CannotMeasure(f"no situation holds {options.only!r}")
+    chosen, lacking = possible_situations(programs, options.only)
     for name, path, package in (
         ("htpdate", htpdate, "htpdate"),
         ("check_http", check_http, "monitoring-plugins-basic"),
@@ -197,8 +235,8 @@ def main() -> None:
         if path is None:
             lacking.append(f"{name} is not installed (package {package}): it is left out")
     every_tool = [
-        tools.nowcheck(own["nowcheck"]),
-        tools.nowcheck(own["nowcheck"], fresh_date=True),
+        tools.nowcheck(nowcheck),
+        tools.nowcheck(nowcheck, fresh_date=True),
         *([tools.htpdate(htpdate)] if htpdate else []),
         *([tools.check_http(check_http)] if check_http else []),
         tools.naive("hms", "naive, HH:MM:SS", tools.WHOLE_SECONDS),
@@ -208,11 +246,11 @@ def main() -> None:
         print(line, flush=True)
 
     with contextlib.ExitStack() as stack:
-        about = conditions(own["nowcheck"], situations.nowd(Stage(programs, stack), 0.0))
+        about = conditions(nowcheck, situations.nowd(Stage(programs, stack), 0.0))
     ages = age_of_documents(check_http, programs) if check_http and programs.nginx else []
     began = time.monotonic()
     # Room for what is under way at that time.
-    plan = Plan(runs, began + (45 if options.quick else 320), threading.Event())
+    plan = Plan(runs, began + (60 if options.quick else 480), threading.Event())
     results = run_all(chosen, every_tool, programs, plan, options.side_by_side)
     about.seconds = time.monotonic() - began
     wrong = wrong_answers(results)

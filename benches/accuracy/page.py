@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import as_they_are
 from harness import table
-from situations import Situation
+from stage import Situation
 from tools import LIMIT, PROVEN, WHOLE_SECONDS, Answer, Claim, Tool
 
 TEMPLATE = Path(__file__).resolve().parent / "page.md"
@@ -285,6 +286,9 @@ def paragraph(text: str) -> str:
 def document(comparison: Comparison) -> str:
     return string.Template(TEMPLATE.read_text()).substitute(
         limit=f"{LIMIT:g}",
+        took=f"{as_they_are.TOOK:g}",
+        burst=as_they_are.BURST,
+        tick=f"{as_they_are.TICK:g}",
         about=about(comparison),
         totals=markdown(*totals(comparison), left=1),
         never_wrong=never_wrong(comparison),
@@ -319,9 +323,9 @@ def about(comparison: Comparison) -> str:
     text = (
         f"Measured on {conditions.date} with {runs(comparison)} of each tool in each situation, in "
         f"{conditions.seconds:.0f} s, on a machine with {conditions.cores} cores, {conditions.machine}, whose load was "
-        f"{conditions.load:.1f} before{busy}; {named}. All services ran on that same machine, and `faketime` moved "
-        "their clocks away from its own: so the truth is known, whatever that clock is worth, and it was measured "
-        f"before and after. The machine's clock was {clock}."
+        f"{conditions.load:.1f} before{busy}; {named}. All services ran on that same machine, and their clocks "
+        "were moved away from its own, by `faketime` or by a server that adds the offset itself: so the truth is "
+        f"known, whatever that clock is worth, and it was measured before and after. The machine's clock was {clock}."
     )
     lacking = [f"{line}." for line in comparison.lacking]
     return "\n\n".join(map(paragraph, [text, *lacking, *cut_short(comparison)]))

@@ -9,9 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,6 +32,21 @@ class Claim(enum.Enum):
     WITHIN = "within"
     BEYOND = "beyond"
     NONE = "cannot say"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a tool is asked, and where it runs."""
+
+    url: str
+    options: Sequence[str] = ()
+    """That nowcheck needs for it."""
+    gently: bool = False
+    """Whether requests side by side would be too much for the service."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """In addition to that of this process."""
+    kernel_error: float | None = None
+    """Seconds that the kernel admits about this machine's clock, because `environment` makes it say so."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +72,7 @@ class Tool:
     width: str
     """How wide its answers are, by its own account."""
     version: str
-    ask: Callable[[str, Sequence[str]], Answer]
-    """Of a URL, and the options that nowcheck needs for it."""
+    ask: Callable[[Question], Answer]
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,7 @@ class Finished:
     seconds: float
 
 
-def finish(command: list[str]) -> Finished:
+def finish(command: list[str], more: Mapping[str, str] | None = None) -> Finished:
     began = time.monotonic()
     try:
         done = subprocess.run(
@@ -80,7 +94,7 @@ def finish(command: list[str]) -> Finished:
             text=True,
             errors="replace",
             timeout=PATIENCE,
-            env=environment(),
+            env=environment() | dict(more or {}),
         )
     except subprocess.TimeoutExpired:
         return Finished(None, "", "", time.monotonic() - began)
@@ -112,14 +126,20 @@ def judged(offset: float) -> Claim:
 def nowcheck(program: str, fresh_date: bool = False) -> Tool:
     more = ("--date-cache", "0s") if fresh_date else ()
 
-    def ask(url: str, options: Sequence[str]) -> Answer:
-        # The services run on this machine, by its clock: whether anything vouches for that one makes no difference here.
-        done = finish([program, url, *options, *more, "--trust-system-clock", "--output", "json"])
+    def ask(question: Question) -> Answer:
+        # The services run on this machine, by its clock: whether anything vouches for that one makes no difference here,
+        # except where the kernel is made to.
+        trust = ("--trust-system-clock",) if question.kernel_error is None else ()
+        command = [program, question.url, *question.options, *more, *trust, "--output", "json"]
+        done = finish(command, question.environment)
         try:
             outcome = json.loads(done.stdout)
             [target] = outcome["targets"]
         except (ValueError, KeyError) as reason:
-            raise CannotMeasure(f"{program} {url} wrote no outcome ({reason}): {done.stdout}{done.stderr}") from reason
+            raise CannotMeasure(f"{' '.join(command)} wrote no outcome ({reason}): {done.stdout}{done.stderr}") from reason
+        admitted = outcome["reference"]["max_error"]
+        if question.kernel_error is not None and (admitted is None or admitted < question.kernel_error):
+            raise CannotMeasure(f"the kernel's word was not replaced for {program}: is it linked statically?")
         offsets = [backend["offset"] for backend in target["backends"]]
         # Of several clocks the one that is the furthest off is what a reader looks at.
         worst = max(offsets, key=lambda o: abs(o["estimate"]), default=None)
@@ -152,17 +172,21 @@ def nowcheck(program: str, fresh_date: bool = False) -> Tool:
 
 def htpdate(program: str) -> Tool:
     """`-p 9` is the finest search for the second's edge that it has. `-d` makes it say what it measured; without that
-    it says how far it would move this machine's clock, and since version 1.3.7 that is half as far below a second."""
+    it says how far it would move this machine's clock, and since version 1.3.7 that is half as far below a second. From
+    `-p 2` on it needs a connection that stays open; where it gets none, it is asked once more with `-p 1`."""
 
-    def ask(url: str, _: Sequence[str]) -> Answer:
-        done = finish([program, "-q", "-d", "-p", "9", url])
-        # One request comes before those that are shown, to learn how long they take.
-        requests = done.stdout.count("=>") + 1
-        measured = re.search(r"^offset: (-?[0-9.]+)$", done.stdout, re.MULTILINE)
-        if done.code != 0 or measured is None:
-            return Answer(Claim.NONE, "no offset", requests=requests, seconds=done.seconds)
-        offset = float(measured[1])
-        return Answer(judged(offset), "", offset, requests=requests, seconds=done.seconds)
+    def ask(question: Question) -> Answer:
+        requests, seconds = 0, 0.0
+        for precision in ("9", "1"):
+            done = finish([program, "-q", "-d", "-p", precision, question.url], question.environment)
+            # One request comes before those that are shown, to learn how long they take.
+            requests += done.stdout.count("=>") + 1
+            seconds += done.seconds
+            measured = re.search(r"^offset: (-?[0-9.]+)$", done.stdout, re.MULTILINE)
+            if done.code == 0 and measured is not None:
+                offset = float(measured[1])
+                return Answer(judged(offset), "", offset, requests=requests, seconds=seconds)
+        return Answer(Claim.NONE, "no offset", requests=requests, seconds=seconds)
 
     return Tool("htpdate", "not told", version_of([program, "-v"]), ask)
 
@@ -173,20 +197,22 @@ def htpdate(program: str) -> Tool:
 def check_http(program: str) -> Tool:
     """`-d` looks for a text in the headers. A `Date` within a second, in whole seconds, is that of the second in which
     it is asked, of the next or of the one before. It is asked for the three at once, lest a second ends between them;
-    and once more when none is there, as monitoring systems do before they call somebody."""
+    and once more when none is there, as monitoring systems do before they call somebody. A service that takes little at
+    a time is asked for the same one after the other."""
 
-    def found(url: str, date: str) -> Finished:
-        parts = urlsplit(url)
+    def found(question: Question, date: str) -> Finished:
+        parts = urlsplit(question.url)
         # `-N`: the headers are enough, and not every server ends the connection after the body.
-        return finish([program, "-I", parts.hostname, "-p", str(parts.port), "-u", parts.path, "-N", "-d", date])
+        command = [program, "-I", parts.hostname, "-p", str(parts.port), "-u", parts.path, "-N", "-d", date]
+        return finish(command, question.environment)
 
-    def ask(url: str, _: Sequence[str]) -> Answer:
+    def ask(question: Question) -> Answer:
         began = time.monotonic()
         for requests in (3, 6):
             this_second = int(time.time())
             dates = {ahead: email.utils.formatdate(this_second + ahead, usegmt=True) for ahead in (0, 1, -1)}
-            with ThreadPoolExecutor(len(dates)) as pool:
-                asked = {ahead: pool.submit(found, url, date) for ahead, date in dates.items()}
+            with ThreadPoolExecutor(1 if question.gently else len(dates)) as pool:
+                asked = {ahead: pool.submit(found, question, date) for ahead, date in dates.items()}
             done = {ahead: future.result() for ahead, future in asked.items()}
             seconds = time.monotonic() - began
             for ahead, finished in done.items():
@@ -215,8 +241,8 @@ def document_age(program: str, url: str) -> str:
 
 
 def naive(mode: str, name: str, width: str) -> Tool:
-    def ask(url: str, _: Sequence[str]) -> Answer:
-        done = finish([sys.executable, "-I", "-S", str(HERE / "naive.py"), mode, url])
+    def ask(question: Question) -> Answer:
+        done = finish([sys.executable, "-I", "-S", str(HERE / "naive.py"), mode, question.url], question.environment)
         try:
             offset = float(done.stdout)
         except ValueError:

@@ -77,7 +77,8 @@ pub struct Gentleness {
     pub broken_backend_is_ruled_out: bool,
 }
 
-/// The first pause after a failure alone. A small device needs some milliseconds to get ready for the next connection.
+/// The first pause after a failure. A small device needs some milliseconds to get ready for the next connection, so it
+/// stays between connections once some were turned away.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 
 /// The first pause when the service says that it is asked too often.
@@ -244,6 +245,7 @@ impl Backoff {
         self.reduce_to(fewer);
         let pauses =
             batch.rejections.iter().map(|rejection| rejection.retry_after.unwrap_or(rejection.first_pause()));
+        self.pause = self.pause.max(FIRST_PAUSE);
         self.wait_from(batch.ended, pauses.max().unwrap_or_default().max(self.pause));
     }
 
@@ -307,10 +309,11 @@ impl Backoff {
         let Some(Spell { failures, latest, .. }) = self.spell else { return Resort::Ask };
         let is_final = match latest.kind {
             RejectionKind::TooManyRequests => false,
-            RejectionKind::Overload | RejectionKind::KeptWaiting => true,
             // It has never answered. Only who names a time is asked a second time.
             _ if !self.has_answered => failures > 1 || latest.retry_after.is_none(),
             _ if self.spells > MOST_SPELLS => true,
+            // No excuse, but a gateway may have taken it for one more while it was closing the last one.
+            RejectionKind::Overload | RejectionKind::KeptWaiting => failures > 1 || self.spells > 1,
             RejectionKind::Connection => failures >= MOST_FAILURES_IN_A_ROW,
             RejectionKind::Unavailable => false,
         };

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clock_offset::{
     Action, Batch, CERTAINTY, Conclusion, Drift, JudgedBackend, MonotonicInstant, NewConnections, Plan,
-    Rejection, Rules, Sample, StopReason, connections_needed,
+    Rejection, RejectionKind, Rules, Sample, StopReason, connections_needed,
 };
 
 use crate::check::Check;
@@ -79,6 +79,7 @@ pub(super) async fn sample(
         certificate: None,
         clocks: Vec::new(),
         alone_took: None,
+        may_be_one_too_many: false,
         rejection: None,
     };
     let ended = sampling.perform().await;
@@ -108,8 +109,8 @@ pub(super) enum Interruption {
 }
 
 /// The least time that a server has to answer connections that are opened side by side, before they are given up and it
-/// is asked over fewer.
-const PATIENCE_SIDE_BY_SIDE: Duration = Duration::from_secs(1);
+/// is asked over fewer. A kernel whose first packet was lost, as at a full backlog, tries again after a second (RFC 6298).
+const PATIENCE_SIDE_BY_SIDE: Duration = Duration::from_millis(1_500);
 
 /// The sampling of one address.
 struct Sampling<'a> {
@@ -133,6 +134,8 @@ struct Sampling<'a> {
     clocks: Vec<Option<StatedClock>>,
     /// How long the first connection took, which was alone.
     alone_took: Option<Duration>,
+    /// The service let connections wait, and was not asked over one alone yet.
+    may_be_one_too_many: bool,
     /// The latest failure that may be due to a limit of the service.
     rejection: Option<Failure>,
 }
@@ -207,9 +210,10 @@ impl Sampling<'_> {
     }
 
     /// How long connections that are opened side by side are waited for. A server may take few of them at a time, and is
-    /// asked more gently then, for which time has to be left.
-    fn patience(&self, new: &NewConnections, now: MonotonicInstant) -> Option<MonotonicInstant> {
-        if new.count == 1 {
+    /// asked more gently then, for which time has to be left. Where it let some wait, a first connection alone may be one
+    /// too many, as long as it has not done with the last one.
+    fn patience(&mut self, new: &NewConnections, now: MonotonicInstant) -> Option<MonotonicInstant> {
+        if new.count == 1 && !std::mem::take(&mut self.may_be_one_too_many) {
             return None;
         }
         let begin = new.at.max(now);
@@ -241,6 +245,8 @@ impl Sampling<'_> {
             if let Some(failure) = burst.failure {
                 if let Some(kind) = rejections::kind_of(&failure, asked.have_less_time) {
                     manner.reject(burst.id, Rejection { kind, retry_after: None });
+                    let is_beside = asked.connections.len() > 1;
+                    self.may_be_one_too_many |= is_beside && kind == RejectionKind::KeptWaiting;
                     self.rejection = Some(failure);
                 } else {
                     failed = failed.or(Some(failure));
