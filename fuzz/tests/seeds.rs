@@ -5,7 +5,7 @@ use std::path::Path;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 21] = [
+const TARGETS: [Target; 22] = [
     ("age", fuzz::age),
     ("certificate", fuzz::certificate),
     ("nowd_clock_bound", fuzz::nowd_clock_bound),
@@ -27,6 +27,7 @@ const TARGETS: [Target; 21] = [
     ("time_pattern", fuzz::time_pattern),
     ("time_text", fuzz::time_text),
     ("vote", fuzz::vote),
+    ("watch_config", fuzz::watch_config),
 ];
 
 fn names_in(directory: &str) -> Vec<String> {

@@ -14,6 +14,7 @@ mod example;
 mod export;
 mod keys;
 mod maintenance;
+mod policy;
 mod probe;
 mod problem;
 mod process;
@@ -34,7 +35,7 @@ pub use alert::{AlertConfig, Email, Encryption, HeartbeatConfig, Hook, Receiver}
 pub use check::CheckConfig;
 pub use example::example;
 pub use export::{Export, ExportConfig};
-pub use maintenance::{MaintenanceConfig, MaintenanceWindow};
+pub use maintenance::MaintenanceConfig;
 pub use probe::{AllowedUrl, ProbeModule};
 pub use problem::{ConfigError, ConfigErrors, Problem};
 pub use process::{HistoryConfig, PeerConfig, ServerConfig, User};

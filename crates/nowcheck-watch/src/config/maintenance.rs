@@ -2,49 +2,23 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::civil::{Time, Weekday};
-use jiff::tz::TimeZone;
-
 use super::problem::Problem;
 use super::section::Section;
+use crate::incident::Window;
 
 /// A time in which no alert is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaintenanceConfig {
     /// Its name.
     pub name: String,
-    /// When.
-    pub window: MaintenanceWindow,
+    /// When; the end of `Once` is later than its beginning, and `Weekly` is shorter than a week.
+    pub window: Window,
     /// The names of its checks; none for all.
     pub checks: Option<Vec<String>>,
     /// The line of its beginning.
     pub(super) line: usize,
     /// The line of `checks`.
     pub(super) checks_line: Option<usize>,
-}
-
-/// When maintenance is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MaintenanceWindow {
-    /// Once.
-    Once {
-        /// The beginning.
-        from: Timestamp,
-        /// The end, which is later.
-        until: Timestamp,
-    },
-    /// Each week.
-    Weekly {
-        /// The day of its beginning, in the zone.
-        weekday: Weekday,
-        /// The time of day of its beginning, in the zone.
-        at: Time,
-        /// The zone.
-        zone: TimeZone,
-        /// How much time passes from beginning to end; less than a week.
-        length: Duration,
-    },
 }
 
 const WEEK: Duration = Duration::from_hours(7 * 24);
@@ -64,7 +38,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<MaintenanceConfig> {
     })
 }
 
-fn window(section: &Section<'_>) -> Option<MaintenanceWindow> {
+fn window(section: &Section<'_>) -> Option<Window> {
     for (key, other) in [("weekly", "from"), ("weekly", "until"), ("for", "until")] {
         if section.has(key) && section.has(other) {
             section
@@ -82,7 +56,7 @@ fn window(section: &Section<'_>) -> Option<MaintenanceWindow> {
     }
 }
 
-fn once(section: &Section<'_>) -> Option<MaintenanceWindow> {
+fn once(section: &Section<'_>) -> Option<Window> {
     if !section.has("until") && !section.has("for") {
         section.is_missing("for");
     }
@@ -102,7 +76,7 @@ fn once(section: &Section<'_>) -> Option<MaintenanceWindow> {
             section.wrong(length.line, problem);
             return None;
         };
-        return Some(MaintenanceWindow::Once { from, until });
+        return Some(Window::Once { from, until });
     }
     let until = until?;
     let end = until.value.instant(&zone)?;
@@ -116,10 +90,10 @@ fn once(section: &Section<'_>) -> Option<MaintenanceWindow> {
         section.wrong(until.line, problem);
         return None;
     }
-    Some(MaintenanceWindow::Once { from, until: end })
+    Some(Window::Once { from, until: end })
 }
 
-fn weekly(section: &Section<'_>) -> Option<MaintenanceWindow> {
+fn weekly(section: &Section<'_>) -> Option<Window> {
     if !section.has("for") {
         section.is_missing("for");
     }
@@ -137,5 +111,5 @@ fn weekly(section: &Section<'_>) -> Option<MaintenanceWindow> {
         return None;
     }
     let (weekday, at, named) = begin?.value;
-    Some(MaintenanceWindow::Weekly { weekday, at, zone: named.unwrap_or(zone?.value), length: length.value })
+    Some(Window::Weekly { weekday, at, zone: named.unwrap_or(zone?.value), length: length.value })
 }

@@ -1,7 +1,8 @@
 //! Bad files of every kind.
 
 use super::{SHOP, parse, said};
-use crate::config::{Config, Export, MaintenanceWindow, Receiver, System};
+use crate::config::{Config, Export, Receiver, System};
+use crate::incident::Window;
 use std::path::Path;
 
 /// Each text after a check that is right, and all that is said about it.
@@ -351,7 +352,7 @@ fn maintenance_has_a_beginning_an_end_and_a_zone() {
         "from = 2026-12-06T01:00:00\nuntil = \"2026-12-06T04:00+01:00\"",
     ] {
         let window = of(keys).unwrap().maintenance[0].window.clone();
-        let MaintenanceWindow::Once { from, until } = window else { panic!() };
+        let Window::Once { from, until } = window else { panic!() };
         assert_eq!(
             (from.to_string().as_str(), until.to_string().as_str()),
             ("2026-12-06T01:00:00Z", "2026-12-06T03:00:00Z"),
@@ -363,7 +364,7 @@ fn maintenance_has_a_beginning_an_end_and_a_zone() {
         "weekly = \"sunday 02:00[Europe/Madrid]\"\nfor = \"2h\"",
     ] {
         let window = of(keys).unwrap().maintenance[0].window.clone();
-        let MaintenanceWindow::Weekly { weekday, zone, .. } = window else { panic!() };
+        let Window::Weekly { weekday, zone, .. } = window else { panic!() };
         assert_eq!((weekday, zone.iana_name()), (jiff::civil::Weekday::Sunday, Some("Europe/Madrid")));
     }
     let moment =
