@@ -82,7 +82,7 @@ impl Defaults {
     pub(super) fn read(report: &Report<'_>, section: Option<Section<'_>>, secrets: Secrets<'_>) -> Self {
         let built_in = Section::absent(report, &keys::DEFAULTS);
         let mut round = RoundSettings::read(&built_in, secrets);
-        round.ca_file = Some(Given { value: secrets.trusts.of_this_machine(), line: None });
+        round.ca_file = Some(Given { value: secrets.source.authorities(), line: None });
         let given = section.unwrap_or_else(|| Section::absent(report, &keys::DEFAULTS)).without_defaults();
         Self {
             round: RoundSettings::read(&given, secrets).or(&round),

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use nowcheck::probe::tls::Trust;
+
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -29,7 +31,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where secrets come from.
+/// What a configuration needs besides its text: secrets, and whom this machine trusts.
 pub trait SecretSource {
     /// The first `most` bytes of a file.
     ///
@@ -39,6 +41,11 @@ pub trait SecretSource {
 
     /// An environment variable; none if it is not set or is not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// The certificate authorities that checks trust without a `ca_file`. They are read once for a configuration.
+    fn authorities(&self) -> Trust {
+        Trust::of_this_machine()
+    }
 }
 
 /// The files and the environment of this process.

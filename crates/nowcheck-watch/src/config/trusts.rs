@@ -1,4 +1,4 @@
-//! Certificate authorities, read once for a whole configuration.
+//! Files of certificate authorities, each read once for a whole configuration.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,22 +8,15 @@ use nowcheck::probe::tls::{CaFileError, Trust};
 
 /// What was read so far. Thousands of checks share a store of hundreds of authorities, which takes milliseconds and 100 KB.
 #[derive(Debug, Default)]
-pub(super) struct Trusts(RefCell<HashMap<Option<PathBuf>, Result<Trust, CaFileError>>>);
+pub(super) struct Trusts(RefCell<HashMap<PathBuf, Result<Trust, CaFileError>>>);
 
 impl Trusts {
-    /// The authorities of this machine.
-    pub(super) fn of_this_machine(&self) -> Trust {
-        let mut known = self.0.borrow_mut();
-        let machine = known.entry(None).or_insert_with(|| Ok(Trust::of_this_machine()));
-        machine.clone().unwrap_or_else(|_| Trust::of_this_machine())
-    }
-
-    /// Those, and the ones in a file.
+    /// The authorities of this machine, and the ones in a file.
     ///
     /// # Errors
     /// As [`Trust::with_ca_file`] has them.
     pub(super) fn with_ca_file(&self, path: &Path) -> Result<Trust, CaFileError> {
         let mut known = self.0.borrow_mut();
-        known.entry(Some(path.to_owned())).or_insert_with(|| Trust::with_ca_file(path)).clone()
+        known.entry(path.to_owned()).or_insert_with(|| Trust::with_ca_file(path)).clone()
     }
 }
