@@ -1,6 +1,7 @@
 //! Whole files, and the exact lines that are said about them.
 
 mod families;
+mod secrets;
 
 use std::io;
 use std::path::Path;
@@ -13,7 +14,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Files and variables that exist nowhere.
-pub(super) struct Made;
+struct Made;
 
 impl SecretSource for Made {
     fn file(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
@@ -54,7 +55,7 @@ fn parse(text: &str) -> Result<Config, ConfigErrors> {
 }
 
 /// What is said about a file, without its name. No secret is ever said.
-pub(super) fn said(text: &str) -> Vec<String> {
+fn said(text: &str) -> Vec<String> {
     match parse(text) {
         Ok(_) => Vec::new(),
         Err(errors) => {
@@ -71,7 +72,14 @@ pub(super) fn said(text: &str) -> Vec<String> {
 }
 
 /// A check that is right, in the lines 1 to 3; what is said begins at line 4.
-pub(super) const SHOP: &str = "[[check]]\nname = \"shop\"\nurl = \"http://shop.example/now\"\n";
+const SHOP: &str = "[[check]]\nname = \"shop\"\nurl = \"http://shop.example/now\"\n";
+
+/// Each text after a check that is right, and all that is said about it.
+fn beside_a_check(rows: &[(&str, &[&str])]) {
+    for (text, sentences) in rows {
+        assert_eq!(said(&format!("{SHOP}{text}\n")), *sentences, "{text}");
+    }
+}
 
 /// Each line of keys of a check, and what is said about it.
 fn keys_of_a_check(rows: &[(&str, &str)]) {
@@ -261,6 +269,31 @@ fn the_example_is_right_and_has_every_key() {
             assert!(text.lines().any(is_there), "{} {spelling}", table.name);
         }
     }
+}
+
+/// Keys that need a file of this machine, or exclude a key that is shown.
+const NOT_ALONE: [&str; 4] = ["ca_file", "client_certificate", "client_key", "auth_file"];
+
+#[test]
+fn what_the_example_has_in_comments_is_right_too() {
+    let text = example();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut count = 0;
+    for (nth, line) in lines.iter().enumerate() {
+        let Some((key, _)) = line.strip_prefix("# ").and_then(|line| line.split_once(" = ")) else {
+            continue;
+        };
+        let excludes_another =
+            key.ends_with("_env") || ["until", "weekly", "url_file", "resolve"].contains(&key);
+        if key.contains(' ') || NOT_ALONE.contains(&key) || excludes_another {
+            continue;
+        }
+        let mut changed = lines.clone();
+        changed[nth] = &line[2..];
+        assert_eq!(said(&changed.join("\n")), [""; 0], "{line}");
+        count += 1;
+    }
+    assert!(count >= 7, "{count}");
 }
 
 /// `UPDATE_EXPECT=1` writes it.
