@@ -177,7 +177,11 @@ fn called(table: &Table, nth: usize, values: &DeTable<'_>) -> String {
 
 /// What somebody may have meant at the top of the file.
 fn unknown(report: &Report<'_>, (name, shown): (&str, String), value: &DeValue<'_>) -> Problem {
-    let is_table = matches!(value, DeValue::Table(_) | DeValue::Array(_));
+    let is_table = match value {
+        DeValue::Table(_) => true,
+        DeValue::Array(items) => items.iter().any(|item| item.get_ref().is_table()),
+        _ => false,
+    };
     if !is_table {
         if let Some(place) = places_of(name) {
             return Problem::Misplaced { key: shown, place };

@@ -59,7 +59,9 @@ impl<'a> Report<'a> {
         let is_told = |error: &ConfigError| {
             torn.is_empty()
                 || matches!(error.problem, Problem::Syntax(_) | Problem::DuplicateKey(_))
-                || error.problem.is_certain_in_a_torn_file()
+                // After a heading that cannot be read, keys seem to stand at the top.
+                || !error.table.is_empty()
+                    && error.problem.is_certain_in_a_torn_file()
                     && error.line.is_none_or(|line| !torn.contains(&line))
         };
         let mut errors = self.errors.into_inner();

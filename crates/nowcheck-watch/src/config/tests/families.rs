@@ -21,6 +21,10 @@ fn tables_that_are_none_are_named() {
         ["1: unknown key every; it belongs into [defaults], [[check]], [heartbeat] or [[export]]"]
     );
     assert_eq!(
+        said("needs = [\"b\"]\n[[check]]\nname = \"a\"\nurl = \"http://a\"\n"),
+        ["1: unknown key needs; it belongs into [defaults] or [[check]]"]
+    );
+    assert_eq!(
         said("server = 3\n[[check]]\nname = \"a\"\nurl = \"http://a\"\n"),
         ["1: server must be a table; write [server]"]
     );
@@ -63,6 +67,8 @@ fn what_is_not_toml_is_told_with_its_line_and_without_what_follows_from_it() {
     ] {
         assert!(!said(text).is_empty(), "{text}");
     }
+    let lines = said("[[check]\nname = \"a\"\nurl = \"http://a\"\nneeds = [\"b\"]\n");
+    assert!(lines.len() == 1 && lines[0].starts_with("1: is not TOML: "), "{lines:?}");
     let nested = format!("a = {}", "[".repeat(100_000));
     assert!(said(&nested)[0].contains("is not TOML"));
 }
