@@ -305,6 +305,11 @@ impl Backoff {
         self.spell.map(|spell| spell.latest)
     }
 
+    /// Whether the service has answered at all.
+    pub(super) fn has_answered(&self) -> bool {
+        self.has_answered
+    }
+
     pub(super) fn resort(&self) -> Resort {
         let Some(Spell { failures, latest, .. }) = self.spell else { return Resort::Ask };
         let is_final = match latest.kind {
