@@ -155,7 +155,7 @@ def test_a_sleep_too_late_to_hold_the_round_again_is_this_machines_fault(machine
         time.sleep(LATE)
         machine.move()
 
-    server = scripted(jump=lambda: HOUR if machine.has_moved else 0, before={6: fall_asleep_late})
+    server = scripted(jump=lambda: HOUR if machine.has_moved else 0, before={2: fall_asleep_late})
     environment = machine.clocks(realtime=HOUR, boottime=HOUR)
     run = check(server.url, "--timeout", TIMEOUT, environment=environment)
     assert run.verdict == ("UNKNOWN", "checker_fault"), str(run)
@@ -195,7 +195,7 @@ def test_a_clock_that_is_set_too_late_to_hold_the_round_again_is_this_machines_f
         time.sleep(LATE)
         machine.move()
 
-    server = scripted(before={6: set_late})
+    server = scripted(before={2: set_late})
     run = check(server.url, "--timeout", TIMEOUT, environment=machine.clocks(realtime=-40))
     assert run.verdict == ("UNKNOWN", "checker_fault"), str(run)
     assert "stepped" in run.words, run.words

@@ -6,7 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -107,15 +107,19 @@ class Device:
             connection.close()
 
     def serve(self, connection: socket.socket) -> None:
-        try:
-            if heard(connection):
-                time.sleep(self.took)
-                connection.sendall(answer("200 OK", None, "Connection: close"))
-        except OSError:
-            pass
-        finally:
-            connection.close()
-            self.seats.release()
+        # Free before the answer is sent: a client that comes back at once must not depend on this machine's scheduler.
+        with connection:
+            try:
+                asked = heard(connection)
+                if asked:
+                    time.sleep(self.took)
+            except OSError:
+                asked = False
+            finally:
+                self.seats.release()
+            with suppress(OSError):
+                if asked:
+                    connection.sendall(answer("200 OK", None, "Connection: close"))
 
 
 class Limited:

@@ -185,9 +185,14 @@ def test_a_trusted_system_clock_votes_with_time_servers(kernel, one_nowd, chrony
     assert outvoted.outcome["reference"]["sources"][0]["status"] == "falseticker"
 
 
-@pytest.mark.parametrize(
-    "others", [["--strict"], ["--reference", "ntp:time.example"], ["--reference", "ntp:time.example", "--strict"]]
-)
-def test_trust_that_cannot_be_meant_is_rejected(others):
-    run = nowcheck("http://127.0.0.1:9", TRUST, *others)
-    assert run.exit == 3 and TRUST in run.stderr and "--help" in run.stderr, str(run)
+def test_strict_trusts_no_clock_that_only_the_user_vouches_for(kernel, one_nowd):
+    run = honest(one_nowd.url, TRUST, "--strict", environment=kernel("unsynchronized"))
+    assert (run.verdict, run.exit) == (("UNKNOWN", "checker_fault"), 3), str(run)
+    assert "nothing vouches" in run.words
+
+
+def test_trust_in_a_clock_that_is_no_reference_changes_nothing(kernel, one_nowd, chronyd):
+    arguments = ("--reference", chronyd().reference, TRUST)
+    run = honest(one_nowd.url, *arguments, environment=kernel("unsynchronized", ahead=60))
+    assert run.verdict == OK, str(run)
+    assert run.outcome["reference"]["max_error"] is not None, str(run)

@@ -427,7 +427,9 @@ impl Plan {
     fn out_of_time(&self) -> Action {
         Action::Stop(match self.backoff.unanswered().map(|rejection| rejection.kind) {
             None => StopReason::OutOfTime,
-            Some(RejectionKind::TooManyRequests | RejectionKind::Unavailable) => StopReason::Limited,
+            Some(RejectionKind::TooManyRequests) => StopReason::Limited,
+            // A service that never answered is not limited, however late it wants to be asked again.
+            Some(RejectionKind::Unavailable) if self.backoff.has_answered() => StopReason::Limited,
             Some(_) => StopReason::Rejected,
         })
     }

@@ -30,7 +30,8 @@ with --reference ntp:HOST it is what time servers say, and this machine's clock 
 Without time synchronization the kernel vouches for nothing, so nothing is OK: synchronize this
 machine's clock, name a time server, or say --trust-system-clock if the clock is known to be right.
 
-A DURATION is a number with its unit (500ms, 1s, 2m), or a number of seconds (0.5).
+Durations:
+  a number with its unit (500ms, 1s, 2m), or a number of seconds (0.5)
 
 Examples:
   nowcheck http://time.example                        ask /now once

@@ -115,12 +115,6 @@ fn by_its_flag(error: CheckError, arguments: &Arguments) -> anyhow::Error {
         CheckError::TooManyBackends => anyhow!("--expect-backends must be at most 100"),
         CheckError::MissProbability => anyhow!("--miss-probability must be between 0.0001% and 50%"),
         CheckError::NoReference => anyhow!("--reference: name at least one"),
-        CheckError::TrustedClockIsNoReference => anyhow!(
-            "--trust-system-clock: this machine's clock is no reference; add --reference system, or leave the flag out"
-        ),
-        CheckError::StrictTrust => {
-            anyhow!("--strict and --trust-system-clock contradict each other; leave one of them out")
-        }
         CheckError::NoUrl | CheckError::Url(_) => error.into(),
     }
 }
@@ -154,11 +148,6 @@ mod tests {
     fn what_cannot_be_is_rejected_by_the_name_of_its_flag() {
         for (arguments, words) in [
             (&["--warn-offset", "2s"][..], "--warn-offset must be less than --max-offset"),
-            (&["--trust-system-clock", "--strict"], "--trust-system-clock"),
-            (
-                &["--trust-system-clock", "--reference", "ntp:time.example"],
-                "--trust-system-clock: this machine's clock is no reference; add --reference system",
-            ),
             (&["--reference", "gps"], "--reference gps: write `system` or `ntp:HOST[:PORT]`"),
             (&["--reference", "ntp:"], "--reference ntp:: write"),
             (&["--reference", "ntp:time.example:0"], "--reference ntp:time.example:0: the port"),

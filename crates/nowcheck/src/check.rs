@@ -97,7 +97,7 @@ impl Check {
     #[must_use]
     pub fn references(&self, period: Option<Duration>) -> References {
         References::new(self.references.clone(), self.resolution.clone(), period)
-            .trust_system_clock(self.trust_system_clock)
+            .trust_system_clock(self.trust_system_clock && !self.strict)
     }
 
     /// Whether a round may be held that often: time servers must not be asked too often.
@@ -151,12 +151,6 @@ pub enum CheckError {
     /// A reference that is listed twice would count twice.
     #[error("the reference {0} is given twice; it would vote twice")]
     DuplicateReference(ReferenceSource),
-    /// A clock was to be trusted that is no reference.
-    #[error("this machine's clock is to be trusted, but it is not one of the references")]
-    TrustedClockIsNoReference,
-    /// Strictness trusts nothing.
-    #[error("a strict check trusts no clock that nothing vouches for")]
-    StrictTrust,
     /// An address was given for a host that is not asked: probably a typing error.
     #[error("there is no URL and no reference with the host {host}")]
     UnusedAddress {
@@ -243,8 +237,8 @@ impl CheckBuilder {
         self
     }
 
-    /// Whether this machine's clock is right because the user says so, when its kernel does not vouch for it. It must be one of
-    /// the references, and the check not be strict. Default: no.
+    /// Whether this machine's clock is right because the user says so, when its kernel does not vouch for it. It does not
+    /// matter when that clock is no reference, or when the check is strict. Default: no.
     #[must_use]
     pub fn trust_system_clock(mut self, trust: bool) -> Self {
         self.trust_system_clock = trust;
@@ -306,7 +300,6 @@ impl CheckBuilder {
     /// Names the first value that is wrong.
     pub fn build(self) -> Result<Check, CheckError> {
         self.must_be_in_range()?;
-        self.must_trust_a_reference()?;
         let default_path = Target::default_path(matches!(self.time.field, Field::Header(_)));
         let headers = Arc::new(self.headers);
         let target = |url: &String| Ok(Target::parse(url, default_path)?.with_headers(Arc::clone(&headers)));
@@ -364,16 +357,6 @@ impl CheckBuilder {
         }
         Ok(())
     }
-
-    fn must_trust_a_reference(&self) -> Result<(), CheckError> {
-        match (self.trust_system_clock, self.strict) {
-            (true, true) => Err(CheckError::StrictTrust),
-            (true, _) if !self.references.contains(&ReferenceSource::System) => {
-                Err(CheckError::TrustedClockIsNoReference)
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 fn must_vote_once(references: &[ReferenceSource]) -> Result<(), CheckError> {
@@ -429,11 +412,6 @@ mod tests {
             (check().miss_probability(0.0), CheckError::MissProbability),
             (check().miss_probability(f64::NAN), CheckError::MissProbability),
             (check().references(Vec::new()), CheckError::NoReference),
-            (check().trust_system_clock(true).strict(true), CheckError::StrictTrust),
-            (
-                check().trust_system_clock(true).references(sources(&["ntp:a.example"])),
-                CheckError::TrustedClockIsNoReference,
-            ),
             (
                 check().references(sources(&["ntp:a.example", "ntp:a.example:123"])),
                 CheckError::DuplicateReference("ntp:a.example".parse().unwrap()),

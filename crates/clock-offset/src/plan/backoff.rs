@@ -5,12 +5,15 @@
 //! the plan *backs off*: to fewer connections, down to one at a time, and then to a pause between two requests. That a
 //! backend is broken is proven by failures that gentleness does not end; that none is, by enough answers without one.
 
+mod chance;
+
 use core::ops::Range;
 use core::time::Duration;
 
 use crate::time::MonotonicInstant;
 
 use super::Plan;
+use chance::answers_needed;
 
 /// What became of the connections that were asked side by side, apart from the times in their answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +77,8 @@ pub struct Gentleness {
     pub broken_backend_is_ruled_out: bool,
 }
 
-/// The first pause after a failure alone. A small device needs some milliseconds to get ready for the next connection.
+/// The first pause after a failure. A small device needs some milliseconds to get ready for the next connection, so it
+/// stays between connections once some were turned away.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 
 /// The first pause when the service says that it is asked too often.
@@ -101,9 +105,6 @@ const MOST_SPELLS: u32 = 2;
 /// failures, which decides how many answers are needed, is a matter of luck too: that costs a factor of four
 /// (`tests/gentleness.rs` counts how often a broken backend is missed).
 const DECISIONS: f64 = 24.0;
-
-/// The smallest share of broken backends that is looked for: one of eight.
-const LEAST_BROKEN_SHARE: f64 = 0.125;
 
 /// Failures while a service was asked alone, and no answer in between.
 #[derive(Debug, Clone, Copy)]
@@ -244,6 +245,7 @@ impl Backoff {
         self.reduce_to(fewer);
         let pauses =
             batch.rejections.iter().map(|rejection| rejection.retry_after.unwrap_or(rejection.first_pause()));
+        self.pause = self.pause.max(FIRST_PAUSE);
         self.wait_from(batch.ended, pauses.max().unwrap_or_default().max(self.pause));
     }
 
@@ -303,14 +305,20 @@ impl Backoff {
         self.spell.map(|spell| spell.latest)
     }
 
+    /// Whether the service has answered at all.
+    pub(super) fn has_answered(&self) -> bool {
+        self.has_answered
+    }
+
     pub(super) fn resort(&self) -> Resort {
         let Some(Spell { failures, latest, .. }) = self.spell else { return Resort::Ask };
         let is_final = match latest.kind {
             RejectionKind::TooManyRequests => false,
-            RejectionKind::Overload | RejectionKind::KeptWaiting => true,
             // It has never answered. Only who names a time is asked a second time.
             _ if !self.has_answered => failures > 1 || latest.retry_after.is_none(),
             _ if self.spells > MOST_SPELLS => true,
+            // No excuse, but a gateway may have taken it for one more while it was closing the last one.
+            RejectionKind::Overload | RejectionKind::KeptWaiting => failures > 1 || self.spells > 1,
             RejectionKind::Connection => failures >= MOST_FAILURES_IN_A_ROW,
             RejectionKind::Unavailable => false,
         };
@@ -369,38 +377,6 @@ impl Plan {
     pub fn not_before(&self) -> MonotonicInstant {
         self.backoff.not_before()
     }
-}
-
-/// How many answers in a row, after at least `failures` of `attempts` connections failed, rule out with the probability
-/// 1 − `doubt` that a broken backend is the cause.
-///
-/// A balancer leads each connection to a broken backend with the same probability q, an eighth or more. The chance of what
-/// was seen is P(X ≥ failures) · (1 − q)ⁿ then, where X is binomial, and must not be more than `doubt` for any q. With a
-/// round-robin balancer it is smaller, because that leads to each backend in turn.
-fn answers_needed(attempts: u32, failures: u32, doubt: f64) -> u32 {
-    let needed = |share: f64| {
-        let tail = upper_tail(attempts, failures, share);
-        if tail <= doubt { 0.0 } else { ((doubt / tail).ln() / (1.0 - share).ln()).ceil() }
-    };
-    let shares = (0..56_u32).map(|step| LEAST_BROKEN_SHARE + f64::from(step) / 64.0);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a small count, and not negative"
-    )]
-    let answers = shares.map(needed).fold(0.0, f64::max) as u32;
-    answers
-}
-
-/// The chance that at least `failures` of `attempts` independent connections fail, each with the probability `share`.
-fn upper_tail(attempts: u32, failures: u32, share: f64) -> f64 {
-    let mut term = (1.0 - share).powf(f64::from(attempts));
-    let mut fewer = 0.0;
-    for i in 0..failures.min(attempts + 1) {
-        fewer += term;
-        term *= f64::from(attempts - i) / f64::from(i + 1) * share / (1.0 - share);
-    }
-    (1.0 - fewer).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ pub(crate) struct ReferenceArguments {
     pub(crate) references: Vec<String>,
 
     /// Leave nothing to trust: UNKNOWN when nothing vouches for this machine's clock (as the reference), or when
-    /// fewer than most of the references answered.
-    #[arg(long, conflicts_with = "trust_system_clock")]
+    /// fewer than most of the references answered. --trust-system-clock does not change that.
+    #[arg(long)]
     pub(crate) strict: bool,
 
     /// This machine's clock is known to be right: judge by it although its kernel does not vouch for it. Also for a service

@@ -1,24 +1,23 @@
 //! The sampling of one address: performs its plan, request by request, and judges what came.
 
+mod manner;
+mod notes;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, Batch, CERTAINTY, Conclusion, Drift, Evidence, Gentleness, JudgedBackend, MonotonicInstant,
-    NewConnections, Plan, Rejection, Rules, Sample, Shown, StopReason, UnixInstant, Verdict,
-    connections_needed, resembles_time_zone,
+    Action, Batch, CERTAINTY, Conclusion, Drift, JudgedBackend, MonotonicInstant, NewConnections, Plan,
+    Rejection, RejectionKind, Rules, Sample, StopReason, connections_needed,
 };
-use http::header::DATE;
 
-use crate::answer::Field;
 use crate::check::Check;
 use crate::outcome::{
-    BackendOutcome, CertificateOutcome, Discarded, Failure, Finding, Note, Phases, Spread, Stale,
-    StatedClock, TargetOutcome,
+    BackendOutcome, CertificateOutcome, Discarded, Failure, Finding, Phases, Spread, Stale, StatedClock,
+    TargetOutcome,
 };
 use crate::parallel::in_parallel;
 use crate::probe::certificate_validity::Certificate;
@@ -31,6 +30,7 @@ use super::burst::{self, Burst};
 use super::location::is_redirect;
 use super::rejections;
 use super::turns::Turns;
+use manner::Manner;
 
 /// One address, and what is to be known to sample it.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +79,7 @@ pub(super) async fn sample(
         certificate: None,
         clocks: Vec::new(),
         alone_took: None,
+        may_be_one_too_many: false,
         rejection: None,
     };
     let ended = sampling.perform().await;
@@ -108,8 +109,8 @@ pub(super) enum Interruption {
 }
 
 /// The least time that a server has to answer connections that are opened side by side, before they are given up and it
-/// is asked over fewer.
-const PATIENCE_SIDE_BY_SIDE: Duration = Duration::from_secs(1);
+/// is asked over fewer. A kernel whose first packet was lost, as at a full backlog, tries again after a second (RFC 6298).
+const PATIENCE_SIDE_BY_SIDE: Duration = Duration::from_millis(1_500);
 
 /// The sampling of one address.
 struct Sampling<'a> {
@@ -133,6 +134,8 @@ struct Sampling<'a> {
     clocks: Vec<Option<StatedClock>>,
     /// How long the first connection took, which was alone.
     alone_took: Option<Duration>,
+    /// The service let connections wait, and was not asked over one alone yet.
+    may_be_one_too_many: bool,
     /// The latest failure that may be due to a limit of the service.
     rejection: Option<Failure>,
 }
@@ -144,36 +147,6 @@ struct Asked {
     /// Whether they are given up before the end of the round.
     have_less_time: bool,
     bursts: Vec<Burst>,
-}
-
-/// How the service took connections that were asked side by side.
-#[derive(Debug, Default)]
-struct Manner {
-    rejections: BTreeMap<u32, Rejection>,
-    answers: u32,
-    /// How long the answers took that this program did not hold up.
-    took: Vec<Duration>,
-}
-
-impl Manner {
-    fn reject(&mut self, connection: u32, rejection: Rejection) {
-        self.rejections.entry(connection).or_insert(rejection);
-    }
-
-    fn of(self, connections: Range<u32>, began: MonotonicInstant, ended: MonotonicInstant) -> Batch {
-        let (fastest, slowest) = (self.took.iter().min().copied(), self.took.iter().max().copied());
-        let rejections = self.rejections.into_values().collect();
-        Batch {
-            connections,
-            beside_others: false,
-            began,
-            ended,
-            rejections,
-            answers: self.answers,
-            fastest,
-            slowest,
-        }
-    }
 }
 
 impl Sampling<'_> {
@@ -237,9 +210,10 @@ impl Sampling<'_> {
     }
 
     /// How long connections that are opened side by side are waited for. A server may take few of them at a time, and is
-    /// asked more gently then, for which time has to be left.
-    fn patience(&self, new: &NewConnections, now: MonotonicInstant) -> Option<MonotonicInstant> {
-        if new.count == 1 {
+    /// asked more gently then, for which time has to be left. Where it let some wait, a first connection alone may be one
+    /// too many, as long as it has not done with the last one.
+    fn patience(&mut self, new: &NewConnections, now: MonotonicInstant) -> Option<MonotonicInstant> {
+        if new.count == 1 && !std::mem::take(&mut self.may_be_one_too_many) {
             return None;
         }
         let begin = new.at.max(now);
@@ -271,6 +245,8 @@ impl Sampling<'_> {
             if let Some(failure) = burst.failure {
                 if let Some(kind) = rejections::kind_of(&failure, asked.have_less_time) {
                     manner.reject(burst.id, Rejection { kind, retry_after: None });
+                    let is_beside = asked.connections.len() > 1;
+                    self.may_be_one_too_many |= is_beside && kind == RejectionKind::KeptWaiting;
                     self.rejection = Some(failure);
                 } else {
                     failed = failed.or(Some(failure));
@@ -391,42 +367,6 @@ impl Sampling<'_> {
         }
     }
 
-    fn notes(&self, conclusion: &Conclusion, finding: &Finding, now: UnixInstant) -> Vec<Note> {
-        let is_stale = matches!(finding, Finding::Stale(_));
-        let mut notes = if is_stale { Vec::new() } else { notes_on(&self.plan, conclusion) };
-        let answered = !conclusion.backends.is_empty();
-        if self.target.tls && !self.round.check.trust.verifies() {
-            notes.push(Note::NotVerified);
-        }
-        if self.lost > 0 {
-            notes.push(Note::KeptConnectionsLost { count: self.lost });
-        }
-        let Gentleness { connections, limits_rate, pause, rejected, .. } = conclusion.gentleness;
-        if answered && limits_rate {
-            notes.push(Note::RateLimited { pause, rejected });
-        } else if answered && let Some(connections) = connections {
-            notes.push(Note::FewConnections { connections, rejected });
-        }
-        let check = &self.round.check;
-        let has_missed = conclusion.miss_probability > check.miss_probability;
-        if answered && has_missed && !is_stale && finding.failure().is_none() {
-            notes.push(Note::BackendsMayBeMissing);
-        }
-        let cache = check.time.date_cache;
-        if answered && check.time.field == Field::Header(DATE) && cache > Duration::ZERO {
-            notes.push(Note::DateMayBeCached { cache });
-        }
-        if self.clocks.iter().flatten().any(|clock| clock.status == "unsynchronized") {
-            notes.push(Note::ServerUnsynchronized);
-        }
-        if let Some(certificate) = self.certificate
-            && certificate.ends_soon(now)
-        {
-            notes.push(Note::CertificateEndsSoon { left: certificate.left(now) });
-        }
-        notes
-    }
-
     fn backend(&self, judged: &JudgedBackend) -> BackendOutcome {
         let samples = &judged.backend.samples;
         BackendOutcome {
@@ -438,34 +378,4 @@ impl Sampling<'_> {
             clock: samples.last().and_then(|&index| self.clocks[index].clone()),
         }
     }
-}
-
-fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
-    let mut notes = Vec::new();
-    if plan.samples().iter().any(|sample| matches!(sample.reading.shown, Shown::TimeOfDay(_))) {
-        notes.push(Note::WholeDaysUnseen);
-    }
-    if !conclusion.backends_are_counted {
-        notes.push(Note::BackendsUncounted);
-    }
-    if conclusion.one_clock_is_believed {
-        notes.push(Note::OneClockAssumed);
-    }
-    for judged in &conclusion.backends {
-        if judged.verdict == Verdict::Desynchronized
-            && let Some(zone) = resembles_time_zone(&judged.offset)
-        {
-            notes.push(Note::ResemblesTimeZone { zone });
-        }
-        if judged.backend.evidence == Evidence::ToldApart {
-            let note = match &judged.backend.instance {
-                Some(instance) => Note::ClockStepped { instance: Arc::clone(instance) },
-                None => Note::SeveralNamelessClocks,
-            };
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
-        }
-    }
-    notes
 }

@@ -81,24 +81,6 @@ fn a_service_that_answered_and_then_takes_no_connection_for_three_seconds_is_dow
 }
 
 #[test]
-fn the_more_connections_failed_beside_each_other_the_less_likely_is_one_broken_backend() {
-    let needed = |failures| answers_needed(8, failures, 0.01);
-    assert!((1..7).all(|failures| needed(failures) >= needed(failures + 1)));
-    // One of eight: P(X ≥ 1) · (7/8)ⁿ = 0.66 · (7/8)ⁿ ≤ 0.01.
-    assert_eq!(needed(1), 32);
-    assert_eq!(needed(7), 3);
-}
-
-#[test]
-fn the_tail_of_the_binomial_distribution_is_what_textbooks_say() {
-    for (attempts, failures, share, tail) in
-        [(1, 1, 0.25, 0.25), (2, 1, 0.5, 0.75), (8, 0, 0.3, 1.0), (4, 4, 0.5, 0.0625), (10, 3, 0.2, 0.3222)]
-    {
-        assert!((upper_tail(attempts, failures, share) - tail).abs() < 1e-4, "{attempts} {failures} {share}");
-    }
-}
-
-#[test]
 fn a_first_failure_beside_other_addresses_is_asked_again_alone() {
     let mut backoff = Backoff::new(8);
     let beside_others = Batch { beside_others: true, ..batch(0..1, &[REFUSED], 0, 1) };

@@ -1,0 +1,248 @@
+//! From what rounds prove to incidents, and from incidents to alerts.
+//!
+//! Everything here is pure: `(state, what a round found, now) -> changes`. Nothing reads a clock, waits or writes. The
+//! state ([`Incidents`], [`Alerts`]) is serialized after each step and restored after a restart, which then changes
+//! nothing about what is said.
+//!
+//! | who | does |
+//! |---|---|
+//! | [`Observation`] | says what one round proved: which places are in trouble, which are proven good |
+//! | [`Incidents`] | opens, grows, shrinks and closes incidents by that proof |
+//! | [`Alerts`] | decides which [`Receiver`] gets which [`Message`], and when |
+//! | [`Window`] | says whether it is time for maintenance |
+//!
+//! # Rules
+//!
+//! * A check has at most one open incident. It is about one backend while a single named backend is all that is in
+//!   trouble, otherwise about the check. So one cause is one alert.
+//! * Proof opens and closes; nothing is counted. A place (an address or a named backend) leaves an incident with the
+//!   round that proved *this place* good. A round that met other backends says nothing about it.
+//! * A named backend that was replaced is never met again. It leaves once the chance of having missed it, over all rounds
+//!   since, is at most one in a million.
+//! * An unknown round changes nothing about a service.
+//! * When the checker is at fault, the incident is about the [`MonitorPart`] and lists the checks that it blinds. It closes
+//!   when the last of them could be checked again. Its growth is recorded and not announced.
+//! * Five starts of trouble within an hour make an incident flapping. It then stays open until half an hour of calm is
+//!   proven. A start is an opening, or the return of a place that had left. Unknown time is not calm.
+//!
+//! # What the caller must do
+//!
+//! While a check has an open incident, hold full rounds. A steady round meets one backend and cannot prove that the others
+//! have recovered.
+//!
+//! `now` is an instant of the wall clock. If it goes back, remembered times that are then in the future are set to `now`,
+//! so that no alert waits for a clock that was wrong.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::time::Duration;
+//!
+//! use jiff::Timestamp;
+//! use nowcheck_watch::incident::{
+//!     Alerts, Event, Incidents, Observation, Place, Policy, Receiver, Round, Trouble, TroubleKind,
+//! };
+//!
+//! let night = Receiver { name: "night".to_owned(), after: Duration::ZERO, remind: None };
+//! let policy = Policy { receivers: vec![night], ..Policy::default() };
+//! let (mut incidents, mut alerts) = (Incidents::default(), Alerts::default());
+//! let mut hold = |observation: Observation, second: i64| {
+//!     let now = Timestamp::from_second(second).expect("a time of this century");
+//!     let summary = "from the report".to_owned();
+//!     let round = Round { check: "shop", observation: &observation, summary, stands_for: Duration::from_secs(10) };
+//!     let changes = incidents.observe(&round, now);
+//!     alerts.decide(&incidents, &changes, &policy, now)
+//! };
+//! let address = Place::Address("192.0.2.1:80".to_owned());
+//! let down = Trouble::new(TroubleKind::Down, "down");
+//! let messages = hold(Observation::of_trouble([(address.clone(), down)]), 1_795_521_600);
+//! assert_eq!(messages[0].event, Event::Opened);
+//! let messages = hold(Observation::of_proof([address]), 1_795_521_610);
+//! assert_eq!(messages[0].event, Event::Closed);
+//! ```
+
+mod change;
+mod flapping;
+mod maintenance;
+mod notify;
+mod observation;
+mod place;
+mod track;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use change::{Change, ChangeKind, Ending, Evidence, IncidentId, Scope, Subject};
+pub use maintenance::{Maintenance, Window};
+pub use notify::{Alerts, CheckPolicy, Event, Message, Policy, Receiver};
+pub use observation::{Observation, OffsetBounds, Proof, ServiceStatus, Trouble, TroubleKind};
+pub use place::{MonitorPart, Place, UnknownName};
+pub use track::Incident;
+use track::{Finding, Step, Track};
+
+/// A round of one check.
+#[derive(Debug, Clone)]
+pub struct Round<'a> {
+    /// The name of the check.
+    pub check: &'a str,
+    /// What it proved.
+    pub observation: &'a Observation,
+    /// The verdict in one line, as the report says it.
+    pub summary: String,
+    /// How long the result stands if no other round follows: the period and a margin. Later time is unknown.
+    pub stands_for: Duration,
+}
+
+/// What a check is at the moment, as far as rounds and open incidents tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Standing {
+    status: ServiceStatus,
+    until: Timestamp,
+}
+
+/// All incidents that are open, and what is needed to tell whether checks flap.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incidents {
+    opened: u64,
+    latest: Option<Timestamp>,
+    standings: BTreeMap<String, Standing>,
+    checks: BTreeMap<String, Track>,
+    monitor: BTreeMap<MonitorPart, Track>,
+}
+
+impl Incidents {
+    /// What a round changes, about its check and about the monitor.
+    pub fn observe(&mut self, round: &Round<'_>, now: Timestamp) -> Vec<Change> {
+        self.not_after(now);
+        let mut changes = self.observe_monitor(round, now);
+        changes.extend(self.observe_check(round, now));
+        let status = self.status_after(round);
+        let until = now.checked_add(round.stands_for).unwrap_or(Timestamp::MAX);
+        self.standings.insert(round.check.to_owned(), Standing { status, until });
+        changes
+    }
+
+    /// A fault of a part of the monitor that no round shows: the history cannot be written, a receiver takes no message.
+    pub fn report_fault(&mut self, part: &MonitorPart, summary: &str, now: Timestamp) -> Vec<Change> {
+        let trouble = Trouble::new(TroubleKind::Down, &part.to_string());
+        let finding = Finding { bad: BTreeMap::from([(Place::Service, trouble)]), ..Finding::default() };
+        self.report(part, finding, summary, now)
+    }
+
+    /// Proof that a part of the monitor works. To end an incident that is flapping, report it again and again, at least
+    /// once a minute.
+    pub fn report_working(&mut self, part: &MonitorPart, summary: &str, now: Timestamp) -> Vec<Change> {
+        if !self.monitor.contains_key(part) {
+            return Vec::new();
+        }
+        let finding = Finding { leaving: vec![Place::Service], is_calm: true, ..Finding::default() };
+        self.report(part, finding, summary, now)
+    }
+
+    fn report(&mut self, part: &MonitorPart, finding: Finding, summary: &str, now: Timestamp) -> Vec<Change> {
+        self.not_after(now);
+        let step =
+            Step { now, summary: summary.to_owned(), offset: None, stands_for: Duration::from_mins(1) };
+        let track = self.monitor.entry(part.clone()).or_default();
+        track.apply(&Scope::Monitor(part.clone()), finding, &step, &mut self.opened)
+    }
+
+    /// A check that is watched no more: its incident is closed, and it blinds no part of the monitor.
+    pub fn forget(&mut self, check: &str, now: Timestamp) -> Vec<Change> {
+        self.not_after(now);
+        self.standings.remove(check);
+        let summary = format!("{check} is no longer watched");
+        let step = Step { now, summary, offset: None, stands_for: Duration::ZERO };
+        let removed = self.checks.remove(check);
+        let closed = removed.and_then(|track| track.removed(&step));
+        let mut changes: Vec<Change> = closed.into_iter().collect();
+        let place = Place::Check(check.to_owned());
+        for (part, track) in &mut self.monitor {
+            let finding = Finding { gone: vec![place.clone()], ..Finding::default() };
+            changes.extend(track.apply(&Scope::Monitor(part.clone()), finding, &step, &mut self.opened));
+        }
+        changes
+    }
+
+    /// The incidents that are open: those of checks by name, then those of the monitor.
+    pub fn open(&self) -> impl Iterator<Item = &Incident> {
+        self.checks.values().chain(self.monitor.values()).filter_map(Track::incident)
+    }
+
+    /// The open incident of a check.
+    #[must_use]
+    pub fn of_check(&self, check: &str) -> Option<&Incident> {
+        self.checks.get(check).and_then(Track::incident)
+    }
+
+    /// What a check is at the moment: unknown before its first round, and when its last result stands no more.
+    ///
+    /// A good round that does not end the trouble of an open incident leaves the check wrong or down: it met others.
+    #[must_use]
+    pub fn status(&self, check: &str, now: Timestamp) -> ServiceStatus {
+        match self.standings.get(check) {
+            Some(standing) if now < standing.until => standing.status,
+            _ => ServiceStatus::Unknown,
+        }
+    }
+
+    fn observe_check(&mut self, round: &Round<'_>, now: Timestamp) -> Vec<Change> {
+        let observation = round.observation;
+        if observation.troubles().is_empty() && !self.checks.contains_key(round.check) {
+            return Vec::new();
+        }
+        let track = self.checks.entry(round.check.to_owned()).or_default();
+        let finding = track.finding(observation);
+        let scope = Scope::Check(round.check.to_owned());
+        let changes = track.apply(&scope, finding, &Step::of(round, now), &mut self.opened);
+        if track.is_over(now) {
+            self.checks.remove(round.check);
+        }
+        changes
+    }
+
+    fn observe_monitor(&mut self, round: &Round<'_>, now: Timestamp) -> Vec<Change> {
+        let faults = round.observation.faults();
+        for part in faults {
+            self.monitor.entry(part.clone()).or_default();
+        }
+        let place = Place::Check(round.check.to_owned());
+        let mut changes = Vec::new();
+        for (part, track) in self.monitor.iter_mut().filter(|(part, _)| part.is_seen_by_rounds()) {
+            let finding = if faults.contains(part) {
+                let trouble = Trouble::new(TroubleKind::Down, &part.to_string());
+                Finding { bad: BTreeMap::from([(place.clone(), trouble)]), ..Finding::default() }
+            } else if round.observation.is_informative() {
+                Finding { leaving: vec![place.clone()], is_calm: true, ..Finding::default() }
+            } else {
+                Finding::default()
+            };
+            let scope = Scope::Monitor(part.clone());
+            changes.extend(track.apply(&scope, finding, &Step::of(round, now), &mut self.opened));
+        }
+        changes
+    }
+
+    fn status_after(&self, round: &Round<'_>) -> ServiceStatus {
+        match (round.observation.status(), self.of_check(round.check).and_then(Incident::trouble_kind)) {
+            (ServiceStatus::Unknown, _) => ServiceStatus::Unknown,
+            (_, Some(kind)) => kind.into(),
+            (status, None) => status,
+        }
+    }
+
+    /// No remembered time is after this one.
+    fn not_after(&mut self, now: Timestamp) {
+        if self.latest.replace(now).is_none_or(|latest| latest <= now) {
+            return;
+        }
+        for track in self.checks.values_mut().chain(self.monitor.values_mut()) {
+            track.not_after(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
