@@ -85,8 +85,12 @@ impl Backend {
 ///   with T added, before it says "in sync" of a nameless backend.
 /// * *One named process whose clock was stepped by less than T.* Its bounds are the hull of all of its parts.
 ///
-/// Not proven is the bound for a clock whose few samples neither repeat a reading nor contradict each other: they can
-/// miss the true reading by the tick.
+/// A tick is also assumed when many answers repeat a reading although their requests were sent apart and answered apart,
+/// and when all readings are multiples of one coarse step apart. Neither proves a tick, but a tick that is assumed in vain
+/// only widens the bounds.
+///
+/// Not proven is the bound for a clock whose few samples show none of these signs and do not contradict each other: they
+/// can miss the true reading by the tick.
 #[must_use]
 pub fn group_by_clock(samples: &[Sample], expected: &BoundedTime, drift: Drift) -> Vec<Backend> {
     let Some(at) = samples.iter().map(|sample| sample.received).max() else {

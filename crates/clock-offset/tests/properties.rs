@@ -3,7 +3,7 @@
 //! A random world is drawn, whole rounds are held in it by the plan itself, and what it concludes is compared
 //! with what only the world knows.
 
-use clock_offset::{Drift, Offset, Verdict};
+use clock_offset::{Drift, Interval, Offset, Span, Verdict};
 use proptest::prelude::*;
 
 mod world;
@@ -182,12 +182,14 @@ proptest! {
     fn more_samples_never_widen_what_was_known_at_their_instant(world in worlds(1..2)) {
         let (plan, _) = world.round();
         let reference = world.reference();
-        let whole = plan.conclusion().backends[0].backend.bounds;
+        let backend = plan.conclusion().backends[0].backend.clone();
+        let (whole, tick) = (backend.bounds, Span::from(backend.tick));
         // The day of a time of day is that of the first sample.
         let expected = plan.samples()[0].bounds(&reference.bounds, Drift::DISCIPLINED);
         for sample in plan.samples() {
             let alone = sample.bounds(&expected, Drift::DISCIPLINED).carried_to(whole.at, Drift::DISCIPLINED);
-            prop_assert!(whole.shows.is_within(&alone.shows));
+            // Many equal readings are taken for a coarse tick, here too where it is a coincidence.
+            prop_assert!(whole.shows.is_within(&Interval::new(alone.shows.earliest(), alone.shows.latest() + tick)));
         }
     }
 }

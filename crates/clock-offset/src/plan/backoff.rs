@@ -93,11 +93,18 @@ const MOST_FAILURES_IN_A_ROW: u32 = 8;
 
 /// The times that a service may begin to fail when it is asked alone.
 ///
-/// A rate limit explains one: what it allows at once is used up. From then on the pause is as long as it took the
-/// service to answer again, so a bucket that fills evenly is never empty again. A limit of N requests in each window of
-/// the length W can explain a second one, if the first ended with a window. Then the pause p becomes at least 4·p and
-/// 3/2 of the time T until it answered again. That is enough: for N = 1, T is at least W − p, so the greater of the two
-/// is more than W; for more, T < W/2 means N·p > W/2, and N·4·p is more than W. What fails a third time is broken.
+/// A rate limit explains one: what it allows at once is used up. From then on the pause p is at least the time from the
+/// first failure until the service answered again. It explains a second one, when that time was short because the bucket
+/// was nearly full again, or a window nearly over. Then the pause becomes at least 4·p and 3/2 of the time T from the last
+/// answer before the failures until the service answered again. That is enough, and what fails a third time is broken:
+///
+/// * *A bucket with room for one more request in each time W.* It had room for less than p when the service answered
+///   again the first time, so T is at least W − p, and the greater of 4·p and 3/2·(W − p) is more than W.
+/// * *N requests in each window of the length W.* For N = 1, T is at least W − p too. For more, T < W/2 means N·p > W/2,
+///   and N·4·p is more than W.
+///
+/// T runs from the beginning of one request to the end of another. When in between the service handled them, does not
+/// matter then, and a checker that gets to run late takes T for too long and never for too short.
 const MOST_SPELLS: u32 = 2;
 
 /// By how much the accepted doubt shrinks for each decision. The search for a broken backend has six stages: with 8, 4,
@@ -140,6 +147,8 @@ pub(super) struct Backoff {
     /// Connections that were answered since.
     answered: u32,
     has_answered: bool,
+    /// When the latest requests that were answered began.
+    last_answered: Option<MonotonicInstant>,
     spell: Option<Spell>,
     spells: u32,
 }
@@ -169,6 +178,7 @@ impl Backoff {
             failures: 0,
             answered: 0,
             has_answered: false,
+            last_answered: None,
             spell: None,
             spells: 0,
         }
@@ -182,8 +192,11 @@ impl Backoff {
         self.was_asked_too_often |= batch.rejections.iter().any(|rejection| !rejection.is_suspicious());
         match batch.rejections[..] {
             [] => self.take_answers(batch, count),
-            [alone] if count == 1 && !batch.beside_others => self.take_failure_alone(alone, batch.ended),
+            [alone] if count == 1 && !batch.beside_others => self.take_failure_alone(alone, batch),
             _ => self.take_failures_side_by_side(batch, count),
+        }
+        if batch.answers > 0 {
+            self.last_answered = Some(batch.began);
         }
     }
 
@@ -195,7 +208,10 @@ impl Backoff {
                 // It was asked again when it wanted to be, which says nothing about the pause in between.
                 0 | 1 if spell.latest.retry_after.is_some() => self.pause.max(FIRST_PAUSE),
                 0 | 1 => self.pause.max(took).max(FIRST_PAUSE),
-                _ => (self.pause * 4).max(took * 3 / 2),
+                _ => {
+                    let since_the_last = batch.ended.since(self.last_answered.unwrap_or(spell.began));
+                    (self.pause * 4).max(since_the_last * 3 / 2)
+                }
             };
         }
         if let (Some(fastest), Some(slowest)) = (batch.fastest, batch.slowest) {
@@ -249,18 +265,18 @@ impl Backoff {
         self.wait_from(batch.ended, pauses.max().unwrap_or_default().max(self.pause));
     }
 
-    fn take_failure_alone(&mut self, rejection: Rejection, at: MonotonicInstant) {
+    fn take_failure_alone(&mut self, rejection: Rejection, batch: &Batch) {
         self.count_failures(1, u32::from(rejection.is_suspicious()));
         self.most = 1;
         if self.spell.is_none() {
             self.spells += u32::from(rejection.is_suspicious());
         }
-        let before = self.spell.unwrap_or(Spell { began: at, failures: 0, latest: rejection });
+        let before = self.spell.unwrap_or(Spell { began: batch.began, failures: 0, latest: rejection });
         let spell = Spell { failures: before.failures + 1, latest: rejection, ..before };
         self.spell = Some(spell);
         let first = rejection.first_pause().max(self.pause);
         let doubled = first.saturating_mul(1 << (spell.failures - 1).min(16)).min(LONGEST_PAUSE);
-        self.wait_from(at, rejection.retry_after.unwrap_or(doubled.max(self.pause)));
+        self.wait_from(batch.ended, rejection.retry_after.unwrap_or(doubled.max(self.pause)));
     }
 
     fn count_failures(&mut self, attempts: u32, failures: u32) {

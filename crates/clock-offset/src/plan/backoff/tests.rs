@@ -89,3 +89,32 @@ fn a_first_failure_beside_other_addresses_is_asked_again_alone() {
     backoff.record(&batch(1..2, &[REFUSED], 30, 31));
     assert_eq!(backoff.resort(), Resort::Rejected);
 }
+
+/// A bucket of one request in 200 ms, asked by a program that gets to run late.
+#[test]
+fn a_bucket_is_never_down_however_late_the_checker_gets_to_run() {
+    const EACH: i64 = 200;
+    let mut random = 20_261_128_u64;
+    for round in 0..3_000 {
+        let mut late = || {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Seldom very late.
+            let most = if (random >> 20).is_multiple_of(4) { 120 } else { 20 };
+            (random >> 33) % most
+        };
+        let mut backoff = Backoff::new(1);
+        // When the bucket has room for a whole request again.
+        let (mut free_at, mut now) = (-4 * EACH, 0_u64);
+        for nth in 0..60 {
+            let began = now.max(u64::try_from(backoff.not_before().as_nanos() / 1_000_000).unwrap()) + late();
+            let asked = began + late();
+            now = asked + late();
+            let at_server = i64::try_from(asked).unwrap();
+            let is_answered = free_at <= at_server;
+            free_at = if is_answered { (free_at + EACH).max(at_server - 3 * EACH) } else { free_at };
+            let rejections: &[_] = if is_answered { &[] } else { &[RejectionKind::Unavailable] };
+            backoff.record(&batch(nth..nth + 1, rejections, began, now));
+            assert_eq!(backoff.resort(), Resort::Ask, "{round}: {backoff:?}");
+        }
+    }
+}
