@@ -10,7 +10,7 @@ mod service;
 pub use check::{
     age, certificate, overrides, schedule, server_time, sntp_packet, target, time_pattern, time_text,
 };
-pub use pure::{plan, vote};
+pub use pure::{drift, plan, vote};
 pub use service::{
     nowd_clock_bound, nowd_coding, nowd_ecs_metadata, nowd_host, nowd_query, nowd_request, nowd_request_line,
     nowd_scrape, nowd_trace, nowd_zone,
