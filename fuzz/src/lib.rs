@@ -11,7 +11,7 @@ mod watch;
 pub use check::{
     age, certificate, overrides, schedule, server_time, sntp_packet, target, time_pattern, time_text,
 };
-pub use pure::{plan, vote};
+pub use pure::{drift, plan, vote};
 pub use service::{
     nowd_clock_bound, nowd_coding, nowd_ecs_metadata, nowd_host, nowd_query, nowd_request, nowd_request_line,
     nowd_scrape, nowd_trace, nowd_zone,

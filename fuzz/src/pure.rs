@@ -1,4 +1,4 @@
-//! clock-offset: plans that are given any answers, selections among any claims.
+//! clock-offset: plans that are given any answers, selections among any claims, windows of any observations.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use clock_offset::{
-    Action, Batch, BoundedTime, Drift, Interval, Limits, MonotonicInstant, NewConnections, Plan, Reading,
-    ReferenceClock, Rejection, RejectionKind, Rules, Sample, Selection, Shown, TimeOfDay, UnixInstant,
-    Verdict,
+    Action, Batch, BoundedTime, Drift, DriftRate, DriftWindow, Forecast, Interval, Limits, MonotonicInstant,
+    NewConnections, Observation, Offset, Plan, Reading, ReferenceClock, Rejection, RejectionKind, Rules,
+    Sample, Selection, Shown, TimeOfDay, Trend, UnixInstant, Verdict, WindowSize,
 };
 
 const NOW: i128 = 1_795_464_711_000_000_000;
@@ -239,4 +239,70 @@ fn claim(from: &mut Unstructured<'_>) -> Result<BoundedTime> {
     let width = i128::from(from.arbitrary::<u16>()?) << from.int_in_range(0..=20)?;
     let shows = Interval::new(UnixInstant::from_nanos(begin), UnixInstant::from_nanos(begin + width));
     Ok(BoundedTime { at, shows })
+}
+
+/// A window of any offsets, also absurd ones and in the wrong order.
+pub fn drift(data: &[u8]) {
+    let _ = drifted(&mut Unstructured::new(data));
+}
+
+fn drifted(from: &mut Unstructured<'_>) -> Result<()> {
+    let ppm = *from.choose(&[0, 1, 500, 1_000_000, u32::MAX])?;
+    let length = Duration::from_nanos(from.arbitrary()?);
+    let observations = NonZeroUsize::MIN.saturating_add(from.int_in_range(0..=63)?);
+    let mut window = DriftWindow::new(Drift::from_ppm(ppm), WindowSize { length, observations });
+    let mut at = MonotonicInstant::after_origin(Duration::from_nanos(from.arbitrary::<u32>()?.into()));
+    while !from.is_empty() {
+        let observation = observation(from, at)?;
+        let before = (window.len(), window.step());
+        if window.record(observation).is_err() {
+            assert_eq!(before, (window.len(), window.step()), "a rejected observation changes nothing");
+            continue;
+        }
+        at = observation.at;
+        assert!(!window.is_empty() && window.len() <= observations.get());
+        let trend = window.trend().expect("there is an observation");
+        assert_eq!(trend.until, observation.at);
+        assert_eq!(trend.break_after.is_none(), trend.observations == window.len());
+        assert!(trend.offset_after(Duration::ZERO).is_within(&observation.offset));
+        foresee(from, &trend, ppm)?;
+        if let Some(step) = window.step() {
+            assert!(step.after <= step.until && step.until <= trend.until);
+            assert!(trend.since >= step.after, "a line crosses a step: {step:?} {trend:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Mostly of a clock that is about right, seconds after the last one.
+fn observation(from: &mut Unstructured<'_>, last: MonotonicInstant) -> Result<Observation> {
+    let gap = Duration::from_nanos(u64::from(from.arbitrary::<u16>()?) << from.int_in_range(0..=32)?);
+    let at = if from.ratio(1, 32)? { last - gap } else { last + gap };
+    let lower = i128::from(from.arbitrary::<i16>()?) << from.int_in_range(0..=80)?;
+    let width = i128::from(from.arbitrary::<u8>()?) << from.int_in_range(0..=80)?;
+    Ok(Observation {
+        at,
+        offset: Interval::new(Offset::from_nanos(lower), Offset::from_nanos(lower + width)),
+    })
+}
+
+/// What a trend says of the future agrees with itself.
+fn foresee(from: &mut Unstructured<'_>, trend: &Trend, ppm: u32) -> Result<()> {
+    let possible = DriftRate::from_ppb(i64::from(ppm) * 1_000);
+    assert!(trend.drift().is_within(&Interval::new(-possible, possible)));
+    let limit = Duration::from_nanos(u64::from(from.arbitrary::<u16>()?) << from.int_in_range(0..=47)?);
+    let limits = Limits { max_offset: limit, warn_offset: None };
+    let verdict_at = |at: MonotonicInstant| limits.verdict(&trend.offset_after(at.since(trend.until)));
+    match trend.forecast(limit) {
+        Forecast::Never => assert_eq!(verdict_at(trend.until), Verdict::InSync),
+        Forecast::NotBefore(at) => assert!(at == trend.until || verdict_at(at) == Verdict::InSync),
+        Forecast::Within(when) => {
+            let (earliest, latest) = (when.earliest(), when.latest());
+            assert!(earliest == trend.until || verdict_at(earliest) == Verdict::InSync);
+            let offset = trend.offset_after(latest.since(trend.until));
+            let limit = limit.as_nanos().cast_signed();
+            assert!(offset.earliest().as_nanos() >= limit || offset.latest().as_nanos() <= -limit);
+        }
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ type Target = (&'static str, fn(&[u8]));
 const TARGETS: [Target; 22] = [
     ("age", fuzz::age),
     ("certificate", fuzz::certificate),
+    ("drift", fuzz::drift),
     ("nowd_clock_bound", fuzz::nowd_clock_bound),
     ("nowd_coding", fuzz::nowd_coding),
     ("nowd_ecs_metadata", fuzz::nowd_ecs_metadata),

@@ -108,12 +108,14 @@
 //! | [`sample`] | one answer, and the bounds that it proves |
 //! | [`backends`] | which samples came from one clock; how likely it is that a backend was never met |
 //! | [`verdict`] | bounds on an offset against the limits |
+//! | [`drift`] | all lines through the offsets of a window: drift, steps, and when a limit will be exceeded |
 //! | [`staleness`] | answers that do not move while time passes |
 //! | [`exchange`] | what one exchange with a time server proves about the true time |
 //! | [`selection`] | what several time servers agree on |
 //! | [`plan`] | what to ask next, when, and when to stop |
 
 pub mod backends;
+pub mod drift;
 pub mod exchange;
 pub mod interval;
 pub mod plan;
@@ -125,6 +127,7 @@ pub mod time;
 pub mod verdict;
 
 pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
+pub use drift::{DriftRate, DriftWindow, Forecast, Observation, ObservationError, Step, Trend, WindowSize};
 pub use exchange::{ServerTimestamps, exchange_bounds};
 pub use interval::{BoundedTime, Interval, ReferenceClock};
 pub use plan::{
