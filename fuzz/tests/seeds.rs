@@ -5,7 +5,7 @@ use std::path::Path;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 22] = [
+const TARGETS: [Target; 23] = [
     ("age", fuzz::age),
     ("certificate", fuzz::certificate),
     ("drift", fuzz::drift),
