@@ -23,6 +23,7 @@ for module in ("nowcheck", "servers", "process", "network", "balancer", "time_se
 
 from support import nowcheck as program  # noqa: E402
 from support import servers, time_server  # noqa: E402
+from support.raw_answers import RawAnswers  # noqa: E402
 from support.scripted import Scripted  # noqa: E402
 from support.tools import lacking  # noqa: E402
 
@@ -65,6 +66,12 @@ def stopped_at_the_end(start: Callable) -> Iterator[Callable]:
 def scripted() -> Iterator[Callable[..., Scripted]]:
     """Starts servers that do something before one of their answers: `scripted(before={3: action})`."""
     yield from stopped_at_the_end(Scripted)
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[..., RawAnswers]]:
+    """Starts servers on raw sockets: `raw(lambda head: answer)`."""
+    yield from stopped_at_the_end(RawAnswers)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from support import servers, time_server
 from support.nowcheck import Run, check, clean_environment, nowcheck, parse_outcome, start, trusting
 from support.process import WAIT, Child, poll
 from support.scripted import BREAK_OFF, Scripted
-from support.tools import ROOT, binary, need
+from support.tools import binary, compiled, need
 
 OK, WRONG = ("OK", "in_sync"), ("CRITICAL", "desynchronized")
 HOUR = 3600
@@ -35,13 +35,7 @@ OFFSETS = [(0, OK), (3, WRONG), (-3, WRONG)]
 
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory) -> Path:
-    """tests/support/shift_clocks.c, compiled."""
-    library = tmp_path_factory.mktemp("shim") / "shift_clocks.so"
-    source = ROOT / "tests" / "support" / "shift_clocks.c"
-    command = [need("cc"), "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", str(library), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return library
+    return compiled("shift_clocks", tmp_path_factory.mktemp("shim"))
 
 
 @dataclass

@@ -11,10 +11,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from support.balancer import Balancer, bound
-from support.nginx import own_address
+from support.nginx import Nginx
 from support.nowcheck import check
-from support.process import Child, poll
-from support.tools import need
 
 NANOS = 1_000_000_000
 
@@ -308,38 +306,11 @@ def test_one_broken_backend_of_several_is_critical(tmp_path, backends, kind):
     assert run.verdict == ("CRITICAL", "down"), str(run)
 
 
-NGINX = """\
-daemon off;
-master_process off;
-pid {directory}/pid;
-error_log stderr crit;
-events {{ }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    limit_req_zone $binary_remote_addr zone=requests:1m rate=5r/s;
-    limit_conn_zone $binary_remote_addr zone=connections:1m;
-    server {{
-        listen {host}:{port};
-        location / {{
-            {limit}
-            proxy_pass http://127.0.0.1:{upstream};
-        }}
-    }}
-}}
+# By user agent, and those without one are not counted: so the test itself uses nothing up while nginx starts.
+ZONES = """
+    limit_req_zone $http_user_agent zone=requests:1m rate=5r/s;
+    limit_conn_zone $http_user_agent zone=connections:1m;
 """
-
-
-def accepts(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize(
@@ -356,16 +327,9 @@ def test_the_limits_of_nginx_are_respected(tmp_path, limit):
         threading.Thread(target=Device(100, "wait", took=0.02).serve, args=(connection,), daemon=True).start()
 
     with serving(slow) as upstream:
-        host = own_address()
-        (taken,) = bound([host])
-        port = taken.getsockname()[1]
-        taken.close()
-        file = tmp_path / "nginx.conf"
-        file.write_text(NGINX.format(directory=tmp_path, host=host, port=port, limit=limit, upstream=upstream))
-        nginx = Child([need("nginx"), "-c", str(file), "-p", str(tmp_path)])
+        nginx = Nginx(tmp_path, [("127.0.0.1", upstream)], http=ZONES, location=limit)
         try:
-            poll(lambda: accepts(host, port), f"nginx on port {port}")
-            run = check(f"http://{host}:{port}")
+            run = check(f"http://{nginx.host}:{nginx.port}")
         finally:
-            nginx.end()
+            nginx.stop()
     assert run.verdict == ("OK", "in_sync"), str(run)

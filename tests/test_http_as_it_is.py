@@ -2,25 +2,11 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from support.nowcheck import check, nowcheck
-from support.raw_answers import RawAnswers, answer, right_time
-
-
-@pytest.fixture
-def raw() -> Iterator[Callable[..., RawAnswers]]:
-    servers = []
-
-    def start(answers: Callable[[bytes], bytes], **how) -> RawAnswers:
-        servers.append(RawAnswers(answers, **how))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
+from support.raw_answers import answer, right_time
 
 
 def raw_deflate(body: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 import datetime
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from support.browser import Browser, Page, settled
 from support.process import poll
 from support.slow_link import SlowLink
-from support.tools import ROOT, need
+from support.tools import compiled
 
 MEASURED = "Number(document.querySelector('#offset').dataset.count) >= 8"
 """A whole round has been asked."""
@@ -45,9 +44,7 @@ def visit(browser) -> Iterator[Callable[..., Page]]:
 @pytest.fixture(scope="session")
 def shifted(tmp_path_factory) -> Iterator[Callable[[float], Browser]]:
     """Starts a browser on a machine whose clock is wrong by so many seconds."""
-    library = tmp_path_factory.mktemp("clock") / "shifted_clock.so"
-    source = ROOT / "tests" / "support" / "shifted_clock.c"
-    subprocess.run([need("cc"), "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+    library = compiled("shifted_clock", tmp_path_factory.mktemp("clock"))
     started = []
 
     def start(seconds: float, before: Path | None = None, **environment: str) -> Browser:
@@ -65,9 +62,7 @@ def shifted(tmp_path_factory) -> Iterator[Callable[[float], Browser]]:
 @pytest.fixture
 def stepped(shifted, tmp_path) -> Callable[[int], tuple[Browser, Callable[[], None]]]:
     """Starts a browser on a machine whose clock is stepped by whole seconds as soon as the second value is called."""
-    library, step = tmp_path / "shift_clocks.so", tmp_path / "step"
-    source = ROOT / "tests" / "support" / "shift_clocks.c"
-    subprocess.run([need("cc"), "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+    library, step = compiled("shift_clocks", tmp_path), tmp_path / "step"
     return lambda seconds: (
         shifted(0, before=library, SHIFT_WHEN=str(step), SHIFT_REALTIME=str(seconds)),
         step.touch,

@@ -3,12 +3,12 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from support.nowcheck import check, messages
-from support.raw_answers import RawAnswers, answer, right_time
+from support.raw_answers import answer, right_time
 
 
 def redirect(location: str | None, status: str = "302 Found") -> bytes:
@@ -41,19 +41,6 @@ def balanced(*backends: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 
 def to(url: str) -> Callable[[bytes], bytes]:
     return lambda _: redirect(url)
-
-
-@pytest.fixture
-def raw() -> Iterator[Callable[..., RawAnswers]]:
-    servers = []
-
-    def start(answers: Callable[[bytes], bytes], **how) -> RawAnswers:
-        servers.append(RawAnswers(answers, **how))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
 
 
 def urls(run) -> set[str]:

@@ -4,7 +4,6 @@ The kernel's word on this machine's clock is replaced, so that these tests say t
 """
 
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from support.nowcheck import Run, check, clean_environment, messages, nowcheck
 from support.process import WAIT, Child
-from support.tools import ROOT, binary, faketime, need
+from support.tools import binary, compiled, faketime
 
 OK, WRONG = ("OK", "in_sync"), ("CRITICAL", "desynchronized")
 UNVOUCHED = ("WARNING", "reference_not_vouched_for")
@@ -23,13 +22,7 @@ KERNELS = ["unsynchronized", "refused"]
 
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory) -> Path:
-    """tests/support/kernel_word.c, compiled."""
-    library = tmp_path_factory.mktemp("shim") / "kernel_word.so"
-    source = ROOT / "tests" / "support" / "kernel_word.c"
-    command = [need("cc"), "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", str(library), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return library
+    return compiled("kernel_word", tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture

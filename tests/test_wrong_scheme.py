@@ -8,23 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from support.nowcheck import check
-from support.raw_answers import RawAnswers, answer
+from support.raw_answers import answer
 
 WRITE_HTTPS = "speaks TLS, and not plain HTTP: write https://"
 WRITE_HTTP = "write http://"
-
-
-@pytest.fixture
-def raw() -> Iterator[Callable[..., RawAnswers]]:
-    servers = []
-
-    def start(answers: Callable[[bytes], bytes], **how) -> RawAnswers:
-        servers.append(RawAnswers(answers, **how))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ http {{
     scgi_temp_path {directory}/scgi;
     keepalive_timeout 75s;
     keepalive_requests 1000000;
+    {http}
     upstream clocks {{
 {servers}
         keepalive 64;
@@ -45,6 +46,7 @@ http {{
             proxy_connect_timeout 2s;
             proxy_read_timeout 10s;
             proxy_next_upstream {next_upstream};
+            {location}
         }}
     }}
 }}
@@ -63,7 +65,7 @@ def own_address() -> str:
 
 class Nginx(Proxy):
     """One nginx on a free port. `upstream_idle` is how long it keeps a connection to a server without a request; it
-    asks another server after what `next_upstream` lists."""
+    asks another server after what `next_upstream` lists. `http` and `location` are directives that stand there too."""
 
     name = "nginx"
 
@@ -73,6 +75,8 @@ class Nginx(Proxy):
         servers: Sequence[tuple[str, int]],
         upstream_idle: str = "60s",
         next_upstream: str = "error timeout",
+        http: str = "",
+        location: str = "",
     ):
         self.host = own_address()
         # Closed before nginx binds it: it cannot be handed over.
@@ -91,6 +95,8 @@ class Nginx(Proxy):
                 port=self.port,
                 upstream_idle=upstream_idle,
                 next_upstream=next_upstream,
+                http=http,
+                location=location,
             )
         )
         taken.close()

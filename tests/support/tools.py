@@ -42,6 +42,15 @@ def binary(name: str) -> str:
     pytest.fail(f"{name} is not built: run `cargo build --release --bin {name}`, or set ${variable}", pytrace=False)
 
 
+def compiled(name: str, directory: Path) -> Path:
+    """tests/support/NAME.c as a library that stands before the system's (`LD_PRELOAD`), in the directory."""
+    library, source = directory / f"{name}.so", ROOT / "tests" / "support" / f"{name}.c"
+    command = [need("cc"), "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", str(library), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return library
+
+
 @cache
 def faketime(shift: str) -> dict[str, str]:
     """The environment that gives a program another wall clock, such as `+3s`. The monotonic clock stays: a wrong clock
