@@ -13,9 +13,10 @@ import socket
 import subprocess
 import time
 import urllib.request
+from pathlib import Path
 
 from footprint import BYTES_A_MEGABYTE, STATIC_NOWD, memory_bytes
-from harness import CannotMeasure, announced_url, executable, free_port, process, run, table
+from harness import CannotMeasure, announced_url, executable, free_port, process, run, table, write_block
 
 GOAL_MEMORY_MB = 100.0
 GOAL_P99_MS = 10.0
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--active", type=int, default=1_000, help="connections that ask (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=2_000, help="requests a second, together (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=15, help="how long they ask (default: %(default)s)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the page to write the table into")
     options = parser.parse_args()
     nowd = executable(options.nowd, "run `make bench`, which builds it")
 
@@ -132,7 +134,6 @@ def main() -> None:
         ["memory before (RSS)", megabytes(before)],
         [f"{options.idle:,} connections that just asked", megabytes(fresh)],
         [f"{options.idle:,} idle connections (goal {GOAL_MEMORY_MB:.0f} MB)", megabytes(rested)],
-        ["an idle connection", f"{(rested - before) / max(1, options.idle) / 1024:.2f} KiB"],
         [f"and {options.active:,} that ask, {options.rate:,.0f} requests/s", megabytes(both)],
         ["answers", f"{len(taken):,}"],
         ["p50, as a client sees it", f"{p(0.5):.2f} ms"],
@@ -140,7 +141,10 @@ def main() -> None:
         ["longest", f"{taken[-1] * 1_000:.2f} ms"],
         ["p99 by nowd's own histogram, at most", f"{own_p99 * 1_000:.3f} ms"],
     ]
-    print(table(["", "measured"], rows))
+    figures = table(["", "measured"], rows)
+    print(figures)
+    if options.write:
+        write_block(options.write, "bench-connections", figures)
 
 
 if __name__ == "__main__":

@@ -1,43 +1,56 @@
 #!/usr/bin/env python3
-"""CPU time that one request costs: nowd, a bare epoll loop that parses nothing, and nginx.
+"""CPU time that one request costs, and memory an idle connection: nowd, a bare epoll loop that parses nothing, and others.
 
-All three send the same number of bytes for each request, each has one thread, and all are measured in one
-run, in turn, on the same core, so that the ratios mean something although the microseconds depend on the
-machine. The CPU time is what the kernel charged to the server, divided by the responses that wrk received.
+All of them send the same number of bytes for each request, each has one thread, and all are measured in one run, in turn,
+so that the ratios mean something although the microseconds depend on the machine. The CPU time is what the kernel charged
+to the server, divided by the responses that wrk received.
+
+wrk takes turns with the server on one core, and neither interrupts the other (SCHED_BATCH). So each server gets a request
+of every connection each time that it wakes up. With a core of its own, a server that is faster than wrk would wake up more
+often for fewer requests, and appear to cost more.
 """
 
 import argparse
 import contextlib
 import os
-import platform
-import shutil
-import statistics
+import resource
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from harness import (
-    CannotMeasure,
-    announced_url,
-    executable,
-    fetch,
-    headers,
-    pinned_to,
-    process,
-    run,
-    table,
+import request_heads
+from connections import SECONDS_UNTIL_AT_REST, open_connections
+from footprint import memory_bytes
+from harness import CannotMeasure, executable, fetch, machine, pinned_to, run, table, write_block
+from servers import (
+    Measurement,
+    Server,
+    found,
+    start_haproxy,
+    start_nginx,
+    start_nowd,
+    start_with_response,
+    version,
 )
-from nginx import start as start_one
 
-GOAL_EPOLL_LOOP = 1.10
-GOAL_NGINX = 1.00
+HEADS = {
+    "wrk's head": ("nothing but the `Host`", 1.10),
+    "a balancer's head": ("15 headers, with a trace id that changes each time", 1.25),
+}
+"""What is sent, in words; and the goal: at most so many times the epoll loop, and less than every other server."""
+
+FLOOR = "epoll loop"
+
+IDLE_CONNECTIONS = 1_000
 
 # Exact figures instead of wrk's rounded ones. Only `done` is defined, so nothing runs in a request's path.
 WRK_REPORT = """
 done = function(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format("\\nmeasured %d %d %d %d\\n", summary.duration, summary.requests, summary.bytes,
+  io.write(string.format("\\nmeasured %d %d %d\\n", summary.requests, summary.bytes,
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
@@ -65,190 +78,167 @@ class CpuTime:
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """One run of the load generator against one server."""
+class Load:
+    """How the servers are asked."""
 
-    total_us: float
-    user_us: float
-    requests_per_second: float
+    wrk: str
+    core: int
+    connections: int
+    response_length: int
+    directory: Path
 
-
-@dataclass
-class Server:
-    name: str
-    url: str
-    pid: int
-    measurements: list[Measurement] = field(default_factory=list)
-
-    def median(self, figure) -> float:
-        return statistics.median(figure(measurement) for measurement in self.measurements)
-
-    @property
-    def total_us(self) -> float:
-        return self.median(lambda m: m.total_us)
+    def command(self, server: Server, head: str, seconds: float) -> list[str]:
+        script = self.directory / "wrk.lua"
+        lines = "" if head == "wrk's head" else request_heads.wrk_script("/now", urlsplit(server.url).netloc)
+        script.write_text(WRK_REPORT + lines)
+        return [self.wrk, "-t1", f"-c{self.connections}", "-s", str(script), f"-d{seconds}s", server.url]
 
 
-def start_nowd(stack: contextlib.ExitStack, program: str, core: int) -> Server:
-    command = [program, "--listen", "127.0.0.1:0", "--threads", "1"]
-    server = stack.enter_context(process(command, core, stderr=subprocess.PIPE))
-    url = announced_url(server, server.stderr)
-    # nowd writes no line for a request, so the pipe cannot fill.
-    return Server("nowd", f"{url}/now", server.pid)
-
-
-def start_epoll_loop(stack: contextlib.ExitStack, program: str, core: int, response: Path) -> Server:
-    server = stack.enter_context(process([program, str(response)], core, stdout=subprocess.PIPE))
-    return Server("epoll loop", f"{announced_url(server, server.stdout)}/now", server.pid)
-
-
-def start_nginx(stack: contextlib.ExitStack, program: str, core: int, response: bytes, directory: Path) -> Server:
-    """nginx with the headers of `response` and a body that makes its response as long."""
-    head, _, body = response.partition(b"\r\n\r\n")
-    # nginx writes lines of its own (Server, Connection); the body is cut by as much as they are long.
-    with contextlib.ExitStack() as trial:
-        longer = len(fetch(nginx(trial, program, core, head, body, directory).url)) - len(response)
-    body = body[:-longer] if longer > 0 else body + b" " * -longer
-    return nginx(stack, program, core, head, body, directory)
-
-
-def nginx(
-    stack: contextlib.ExitStack, program: str, core: int, head: bytes, body: bytes, directory: Path
-) -> Server:
-    lines = "server_tokens off;\nkeepalive_requests 1000000000;"
-    master, url = start_one(stack, program, directory, location(head, body.decode()), lines, core=core)
-    worker = Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split()
-    return Server("nginx", url, int(worker[0]))
-
-
-def location(head: bytes, body: str) -> str:
-    """What answers /now with that body, and those of the headers that nginx does not write itself."""
-
-    def quoted(text: str) -> str:
-        escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{escaped}'"
-
-    fields = {name.lower(): value for name, value in headers(head)}
-    content_type = fields.pop("content-type", "text/plain")
-    for written_by_nginx_itself in ("date", "content-length", "server", "connection"):
-        fields.pop(written_by_nginx_itself, None)
-    lines = "\n".join(f"add_header {name} {quoted(value)};" for name, value in fields.items())
-    return f"location = /now {{\ndefault_type {quoted(content_type)};\n{lines}\nreturn 200 {quoted(body)};\n}}"
-
-
-
-def measure(server: Server, wrk: list[str], core: int, seconds: int, response_length: int) -> Measurement:
-    command = [*wrk, f"-d{seconds}s", server.url]
+def measure(server: Server, load: Load, head: str, seconds: int) -> Measurement:
+    command = load.command(server, head, seconds)
     before = CpuTime.of(server.pid)
-    finished = subprocess.run(command, preexec_fn=pinned_to(core), capture_output=True, text=True)
+    finished = subprocess.run(command, preexec_fn=pinned_to(load.core), capture_output=True, text=True)
     after = CpuTime.of(server.pid)
 
     report = [line.split()[1:] for line in finished.stdout.splitlines() if line.startswith("measured ")]
     if finished.returncode != 0 or not report:
         raise CannotMeasure(f"wrk failed against {server.name}: {(finished.stderr or finished.stdout).strip()}")
-    duration_us, requests, received, errors = map(int, report[0])
+    requests, received, errors = map(int, report[0])
     if errors or not requests:
         raise CannotMeasure(f"{server.name} answered {requests} requests and failed {errors}:\n{finished.stdout}")
     # When wrk stops, a few responses are half read, and those bytes are in its count.
-    if abs(received / requests - response_length) > 1:
+    if abs(received / requests - load.response_length) > 1:
         raise CannotMeasure(
-            f"{server.name} sent {received / requests:.1f} bytes a response and not {response_length}: "
+            f"{server.name} sent {received / requests:.1f} bytes a response and not {load.response_length}: "
             "the comparison would not be fair; run it again"
         )
 
     total_us = (after.nanoseconds - before.nanoseconds) / 1000 / requests
     user = after.user_ticks - before.user_ticks
     ticks = user + after.system_ticks - before.system_ticks
-    return Measurement(total_us, total_us * user / ticks if ticks else 0.0, requests / (duration_us / 1e6))
+    return Measurement(total_us, total_us * user / ticks if ticks else 0.0)
+
+
+def idle_kib(server: Server) -> float:
+    """Memory for each connection that has asked once, in KiB."""
+    url = urlsplit(server.url)
+    before = memory_bytes(server.pid, "status", "VmRSS")
+    connections = open_connections((url.hostname, url.port), IDLE_CONNECTIONS)
+    time.sleep(SECONDS_UNTIL_AT_REST)
+    after = memory_bytes(server.pid, "status", "VmRSS")
+    for connection in connections:
+        connection.close()
+    return max(0, after - before) / IDLE_CONNECTIONS / 1024
 
 
 def report(servers: list[Server]) -> str:
-    nowd, epoll_loop, rival = servers
+    """The table of one head."""
+    by_name = {server.name: server for server in servers}
+    nowd, floor = by_name["nowd"], by_name[FLOOR]
     rows = []
     for server in servers:
         totals = [measurement.total_us for measurement in server.measurements]
         user_us = server.median(lambda m: m.user_us)
         rows.append([
             server.name,
+            f"{server.total_us / floor.total_us:.2f}",
+            f"{server.total_us / nowd.total_us:.2f}",
             f"{server.total_us:.2f}",
             f"{user_us:.2f}",
             f"{server.median(lambda m: m.total_us - m.user_us):.2f}",
             f"{min(totals):.2f}–{max(totals):.2f}",
-            f"{server.total_us / epoll_loop.total_us:.2f}",
-            f"{server.total_us / rival.total_us:.2f}",
-            f"{server.median(lambda m: m.requests_per_second):,.0f}",
         ])
-    titles = ["server", "µs CPU/request", "user", "system", "min–max", "÷ epoll loop", "÷ nginx", "requests/s"]
-    lines = [table(titles, rows), ""]
-    for peer, goal in ((epoll_loop, GOAL_EPOLL_LOOP), (rival, GOAL_NGINX)):
-        ratio = nowd.total_us / peer.total_us
-        lines.append(f"goal: nowd ≤ {goal:.2f} × {peer.name}: {ratio:.3f}, {'met' if ratio <= goal else 'NOT MET'}")
-    return "\n".join(lines)
+    titles = ["server", f"÷ {FLOOR}", "÷ nowd", "µs CPU/request", "user", "system", "min–max"]
+    return table(titles, rows)
 
 
-def version(nginx_program: str) -> str:
-    said = subprocess.run([nginx_program, "-v"], capture_output=True, text=True).stderr
-    return said.rpartition(" ")[2].strip().replace("/", " ")
+def verdict(servers: list[Server], goal: float) -> str:
+    by_name = {server.name: server.total_us for server in servers}
+    nowd, floor = by_name.pop("nowd"), by_name.pop(FLOOR)
+    ratio = nowd / floor
+    above = ", ".join(name for name, total in by_name.items() if total <= nowd)
+    return (
+        f"Goal: at most {goal:.2f} × the epoll loop: {ratio:.2f}, {'met' if ratio <= goal else 'not met'}. "
+        f"Goal: below every other server: {f'not met ({above})' if above else 'met'}."
+    )
+
+
+def start_all(stack: contextlib.ExitStack, options, core: int, directory: Path) -> list[Server]:
+    build = "run `make bench`, which builds it"
+    nowd = start_nowd(stack, executable(options.nowd, build), core)
+    response = fetch(nowd.url)
+    recorded = directory / "response"
+    recorded.write_bytes(response)
+    servers = [nowd, start_with_response(stack, FLOOR, executable(options.epoll_loop, build), core, recorded)]
+    for name in ("hyper", "axum"):
+        program = f"{options.peers}/{name}-now"
+        servers.append(start_with_response(stack, name, executable(program, build), core, recorded))
+    for name, start in (("nginx", start_nginx), ("haproxy", start_haproxy)):
+        if program := found(name):
+            servers.append(start(stack, program, core, response, directory))
+        else:
+            print(f"{name} is not measured: it is not installed (`sudo scripts/setup-tests packages` does that).")
+    for server in servers:
+        if len(fetch(server.url)) != len(response):
+            raise CannotMeasure(f"{server.name} does not send {len(response)} bytes as nowd does; run it again")
+    return servers
+
+
+def measured(servers: list[Server], load: Load, head: str, options) -> str:
+    """The table of one head, and whether its goal is met."""
+    for server in servers:
+        server.measurements.clear()
+        # Caches, branch predictors, connection tables; not counted.
+        measure(server, load, head, 1)
+    for turn in range(options.runs):
+        # Another one begins each time: whatever drifts in the machine hits them all alike.
+        first = turn % len(servers)
+        for server in servers[first:] + servers[:first]:
+            server.measurements.append(measure(server, load, head, options.seconds))
+    description, goal = HEADS[head]
+    return f"With {head} ({description}):\n\n{report(servers)}\n\n{verdict(servers, goal)}\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nowd", default="target/release/nowd", metavar="PATH")
     parser.add_argument("--epoll-loop", default="target/release/epoll-loop", metavar="PATH")
-    parser.add_argument("--runs", type=int, default=5, help="of each server (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=3, help="of each run (default: %(default)s)")
+    parser.add_argument("--peers", default="target/peers/release", metavar="DIRECTORY", help="of axum-now and hyper-now")
+    parser.add_argument("--runs", type=int, default=7, help="of each server (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=2, help="of each run (default: %(default)s)")
     parser.add_argument("--connections", type=int, default=32, help="open at a time (default: %(default)s)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the page to write the tables into")
     options = parser.parse_args()
+    if (wrk := found("wrk")) is None:
+        raise CannotMeasure("wrk is missing: install it with `sudo scripts/setup-tests packages`")
 
-    build = "build it with `cargo build --release --locked -p nowd -p rivals`"
-    install = "install it with `sudo scripts/setup-tests packages`"
-    nowd_program = executable(options.nowd, build)
-    epoll_loop_program = executable(options.epoll_loop, build)
-    # Debian keeps nginx where the search path of an ordinary user does not reach.
-    search = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
-    programs = {name: shutil.which(name, path=search) for name in ("wrk", "nginx")}
-    for name, path in programs.items():
-        if path is None:
-            raise CannotMeasure(f"{name} is missing: {install}")
-
-    cores = sorted(os.sched_getaffinity(0))
-    server_core, load_core = cores[0], cores[min(1, len(cores) - 1)]
-    if server_core == load_core:
-        print("Only one core: servers and load generator take turns on it, so caches are colder than with two.")
+    core = max(os.sched_getaffinity(0))
+    # The servers and wrk inherit this, and the limit on open files.
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    needed, (_, hard) = IDLE_CONNECTIONS + 100, resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2 * needed, hard), hard))
 
     with tempfile.TemporaryDirectory(prefix="nowd-bench-") as name, contextlib.ExitStack() as stack:
         directory = Path(name)
-        script = directory / "report.lua"
-        script.write_text(WRK_REPORT)
-        wrk = [programs["wrk"], "-t1", f"-c{options.connections}", "-s", str(script)]
-
-        nowd = start_nowd(stack, nowd_program, server_core)
-        response = fetch(nowd.url)
-        recorded = directory / "response"
-        recorded.write_bytes(response)
-        servers = [
-            nowd,
-            start_epoll_loop(stack, epoll_loop_program, server_core, recorded),
-            start_nginx(stack, programs["nginx"], server_core, response, directory),
-        ]
-        for server in servers:
-            if len(fetch(server.url)) != len(response):
-                raise CannotMeasure(f"{server.name} does not send {len(response)} bytes as nowd does; run it again")
-
-        print(
-            f"CPU time a request: {options.runs} alternating runs of {options.seconds} s, "
-            f"{options.connections} connections, {len(response)} bytes a response, "
-            f"server on core {server_core}, wrk on core {load_core}, {version(programs['nginx'])}, "
-            f"Linux {platform.release()} {platform.machine()}.\n",
-            flush=True,
+        servers = start_all(stack, options, core, directory)
+        load = Load(wrk, core, options.connections, len(fetch(servers[0].url)), directory)
+        versions = ", ".join(
+            f"{name} {version([program, '-v'])}"
+            for name in ("nginx", "HAProxy")
+            if (program := found(name.lower()))
         )
-        for server in servers:  # caches, branch predictors, connection tables; not counted
-            measure(server, wrk, load_core, 1, len(response))
-        for turn in range(options.runs):
-            # Another one begins each time: whatever drifts in the machine hits them all alike.
-            first = turn % len(servers)
-            for server in servers[first:] + servers[:first]:
-                server.measurements.append(measure(server, wrk, load_core, options.seconds, len(response)))
-    print(report(servers))
+        text = (
+            f"Measured on {machine()}: {options.runs} alternating runs of {options.seconds} s, medians; "
+            f"{options.connections} connections, {load.response_length} bytes a response, one thread each, on one "
+            f"core with wrk; {versions}.\n"
+        )
+        for head in HEADS:
+            text += f"\n{measured(servers, load, head, options)}"
+        rows = [[server.name, f"{idle_kib(server):.1f}"] for server in servers]
+    text += f"\n{table(['server', 'KiB for each idle connection'], rows)}\n"
+    print(text)
+    if options.write:
+        write_block(options.write, "bench-request", text)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from harness import (
     process,
     run,
     table,
+    write_block,
 )
 
 GOAL_FIRST_ANSWER_MS = 10.0
@@ -77,6 +78,7 @@ def main() -> None:
     parser.add_argument("--nowd", default=STATIC_NOWD, metavar="PATH")
     parser.add_argument("--nowcheck", default="target/release/nowcheck", metavar="PATH")
     parser.add_argument("--runs", type=int, default=20, help="of each timed figure (default: %(default)s)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the page to write the table into")
     options = parser.parse_args()
     nowd = executable(options.nowd, "build it with `scripts/bench`")
     nowcheck = executable(options.nowcheck, "build it with `cargo build --release --locked -p nowcheck-cli`")
@@ -100,8 +102,10 @@ def main() -> None:
         row("static binary", [Path(nowd).stat().st_size / BYTES_A_MEGABYTE], "MB", GOAL_BINARY_MB),
         row("one round of nowcheck", [elapsed for elapsed, _ in checks], "ms", GOAL_CHECK_MS),
     ]
-    print(f"What nowd needs, and how long a check takes: medians of {options.runs}.\n")
-    print(table(["", "measured", "min–max", "goal", ""], rows))
+    figures = table(["", "measured", "min–max", "goal", ""], rows)
+    print(f"What nowd needs, and how long a check takes: medians of {options.runs}.\n\n{figures}")
+    if options.write:
+        write_block(options.write, "bench-footprint", figures)
     print(f"\nMemory in proportion, where pages are shared (PSS): {proportional / BYTES_A_MEGABYTE:.2f} MB.")
     if undecided := sum(code != 0 for _, code in checks):
         print(f"{undecided} of {options.runs} checks were not OK: run `{options.nowcheck}` against a nowd to see why.")

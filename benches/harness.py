@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import platform
 import select
 import signal
 import socket
@@ -132,3 +133,19 @@ def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
     rule = "|" + "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])]) + "|"
     return "\n".join([line(cells[0]), rule, *map(line, cells[1:])])
+
+
+def write_block(page: Path, name: str, text: str) -> None:
+    """Replaces what stands between `<!-- name -->` and `<!-- /name -->` in a page."""
+    before, begin, rest = page.read_text().partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
+    if not begin or not end:
+        raise CannotMeasure(f"{page} has no place for the table: it lacks the marks of {name}")
+    page.write_text(f"{before}{begin}{text.strip()}\n{end}{after}")
+
+
+def machine() -> str:
+    """The processor, the kernel and the date, for the head of a table."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), platform.machine())
+    return f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, {time.strftime('%Y-%m-%d')}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How many instructions nowd takes in user space for a request, and nowcheck for a round, counted by valgrind.
+"""How many instructions a request takes in user space, and a round of nowcheck, counted by valgrind.
 
 Unlike time, that is the same on a busy machine, so it shows what a change of the code costs. What the kernel does for a
 request (most of the time) is not in it.
@@ -12,9 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
+from itertools import islice, repeat
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness import CannotMeasure, announced_url, executable, process, response_from, run, table
+from harness import CannotMeasure, announced_url, executable, fetch, process, response_from, run, table, write_block
+from request_heads import balancer_requests
 
 DEADLINE_SECONDS = 120.0
 """For a whole run: valgrind makes a program some fifty times slower."""
@@ -27,26 +31,60 @@ FEW, MANY = 500, 2500
 """Requests of two runs. What they differ by is free of the start and the end of the process."""
 
 TARGETS = {
-    "/now": "",
     "/now?tz=Europe/Madrid": "",
     "/healthz": "",
     "/": "Accept-Encoding: gzip\r\n",
     "/nothing": "",
 }
 
+FLAGS = ["--listen=127.0.0.1:0", "--threads=1", "--drain-delay=0s"]
 
-def counted(nowd: str, target: str, lines: str, requests: int) -> int:
-    """Instructions from start to end, with so many requests in between."""
-    flags = ["--listen=127.0.0.1:0", "--threads=1", "--drain-delay=0s"]
-    with process([*TOOL, nowd, *flags], stderr=subprocess.PIPE) as server:
-        url = urlsplit(announced_url(server, server.stderr))
-        request = f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\n{lines}\r\n".encode()
+
+def counted(command: list[str], requests_to, count: int) -> int:
+    """Instructions from start to end, with so many requests in between. `requests_to` makes them for a host."""
+    with process([*TOOL, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+        # nowd says on standard error where it listens, and valgrind what it counted; the others on standard output.
+        url = urlsplit(announced_url(server, server.stderr if command[1:] == FLAGS else server.stdout))
         with socket.create_connection((url.hostname, url.port), timeout=DEADLINE_SECONDS) as connection:
-            for _ in range(requests):
+            for request in islice(requests_to(url.netloc), count):
                 connection.sendall(request)
                 response_from(connection)
         server.send_signal(signal.SIGTERM)
         return total(server.communicate(timeout=DEADLINE_SECONDS)[1])
+
+
+def per_request(command: list[str], requests_to) -> str:
+    few, many = (counted(command, requests_to, count) for count in (FEW, MANY))
+    return f"{(many - few) / (MANY - FEW):,.0f}"
+
+
+def same(target: str, lines: str = ""):
+    return lambda host: repeat(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n".encode())
+
+
+def of_now(options) -> str:
+    """`GET /now` with both heads, for those servers that valgrind can run."""
+    nowd = executable(options.nowd, "build it with `scripts/bench`")
+    with process([nowd, *FLAGS], stderr=subprocess.PIPE) as server:
+        response = fetch(f"{announced_url(server, server.stderr)}/now")
+    rows = []
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(response)
+        file.flush()
+        commands = {
+            "nowd": [nowd, *FLAGS],
+            "epoll loop": [options.epoll_loop, file.name],
+            "hyper": [f"{options.peers}/hyper-now", file.name],
+            "axum": [f"{options.peers}/axum-now", file.name],
+        }
+        for name, command in commands.items():
+            counts = [per_request(command, requests_to) for requests_to in (same("/now"), balancer_to)]
+            rows.append([name, *counts])
+    return table(["GET /now", "wrk's head", "a balancer's head"], rows)
+
+
+def balancer_to(host: str):
+    return balancer_requests("/now", host)
 
 
 def total(said: bytes) -> int:
@@ -69,7 +107,7 @@ def counted_rounds(nowcheck: str, url: str, rounds: int) -> tuple[int, int]:
         return total(checker.communicate(timeout=DEADLINE_SECONDS)[1]), requests
 
 
-def print_rounds(nowd: str, nowcheck: str) -> None:
+def of_rounds(nowd: str, nowcheck: str) -> str:
     """What a round costs against nowd, which runs without valgrind."""
     with process([nowd, "--listen=127.0.0.1:0", "--drain-delay=0s"], stderr=subprocess.PIPE) as server:
         url = announced_url(server, server.stderr)
@@ -77,28 +115,30 @@ def print_rounds(nowd: str, nowcheck: str) -> None:
             counted_rounds(nowcheck, url, rounds) for rounds in (FEW_ROUNDS, MANY_ROUNDS)
         )
     rounds, requests = MANY_ROUNDS - FEW_ROUNDS, many_requests - few_requests
-    print(f"\nInstructions in user space of a full round of nowcheck, over {rounds} of them.\n")
     figures = [f"{(many - few) / rounds:,.0f}", f"{requests / rounds:.1f}", f"{(many - few) / requests:,.0f}"]
-    print(table(["", "instructions", "requests", "instructions a request"], [["a round", *figures]]))
+    return table(["nowcheck", "instructions", "requests", "instructions a request"], [["a full round", *figures]])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nowd", default="target/release/nowd", metavar="PATH")
     parser.add_argument("--nowcheck", default="target/release/nowcheck", metavar="PATH")
+    parser.add_argument("--epoll-loop", default="target/release/epoll-loop", metavar="PATH")
+    parser.add_argument("--peers", default="target/peers/release", metavar="DIRECTORY", help="of axum-now and hyper-now")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the page to write the tables into")
     options = parser.parse_args()
     nowd = executable(options.nowd, "build it with `scripts/bench`")
     nowcheck = executable(options.nowcheck, "build it with `scripts/bench`")
     if shutil.which("valgrind") is None:
         raise CannotMeasure("there is no valgrind; install it (the package has that name)")
 
-    rows = []
-    for target, lines in TARGETS.items():
-        few, many = (counted(nowd, target, lines, requests) for requests in (FEW, MANY))
-        rows.append([f"GET {target}", f"{(many - few) / (MANY - FEW):,.0f}"])
-    print(f"Instructions in user space for a request, over {MANY - FEW:,} of them on one connection.\n")
-    print(table(["", "instructions"], rows))
-    print_rounds(nowd, nowcheck)
+    rows = [
+        [f"GET {target}", per_request([nowd, *FLAGS], same(target, lines))] for target, lines in TARGETS.items()
+    ]
+    text = "\n\n".join([of_now(options), table(["nowd", "instructions"], rows), of_rounds(nowd, nowcheck)])
+    print(f"Instructions in user space, over {MANY - FEW:,} requests on one connection.\n\n{text}")
+    if options.write:
+        write_block(options.write, "bench-instructions", text)
 
 
 if __name__ == "__main__":

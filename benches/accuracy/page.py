@@ -313,27 +313,28 @@ def in_groups(groups: list[tuple[str, list[str], list[list[str]]]]) -> str:
 def about(comparison: Comparison) -> str:
     conditions = comparison.about
     if conditions.clock_error is None:
-        clock = "not kept right by NTP, so its kernel admits no error, which would widen nowcheck's intervals"
+        clock = "not synchronized by NTP; its kernel reports no error, so nowcheck's intervals are not wider for it"
     else:
         error = duration(conditions.clock_error)
-        clock = f"right to {error}, says its kernel, and nowcheck's intervals are wider by that"
+        clock = f"right to {error}, says its kernel; nowcheck's intervals are wider by that"
     versions = {tool.name.split()[0]: tool.version for tool in comparison.tools if "naive" not in tool.name}
-    named = ", ".join(f"{name} {version}" for name, version in versions.items())
-    busy = " (so it was busy with other work)" if conditions.load > conditions.cores else ""
-    text = (
-        f"Measured on {conditions.date} with {runs(comparison)} of each tool in each situation, in "
-        f"{conditions.seconds:.0f} s, on a machine with {conditions.cores} cores, {conditions.machine}, whose load was "
-        f"{conditions.load:.1f} before{busy}; {named}. All services ran on that same machine, and their clocks "
-        "were moved away from its own, by `faketime` or by a server that adds the offset itself: so the truth is "
-        f"known, whatever that clock is worth, and it was measured before and after. The machine's clock was {clock}."
-    )
-    lacking = [f"{line}." for line in comparison.lacking]
-    return "\n\n".join(map(paragraph, [text, *lacking, *cut_short(comparison)]))
+    busy = " (busy with other work)" if conditions.load > conditions.cores else ""
+    rows = [
+        ["date", conditions.date],
+        ["runs of each tool in each situation", str(comparison.runs)],
+        ["duration", f"{conditions.seconds:.0f} s"],
+        ["machine", f"{conditions.cores} cores, {conditions.machine}"],
+        ["load before", f"{conditions.load:.1f}{busy}"],
+        ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
+        ["clock of the machine", clock],
+    ]
+    missing = [f"{line}." for line in comparison.lacking]
+    return "\n\n".join([markdown(["", ""], rows, 2), *map(paragraph, [*missing, *cut_short(comparison)])])
 
 
 def cut_short(comparison: Comparison) -> list[str]:
     made = [len(answers) for result in comparison.results for answers in result.answers.values()]
-    return ["The time was over before all of these runs had been made."] if min(made) < comparison.runs else []
+    return ["The time ran out before all of these runs were made."] if min(made) < comparison.runs else []
 
 
 def never_wrong(comparison: Comparison) -> str:
@@ -346,8 +347,8 @@ def never_wrong(comparison: Comparison) -> str:
     if comparison.wrong:
         return paragraph(f"**nowcheck was wrong**, {len(comparison.wrong)} times in {made} runs; that is a bug.")
     return paragraph(
-        f"In {made} runs no verdict of nowcheck contradicted the truth, and every interval that it gave of a clock "
-        "held it. `make compare-accuracy` fails when that is not so."
+        f"In {made} runs, no verdict of nowcheck contradicted the truth, and every interval held the true offset. "
+        "`make compare-accuracy` fails if that is not so."
     )
 
 

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use nowcheck::answer::age;
 use nowcheck::answer::{self, Field, TimeSelector};
 use nowcheck::probe::address_overrides::{AddressOverride, AddressOverrides};
+use nowcheck::probe::head_repair;
 use nowcheck::probe::sntp::packet::Header;
 use nowcheck::reference::source::ReferenceSource;
 use nowcheck::schedule::Schedule;
@@ -113,7 +114,7 @@ pub fn server_time(data: &[u8]) {
         notation: FORMATS[usize::from(first / 6) % FORMATS.len()].into(),
         date_cache: Duration::from_secs(1),
     };
-    match answer::read(&headers, body, &source, now()) {
+    match answer::read(&headers, body, &source, now(), Duration::ZERO) {
         Ok(time) => {
             assert_is_sound(&time.reading);
             if let Some(name) = time.instance {
@@ -131,6 +132,29 @@ pub fn server_time(data: &[u8]) {
         Err(_) => {}
     }
     crate::assert_is_printable(&printable(body, 64), 1_000);
+}
+
+/// The beginning of an answer. What is handed on is a head that the HTTP library reads, and then the body as it came.
+pub fn head_repair(data: &[u8]) {
+    let Some(repaired) = head_repair::repaired(data) else { return };
+    // However the bytes are cut on their way, the head is the same, and what follows it is a body.
+    let head = (0..=data.len()).find_map(|end| head_repair::repaired(&data[..end]).map(|head| (end, head)));
+    let (end, head) = head.expect("the whole has a head");
+    let head = head.bytes;
+    if repaired.leaves_the_body() {
+        assert_eq!(repaired.bytes, [&head[..], &data[end..]].concat());
+    } else {
+        assert!(repaired.bytes.starts_with(&head), "chunks change nothing of the head");
+    }
+    assert!(head.ends_with(b"\r\n\r\n"));
+    for line in head.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        assert!(!line.contains(&b'\r'), "{:?}", String::from_utf8_lossy(line));
+    }
+    // A second look changes no more than the spaces before the reason.
+    let again = head_repair::repaired(&head).expect("it is a head").bytes;
+    assert!(again.len() <= head.len());
+    assert_eq!(head_repair::repaired(&again).expect("it still is").bytes, again);
 }
 
 /// The value of an `Age` header.

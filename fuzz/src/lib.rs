@@ -9,12 +9,13 @@ mod service;
 mod watch;
 
 pub use check::{
-    age, certificate, overrides, schedule, server_time, sntp_packet, target, time_pattern, time_text,
+    age, certificate, head_repair, overrides, schedule, server_time, sntp_packet, target, time_pattern,
+    time_text,
 };
 pub use pure::{drift, plan, vote};
 pub use service::{
-    nowd_clock_bound, nowd_coding, nowd_ecs_metadata, nowd_host, nowd_query, nowd_request, nowd_request_line,
-    nowd_scrape, nowd_trace, nowd_zone,
+    nowd_clock_bound, nowd_coding, nowd_ecs_metadata, nowd_fast_path, nowd_host, nowd_query, nowd_request,
+    nowd_request_line, nowd_scrape, nowd_trace, nowd_zone,
 };
 pub use watch::watch_config;
 

@@ -100,6 +100,7 @@ fn batch(
                 RejectionKind::Overload,
                 RejectionKind::TooManyRequests,
                 RejectionKind::KeptWaiting,
+                RejectionKind::LocalShortage,
             ])?;
             let retry_after =
                 from.arbitrary::<Option<u32>>()?.map(|millis| Duration::from_millis(millis.into()));

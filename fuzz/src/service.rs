@@ -1,14 +1,10 @@
 //! nowd: the query, the time zone, the host, whole requests, and the status of the clock.
 
-use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use clock_offset::{Shown, UnixInstant};
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue};
-use hyper::rt::{Read, ReadBufCursor, Write};
 use nowcheck::answer::{self, Field, TimeSelector};
 use nowcheck::time_format::Format;
 use nowd::fuzzing::{self, Rejection};
@@ -59,7 +55,7 @@ pub fn nowd_zone(data: &[u8]) {
     let source =
         TimeSelector { field: Field::Auto, notation: Format::Auto.into(), date_cache: Duration::ZERO };
     let truth = UnixInstant::from_nanos(i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
-    let read = answer::read(&HeaderMap::new(), &document, &source, truth).expect("a time");
+    let read = answer::read(&HeaderMap::new(), &document, &source, truth, Duration::ZERO).expect("a time");
     let Shown::Instant(shown) = read.reading.shown else { panic!("{read:?}") };
     assert!(shown.contains(truth), "{shown:?} {truth:?} {}", String::from_utf8_lossy(&document));
 }
@@ -69,18 +65,9 @@ pub fn nowd_zone(data: &[u8]) {
 pub fn nowd_request(data: &[u8]) {
     let Some((&size, input)) = data.split_first() else { return };
     let mut output = Vec::new();
-    let pipe = Pipe { input, size: usize::from(size).max(1), output: &mut output };
+    let pipe = fuzzing::Pipe { input, size: usize::from(size).max(1), output: &mut output };
     let (connection, log) = fuzzing::serve(pipe);
-    {
-        let mut connection = pin!(connection);
-        let mut cx = Context::from_waker(Waker::noop());
-        let mut polls = 0;
-        while connection.as_mut().poll(&mut cx).is_pending() {
-            polls += 1;
-            // The pipe is always ready: hyper pauses only to let others run.
-            assert!(polls < 10_000 + input.len(), "it waits for something that never comes");
-        }
-    }
+    fuzzing::run_to_end(connection, input.len());
     assert_is_a_log(&log.read());
     if let Some(rest) = output.strip_prefix(b"HTTP/1.1 ").or_else(|| output.strip_prefix(b"HTTP/1.0 ")) {
         let status = &rest[..rest.len().min(3)];
@@ -88,6 +75,15 @@ pub fn nowd_request(data: &[u8]) {
         assert!(known.iter().any(|known| &known[..] == status), "{}", String::from_utf8_lossy(&output));
     } else {
         assert!(output.is_empty(), "{}", String::from_utf8_lossy(&output));
+    }
+}
+
+/// What the fast path accepts of the bytes from a client, beside what hyper makes of them. The first byte is
+/// `--max-headers`.
+pub fn nowd_fast_path(data: &[u8]) {
+    let Some((&headers, bytes)) = data.split_first() else { return };
+    if let Err(difference) = fuzzing::compare_with_hyper(bytes, usize::from(headers).max(1)) {
+        panic!("{difference}");
     }
 }
 
@@ -217,39 +213,5 @@ pub fn nowd_scrape(data: &[u8]) {
     assert!(!body.is_empty() || data.starts_with(b"HEAD"), "{}", String::from_utf8_lossy(data));
     for line in head.split("\r\n") {
         crate::assert_is_printable(line, 200);
-    }
-}
-
-struct Pipe<'a> {
-    input: &'a [u8],
-    size: usize,
-    output: &'a mut Vec<u8>,
-}
-
-impl Read for Pipe<'_> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        mut buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let (piece, rest) = self.input.split_at(self.input.len().min(self.size).min(buf.remaining()));
-        buf.put_slice(piece);
-        self.input = rest;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Write for Pipe<'_> {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.output.extend_from_slice(buf);
-        Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }

@@ -5,13 +5,15 @@ use std::path::Path;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 23] = [
+const TARGETS: [Target; 25] = [
     ("age", fuzz::age),
     ("certificate", fuzz::certificate),
     ("drift", fuzz::drift),
+    ("head_repair", fuzz::head_repair),
     ("nowd_clock_bound", fuzz::nowd_clock_bound),
     ("nowd_coding", fuzz::nowd_coding),
     ("nowd_ecs_metadata", fuzz::nowd_ecs_metadata),
+    ("nowd_fast_path", fuzz::nowd_fast_path),
     ("nowd_host", fuzz::nowd_host),
     ("nowd_query", fuzz::nowd_query),
     ("nowd_request", fuzz::nowd_request),

@@ -34,6 +34,8 @@ fn main() {
     for input in [&source, &openapi] {
         println!("cargo::rerun-if-changed={}", input.display());
     }
+    let sources = ["services/app", "contract/openapi.json", "Cargo.toml", "Cargo.lock"];
+    println!("{}", source_version::directives(&crate_root.join("../.."), &sources));
     let made = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
 
     let mut page = bare(&read(&source.join("index.html")))

@@ -1,10 +1,11 @@
-//! One connection, from its first byte to its end. hyper speaks the protocol; an idle connection releases its
-//! buffers.
+//! One connection, from its first byte to its end. The fast path answers plain requests, hyper all
+//! others; an idle connection releases its buffers.
 
 pub(crate) mod io;
 pub(crate) mod limit;
 pub(crate) mod request_body;
 pub(crate) mod reserved;
+pub(crate) mod rest;
 pub(crate) mod state;
 pub(crate) mod sweep;
 
@@ -18,12 +19,13 @@ use std::task::Poll;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::{Request, Response};
-use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
 use crate::connection::io::{ConnectionIo, HeadError};
 use crate::connection::request_body::{DeclaredContent, ResponseFuture};
+use crate::connection::rest::RestContext;
 use crate::connection::state::{ConnectionState, Directive};
+use crate::fast_path::FastPath;
 use crate::http::problem::Problem;
 use crate::http::version;
 use crate::metrics::Counters;
@@ -38,13 +40,19 @@ pub(crate) struct ConnectionContext {
     pub(crate) handler: Handler,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: ClientLimits,
+    rest: RestContext,
     protocol: http1::Builder,
 }
 
 impl ConnectionContext {
-    pub(crate) fn new(handler: Handler, counters: Arc<Counters>, limits: ClientLimits) -> Self {
+    pub(crate) fn new(
+        handler: Handler,
+        fast_path: FastPath,
+        counters: Arc<Counters>,
+        limits: ClientLimits,
+    ) -> Self {
         let protocol = protocol(&limits);
-        Self { handler, counters, limits, protocol }
+        Self { handler, counters, limits, rest: RestContext::new(fast_path), protocol }
     }
 }
 
@@ -77,8 +85,7 @@ enum End {
 /// Serves a connection to its end.
 pub(crate) async fn serve(stream: TcpStream, context: Rc<ConnectionContext>, state: Rc<ConnectionState>) {
     let mut io = ConnectionIo::new(stream, Arc::clone(&context.counters), Rc::clone(&state));
-    // Here there are neither buffers nor a parser: this is where idle connections wait.
-    while wait_for_bytes(&io, &state).await {
+    while rest::rest(&mut io, &context.rest, &state).await {
         let service = Service { context: Rc::clone(&context), state: Rc::clone(&state) };
         let mut http = Box::new(context.protocol.serve_connection(io, service));
         let end = poll_fn(|cx| match state.take_directive(cx) {
@@ -94,7 +101,10 @@ pub(crate) async fn serve(stream: TcpStream, context: Rc<ConnectionContext>, sta
                 }
             }
             Some(Directive::ReleaseBuffers) => Poll::Ready(End::ReleasesBuffers),
-            None => Pin::new(&mut *http).poll(cx).map(End::Finished),
+            None => match Pin::new(&mut *http).poll(cx) {
+                Poll::Pending if state.prefers_rest() => Poll::Ready(End::ReleasesBuffers),
+                poll => poll.map(End::Finished),
+            },
         })
         .await;
         match end {
@@ -151,25 +161,6 @@ async fn reject(mut io: ConnectionIo, head: &[u8], context: &ConnectionContext, 
     .await;
 }
 
-/// Waits until there is something to read, or the client closes. Returns false when the connection is to be closed.
-async fn wait_for_bytes(io: &ConnectionIo, state: &ConnectionState) -> bool {
-    if io.has_unread() {
-        return true;
-    }
-    poll_fn(|cx| {
-        let order = state.take_directive(cx);
-        // Readiness is not enough: tokio reports a new socket as readable until a read has shown that it is not.
-        let peeked = io.stream().poll_peek(cx, &mut ReadBuf::new(&mut [0]));
-        match (order, peeked) {
-            // Bytes in the kernel were sent while the connection was open. They still get their response.
-            (Some(Directive::Close), Poll::Ready(Ok(1..))) => Poll::Ready(true),
-            (Some(Directive::Close), _) => Poll::Ready(false),
-            (_, peeked) => peeked.map(|peeked| peeked.is_ok()),
-        }
-    })
-    .await
-}
-
 /// Called by hyper for each request.
 struct Service {
     context: Rc<ConnectionContext>,
@@ -178,7 +169,9 @@ struct Service {
 
 impl Service {
     fn answer(&self, request: &Request<Incoming>, has_content: bool) -> Response<Body> {
+        let is_plain = self.state.has_read_once() && self.context.rest.fast_path.would_answer(request);
         self.state.note_answered();
+        self.state.set_prefers_rest(is_plain);
         let response = self.context.handler.answer(request, has_content, self.state.is_reserved());
         if let Some(access_log) = self.state.access_log() {
             access_log.record(request, &response);

@@ -2,6 +2,9 @@
 //!
 //! Not an API: only `fuzz/` of this repository uses it, and it changes together with the targets.
 
+mod fast_path;
+mod pipe;
+
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +37,9 @@ use crate::readiness::ServiceState;
 use crate::routes::Handler;
 use crate::routes::now_document;
 use crate::settings::ClientLimits;
+
+pub use fast_path::compare_with_hyper;
+pub use pipe::{Pipe, run_to_end};
 
 /// The response to a request that is rejected.
 #[derive(Debug)]
@@ -146,38 +152,60 @@ impl AccessLogLines {
     }
 }
 
+/// The limits that the targets serve with: the defaults.
+const LIMITS: ClientLimits =
+    ClientLimits { connections: 10, head_bytes: 16_384, headers: 100, head_seconds: 10, idle_seconds: 75 };
+
 /// Serves one connection to its end, with the settings of hyper that the program has and the default limits.
 pub fn serve<I: Read + Write + Unpin>(io: I) -> (impl Future<Output = ()>, AccessLogLines) {
-    let limits = ClientLimits {
-        connections: 10,
-        head_bytes: 16_384,
-        headers: 100,
-        head_seconds: 10,
-        idle_seconds: 75,
-    };
-    let service_state = Arc::new(ServiceState::new("01234567".to_owned(), ClockStatus::Unsynchronized, None));
-    let handler = Handler::new(service_state, Arc::new(Counters::default()));
-    let (sender, lines) = LineSender::without_writer();
-    let access_log = AccessLog::new(([127, 0, 0, 1], 1).into(), Rc::new(sender));
-    let shared = Rc::new((handler, access_log));
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let shared = Rc::clone(&shared);
+    let service = Service::new();
+    (service.serve(io, &LIMITS, |_| {}), service.lines)
+}
+
+/// What answers requests, and what it writes and counts.
+struct Service {
+    state: Arc<ServiceState>,
+    counters: Arc<Counters>,
+    access_log: Rc<AccessLog>,
+    lines: AccessLogLines,
+}
+
+impl Service {
+    fn new() -> Self {
+        let state = Arc::new(ServiceState::new("01234567".to_owned(), ClockStatus::Unsynchronized, None));
+        let (sender, lines) = LineSender::without_writer();
+        let access_log = Rc::new(AccessLog::new(([127, 0, 0, 1], 1).into(), Rc::new(sender)));
+        Self { state, counters: Arc::default(), access_log, lines: AccessLogLines(lines) }
+    }
+
+    /// Serves one connection by hyper, which shows each request to `observe` first.
+    fn serve<I: Read + Write + Unpin, O: Fn(&Request<Incoming>)>(
+        &self,
+        io: I,
+        limits: &ClientLimits,
+        observe: O,
+    ) -> impl Future<Output = ()> + use<I, O> {
+        let handler = Handler::new(Arc::clone(&self.state), Arc::clone(&self.counters));
+        let shared = Rc::new((handler, Rc::clone(&self.access_log)));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            observe(&request);
+            let shared = Rc::clone(&shared);
+            async move {
+                let (handler, access_log) = &*shared;
+                let has_content = match request_body::declared(&request) {
+                    DeclaredContent::Undeclared => request_body::has_content(request.body_mut()).await,
+                    declared => declared == DeclaredContent::Some,
+                };
+                let answer = handler.answer(&request, has_content, false);
+                access_log.record(&request, &answer);
+                access_log.complete(Duration::from_micros(1));
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let connection = connection::protocol(limits).serve_connection(io, service);
         async move {
-            let (handler, access_log) = &*shared;
-            let has_content = match request_body::declared(&request) {
-                DeclaredContent::Undeclared => request_body::has_content(request.body_mut()).await,
-                declared => declared == DeclaredContent::Some,
-            };
-            let answer = handler.answer(&request, has_content, false);
-            access_log.record(&request, &answer);
-            access_log.complete(Duration::from_micros(1));
-            Ok::<_, Infallible>(answer)
+            // Errors are the client's.
+            let _ = connection.await;
         }
-    });
-    let connection = connection::protocol(&limits).serve_connection(io, service);
-    let served = async move {
-        // Errors are the client's.
-        let _ = connection.await;
-    };
-    (served, AccessLogLines(lines))
+    }
 }

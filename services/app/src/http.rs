@@ -4,5 +4,6 @@ pub(crate) mod accept;
 pub(crate) mod content_coding;
 pub(crate) mod host;
 pub(crate) mod problem;
+pub(crate) mod response_head;
 pub(crate) mod time_zone;
 pub(crate) mod version;

@@ -4,6 +4,7 @@
 
 mod clock;
 mod connection;
+mod fast_path;
 #[doc(hidden)]
 pub mod fuzzing;
 mod healthcheck;

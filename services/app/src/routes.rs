@@ -6,6 +6,7 @@
 pub(crate) mod now_document;
 pub(crate) mod options;
 pub(crate) mod rejection;
+pub(crate) mod second_cache;
 
 use std::cell::{RefCell, RefMut};
 use std::io::Cursor;
@@ -13,18 +14,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http_body_util::Full;
-use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONNECTION, CONTENT_TYPE,
-    DATE, HOST, HeaderName, HeaderValue,
-};
+use hyper::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use jiff::tz::TimeZone;
 
-use crate::clock::status::ClockStatus;
 use crate::clock::text;
 use crate::clock::{self, UnixTime};
 use crate::http::host::{self, HostCache};
 use crate::http::problem::Problem;
+use crate::http::response_head;
 use crate::http::time_zone;
 use crate::metrics::{CountedEvent, Counters, Route};
 use crate::page::PageRequest;
@@ -33,12 +31,17 @@ use crate::readiness::ServiceState;
 use crate::routes::now_document::Document;
 use crate::routes::options::Options;
 use crate::routes::rejection::ProblemForm;
+use crate::routes::second_cache::{SecondCache, header_value};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 /// Otherwise a script of another site could read neither.
 const DATE_AND_HTTPSTIME: HeaderValue = HeaderValue::from_static("Date, X-HTTPSTIME");
-const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const HTTPSTIME: HeaderName = HeaderName::from_static("x-httpstime");
+
+/// The body of `/healthz`.
+pub(crate) const ALIVE: &[u8; 19] = b"{\"status\":\"alive\"}\n";
+/// The body of `/readyz`, if the process is ready.
+pub(crate) const READY: &[u8; 19] = b"{\"status\":\"ready\"}\n";
 
 /// A body in one piece, which hyper copies behind the head. It never leaves its thread, so its reference count need
 /// not be atomic.
@@ -96,13 +99,11 @@ impl Handler {
     pub(crate) fn reject_head(&self, problem: &Problem, head: &[u8]) -> (Vec<u8>, usize) {
         let second = self.current_second(clock::now().seconds);
         let form = ProblemForm::preferred_in_head(head);
-        let response = problem_response(problem, form, &second);
+        let mut response = problem_response(problem, form, &second);
         let (status, body) = (response.status(), form.body(problem));
-        let mut bytes = format!("HTTP/1.1 {status}\r\n").into_bytes();
-        for (name, value) in response.headers() {
-            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-        }
-        bytes.extend(format!("connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()).bytes());
+        response.headers_mut().insert(CONNECTION, CLOSE);
+        let mut bytes = response_head::bytes(status, response.headers(), body.len());
+        bytes.extend_from_slice(body.as_bytes());
         self.counters.count_event(match status {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => {
                 CountedEvent::HeadTooLarge
@@ -155,9 +156,9 @@ impl Handler {
                 file.set_headers(&mut response);
                 response
             }
-            Operation::Health => second.response(*b"{\"status\":\"alive\"}\n"),
+            Operation::Health => second.response(*ALIVE),
             Operation::Readiness => match self.service_state.readiness() {
-                Ok(()) => second.response(*b"{\"status\":\"ready\"}\n"),
+                Ok(()) => second.response(*READY),
                 Err(reason) => problem_response(&reason.into(), ProblemForm::preferred(headers), second),
             },
         }
@@ -174,46 +175,11 @@ impl Handler {
     }
 }
 
-/// What responses of one second have in common.
-#[derive(Debug)]
-struct SecondCache {
-    seconds: u64,
-    clock: ClockStatus,
-    /// The headers of a JSON response. Cloning the map costs half as much as inserting one by one.
-    headers: HeaderMap,
-    document: Document,
-}
-
-impl SecondCache {
-    fn new(seconds: u64, clock: ClockStatus, instance: &str) -> Self {
-        let headers = HeaderMap::from_iter([
-            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-            (TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-            (DATE, header_value(text::http_date(seconds))),
-        ]);
-        Self { seconds, clock, headers, document: Document::new(seconds, None, clock, instance) }
-    }
-
-    /// 200, as JSON. Other responses change it afterwards.
-    fn response(&self, body: impl Into<Rc<[u8]>>) -> Response<Body> {
-        let mut response = Response::new(Full::new(Cursor::new(body.into())));
-        *response.headers_mut() = self.headers.clone();
-        response
-    }
-}
-
 #[cold]
 fn problem_response(problem: &Problem, form: ProblemForm, second: &SecondCache) -> Response<Body> {
     let mut response = second.response(form.body(problem).into_bytes());
     form.set_headers(problem, &mut response);
     response
-}
-
-/// A header value of our own text, which is always valid.
-fn header_value(text: String) -> HeaderValue {
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// A valid request.

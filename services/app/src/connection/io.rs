@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWrite as _;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::connection::state::ConnectionState;
@@ -63,6 +63,42 @@ impl ConnectionIo {
         !self.unread.is_empty()
     }
 
+    /// What was put back.
+    pub(crate) fn take_unread(&mut self) -> Bytes {
+        std::mem::take(&mut self.unread)
+    }
+
+    /// Reads from the kernel, bypassing hyper, and returns how many bytes it was; 0 at the end of the stream.
+    pub(crate) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(self.stream.inner_mut()).poll_read(cx, &mut buffer))?;
+        let count = buffer.filled().len();
+        if count > 0 {
+            self.state.note_received();
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// Sends a part of `bytes`, and returns how many it was.
+    pub(crate) fn poll_write_some(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // Try first: waiting for a socket to be writable costs more, and it nearly always is.
+        let poll = match self.stream.inner().try_write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Pin::new(&mut self.stream).poll_write(cx, bytes)
+            }
+            written => Poll::Ready(written),
+        };
+        self.state.note_write(poll.is_pending());
+        if matches!(poll, Poll::Ready(Ok(written)) if written == bytes.len()) {
+            self.state.note_sent(&self.counters);
+        }
+        poll
+    }
+
     /// Why hyper rejected the head, once. hyper's own response was not sent.
     pub(crate) fn take_head_error(&mut self) -> Option<HeadError> {
         self.head_error.take()
@@ -111,7 +147,7 @@ impl ConnectionIo {
     }
 
     #[cold]
-    fn take_unread(&mut self, mut buf: ReadBufCursor<'_>) {
+    fn read_unread(&mut self, mut buf: ReadBufCursor<'_>) {
         let count = self.unread.len().min(buf.remaining());
         buf.put_slice(&self.unread.split_to(count));
         self.release_if_empty();
@@ -126,7 +162,7 @@ impl Read for ConnectionIo {
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         if self.has_unread() {
-            self.take_unread(buf);
+            self.read_unread(buf);
             return Poll::Ready(Ok(()));
         }
         let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
@@ -145,18 +181,7 @@ impl Write for ConnectionIo {
             self.head_error = Some(head_error);
             return Poll::Ready(Ok(buf.len()));
         }
-        // Try first: waiting for a socket to be writable costs more, and it nearly always is.
-        let poll = match self.stream.inner().try_write(buf) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Pin::new(&mut self.stream).poll_write(cx, buf)
-            }
-            written => Poll::Ready(written),
-        };
-        self.state.note_write(poll.is_pending());
-        if matches!(poll, Poll::Ready(Ok(written)) if written == buf.len()) {
-            self.state.note_sent(&self.counters);
-        }
-        poll
+        self.poll_write_some(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -49,6 +49,10 @@ pub(crate) struct ConnectionState {
     unsent: Cell<u32>,
     /// When bytes last arrived, and with them the end of the head that is being answered.
     received: Cell<Monotonic>,
+    /// How often bytes arrived since the last response.
+    reads: Cell<u8>,
+    /// Whether the last request was one for the fast path.
+    prefers_rest: Cell<bool>,
     access_log: Option<Box<AccessLog>>,
     pub(super) permit: ConnectionPermit,
 }
@@ -64,6 +68,8 @@ impl ConnectionState {
             awaits_body: Cell::new(false),
             unsent: Cell::new(0),
             received: Cell::new(Monotonic::now()),
+            reads: Cell::new(0),
+            prefers_rest: Cell::new(false),
             access_log,
             permit,
         }
@@ -115,7 +121,23 @@ impl ConnectionState {
     /// Bytes have arrived.
     pub(crate) fn note_received(&self) {
         self.received.set(Monotonic::now());
+        self.reads.set(self.reads.get().saturating_add(1));
         self.note_reading();
+    }
+
+    /// Whether the current request arrived in one piece.
+    pub(crate) fn has_read_once(&self) -> bool {
+        self.reads.get() == 1
+    }
+
+    /// The next request of this client is likely to be one for the fast path, or not.
+    pub(crate) fn set_prefers_rest(&self, prefers_rest: bool) {
+        self.prefers_rest.set(prefers_rest);
+    }
+
+    /// Whether the connection is idle, and the fast path may get the next request.
+    pub(crate) fn prefers_rest(&self) -> bool {
+        self.prefers_rest.get() && self.phase.get() == Phase::Idle && !self.has_unsent()
     }
 
     /// A request has begun.
@@ -145,6 +167,7 @@ impl ConnectionState {
     /// A request has its response, which is now to be sent.
     pub(crate) fn note_answered(&self) {
         self.awaits_body.set(false);
+        self.reads.set(0);
         self.enter(Phase::Idle);
         self.unsent.set(self.unsent.get() + 1);
     }
@@ -189,5 +212,29 @@ impl ConnectionState {
         self.phase.set(phase);
         self.age.set(0);
         self.closing.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::connection::limit::ConnectionLimit;
+
+    #[test]
+    fn a_connection_goes_back_to_the_fast_path_once_idle_and_after_a_request_in_one_piece() {
+        let state = ConnectionState::new(Arc::new(ConnectionLimit::new(1)).acquire(), None);
+        state.note_received();
+        assert!(state.has_read_once());
+        state.note_received();
+        assert!(!state.has_read_once(), "in two pieces");
+        state.note_answered();
+        state.set_prefers_rest(true);
+        assert!(!state.prefers_rest(), "the response is not sent yet");
+        state.note_sent(&Counters::default());
+        assert!(state.prefers_rest());
+        state.note_received();
+        assert!(state.has_read_once() && !state.prefers_rest(), "a request has begun");
     }
 }

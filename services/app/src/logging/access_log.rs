@@ -10,11 +10,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::body::Body;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 
 use crate::clock::text;
 use crate::clock::{self, UnixTime};
 use crate::logging::background_writer::LineSender;
+use crate::logging::header_values::HeaderValues;
 use crate::logging::trace_context;
 
 /// The longest value of a header or target in the line, in bytes. The rest is cut off.
@@ -31,6 +32,15 @@ const HEADERS: [(&str, &str); 8] = [
     ("amzn_trace_id", "x-amzn-trace-id"),
     ("tracestate", "tracestate"),
 ];
+
+/// What a line says of a request and its response, besides headers.
+pub(crate) struct LoggedExchange<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) status: StatusCode,
+    /// The length of the body that is sent.
+    pub(crate) body: u64,
+}
 
 /// The access log of one connection.
 #[derive(Debug)]
@@ -49,12 +59,28 @@ impl AccessLog {
     /// Starts the line of a request that has its response.
     #[cold]
     pub(crate) fn record<A, B: Body>(&self, request: &Request<A>, response: &Response<B>) {
-        let mut line = start_line(clock::now(), self.client);
-        push_text(&mut line, "method", request.method().as_str().as_bytes());
-        push_text(&mut line, "target", request.uri().to_string().as_bytes());
         let body = response.body().size_hint().exact().filter(|_| request.method() != Method::HEAD);
-        push_answer(&mut line, response.status().as_u16(), body.unwrap_or(0));
-        push_headers(&mut line, request.headers());
+        let exchange = LoggedExchange {
+            method: request.method().as_str(),
+            target: &request.uri().to_string(),
+            status: response.status(),
+            body: body.unwrap_or(0),
+        };
+        self.record_exchange(&exchange, request.headers());
+    }
+
+    /// Starts the line of a request with these headers that has its response.
+    #[cold]
+    pub(crate) fn record_exchange(
+        &self,
+        exchange: &LoggedExchange<'_>,
+        headers: &(impl HeaderValues + ?Sized),
+    ) {
+        let mut line = start_line(clock::now(), self.client);
+        push_text(&mut line, "method", exchange.method.as_bytes());
+        push_text(&mut line, "target", exchange.target.as_bytes());
+        push_answer(&mut line, exchange.status.as_u16(), exchange.body);
+        push_headers(&mut line, headers);
         self.pending.borrow_mut().push(line);
     }
 
@@ -103,15 +129,15 @@ fn push_answer(line: &mut String, status: u16, body: u64) {
     let _ = write!(line, r#","status":{status},"bytes":{body}"#);
 }
 
-fn push_headers(line: &mut String, headers: &HeaderMap) {
+fn push_headers(line: &mut String, headers: &(impl HeaderValues + ?Sized)) {
     for (field, name) in HEADERS {
-        let mut values = headers.get_all(name).iter();
+        let mut values = headers.values(name);
         if let Some(first) = values.next() {
             // Several lines of one header are equivalent to one with commas (RFC 9110, section 5.3).
-            let mut all = first.as_bytes().to_vec();
+            let mut all = first.to_vec();
             for next in values {
                 all.extend_from_slice(b", ");
-                all.extend_from_slice(next.as_bytes());
+                all.extend_from_slice(next);
             }
             push_text(line, field, &all);
         }

@@ -1,6 +1,6 @@
 //! The trace that a request is part of (W3C Trace Context, Level 1).
 
-use hyper::HeaderMap;
+use crate::logging::header_values::HeaderValues;
 
 /// The ids of the trace and of the calling span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,10 +10,10 @@ pub(crate) struct TraceIds<'a> {
 }
 
 /// The ids in these headers. Two `traceparent` headers count as none (section 3.2.1): either could be wrong.
-pub(crate) fn of(headers: &HeaderMap) -> Option<TraceIds<'_>> {
-    let mut values = headers.get_all("traceparent").iter();
+pub(crate) fn of(headers: &(impl HeaderValues + ?Sized)) -> Option<TraceIds<'_>> {
+    let mut values = headers.values("traceparent");
     let value = values.next()?;
-    if values.next().is_some() { None } else { ids(value.as_bytes()) }
+    if values.next().is_some() { None } else { ids(value) }
 }
 
 /// The ids in the value of a `traceparent`, if it is valid.
@@ -35,6 +35,7 @@ pub(crate) fn ids(value: &[u8]) -> Option<TraceIds<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use hyper::HeaderMap;
     use hyper::header::HeaderValue;
 
     use super::*;

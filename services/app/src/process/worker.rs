@@ -17,6 +17,7 @@ use crate::connection::reserved::{Admission, ReservedConnections};
 use crate::connection::state::ConnectionState;
 use crate::connection::sweep::SweepOutcome;
 use crate::connection::{self, ConnectionContext};
+use crate::fast_path::FastPath;
 use crate::logging::access_log::AccessLog;
 use crate::logging::background_writer::LineSender;
 use crate::metrics::{CountedEvent, Counters};
@@ -73,10 +74,11 @@ impl Worker {
             .build_local(LocalOptions::default())?;
         runtime.block_on(async {
             let (guard, mut all_closed) = mpsc::channel(1);
+            let fast_path = FastPath::new(Arc::clone(&service_state), Arc::clone(&counters), &limits);
             let handler = Handler::new(service_state, Arc::clone(&counters));
             let connections = Rc::new(Connections {
                 connection_limit,
-                context: Rc::new(ConnectionContext::new(handler, counters, limits)),
+                context: Rc::new(ConnectionContext::new(handler, fast_path, counters, limits)),
                 sender: sender.map(Rc::new),
                 states: RefCell::default(),
                 reserve: ReservedConnections::new(reserve),

@@ -64,12 +64,21 @@ impl Document {
     /// The document for the time `nanos` nanoseconds into its second.
     pub(crate) fn at(&mut self, nanos: u32) -> Rc<[u8]> {
         // In place: the text is copied only while the previous document is still in use.
-        let text = Rc::make_mut(&mut self.text);
-        let digits = nine_digits(nanos);
-        for start in self.fractions {
-            text[start..start + digits.len()].copy_from_slice(&digits);
-        }
+        write_fractions(Rc::make_mut(&mut self.text), self.fractions, nanos);
         Rc::clone(&self.text)
+    }
+
+    /// The document of any time of this second, and the positions for [`write_fractions`] in it.
+    pub(crate) fn template(&self) -> (&[u8], [usize; 2]) {
+        (&self.text, self.fractions)
+    }
+}
+
+/// Writes nine digits at each of these positions.
+pub(crate) fn write_fractions(text: &mut [u8], fractions: [usize; 2], nanos: u32) {
+    let digits = nine_digits(nanos);
+    for start in fractions {
+        text[start..start + digits.len()].copy_from_slice(&digits);
     }
 }
 

@@ -46,7 +46,7 @@ fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
         (&["--listen=nonsense"][..], "0.0.0.0:8080"),
         (&["--threads=0"], "1..=1024"),
         (&["--threads=many"], "--threads"),
-        (&["--drain-delay=5"], "50ms, 5s or 1m 30s"),
+        (&["--drain-delay=5x"], "50ms, 5s or 1m 30s"),
         (&["--max-clock-error=soon"], "50ms, 5s or 1m 30s"),
         (&["--log=xml"], "text, json"),
         (&["--port", "9000"], "use --listen, such as '--listen :9000'"),
@@ -174,7 +174,9 @@ fn help_names_every_flag_with_its_variable_and_version_names_the_version() {
         assert!(stdout(&help).contains(text), "{text} is not in {}", stdout(&help));
     }
     let version = output(nowd().arg("--version"));
-    assert_eq!(stdout(&version), format!("nowd {}\n", env!("CARGO_PKG_VERSION")));
+    // With the commit, where the sources are a clone.
+    assert_eq!(stdout(&version), format!("nowd {}\n", env!("VERSION_WITH_COMMIT")));
+    assert!(env!("VERSION_WITH_COMMIT").starts_with(env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn a_variable_that_is_empty_is_none_and_one_that_is_wrong_is_named() {
     );
     service.signal("INT");
     service.line_with("stopped");
-    for (name, value) in [("NOWD_THREADS", "many"), ("NOWD_IDLE_TIMEOUT", "5"), ("NOWD_METRICS", "x")] {
+    for (name, value) in [("NOWD_THREADS", "many"), ("NOWD_IDLE_TIMEOUT", "soon"), ("NOWD_METRICS", "x")] {
         let refused = output(nowd().env(name, value));
         assert_eq!(refused.status.code(), Some(2));
         let text = String::from_utf8(refused.stderr).unwrap();

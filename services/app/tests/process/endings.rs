@@ -93,6 +93,7 @@ fn requests_that_lie_in_the_kernel_on_kept_connections_are_answered_before_those
             client.send(NOW);
         }
         if let Some(pause) = pause {
+            // How long the process stands still, which is what is tested.
             std::thread::sleep(pause);
         } else {
             service.signal("TERM");

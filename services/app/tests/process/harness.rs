@@ -171,6 +171,11 @@ impl Client {
         self.0.get_mut().write_all(text.as_ref()).expect("the service takes the request");
     }
 
+    /// The same connection, for another thread.
+    pub(crate) fn another_end(&self) -> Self {
+        Self(BufReader::new(self.0.get_ref().try_clone().expect("a socket can be shared")))
+    }
+
     /// Ends the client's side of the connection.
     pub(crate) fn end(&mut self) {
         self.0.get_mut().shutdown(std::net::Shutdown::Write).expect("the connection is open");

@@ -58,6 +58,7 @@ fn no_time_limit_is_over_before_its_time() {
                 std::thread::sleep(Duration::from_millis(number * 50));
                 let mut client = Client::to(address);
                 client.send("GET /now HTTP/1.1\r\nHo");
+                // Almost all of the time that a head has.
                 std::thread::sleep(Duration::from_millis(800));
                 client.send("st: test\r\n\r\n");
                 assert_eq!(client.answer().status(), 200);
@@ -195,6 +196,7 @@ fn no_crowd_keeps_a_health_check_from_being_heard_whatever_it_says_and_however_o
         std::thread::scope(|scope| {
             let over = Over(&is_over);
             let crowd = scope.spawn(|| crowd(address, word, 1_000, &is_over));
+            // So that the crowd fills every place before the health checks come; its size is checked at the end.
             std::thread::sleep(Duration::from_millis(500));
             for _ in 0..30 {
                 let mut client = service.connect();
@@ -225,6 +227,7 @@ fn who_never_asks_anything_gives_his_seat_back_early_when_seats_are_rare() {
 
     let easy = Service::with(&["--max-connections=100", "--head-timeout=1s", "--idle-timeout=1h"]);
     let mut unused = easy.connect();
+    // Longer than rare seats would be lent for: that nothing happens cannot be waited for.
     std::thread::sleep(Duration::from_millis(3_500));
     assert_eq!(ask(&mut unused, "/now").status(), 200);
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod command_line;
 mod endings;
+mod fast_path;
 mod files;
 mod harness;
 mod limits;

@@ -420,6 +420,7 @@ fn readiness_is_lost_with_the_clock_and_comes_back_only_when_it_has_been_good_fo
     assert_eq!(service.get("/now").json()["clock"]["max_error"], 0.010_001);
 
     clock_bound.write(7_000_000);
+    // In the middle of the 5 s: the clock is looked at once a second, and must not be trusted yet.
     std::thread::sleep(Duration::from_millis(2_500));
     let detail = service.get("/readyz").problem(503, "clock-not-trusted");
     assert!(detail.contains("again, and has to stay within three quarters of it for 5 s"), "{detail}");

@@ -17,14 +17,33 @@ fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
 }
 
+/// Every flag with the name of its value, which clap's own synopsis leaves out.
+fn synopsis(command: &clap::Command) -> String {
+    let flags = command.get_opts().filter_map(|flag| {
+        let name = roff(flag.get_long()?);
+        let values = flag.get_value_names().filter(|_| flag.get_action().takes_values()).unwrap_or_default();
+        let values: Vec<String> = values.iter().map(|value| format!(" \\fI{}\\fR", roff(value))).collect();
+        let values = values.concat();
+        Some(format!("[\\fB\\-\\-{name}\\fR{values}]"))
+    });
+    let flags: Vec<String> = flags.collect();
+    format!("\\fBnowd\\fR {}\n.br\n\\fBnowd healthcheck\\fR [\\fB\\-\\-ready\\fR]", flags.join(" "))
+}
+
+/// Text as roff reads it.
+fn roff(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-")
+}
+
 /// The man page: clap's own sections, and what follows the help as sections of its own.
 fn man_page() -> std::io::Result<String> {
     use std::io::Write as _;
-    let man = clap_mangen::Man::new(Cli::command()).date("");
+    // A page that is checked in cannot name the commit.
+    let man = clap_mangen::Man::new(Cli::command().version(env!("CARGO_PKG_VERSION"))).date("");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    writeln!(page, ".SH SYNOPSIS\n{}", synopsis(&Cli::command()))?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     writeln!(page, ".SH COMMANDS")?;
@@ -34,8 +53,7 @@ fn man_page() -> std::io::Result<String> {
     }
     for section in AFTER_HELP.split("\n\n") {
         let (title, lines) = section.split_once(":\n").unwrap_or(("NOTES", section));
-        let lines = lines.replace('\\', "\\e").replace('-', "\\-");
-        writeln!(page, ".SH {}\n.nf\n{lines}\n.fi", title.to_uppercase())?;
+        writeln!(page, ".SH {}\n.nf\n{}\n.fi", title.to_uppercase(), roff(lines))?;
     }
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
@@ -44,6 +62,23 @@ fn man_page() -> std::io::Result<String> {
 fn the_man_page_is_up_to_date() {
     // UPDATE_EXPECT=1 writes it anew.
     expect_test::expect_file!["../../../../../docs/man/nowd.1"].assert_eq(&man_page().unwrap());
+}
+
+#[test]
+fn the_completions_are_up_to_date() {
+    use clap_complete::Shell;
+    use expect_test::{ExpectFile, expect_file};
+    // UPDATE_EXPECT=1 writes them anew.
+    let files: [(Shell, ExpectFile); 3] = [
+        (Shell::Bash, expect_file!["../../../../../contrib/completions/nowd.bash"]),
+        (Shell::Zsh, expect_file!["../../../../../contrib/completions/nowd.zsh"]),
+        (Shell::Fish, expect_file!["../../../../../contrib/completions/nowd.fish"]),
+    ];
+    for (shell, file) in files {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "nowd", &mut script);
+        file.assert_eq(&String::from_utf8(script).unwrap());
+    }
 }
 
 #[test]
@@ -117,7 +152,7 @@ fn a_value_that_is_not_understood_is_answered_with_one_that_would_be() {
         (["--listen", "80800"], "ports go from 1 to 65535"),
         (["--listen", "127.0.0.1:80,"], "such as 8080, 0.0.0.0:8080 or [::]:8080"),
         (["--listen", "localhost:8080"], "such as 8080, 0.0.0.0:8080 or [::]:8080"),
-        (["--drain-delay", "5"], "such as 50ms, 5s or 1m 30s"),
+        (["--drain-delay", "5 apples"], "such as 50ms, 5s or 1m 30s"),
         (["--max-clock-error", "soon"], "such as 50ms, 5s or 1m 30s"),
         (["--threads", "0"], "1..=1024"),
         (["--admin-listen", "::9090"], "such as 8080, 0.0.0.0:8080 or [::]:8080"),
