@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import botocore.exceptions
 import botocore.session
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.pages import answers
 
 DOCUMENTATION = """
 module: leftovers
@@ -27,6 +28,7 @@ options:
   region: {type: str, required: true, description: the region}
   environment_name: {type: str, required: true, description: what names begin with}
   stacks: {type: list, elements: str, required: true, description: names of the stacks without that of the environment}
+  hosted_zone: {type: str, default: '', description: 'the zone that had a name of the load balancer, if any'}
 """
 
 
@@ -41,6 +43,7 @@ class Environment:
     name: str
     region: str
     stacks: list[str]
+    hosted_zone: str = ""
 
     def __post_init__(self) -> None:
         either = "|".join(re.escape(stack) for stack in self.stacks)
@@ -78,15 +81,6 @@ class Environment:
 # ---- one function for each kind, that gives the names of what is there
 
 
-def answers(client, operation: str, key: str, **parameters) -> Iterator:
-    """All that an operation lists under a key, page by page."""
-    if client.can_paginate(operation):
-        for page in client.get_paginator(operation).paginate(**parameters):
-            yield from page.get(key, [])
-    else:
-        yield from getattr(client, operation)(**parameters).get(key, [])
-
-
 def tagged(operation: str, key: str, identity: str, **filters: list[str]) -> Callable:
     """Of EC2: what has the environment's tag. With `filters`, because it remembers for a while what was deleted."""
 
@@ -118,6 +112,30 @@ def stacks(client, ours: Environment) -> Iterator[str]:
 def load_balancers(client, ours: Environment) -> Iterator[str]:
     listed = answers(client, "describe_load_balancers", "LoadBalancers")
     return (one["LoadBalancerName"] for one in listed if one["LoadBalancerName"] == ours.name)
+
+
+def certificates(client, ours: Environment) -> Iterator[str]:
+    listed = answers(client, "list_certificates", "CertificateSummaryList", Includes={"keyTypes": ["EC_prime256v1"]})
+    for arn in (one["CertificateArn"] for one in listed):
+        tags = client.list_tags_for_certificate(CertificateArn=arn)["Tags"]
+        of_its_stacks = ours.of_its_stacks(tags)
+        if ours.has_tag(tags) if of_its_stacks is None else of_its_stacks:
+            yield arn.split("/")[-1]
+
+
+def firewalls(client, ours: Environment) -> Iterator[str]:
+    listed = answers(client, "list_web_acls", "WebACLs", Scope="REGIONAL")
+    return (one["Name"] for one in listed if one["Name"] == ours.name)
+
+
+def names(client, ours: Environment) -> Iterator[str]:
+    """Records that still point to the load balancer, which AWS calls NAME-NUMBER.REGION...."""
+    if not ours.hosted_zone:
+        return
+    balancer = re.compile(rf"(dualstack\.)?{re.escape(ours.name)}-\d+\.{re.escape(ours.region)}\.elb\.amazonaws\.com.*")
+    for one in answers(client, "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=ours.hosted_zone):
+        if balancer.fullmatch(one.get("AliasTarget", {}).get("DNSName", "")):
+            yield f"{one['Type']} {one['Name']}"
 
 
 def target_groups(client, ours: Environment) -> Iterator[str]:
@@ -198,7 +216,7 @@ def roles(client, ours: Environment) -> Iterator[str]:
     """Those of the account, as for buckets. They know no region, so the tag of the environment counts only with its name."""
     for name in (one["RoleName"] for one in answers(client, "list_roles", "Roles")):
         if ours.may_be_cut(name):
-            tags = client.list_role_tags(RoleName=name)["Tags"]
+            tags = list(answers(client, "list_role_tags", "Tags", RoleName=name))
             of_its_stacks = ours.of_its_stacks(tags)
             if of_its_stacks or (of_its_stacks is None and (ours.has_tag(tags) or ours.made.fullmatch(name))):
                 yield name
@@ -231,7 +249,7 @@ def dashboards(client, ours: Environment) -> Iterator[str]:
 def keys(client, ours: Environment) -> Iterator[str]:
     for key in (one["KeyId"] for one in answers(client, "list_keys", "Keys")):
         try:
-            tags = client.list_resource_tags(KeyId=key)["Tags"]
+            tags = list(answers(client, "list_resource_tags", "Tags", KeyId=key))
             of_its_stacks = ours.of_its_stacks(tags)
             if not (ours.has_tag(tags) if of_its_stacks is None else of_its_stacks):
                 continue
@@ -260,6 +278,9 @@ KINDS: list[tuple[str, str, Callable]] = [
     ("group of hosts", "autoscaling", groups_of_hosts),
     ("load balancer", "elbv2", load_balancers),
     ("target group", "elbv2", target_groups),
+    ("certificate", "acm", certificates),
+    ("firewall", "wafv2", firewalls),
+    ("name", "route53", names),
     ("cluster", "ecs", clusters),
     ("capacity provider", "ecs", capacity_providers),
     ("task definition", "ecs", task_definitions),
@@ -281,11 +302,13 @@ def main() -> None:
             "region": {"type": "str", "required": True},
             "environment_name": {"type": "str", "required": True},
             "stacks": {"type": "list", "elements": "str", "required": True},
+            "hosted_zone": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     name, region = module.params["environment_name"], module.params["region"]
-    ours = Environment(name, region, [f"{name}-{stack}" for stack in module.params["stacks"]])
+    stacks_of_it = [f"{name}-{stack}" for stack in module.params["stacks"]]
+    ours = Environment(name, region, stacks_of_it, module.params["hosted_zone"])
     session, found = botocore.session.Session(), []
     client = functools.cache(lambda service: session.create_client(service, region))
     for kind, service, find in KINDS:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import botocore.exceptions
 import botocore.session
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.stacks import described, resources_of
 
 DOCUMENTATION = """
 module: unprotected_stack
@@ -24,31 +25,9 @@ options:
 PROTECTION = "deletion_protection.enabled"
 
 
-def is_protected(cloudformation, stack: str) -> bool:
-    try:
-        [found] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    except botocore.exceptions.ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            return False
-        raise
-    return found.get("EnableTerminationProtection", False)
-
-
 def load_balancers(cloudformation, stack: str) -> list[str]:
-    try:
-        pages = list(cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack))
-    except botocore.exceptions.ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            return []
-        raise
-    return [
-        one["PhysicalResourceId"]
-        for page in pages
-        for one in page["StackResourceSummaries"]
-        if one["ResourceType"] == "AWS::ElasticLoadBalancingV2::LoadBalancer"
-        and one.get("PhysicalResourceId", "").startswith("arn:")
-        and one["ResourceStatus"] != "DELETE_COMPLETE"
-    ]
+    found = resources_of(cloudformation, stack, "AWS::ElasticLoadBalancingV2::LoadBalancer")
+    return [arn for arn in found if arn.startswith("arn:")]
 
 
 def balancer_is_protected(elbv2, arn: str) -> bool:
@@ -68,7 +47,7 @@ def main() -> None:
     session = botocore.session.Session()
     cloudformation, elbv2 = (session.create_client(service, region) for service in ("cloudformation", "elbv2"))
     try:
-        protected = is_protected(cloudformation, stack)
+        protected = (described(cloudformation, stack) or {}).get("EnableTerminationProtection", False)
         balancers = [arn for arn in load_balancers(cloudformation, stack) if balancer_is_protected(elbv2, arn)]
         if not module.check_mode:
             if protected:

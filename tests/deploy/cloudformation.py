@@ -18,6 +18,7 @@ FILES = {
     "security-groups": ROOT / "infrastructure/security-groups.yaml",
     "load-balancers": ROOT / "infrastructure/load-balancers.yaml",
     "ecs-cluster": ROOT / "infrastructure/ecs-cluster.yaml",
+    "hosts": ROOT / "infrastructure/hosts.yaml",
     "web-service": ROOT / "services/WebService.yaml",
 }
 """Stacks in the order in which they are made."""
@@ -71,6 +72,10 @@ class Stack:
                 return left == right
             case "Fn::Not":
                 return not self.holds(value[0])
+            case "Fn::And":
+                return all(self.holds(one) for one in value)
+            case "Fn::Or":
+                return any(self.holds(one) for one in value)
         raise NotImplementedError(function)
 
     @property
@@ -125,7 +130,12 @@ class Stack:
                 return self.value(text).split(separator)
             case "Fn::Select":
                 index, items = argument
-                return self.value(items)[index]
+                items = self.value(items)
+                # What only AWS knows may be a list, too.
+                return f"{items}[{index}]" if isinstance(items, str) else items[index]
+            case "Fn::Cidr":
+                block, count, bits = self.value(argument)
+                return [f"part {number} of {block}, /{128 - bits}" for number in range(count)]
             case "Fn::GetAZs":
                 return ["${Zone1}", "${Zone2}"]
             case "Fn::Base64":
@@ -136,7 +146,7 @@ class Stack:
 EXAMPLES = {
     "VpcId": "vpc-1",
     "PublicSubnets": "subnet-1,subnet-2",
-    "PrivateSubnets": "subnet-3,subnet-4",
+    "HostSubnets": "subnet-3,subnet-4",
     "LoadBalancerSecurityGroup": "sg-1",
     "HostSecurityGroup": "sg-2",
     "ListenerArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/nowd/1/2",
@@ -146,6 +156,12 @@ EXAMPLES = {
     "Image": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/nowd@sha256:" + "0" * 64,
 }
 """Parameters that have no default: what other stacks give."""
+
+ZONE = {"HostedZone": "Z0123456789ABCDEFGHIJ", "PublicName": "time.example.org"}
+
+FARGATE = {"Compute": "fargate", "CapacityProvider": "none"}
+
+BOUNDARY = "arn:aws:iam::111122223333:policy/nowd-boundary"
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:111122223333:certificate/0123-abcd"
 
@@ -178,11 +194,25 @@ def violated(definition: dict, value: object) -> str | None:
 
 VARIANTS = {
     "registry": [{}],
-    "vpc": [{"NatGateways": variant} for variant in ("per-zone", "single", "none")],
-    "security-groups": [{}, {"CertificateArn": CERTIFICATE}],
-    "load-balancers": [{}, {"CertificateArn": CERTIFICATE, "AccessLogs": "true", "DeletionProtection": "true"}],
-    "ecs-cluster": [{}, {"ContainerInsights": "disabled"}],
-    "web-service": [{}, {"MaxClockError": "500ms", "AlarmEmail": "ops@example.org"}],
+    "vpc": [
+        *({"Egress": variant} for variant in ("nat-per-zone", "nat-single", "endpoints")),
+        {"Egress": "public", "PermissionsBoundary": BOUNDARY},
+        {"Egress": "endpoints", "Compute": "fargate"},
+    ],
+    "security-groups": [{}, {"Compute": "fargate"}, {"CertificateArn": CERTIFICATE}, {"HostedZone": ZONE["HostedZone"]}],
+    "load-balancers": [
+        {},
+        {"CertificateArn": CERTIFICATE, "AccessLogs": "true", "DeletionProtection": "true"},
+        {**ZONE, "RateLimit": "600"},
+    ],
+    "ecs-cluster": [{}, {"ContainerInsights": "enabled"}],
+    "hosts": [{}, {"Egress": "public", "PermissionsBoundary": BOUNDARY}],
+    "web-service": [
+        {},
+        {"MaxClockError": "500ms", "AlarmEmail": "ops@example.org", "PermissionsBoundary": BOUNDARY},
+        FARGATE,
+        {**FARGATE, "Egress": "public"},
+    ],
 }
 """Parameters with which each condition holds once and does not hold once."""
 

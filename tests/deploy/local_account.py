@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -120,14 +122,86 @@ class Account:
         return f"http://nowd.alb.localhost:{self.port}"
 
 
+class NoRedirects(urllib.request.HTTPErrorProcessor):
+    """Gives every answer as it is."""
+
+    def http_response(self, request, response):
+        return response
+
+
+class TlsTerminator:
+    """Ends TLS at port 443 of an address of its own, and hands on what is said to the emulator, from another address, by which
+    that knows it (tests/deploy/emulator/emulator.py)."""
+
+    address = "127.0.0.43"
+    towards_emulator = "127.0.0.44"
+
+    def __init__(self, certificate, port: int) -> None:
+        self.port = port
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        certificate.configure_cert(context)
+        try:
+            plain = socket.create_server((self.address, 443))
+        except PermissionError:
+            lacking("only root can listen at port 443")
+        self.listener = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+
+    def __enter__(self) -> TlsTerminator:
+        threading.Thread(target=self.serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        # Closing alone would not wake the thread that waits for a connection.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.hand_on, args=(client,), daemon=True).start()
+
+    def hand_on(self, client: ssl.SSLSocket) -> None:
+        try:
+            client.do_handshake()
+            emulator = socket.create_connection(("127.0.0.1", self.port), source_address=(self.towards_emulator, 0))
+        except OSError:
+            client.close()
+            return
+        back = threading.Thread(target=copy, args=(emulator, client), daemon=True)
+        back.start()
+        copy(client, emulator)
+        back.join()
+
+
+def copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+    except OSError:
+        pass
+    finally:
+        for one in (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
 @dataclass
 class Client:
     """Asks through the balancer, 50 times a second and each time anew, and notes whatever is not the time."""
 
     account: Account
+    environment: str = "nowd"
     asked: int = 0
     failures: list[str] = field(default_factory=list)
     instances: list[str] = field(default_factory=list)
+
+    @property
+    def host(self) -> str:
+        return f"{self.environment}.alb.localhost"
 
     def __enter__(self) -> Client:
         self.ending = threading.Event()
@@ -146,7 +220,7 @@ class Client:
         due = time.monotonic() + number * 0.02
         while not self.ending.wait(max(0.0, due - time.monotonic())):
             due += 0.1
-            request = urllib.request.Request(f"http://127.0.0.1:{self.account.port}/now", headers={"Host": "nowd.alb.localhost"})
+            request = urllib.request.Request(f"http://127.0.0.1:{self.account.port}/now", headers={"Host": self.host})
             self.asked += 1
             try:
                 with urllib.request.urlopen(request, timeout=10) as answer:

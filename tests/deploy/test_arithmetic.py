@@ -9,13 +9,13 @@ MICRO = {"memory": 914, "vcpus": 2, "baseline": 0.10, "interfaces": 2}
 """A t3.micro: MiB that Linux has of its 1024 (as the agent finds it), CPUs, the share of each that costs no credits."""
 
 SERVICE = stack("web-service")
-CLUSTER = stack("ecs-cluster")
+HOSTS = stack("hosts")
 TASK = SERVICE.only("AWS::ECS::TaskDefinition")
 [CONTAINER] = TASK["ContainerDefinitions"]
 GROUP = SERVICE.only("AWS::ElasticLoadBalancingV2::TargetGroup")
 ATTRIBUTES = {attribute["Key"]: attribute["Value"] for attribute in GROUP["TargetGroupAttributes"]}
 ENVIRONMENT = {variable["Name"]: variable["Value"] for variable in CONTAINER["Environment"]}
-USER_DATA = CLUSTER.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"]
+USER_DATA = HOSTS.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"]
 CONFIG = dict(re.findall(r"^(ECS_\w+)=(.*)$", USER_DATA, re.MULTILINE))
 
 
@@ -97,42 +97,59 @@ def slots(hosts: int) -> int:
 
 
 def test_the_default_host_is_the_one_that_is_reckoned_with():
-    assert CLUSTER.parameters["InstanceType"] == "t3.micro"
-    assert slots(2) == 16, "WebService.yaml says so in a comment"
+    assert HOSTS.parameters["InstanceType"] == "t3.micro"
+    assert slots(HOSTS.parameters["MaxHosts"]) == 32, "WebService.yaml says so in a comment"
 
 
 def test_the_preflight_knows_what_fits():
-    said = (ROOT / "library/preflight.py").read_text()
-    known = re.search(r'^TASKS_ON = \{"t3.micro": (\d+)\}$', said, re.MULTILINE)
-    assert int(known[1]) == slots(1)
+    said = (ROOT / "library/host_rules.py").read_text()
+    known = dict(re.findall(r"^(RESERVED_MEMORY_MIB|WHILE_DEPLOYING|LINUX_HAS) = ([0-9.]+)", said, re.MULTILINE))
+    assert f"TASK_MEMORY_MIB, TASK_CPU = {CONTAINER['MemoryReservation']}, {CONTAINER['Cpu']}" in said
+    assert known["RESERVED_MEMORY_MIB"] == CONFIG["ECS_RESERVED_MEMORY"]
+    assert 0.95 * MICRO["memory"] < 1024 * float(known["LINUX_HAS"]) <= MICRO["memory"]
     percent = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["MaximumPercent"]
-    assert int(re.search(r"^WHILE_DEPLOYING = (\d+)$", said, re.MULTILINE)[1]) * 100 == percent
+    assert int(known["WHILE_DEPLOYING"]) * 100 == percent
     assert f"{slots(1)} on each t3.micro" in (ROOT / "group_vars/all.yml").read_text()
 
 
 def test_a_deployment_at_full_scale_fits():
     percent = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["MaximumPercent"]
-    assert SERVICE.parameters["MaxTasks"] * percent // 100 <= slots(CLUSTER.parameters["MinHosts"])
+    assert SERVICE.parameters["MaxTasks"] * percent // 100 <= slots(HOSTS.parameters["MaxHosts"])
 
+
+def test_the_hosts_can_become_more_and_a_deployment_at_full_scale_needs_that():
+    assert HOSTS.parameters["MaxHosts"] > HOSTS.parameters["MinHosts"]
+    percent = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["MaximumPercent"]
+    assert SERVICE.parameters["MaxTasks"] * percent // 100 > slots(HOSTS.parameters["MinHosts"])
+
+
+def test_requests_come_before_the_cpu():
+    """So they lead: at the requests that are asked for, the CPU is far from its own target."""
+    policies = SERVICE.of_type("AWS::ApplicationAutoScaling::ScalingPolicy").values()
+    target = {p["PolicyName"]: p["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] for p in policies}
+    microseconds = 10
+    used = target["requests"] / 60 * microseconds / 1_000_000 * 1024
+    assert used < CONTAINER["Cpu"] * target["cpu"] / 100 / 2
+    assert next(iter(target)) == "requests"
 
 def test_a_deployment_at_least_scale_fits_on_what_is_left_when_a_zone_is_lost():
     percent = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["MaximumPercent"]
-    assert SERVICE.parameters["MinTasks"] * percent // 100 <= slots(CLUSTER.parameters["MinHosts"] - 1)
+    assert SERVICE.parameters["MinTasks"] * percent // 100 <= slots(HOSTS.parameters["MinHosts"] - 1)
 
 
 def test_all_tasks_fit_on_the_hosts_that_are_left_when_a_zone_is_lost():
-    assert SERVICE.parameters["MaxTasks"] <= slots(CLUSTER.parameters["MinHosts"] - 1)
+    assert SERVICE.parameters["MaxTasks"] <= slots(HOSTS.parameters["MaxHosts"] // 2)
 
 
 def test_an_interface_for_each_task_would_not_do():
     """Why the network is the bridge. One interface of a host is its own."""
-    per_task = CLUSTER.parameters["MinHosts"] * (MICRO["interfaces"] - 1)
+    per_task = HOSTS.parameters["MinHosts"] * (MICRO["interfaces"] - 1)
     assert per_task < 2 * SERVICE.parameters["MinTasks"]
     assert TASK["NetworkMode"] == "bridge"
 
 
 def test_hosts_do_not_run_out_of_memory_when_each_task_takes_all_that_it_may():
-    most = -(-SERVICE.parameters["MaxTasks"] // CLUSTER.parameters["MinHosts"])
+    most = -(-SERVICE.parameters["MaxTasks"] // HOSTS.parameters["MinHosts"])
     assert most * CONTAINER["Memory"] <= MICRO["memory"] - int(CONFIG["ECS_RESERVED_MEMORY"])
 
 
@@ -156,7 +173,7 @@ def test_scaling_comes_before_credits_are_spent():
 
 
 def test_sizes_are_in_order():
-    assert CLUSTER.parameters["MinHosts"] <= CLUSTER.parameters["DesiredHosts"] <= CLUSTER.parameters["MaxHosts"]
+    assert HOSTS.parameters["MinHosts"] <= HOSTS.parameters["DesiredHosts"] <= HOSTS.parameters["MaxHosts"]
     assert 2 <= SERVICE.parameters["MinTasks"] <= SERVICE.parameters["MaxTasks"]
 
 
@@ -177,33 +194,44 @@ def test_the_ports_that_are_opened_are_those_that_tasks_are_given():
 
 
 def test_a_host_is_given_up_only_after_it_has_given_up_itself():
-    loops = [int(times) for times in re.findall(r"\{1\.\.(\d+)\}", USER_DATA)]
-    pauses = [int(pause) for pause in re.findall(r"sleep (\d+)", USER_DATA)]
-    request = int(re.search(r"--max-time (\d+)", USER_DATA)[1])
-    package = int(re.search(r"timeout (\d+) dnf install", USER_DATA)[1])
-    tries = [request, package, request]
-    assert len(loops) == len(pauses) == 3, "for the agent, for the package, and for the capacity provider"
-    group = CLUSTER.resources["Hosts"]
-    hook = CLUSTER.only("AWS::AutoScaling::LifecycleHook")
-    assert sum(times * (pause + one) for times, pause, one in zip(loops, pauses, tries, strict=True)) < hook["HeartbeatTimeout"]
-    assert f"--lifecycle-hook-name {hook['LifecycleHookName']}" in USER_DATA
-    assert f"--auto-scaling-group-name {group['Properties']['AutoScalingGroupName']}" in USER_DATA
-    role = str(CLUSTER.only("AWS::IAM::Role"))
+    request, pause, patience = map(int, re.search(r"TIMEOUT, PAUSE, PATIENCE = (\d+), (\d+), (\d+)", USER_DATA).groups())
+    # For the provider, then for the agent, then for the word of it; the last try of each may begin at its end, and makes up
+    # to seven requests.
+    tries = 3 * (7 * request + pause) + 2 * patience
+    group = HOSTS.resources["Hosts"]
+    hook = HOSTS.only("AWS::AutoScaling::LifecycleHook")
+    assert tries < hook["HeartbeatTimeout"]
+    assert f"'{hook['LifecycleHookName']}'" in USER_DATA
+    assert f"'{group['Properties']['AutoScalingGroupName']}'" in USER_DATA
+    role = str(HOSTS.only("AWS::IAM::Role"))
     assert f"autoScalingGroupName/{group['Properties']['AutoScalingGroupName']}'" in role
 
 
 def test_who_speaks_for_a_host_is_started_before_anything_that_may_fail():
-    started = USER_DATA.index("systemctl start --no-block say-that-it-is-ready.service")
+    started = USER_DATA.index("systemctl start --no-block say-ready.service")
     before = USER_DATA[:started]
     # What stands between the marks is written to files, and only run later.
     run_before = re.sub(r"<<'EOF'\n.*?\nEOF\n", "\n", before, flags=re.DOTALL)
     assert set(re.findall(r"^([a-z]\S*)", run_before, re.MULTILINE)) == {"set", "cat", "chmod", "systemctl"}
-    assert started < USER_DATA.index("dnf install")
+    assert started < USER_DATA.index("\n/usr/local/sbin/this-host wait-for-provider")
+
+
+def test_an_agent_that_is_restarted_does_not_cost_a_host():
+    minutes = int(re.search(r"^MINUTES = (\d+)$", USER_DATA, re.MULTILINE)[1])
+    assert 5 <= minutes <= 15
+
+
+def test_the_alarm_on_hosts_counts_one_word_of_each_in_every_minute():
+    alarm = SERVICE.of_type("AWS::CloudWatch::Alarm")["TooFewHostsAlarm"]
+    assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Sum", 60, SERVICE.parameters["MinHosts"])
+    assert "OnCalendar=*:*:30" in USER_DATA, "never at the edge of a minute, so that none has two of one host"
+    # One that speaks too late is missing in one minute only.
+    assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"] > 1
 
 
 def test_one_more_host_is_launched_while_one_is_replaced():
-    preferences = CLUSTER.resources["Hosts"]["UpdatePolicy"]["AutoScalingInstanceRefresh"]["Preferences"]
-    hosts = CLUSTER.parameters["DesiredHosts"]
+    preferences = HOSTS.resources["Hosts"]["UpdatePolicy"]["AutoScalingInstanceRefresh"]["Preferences"]
+    hosts = HOSTS.parameters["DesiredHosts"]
     assert hosts * preferences["MaxHealthyPercentage"] / 100 >= hosts + 1
 
 
@@ -235,10 +263,12 @@ def test_alarms_watch_what_the_program_publishes():
     watched = {
         (a["Namespace"], a["MetricName"], a["Dimensions"][0]["Name"], a["Dimensions"][0]["Value"])
         for a in SERVICE.of_type("AWS::CloudWatch::Alarm").values()
-        if not a["Namespace"].startswith("AWS/")
+        if not a.get("Namespace", "AWS/").startswith("AWS/")
     }
     environment = ENVIRONMENT["NOWD_METRICS_ENVIRONMENT"]
-    assert watched == {("nowd", name, "Environment", environment) for name in ("ClockMaxError", "ClockSynchronized")}
+    of_tasks = {("nowd", name, "Environment", environment) for name in ("ClockMaxError", "ClockSynchronized")}
+    # By the program of each host: test_host_program.py.
+    assert watched == {*of_tasks, ("nowd", "ConnectedHosts", "Environment", environment)}
     assert ENVIRONMENT["NOWD_METRICS"] == "emf"
 
 

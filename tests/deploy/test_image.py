@@ -32,7 +32,7 @@ def docker(*arguments: str, given: str | None = None) -> str:
 
 def build(where: Path = ROOT, **environment: str) -> str:
     ended = subprocess.run(
-        ["scripts/image"], cwd=where, env=os.environ | environment, stdout=subprocess.PIPE, text=True, timeout=900,
+        ["scripts/image", "nowd"], cwd=where, env=os.environ | environment, stdout=subprocess.PIPE, text=True, timeout=900,
         check=True,
     )  # fmt: skip
     return ended.stdout.split()[-1]
@@ -103,12 +103,14 @@ def test_built_by_somebody_else_somewhere_else_it_has_the_same_layer(image: str,
     (home / "registry").symlink_to(mine / "registry")
     if (mine / "config.toml").exists():
         (home / "config.toml").symlink_to(mine / "config.toml")
-    # The commit's time, which the other has from its history.
+    # The commit's time and name, which this one has from its history.
     created = inspected(image)["Config"]["Labels"]["org.opencontainers.image.created"]
     seconds = subprocess.run(
         ["date", f"--date={created}", "+%s"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    other = build(elsewhere, CARGO_HOME=str(home), SOURCE_DATE_EPOCH=seconds)
+    # As the program says it: `nowd 0.1.0 (1a2b3c4)`, without a history `nowd 0.1.0`.
+    commit = docker("run", "--rm", image, "--version").partition("(")[2].rstrip(")")
+    other = build(elsewhere, CARGO_HOME=str(home), SOURCE_DATE_EPOCH=seconds, BUILD_COMMIT=commit)
     try:
         assert other != image or not (ROOT / ".git").exists()
         assert inspected(other)["RootFS"]["Layers"] == inspected(image)["RootFS"]["Layers"]
@@ -144,7 +146,7 @@ def test_it_runs_with_nothing_but_a_port(container: str) -> None:
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     need_an_engine()
-    subprocess.run(["scripts/python-packages", "build/deploy", "requirements.txt"], cwd=ROOT, timeout=600, check=True)
+    subprocess.run(["scripts/python-packages", "build/deploy", "requirements-deploy.txt"], cwd=ROOT, timeout=600, check=True)
     account = Account(tmp_path_factory.mktemp("emulator"))
     try:
         account.emulator("start")

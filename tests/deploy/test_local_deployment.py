@@ -8,11 +8,13 @@ import json
 import re
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
+import trustme
 from cloudformation import FILES
-from local_account import Account, Client, Run, need_an_engine
+from local_account import Account, Client, NoRedirects, Run, TlsTerminator, need_an_engine
 from support.tools import ROOT, binary
 
 
@@ -28,7 +30,7 @@ def docker(*arguments: str, given: str | None = None) -> str:
 def image() -> str:
     """The image of these sources."""
     need_an_engine()
-    ended = subprocess.run(["scripts/image"], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=600, check=True)
+    ended = subprocess.run(["scripts/image", "nowd"], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=600, check=True)
     return ended.stdout.split()[-1]
 
 
@@ -97,6 +99,28 @@ def test_a_deployment_ends_with_the_address_and_an_ok(account: Account, deployed
     assert set(account.stacks().values()) == {"CREATE_COMPLETE"}
     assert "region eu-central-1, the stacks nowd-* will be made or changed." in deployed.words
     assert "TASK [Enough hosts have joined the cluster]" in deployed.text
+
+
+def test_the_roles_that_a_new_account_lacks_are_made_before_the_first_stack(account: Account, deployed: Run) -> None:
+    tasks = re.findall(r"TASK \[([^\]]+)\] \*+\n(\w+):", deployed.text)
+    assert ("Service-linked roles", "changed") in tasks
+    assert tasks.index(("Service-linked roles", "changed")) < [name for name, _ in tasks].index("Registry")
+    for role in ("ECS", "AutoScaling", "ElasticLoadBalancing", "ApplicationAutoScaling_ECSService"):
+        assert account.ask("iam", "get_role", RoleName=f"AWSServiceRoleFor{role}")["Role"]
+
+
+def test_a_deployment_that_would_exceed_a_quota_is_refused_before_anything_is_made(
+    account: Account, settings: list[str], image: str, deployed: Run
+) -> None:
+    others = ["-e", f"image={image}", "-e", "environment_name=more", "-e", "hosts_desired=4"]
+    vpcs = [account.ask("ec2", "create_vpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(5)]
+    run = account.playbook(*settings, *others)
+    for vpc in vpcs:
+        account.ask("ec2", "delete_vpc", VpcId=vpc)
+    assert run.code == 2
+    assert "- eu-central-1 allows this account 5 VPCs; others use" in run.text
+    assert "--service-code vpc --quota-code L-F678F1CE --desired-value" in run.text
+    assert not [name for name in account.stacks() if name.startswith("more-")]
 
 
 def test_tasks_run_with_nothing_that_they_do_not_need(account: Account, deployed: Run) -> None:
@@ -169,6 +193,13 @@ def test_a_service_that_is_not_there_in_full_fails_in_words_before_its_url_is_as
     assert "Of at least 2 tasks (tasks_min) 1 run; its deployment is completed." in run.words
     assert "TASK [Ask the public URL with nowcheck]" not in run.text
     assert run.recap("changed") == 0, run.text
+
+
+def test_hosts_are_not_left_without_a_way_out(account: Account, settings: list[str], image: str, deployed: Run) -> None:
+    run = account.playbook(*settings, "-e", f"image={image}", "-e", "egress=public")
+    assert run.code == 2
+    assert "- egress is nat-per-zone now and cannot become public" in run.words
+    assert "TASK [Registry]" not in run.text
 
 
 def test_check_mode_shows_the_change_set_and_changes_nothing(
@@ -267,21 +298,164 @@ def test_the_network_has_as_many_nat_gateways_as_are_asked_for_or_endpoints(acco
         }
 
     for variant, wanted in {
-        "single": {"gateways": 1, "addresses": 1, "endpoints": 0},
-        "none": {"gateways": 0, "addresses": 0, "endpoints": 9},
+        "nat-single": {"gateways": 1, "addresses": 1, "endpoints": 0},
+        "endpoints": {"gateways": 0, "addresses": 0, "endpoints": 10},
+        "public": {"gateways": 0, "addresses": 0, "endpoints": 0},
     }.items():
-        parameters = {"EnvironmentName": "narrow", "NatGateways": variant}
+        parameters = {"EnvironmentName": "narrow", "Egress": variant}
         run = alone("stack.yml", "narrow", stack="vpc", template=str(FILES["vpc"]), parameters=parameters)
         assert run.code == 0, run.text
         assert there_are() == wanted
     account.ask("cloudformation", "delete_stack", StackName="narrow-vpc")
 
 
+def test_an_environment_with_public_hosts_comes_stays_and_goes(
+    account: Account, settings: list[str], image: str, deployed: Run
+) -> None:
+    public = [*settings, "-e", f"image={image}", "-e", "environment_name=open", "-e", "egress=public"]
+    run = account.playbook(*public)
+    assert run.code == 0, run.text
+    assert f"OK http://open.alb.localhost:{account.port}/now" in run.words
+    ours = [{"Name": "tag:Environment", "Values": ["open"]}]
+    assert account.ask("ec2", "describe_nat_gateways", Filter=ours)["NatGateways"] == []
+    subnets = account.outputs("open-vpc")
+    [group] = account.ask("autoscaling", "describe_auto_scaling_groups", AutoScalingGroupNames=["open-hosts"])["AutoScalingGroups"]
+    assert group["VPCZoneIdentifier"] == subnets["HostSubnets"] == subnets["PublicSubnets"]
+
+    run = account.playbook(*public)
+    assert (run.code, run.recap("changed")) == (0, 0), run.text
+
+    run = account.playbook("destroy", "-e", "environment_name=open", "-e", "confirm=yes")
+    assert run.code == 0, run.text
+    assert "Nothing is left of open in eu-central-1." in run.words
+    assert {name.split("-")[0] for name in account.stacks()} == {"nowd"}
+
+
+def test_a_service_on_fargate_comes_stays_and_goes_and_takes_its_bound_from_ecs(
+    account: Account, settings: list[str], image: str, variant, deployed: Run
+) -> None:
+    fargate = [*settings, "-e", "environment_name=hostless", "-e", "compute=fargate", "-e", "egress=public"]
+    run = account.playbook(*fargate, "-e", f"image={image}")
+    assert run.code == 0, run.text
+    assert f"OK http://hostless.alb.localhost:{account.port}/now" in run.words
+    assert "hostless-hosts" not in account.stacks()
+    group = account.ask("autoscaling", "describe_auto_scaling_groups", AutoScalingGroupNames=["hostless-hosts"])
+    assert group["AutoScalingGroups"] == []
+    outputs = {**account.outputs("hostless-ecs-cluster"), **account.outputs("hostless-web-service")}
+    asked = {"cluster": outputs["ClusterName"], "services": [outputs["ServiceName"]]}
+    [service] = account.ask("ecs", "describe_services", **asked)["services"]
+    assert service["launchType"] == "FARGATE"
+    interface = service["networkConfiguration"]["awsvpcConfiguration"]
+    assert (interface["assignPublicIp"], len(interface["subnets"])) == ("ENABLED", 2)
+
+    now = urllib.request.Request(f"http://127.0.0.1:{account.port}/now", headers={"Host": "hostless.alb.localhost"})
+    with urllib.request.urlopen(now, timeout=10) as answer:
+        clock = json.load(answer)["clock"]
+    # What the task metadata states (7.25 ms), grown by 50 µs a second since then.
+    assert clock["status"] == "synchronized"
+    assert 0.00725 <= clock["max_error"] < 0.02
+
+    run = account.playbook(*fargate, "-e", f"image={image}")
+    assert (run.code, run.recap("changed")) == (0, 0), run.text
+
+    with Client(account, "hostless") as client:
+        run = account.playbook(*fargate, "-e", f"image={variant('hostless', 'LABEL hostless=yes')}")
+    assert run.code == 0, run.text
+    assert (client.failures, len(set(client.instances))) == ([], 4)
+
+    broken = variant("hostless-broken", 'ENTRYPOINT ["/nowd", "--no-such-flag"]')
+    run = account.playbook(*fargate, "-e", f"image={broken}")
+    assert run.code == 2
+    assert "ECS Deployment Circuit Breaker was triggered" in run.words
+
+    run = account.playbook(*settings, "-e", "environment_name=hostless", "-e", "egress=public", "-e", f"image={image}")
+    assert run.code == 2
+    assert "- compute is fargate now and cannot become ec2" in run.words
+
+    run = account.playbook("destroy", "-e", "environment_name=hostless", "-e", "confirm=yes")
+    assert run.code == 0, run.text
+    assert "Nothing is left of hostless in eu-central-1." in run.words
+
+
+NAME = "time.example.org"
+
+
+@pytest.fixture
+def named(account: Account, tmp_path) -> Iterator[list[str]]:
+    """Settings of an environment with a name in a zone of the account. What AWS does at port 443 is done here: TLS ends, and
+    what was said goes on to the emulator. The check finds the name there, and trusts the certificate."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    zone = account.ask("route53", "create_hosted_zone", Name="example.org.", CallerReference="1")["HostedZone"]["Id"]
+    with TlsTerminator(authority.issue_cert(NAME), account.port) as terminator:
+        check = tmp_path / "nowcheck"
+        more = f"--resolve {NAME}:{terminator.address} --ca-file {tmp_path}/authority.pem"
+        check.write_text(f'#!/bin/sh\nexec {binary("nowcheck")} "$@" {more}\n')
+        check.chmod(0o755)
+        more = {"environment_name": "named", "egress": "public", "public_name": NAME, "rate_limit": "600",
+                "hosted_zone": zone.removeprefix("/hostedzone/"), "nowcheck": check, "trust_checker_clock": "true"}  # fmt: skip
+        yield [part for name, value in more.items() for part in ("-e", f"{name}={value}")]
+
+
+def test_a_name_in_a_zone_gets_a_certificate_and_both_kinds_of_records_in_one_run(
+    account: Account, named: list[str], image: str, deployed: Run
+) -> None:
+    zone = next(one.removeprefix("hosted_zone=") for one in named if one.startswith("hosted_zone="))
+
+    def records() -> dict[str, str]:
+        listed = account.ask("route53", "list_resource_record_sets", HostedZoneId=zone)["ResourceRecordSets"]
+        return {one["Type"]: one.get("AliasTarget", {}).get("DNSName", "") for one in listed if one["Name"] == f"{NAME}."}
+
+    run = account.playbook(*named, "-e", f"image={image}")
+    assert run.code == 0, run.text
+    assert f"OK https://{NAME}/now" in run.words
+    assert {kind: name.split(".")[0] for kind, name in records().items()} == {"A": "named", "AAAA": "named"}
+    [certificate] = account.ask("acm", "list_certificates")["CertificateSummaryList"]
+    assert certificate["DomainName"] == NAME
+    [firewall] = account.ask("wafv2", "list_web_acls", Scope="REGIONAL")["WebACLs"]
+    assert firewall["Name"] == "named"
+    request = urllib.request.Request(f"http://127.0.0.1:{account.port}/now", headers={"Host": NAME})
+    plain = urllib.request.build_opener(NoRedirects).open(request, timeout=10)
+    assert (plain.status, plain.headers["Location"]) == (301, f"https://{NAME}:443/now")
+
+    run = account.playbook(*named, "-e", f"image={image}")
+    assert (run.code, run.recap("changed")) == (0, 0), run.text
+
+    run = account.playbook("destroy", *named, "-e", "confirm=yes")
+    assert run.code == 0, run.text
+    assert f"The record by which a certificate was validated stays in the zone {zone}" in run.words
+    assert records() == {}
+    assert account.ask("acm", "list_certificates")["CertificateSummaryList"] == []
+
+
+def test_a_name_that_somebody_else_has_is_refused_before_anything_is_made(
+    account: Account, named: list[str], image: str, deployed: Run
+) -> None:
+    zone = next(one for one in named if one.startswith("hosted_zone=")).removeprefix("hosted_zone=")
+    record = {"Name": NAME, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+    change = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    account.ask("route53", "change_resource_record_sets", HostedZoneId=zone, ChangeBatch=change)
+    run = account.playbook(*named, "-e", f"image={image}")
+    assert run.code == 2
+    assert f"- public_name {NAME} has a record already (A) that is not of this deployment" in run.text
+    assert "TASK [Registry]" not in run.text
+
+
 def test_destroy_asks_first_and_then_leaves_nothing(account: Account, settings: list[str], deployed: Run) -> None:
     unanswered = account.playbook("destroy")
     assert unanswered.code == 2
     assert "Nothing was deleted." in unanswered.words
-    assert len([name for name in account.stacks() if name.startswith("nowd-")]) == 6
+    assert len([name for name in account.stacks() if name.startswith("nowd-")]) == 7
+
+    # What would hold each host for an hour, and a listing of more than one page.
+    hooks = account.ask("autoscaling", "describe_lifecycle_hooks", AutoScalingGroupName="nowd-hosts")["LifecycleHooks"]
+    assert "ecs-managed-draining-termination-hook" in [one["LifecycleHookName"] for one in hooks]
+    [group] = account.ask("autoscaling", "describe_auto_scaling_groups", AutoScalingGroupNames=["nowd-hosts"])["AutoScalingGroups"]
+    orphan_provider = "nowd-hosts-CapacityProvider-LEFT"
+    providers = [*(f"another-{number}" for number in range(10)), orphan_provider]
+    for name in providers:
+        arn = {"autoScalingGroupArn": group["AutoScalingGroupARN"]}
+        account.ask("ecs", "create_capacity_provider", name=name, autoScalingGroupProvider=arn)
 
     (bucket,) = [one["Name"] for one in account.ask("s3", "list_buckets")["Buckets"]]
     # One more, from before access_logs went from true to false.
@@ -305,16 +479,21 @@ def test_destroy_asks_first_and_then_leaves_nothing(account: Account, settings: 
     role = "nowd-vpc-FlowLogRole-LEFT"
     account.ask("iam", "create_role", RoleName=role, AssumeRolePolicyDocument="{}")
     topic = account.ask("sns", "create_topic", Name="nowd-web-service-AlarmTopic-LEFT")["TopicArn"]
+    begun = time.monotonic()
     run = account.playbook("destroy", "-e", "confirm=yes", "-e", "keep_logs=true")
+    assert time.monotonic() - begun < 240, "hosts were held by the hook"
     assert run.code == 2
     assert "This was to be deleted and is still there:" in run.words
-    for left in (f"elastic IP address {address}", f"volume {disk}", f"role {role}", "topic nowd-web-service-AlarmTopic-LEFT"):
+    for left in (f"elastic IP address {address}", f"volume {disk}", f"role {role}", "topic nowd-web-service-AlarmTopic-LEFT",
+                 f"capacity provider {orphan_provider}"):
         assert f"- {left}" in run.text
     assert not re.search(r"- (log group|bucket|stack) ", run.text)
     account.ask("ec2", "release_address", AllocationId=address)
     account.ask("ec2", "delete_volume", VolumeId=disk)
     account.ask("iam", "delete_role", RoleName=role)
     account.ask("sns", "delete_topic", TopicArn=topic)
+    for name in providers:
+        account.ask("ecs", "delete_capacity_provider", capacityProvider=name)
 
     run = account.playbook("destroy", "-e", "confirm=yes", "-e", "keep_logs=true")
     assert run.code == 0, run.text

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 from cloudformation import ALL
+from modelled import told_by
 from support.tools import ROOT, lacking
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "an-access-key-of-nobody", "AWS_SECRET_ACCESS_KEY": "a-secret-key-of-nobody"}
@@ -57,9 +58,13 @@ AGAINST_THE_TEMPLATES = {
     "public_subnet_2_cidr": ("nonsense", "must be a block of IPv4 addresses"),
     "private_subnet_1_cidr": ("10.180.24.0/29", "must be a block of IPv4 addresses"),
     "private_subnet_2_cidr": ("10.180.32.0", "must be a block of IPv4 addresses"),
-    "nat_gateways": ("both", "can be per-zone, single or none"),
+    "compute": ("lambda", "can be ec2 or fargate"),
+    "egress": ("both", "can be nat-per-zone, nat-single, public or endpoints"),
     "log_retention_days": ("31", "can be 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180 or 365"),
     "certificate_arn": ("arn:aws:iam::111122223333:server-certificate/x", "must be empty or the ARN of a certificate of ACM"),
+    "hosted_zone": ("example.org", "must be empty or the ID of a hosted zone, such as Z0123456789ABCDEFGHIJ"),
+    "public_name": ("https://time.example.org/", "must be empty or a name alone, such as time.example.org"),
+    "rate_limit": ("5", "must be 0 or a number from 10"),
     "instance_type": ("micro", "has to look like"),
     "host_image": ("/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id", "of one day"),
     "hosts_min": ("0", "has to be a number from 1 to 100"),
@@ -69,6 +74,7 @@ AGAINST_THE_TEMPLATES = {
     "tasks_min": ("many", "has to be a number from 1 to 1000"),
     "tasks_max": ("1001", "has to be a number from 1 to 1000"),
     "max_clock_error": ("500", "must be empty or a number of milliseconds or seconds, such as 500ms"),
+    "permissions_boundary": ("nowd-boundary", "must be empty or the ARN of a managed policy of IAM"),
     "alarm_email": ("nobody", "must be empty or an e-mail address"),
 }
 
@@ -105,16 +111,16 @@ def test_what_the_preflight_reads_is_what_the_stacks_are_given() -> None:
         ("public_subnet_2_cidr=10.180.12.0/21", "10.180.12.0/21 has host bits set"),
         ("public_subnet_2_cidr=10.180.8.0/22", "public_subnet_1_cidr 10.180.8.0/21 and public_subnet_2_cidr 10.180.8.0/22 overlap"),
         ("private_subnet_1_cidr=10.181.0.0/21", "private_subnet_1_cidr 10.181.0.0/21 is not inside of vpc_cidr 10.180.0.0/16"),
-        ("hosts_desired=3", "hosts_desired is 3 and hosts_max is 2: it may not be more than that"),
-        ("tasks_min=7", "tasks_min is 7 and tasks_max is 6"),
-        ("tasks_max=9", "2 hosts (hosts_max) of t3.micro hold 16: tasks_max may be 8, or hosts_max has to be 3"),
+        ("hosts_desired=5", "hosts_desired is 5 and hosts_max is 4: it may not be more than that"),
+        ("tasks_min=13", "tasks_min is 13 and tasks_max is 12"),
         ("image=nowd", 'image is "nowd" and has to be the name of an image with its tag, NAME:TAG'),
         ("image=localhost:5000/nowd", "NAME:TAG"),
         ("image=nowd@sha256:" + 64 * "0", "NAME:TAG"),
         ("hosts_timeout=0", 'hosts_timeout is "0" and has to be a number of seconds'),
         ("certificate_arn=arn:aws:acm:eu-central-1:123456789012:certificate/0a", "certificate_arn needs public_name"),
         ("certificate_arn=arn:aws:acm:us-east-1:123456789012:certificate/0a", "certificate_arn is in us-east-1"),
-        ("public_name=https://time.example.org/", "has to be a name alone, such as time.example.org"),
+        ("hosted_zone=Z0123456789ABCDEFGHIJ", "hosted_zone needs public_name, the name in it"),
+        ("public_name=https://time.example.org/", "must be empty or a name alone, such as time.example.org"),
         ("access_logs=ture", 'access_logs is "ture" and can be true or false'),
         ("stack_timeout=0", 'stack_timeout is "0" and has to be a number of seconds'),
         ('{"resource_tags": {"aws:owner": "me"}}', "AWS keeps names that begin with aws: for itself"),
@@ -123,6 +129,49 @@ def test_what_the_preflight_reads_is_what_the_stacks_are_given() -> None:
 )
 def test_a_wrong_setting_is_told_before_anything_is_created(setting: str, sentence: str) -> None:
     assert sentence in deploy("-e", setting, **CREDENTIALS)
+
+
+def test_what_is_wrong_is_printed_once_and_as_it_is_said() -> None:
+    words = deploy("-e", "hosts_min=0", "-e", "tasks_min=many", **CREDENTIALS)
+    for sentence in ('hosts_min is "0" and has to be a number from 1 to 100', 'tasks_min is "many" and has to be a number'):
+        assert words.count(sentence) == 1
+    assert "FAILED! - hosts_min is" in words
+    for noise in ("[ERROR]", "Origin:", "assertion:", "msg:"):
+        assert noise not in words
+
+
+def test_a_setting_that_there_is_not_is_refused_with_the_nearest_that_there_is(tmp_path) -> None:
+    settings = tmp_path / "production.yml"
+    settings.write_text("host_min: 3\nzone: a\n")
+    own = ["-e", "ansible_connection=local", "-e", "tasks_max=9"]
+    words = deploy("-e", "task_min=4", "-e", f"@{settings}", "-e", "tasks_min", *own, **CREDENTIALS)
+    for sentence in (
+        "there is no setting task_min (-e); did you mean tasks_min?",
+        "there is no setting host_min (-e); did you mean hosts_min?",
+        "there is no setting zone (-e); all that there are stand in group_vars/all.yml",
+        '-e "tasks_min" has no value; say -e SETTING=VALUE',
+    ):
+        assert words.count(sentence) == 1, words
+    assert not re.search("no setting (ansible_connection|tasks_max)", words)
+
+
+def test_a_misspelled_setting_keeps_destroy_from_deleting_what_was_to_be_kept() -> None:
+    words = deploy("destroy", "-e", "keep_log=true", "-e", "confirm=yes", **CREDENTIALS)
+    assert "there is no setting keep_log (-e); did you mean keep_logs?" in words
+    assert "no setting confirm" not in words
+
+
+UNREAD = """
+import sys
+sys.path.insert(0, "plugins/lookup")
+import unknown_settings
+print(list(unknown_settings.unread({"tasks_min", "task_max", "tasks_max"}, "{{ tasks_min }} {{ tasks_max }}", "all.yml")))
+"""
+
+
+def test_a_setting_in_the_file_that_nothing_reads_is_named_too() -> None:
+    lint("true")
+    assert told_by(UNREAD) == str(["there is no setting task_max (all.yml); did you mean tasks_max?"])
 
 
 def test_wrong_settings_do_not_keep_anybody_from_destroying() -> None:
@@ -135,6 +184,7 @@ def test_wrong_settings_do_not_keep_anybody_from_destroying() -> None:
 # For every kind of resource in the templates: the kind of leftover that it would be (library/leftovers.py) ...
 LOOKED_FOR = {
     "AWS::AutoScaling::AutoScalingGroup": "group of hosts",
+    "AWS::CertificateManager::Certificate": "certificate",
     "AWS::CloudWatch::Alarm": "alarm",
     "AWS::CloudWatch::CompositeAlarm": "alarm",
     "AWS::CloudWatch::Dashboard": "dashboard",
@@ -154,16 +204,18 @@ LOOKED_FOR = {
     "AWS::IAM::Role": "role",
     "AWS::KMS::Key": "key",
     "AWS::Logs::LogGroup": "log group",
+    "AWS::Route53::RecordSet": "name",
     "AWS::S3::Bucket": "bucket",
     "AWS::SNS::Topic": "topic",
+    "AWS::WAFv2::WebACL": "firewall",
 }
 # ... or without what it cannot be.
 GOES_WITH_ANOTHER = {
     "AWS::AutoScaling::AutoScalingGroup": {"LifecycleHook"},
     "AWS::EC2::VPC": {"Subnet", "Route", "RouteTable", "SubnetRouteTableAssociation", "SecurityGroup", "VPCEndpoint",
-                      "SecurityGroupIngress", "SecurityGroupEgress", "VPCGatewayAttachment"},
+                      "SecurityGroupIngress", "SecurityGroupEgress", "VPCGatewayAttachment", "VPCCidrBlock"},
     "AWS::ECS::Cluster": {"Service", "ClusterCapacityProviderAssociations", "ScalableTarget", "ScalingPolicy"},
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": {"Listener", "ListenerRule"},
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": {"Listener", "ListenerRule", "WebACLAssociation"},
     "AWS::S3::Bucket": {"BucketPolicy"},
     "AWS::SNS::Topic": {"TopicPolicy", "Subscription"},
 }  # fmt: skip
@@ -304,10 +356,10 @@ def part(tmp_path) -> Callable[..., Part]:
 
     def perform(file: str, answers: dict[str, list[str]], *arguments: str, **variables) -> Part:
         made = subprocess.run(
-            ["scripts/python-packages", "build/deploy", "requirements.txt"], cwd=ROOT, capture_output=True, text=True, check=False
+            ["scripts/python-packages", "build/deploy", "requirements-deploy.txt"], cwd=ROOT, capture_output=True, text=True, check=False
         )  # fmt: skip
         if made.returncode:
-            lacking(f"the packages of requirements.txt cannot be installed: {made.stderr}")
+            lacking(f"the packages of requirements-deploy.txt cannot be installed: {made.stderr}")
         handler = type("Handler", (Scripted,), {"answers": {**NOTHING, **answers}, "asked": []})
         play = {
             "hosts": "localhost", "gather_facts": False, "module_defaults": {"group/aws": {"region": "eu-central-1"}},
@@ -428,6 +480,46 @@ def test_hosts_that_do_not_join_are_told_by_the_name_of_their_group(part) -> Non
         assert sentence in ended.words
 
 
+HELD = (
+    "<AutoScalingGroups><member><AutoScalingGroupName>prod-hosts</AutoScalingGroupName><Instances>"
+    "<member><InstanceId>i-2</InstanceId><LifecycleState>Terminating:Wait</LifecycleState></member>"
+    "<member><InstanceId>i-1</InstanceId><LifecycleState>Pending:Wait</LifecycleState></member>"
+    "<member><InstanceId>i-3</InstanceId><LifecycleState>InService</LifecycleState></member>"
+    "</Instances></member></AutoScalingGroups>"
+)
+HOOKS = "<LifecycleHooks>{}{}</LifecycleHooks>".format(
+    "<member><LifecycleHookName>registered</LifecycleHookName>"
+    "<LifecycleTransition>autoscaling:EC2_INSTANCE_LAUNCHING</LifecycleTransition></member>",
+    "<member><LifecycleHookName>ecs-managed-draining-termination-hook</LifecycleHookName>"
+    "<LifecycleTransition>autoscaling:EC2_INSTANCE_TERMINATING</LifecycleTransition></member>",
+)
+OF_HELD = [
+    "The host i-1 is held by registered (Pending:Wait): its agent has not registered",
+    "The host i-2 is held by ecs-managed-draining-termination-hook (Terminating:Wait): it still has tasks",
+]
+
+
+def test_a_cluster_that_is_late_names_the_hosts_that_a_hook_holds(part) -> None:
+    answers = {
+        "DescribeStacks": [described("UPDATE_IN_PROGRESS").replace("prod-vpc", "prod-hosts")],
+        "DescribeAutoScalingGroups": [HELD], "DescribeLifecycleHooks": [HOOKS],
+    }  # fmt: skip
+    cluster = {"stack": "hosts", "stack_name": "prod-hosts", "template": "a template", "stack_after": {"msg": "late"}}
+    ended = part("why.yml", answers, **cluster, **HOSTS)
+    assert ended.code == 2, ended.words
+    assert all(sentence in ended.words for sentence in OF_HELD), ended.words
+    assert "i-3" not in ended.words
+
+
+def test_hosts_that_do_not_join_and_are_held_are_named(part) -> None:
+    answers = {
+        "DescribeClusters": [clusters(1)], "DescribeScalingActivities": [ACTIVITIES],
+        "DescribeAutoScalingGroups": [HELD], "DescribeLifecycleHooks": [HOOKS],
+    }  # fmt: skip
+    ended = part("hosts.yml", answers, "-e", "hosts_timeout=1", **HOSTS)
+    assert OF_HELD[0] in ended.words
+
+
 def test_hosts_that_have_joined_are_no_change(part) -> None:
     answers = {"DescribeClusters": [clusters(2)], "DescribeScalingActivities": [ACTIVITIES]}
     ended = part("hosts.yml", answers, **HOSTS)
@@ -435,6 +527,25 @@ def test_hosts_that_have_joined_are_no_change(part) -> None:
     assert "changed=0" in ended.words
     ended = part("hosts.yml", {}, "--check", **HOSTS)
     assert (ended.code, ended.asked) == (0, [])
+
+
+def test_a_certificate_that_is_waited_for_names_its_record(part) -> None:
+    resource = (
+        "<LogicalResourceId>Certificate</LogicalResourceId><ResourceType>AWS::CertificateManager::Certificate</ResourceType>"
+        "<PhysicalResourceId>arn:aws:acm:eu-central-1:1:certificate/0a</PhysicalResourceId>"
+        "<ResourceStatus>CREATE_IN_PROGRESS</ResourceStatus><LastUpdatedTimestamp>2026-11-23T00:00:00Z</LastUpdatedTimestamp>"
+    )
+    wanted = {"ResourceRecord": {"Name": "_1.time.example.org.", "Type": "CNAME", "Value": "_2.acm-validations.aws."}}
+    pending = {"DomainName": "time.example.org", "Status": "PENDING_VALIDATION", "DomainValidationOptions": [wanted]}
+    answers = {
+        "DescribeStacks": [described("CREATE_IN_PROGRESS").replace("prod-vpc", "prod-load-balancers")],
+        "ListStackResources": [f"<StackResourceSummaries><member>{resource}</member></StackResourceSummaries>"],
+        "DescribeCertificate": [json.dumps({"Certificate": pending})],
+    }
+    balancer = {"stack": "load-balancers", "stack_name": "prod-load-balancers", "template": "a template", "stack_after": {"msg": "late"}}
+    ended = part("why.yml", answers, **balancer)
+    assert ended.code == 2, ended.words
+    assert "The certificate for time.example.org waits until ACM sees CNAME _1.time.example.org. in the public DNS." in ended.words
 
 
 def test_what_the_service_says_is_told_when_time_is_up(part) -> None:
@@ -462,6 +573,8 @@ def test_what_the_service_says_is_told_when_time_is_up(part) -> None:
 FINDS = """
 import json, sys
 sys.path.insert(0, "library")
+import ansible.module_utils
+ansible.module_utils.__path__.append("plugins/module_utils")
 import botocore.exceptions, leftovers
 kind, name = sys.argv[1:]
 tables = json.load(sys.stdin)
@@ -470,12 +583,14 @@ class Client:
     def __getattr__(self, operation):
         def answer(**asked):
             told = tables[operation]
+            if isinstance(told, list):
+                told = told[int(asked.get("nextToken") or asked.get("Marker") or 0)]
             told = told.get(next(iter(asked.values()), ""), told)
             if "refused" in told:
                 raise botocore.exceptions.ClientError({"Error": {"Code": told["refused"]}}, operation)
             return told
         return answer
-stacks = ["web-service", "ecs-cluster", "load-balancers", "security-groups", "vpc", "registry"]
+stacks = ["web-service", "hosts", "ecs-cluster", "load-balancers", "security-groups", "vpc", "registry"]
 ours = leftovers.Environment(name, "eu-central-1", [f"{name}-{stack}" for stack in stacks])
 [find] = [find for one, _, find in leftovers.KINDS if one == kind]
 print(json.dumps(sorted(find(Client(), ours))))
@@ -533,6 +648,49 @@ def test_a_bucket_of_somebody_else_that_is_closed_to_us_does_not_end_the_search(
     assert "AccessDenied" in left("bucket", tables), "it is ours, and not to know is not the same as to have found nothing"
 
 
+def test_what_stands_on_the_next_page_is_found_too(part) -> None:
+    others = [{"name": f"another-{number}", "status": "ACTIVE"} for number in range(10)]
+    ours = {"name": "prod-hosts-CapacityProvider-1", "status": "ACTIVE"}
+    pages = [{"capacityProviders": others, "nextToken": "1"}, {"capacityProviders": [ours]}]
+    assert left("capacity provider", {"describe_capacity_providers": pages}) == [ours["name"]]
+
+    tagged = [{"Tags": [], "IsTruncated": True, "Marker": "1"}, {"Tags": [{"Key": "Environment", "Value": "prod"}]}]
+    tables = {"list_roles": {"Roles": [{"RoleName": "prod-cut"}]}, "list_role_tags": tagged}
+    assert left("role", tables) == ["prod-cut"]
+
+
+LISTINGS = """
+import botocore.session, json, re
+text = open("library/leftovers.py").read()
+import leftovers
+from ansible.module_utils.pages import TOKENS
+clients = {service: botocore.session.Session().create_client(
+    service, "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x") for _, service, _ in leftovers.KINDS}
+by_pages = set(re.findall(r'(?:answers\\(client, |tagged\\()"(\\w+)"', text))
+at_once = set(re.findall(r"client\\.((?:list|describe|get)_\\w+)\\(", text))
+unread = []
+for name in sorted(by_pages | at_once):
+    # Some names are those of several services; tags of balancers are asked for by the name of each.
+    for client in (one for one in clients.values() if hasattr(one, name) and name not in ("describe_tags", "get_paginator")):
+        shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[name])
+        tokens = [one for one in shape.output_shape.members if re.search("token|marker", one, re.I)]
+        if not tokens or name in by_pages and client.can_paginate(name):
+            continue
+        fits = [one for one in tokens if TOKENS.get(one) in shape.input_shape.members]
+        if name in at_once or not fits:
+            unread.append(name)
+print(json.dumps({"unread": unread, "looked_at": len(by_pages | at_once)}))
+"""
+
+
+def test_every_listing_that_comes_in_pages_is_read_to_its_last_one(part) -> None:
+    """By the models of AWS."""
+    lint("true")
+    told = json.loads(told_by(LISTINGS))
+    assert told["unread"] == []
+    assert told["looked_at"] >= 20
+
+
 PUSHES = """
 import base64, sys
 sys.path.insert(0, "library")
@@ -569,6 +727,16 @@ def test_the_syntax_is_right(playbook: str) -> None:
     lint("build/deploy/bin/ansible-playbook", "--syntax-check", playbook)
 
 
+def test_the_collections_are_those_that_the_requirements_name() -> None:
+    """For `make deploy`, and for those who install them into an Ansible of their own."""
+    lint("true")
+    (place,) = ROOT.glob("build/deploy/lib/python3*/site-packages/ansible_collections")
+    infos = [json.loads(file.read_text())["collection_info"] for file in place.glob("*/*/MANIFEST.json")]
+    unpacked = {f"{info['namespace']}.{info['name']}": info["version"] for info in infos}
+    named = yaml.safe_load((ROOT / "requirements.yml").read_text())["collections"]
+    assert unpacked == {collection["name"]: collection["version"] for collection in named}
+
+
 def test_ansible_lint_has_nothing_to_say_at_its_production_profile() -> None:
     lint("build/lint/bin/ansible-lint", "--strict", "main.yml", "destroy.yml")
 
@@ -578,7 +746,7 @@ def test_yamllint_has_nothing_to_say() -> None:
 
 
 def lint(*command: str) -> None:
-    scripts = [("build/deploy", "requirements.txt"), ("build/lint", "tests/deploy/requirements-lint.txt")]
+    scripts = [("build/deploy", "requirements-deploy.txt"), ("build/lint", "tests/deploy/requirements-lint.txt")]
     for directory, requirements in scripts:
         made = subprocess.run(
             ["scripts/python-packages", directory, requirements], cwd=ROOT, capture_output=True, text=True, check=False

@@ -4,11 +4,12 @@ import json
 import re
 
 import pytest
-from cloudformation import ALL, CERTIFICATE, label, stack
+from cloudformation import ALL, BOUNDARY, CERTIFICATE, FARGATE, FILES, ZONE, label, load, stack
 
 each = pytest.mark.parametrize("one", ALL, ids=label)
 SERVICE = stack("web-service")
-CLUSTER = stack("ecs-cluster")
+HOSTS = stack("hosts")
+EGRESS = ["nat-per-zone", "nat-single", "public", "endpoints"]
 
 
 def container():
@@ -67,7 +68,65 @@ def test_logging_never_blocks_the_task():
 
 def test_the_task_listens_at_any_port_of_the_host_that_is_free():
     [port] = container()["PortMappings"]
-    assert port["HostPort"] == 0
+    assert "HostPort" not in port
+
+
+# The task on Fargate: what is said above of the container holds there too, but for what Fargate has no word for.
+
+ON_FARGATE = stack("web-service", **FARGATE)
+
+
+def container_on_fargate():
+    [container] = ON_FARGATE.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    return container
+
+
+def test_a_task_on_fargate_differs_only_in_what_fargate_does_differently():
+    here, there = container(), container_on_fargate()
+    assert {key for key in {**here, **there} if here.get(key) != there.get(key)} == {
+        "Privileged", "DockerSecurityOptions", "Environment"
+    }  # fmt: skip
+    # Fargate takes neither.
+    assert not there.keys() & {"Privileged", "DockerSecurityOptions"}
+    added = [one for one in there["Environment"] if one not in here["Environment"]]
+    assert added == [{"Name": "NOWD_CLOCK_SOURCE", "Value": "ecs-metadata"}]
+    task = ON_FARGATE.only("AWS::ECS::TaskDefinition")
+    assert (task["RequiresCompatibilities"], task["NetworkMode"]) == (["FARGATE"], "awsvpc")
+    # The smallest pair that there is, and the container fits.
+    assert (task["Cpu"], task["Memory"]) == ("256", "512")
+    assert (there["Cpu"], there["Memory"]) <= (256, 512)
+    assert task["RuntimePlatform"] == {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"}
+    assert "TaskRoleArn" not in task
+
+
+@pytest.mark.parametrize(("egress", "public"), [("nat-per-zone", "DISABLED"), ("public", "ENABLED"), ("endpoints", "DISABLED")])
+def test_a_task_on_fargate_is_reached_by_the_load_balancer_alone(egress, public):
+    service = stack("web-service", **FARGATE, Egress=egress).only("AWS::ECS::Service")
+    assert service["LaunchType"] == "FARGATE"
+    assert not service.keys() & {"CapacityProviderStrategy", "PlacementStrategies"}
+    interface = service["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert (interface["AssignPublicIp"], interface["SecurityGroups"]) == (public, ["sg-2"])
+    groups = stack("security-groups", Compute="fargate")
+    [rule] = [rule for group, rule in ingress(groups) if group == "HostSecurityGroup"]
+    assert rule["SourceSecurityGroupId"] == "${LoadBalancerSecurityGroup.GroupId}"
+    [port] = container_on_fargate()["PortMappings"]
+    [out] = groups.resources["LoadBalancerSecurityGroup"]["Properties"]["SecurityGroupEgress"]
+    assert {rule["FromPort"], rule["ToPort"], out["FromPort"], out["ToPort"]} == {port["ContainerPort"]}
+    assert ON_FARGATE.only("AWS::ElasticLoadBalancingV2::TargetGroup")["TargetType"] == "ip"
+
+
+def test_without_hosts_nothing_waits_for_a_word_of_one():
+    alarms = ON_FARGATE.of_type("AWS::CloudWatch::Alarm")
+    assert set(SERVICE.of_type("AWS::CloudWatch::Alarm")) - set(alarms) == {"TooFewHostsAlarm"}
+    dashboard = json.loads(ON_FARGATE.only("AWS::CloudWatch::Dashboard")["DashboardBody"])
+    shown = {arn for w in dashboard["widgets"] if w["type"] == "alarm" for arn in w["properties"]["alarms"]}
+    assert shown == {f"${{{name}.Arn}}" for name in alarms}
+
+
+def test_a_closed_network_for_fargate_has_the_endpoints_that_tasks_need_alone():
+    endpoints = stack("vpc", Egress="endpoints", Compute="fargate").of_type("AWS::EC2::VPCEndpoint").values()
+    there = {endpoint["ServiceName"].split(".", 3)[3] for endpoint in endpoints}
+    assert there == {"ecr.api", "ecr.dkr", "logs", "s3"}
 
 
 # What is public.
@@ -82,19 +141,18 @@ def ingress(one):
         yield re.sub(r"\W|GroupId", "", rule["GroupId"]), rule
 
 
-@pytest.mark.parametrize(("parameters", "ports"), [({}, [80]), ({"CertificateArn": CERTIFICATE}, [80, 443])])
+@pytest.mark.parametrize(
+    ("parameters", "ports"), [({}, [80]), ({"CertificateArn": CERTIFICATE}, [80, 443]), (ZONE, [80, 443])]
+)
 def test_the_world_reaches_port_80_and_443_only_with_a_certificate(parameters, ports):
     for name in ("security-groups", "vpc", "load-balancers"):
-        one = stack(name, **(parameters if name != "vpc" else {}))
-        world = [
-            (group, rule) for group, rule in ingress(one) if rule.get("CidrIp") == "0.0.0.0/0" or "CidrIpv6" in rule
-        ]
-        if name == "security-groups":
-            assert [(g, r["FromPort"], r["ToPort"]) for g, r in world] == [
-                ("LoadBalancerSecurityGroup", p, p) for p in ports
-            ]
-        else:
-            assert not world
+        known = load(FILES[name])["Parameters"]
+        one = stack(name, **{key: value for key, value in parameters.items() if key in known})
+        for family, everybody in (("CidrIp", "0.0.0.0/0"), ("CidrIpv6", "::/0")):
+            world = [(group, rule) for group, rule in ingress(one) if rule.get(family) == everybody]
+            wanted = [("LoadBalancerSecurityGroup", port, port) for port in ports] if name == "security-groups" else []
+            assert [(group, rule["FromPort"], rule["ToPort"]) for group, rule in world] == wanted
+        assert all(rule["CidrIpv6"] == "::/0" for _, rule in ingress(one) if "CidrIpv6" in rule)
     listeners = stack("load-balancers", **parameters).of_type("AWS::ElasticLoadBalancingV2::Listener").values()
     assert [listener["Port"] for listener in listeners] == ports
 
@@ -122,6 +180,7 @@ def test_every_security_group_names_what_may_leave_and_says_why(one):
             assert rule["Description"]
             assert rule["IpProtocol"] == "tcp"
         for rule in group["SecurityGroupEgress"]:
+            assert "CidrIpv6" not in rule
             to_world = rule.get("CidrIp") == "0.0.0.0/0"
             assert not to_world or (rule["FromPort"], rule["ToPort"]) == (443, 443)
 
@@ -129,21 +188,74 @@ def test_every_security_group_names_what_may_leave_and_says_why(one):
 @each
 def test_no_resource_uses_the_security_group_that_the_vpc_was_born_with(one):
     assert "DefaultSecurityGroup" not in json.dumps(one.resources, default=str)
-    for kind, key in [
-        ("AWS::EC2::LaunchTemplate", "SecurityGroupIds"),
-        ("AWS::ElasticLoadBalancingV2::LoadBalancer", "SecurityGroups"),
-    ]:
-        for properties in one.of_type(kind).values():
-            assert properties.get("LaunchTemplateData", properties)[key], "without a group of its own it gets that one"
+    has_its_own = "without a group of its own it gets that one"
+    for template in one.of_type("AWS::EC2::LaunchTemplate").values():
+        for interface in template["LaunchTemplateData"]["NetworkInterfaces"]:
+            assert interface["Groups"], has_its_own
+    for balancer in one.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").values():
+        assert balancer["SecurityGroups"], has_its_own
     for endpoint in one.of_type("AWS::EC2::VPCEndpoint").values():
         assert endpoint["VpcEndpointType"] == "Gateway" or endpoint["SecurityGroupIds"]
 
 
-def test_hosts_have_no_public_address():
-    for name, subnet in stack("vpc").of_type("AWS::EC2::Subnet").items():
+@pytest.mark.parametrize("egress", EGRESS)
+def test_hosts_have_public_addresses_only_where_they_are_asked_for(egress):
+    vpc, cluster = stack("vpc", Egress=egress), stack("hosts", Egress=egress)
+    for name, subnet in vpc.of_type("AWS::EC2::Subnet").items():
         assert subnet["MapPublicIpOnLaunch"] is False, name
-    [subnets] = [group["VPCZoneIdentifier"] for group in CLUSTER.of_type("AWS::AutoScaling::AutoScalingGroup").values()]
-    assert subnets == CLUSTER.parameters["PrivateSubnets"]
+    where = "Public" if egress == "public" else "Private"
+    given = vpc.value(vpc.template["Outputs"]["HostSubnets"]["Value"])
+    assert given == f"${{{where}Subnet1}},${{{where}Subnet2}}"
+    assert cluster.only("AWS::AutoScaling::AutoScalingGroup")["VPCZoneIdentifier"] == cluster.parameters["HostSubnets"]
+    [interface] = cluster.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["NetworkInterfaces"]
+    assert interface["AssociatePublicIpAddress"] is (egress == "public")
+    assert interface["Groups"] == [cluster.parameters["HostSecurityGroup"]]
+
+
+def test_the_load_balancer_and_nothing_else_is_reached_by_ipv6():
+    balancer = stack("load-balancers").only("AWS::ElasticLoadBalancingV2::LoadBalancer")
+    assert balancer["IpAddressType"] == "dualstack"
+    vpc = stack("vpc")
+    for name, subnet in vpc.of_type("AWS::EC2::Subnet").items():
+        assert ("Ipv6CidrBlock" in subnet) == name.startswith("Public"), name
+        assert not subnet.get("AssignIpv6AddressOnCreation"), "hosts in public subnets would get one"
+    # The range is there before a subnet takes its own from it.
+    assert {vpc.resources[f"PublicSubnet{n}"]["DependsOn"] for n in (1, 2)} == {"Ipv6Addresses"}
+    ranges = {vpc.resources[f"PublicSubnet{n}"]["Properties"]["Ipv6CidrBlock"] for n in (1, 2)}
+    assert len(ranges) == 2
+    [route] = [one for one in vpc.of_type("AWS::EC2::Route").values() if "DestinationIpv6CidrBlock" in one]
+    assert (route["RouteTableId"], route["GatewayId"]) == ("${PublicRouteTable}", "${InternetGateway}")
+
+
+def test_a_name_in_a_zone_has_its_certificate_and_both_kinds_of_records():
+    one = stack("load-balancers", **ZONE)
+    certificate = one.only("AWS::CertificateManager::Certificate")
+    assert (certificate["DomainName"], certificate["ValidationMethod"]) == (ZONE["PublicName"], "DNS")
+    # Without the zone CloudFormation would wait for somebody who makes the record by hand.
+    assert certificate["DomainValidationOptions"] == [{"DomainName": ZONE["PublicName"], "HostedZoneId": ZONE["HostedZone"]}]
+    assert one.resources["HttpsListener"]["Properties"]["Certificates"] == [{"CertificateArn": "${Certificate}"}]
+    records = one.of_type("AWS::Route53::RecordSet").values()
+    assert sorted(record["Type"] for record in records) == ["A", "AAAA"]
+    assert {(record["Name"], record["AliasTarget"]["DNSName"]) for record in records} == {
+        (ZONE["PublicName"], "${LoadBalancer.DNSName}")
+    }
+    assert one.value(one.template["Outputs"]["Url"]["Value"]) == f"https://{ZONE['PublicName']}"
+
+
+def test_a_certificate_that_there_is_already_is_used_and_none_is_made():
+    one = stack("load-balancers", **ZONE, CertificateArn=CERTIFICATE)
+    assert not one.of_type("AWS::CertificateManager::Certificate")
+    assert one.resources["HttpsListener"]["Properties"]["Certificates"] == [{"CertificateArn": CERTIFICATE}]
+    assert len(one.of_type("AWS::Route53::RecordSet")) == 2
+
+
+def test_an_address_that_asks_too_often_is_blocked_only_where_that_is_asked_for():
+    assert not [r for r in stack("load-balancers").resources.values() if r["Type"].startswith("AWS::WAFv2")]
+    firewall = stack("load-balancers", RateLimit="600").only("AWS::WAFv2::WebACL")
+    [rule] = firewall["Rules"]
+    assert firewall["DefaultAction"] == {"Allow": {}}
+    assert rule["Statement"]["RateBasedStatement"]["Limit"] == "600"
+    assert rule["Action"]["Block"]["CustomResponse"]["ResponseCode"] == 429
 
 
 def test_the_paths_that_are_public_are_these():
@@ -183,7 +295,7 @@ def test_the_load_balancer_drops_headers_that_are_not_valid():
 
 
 def launch():
-    return CLUSTER.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    return HOSTS.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
 
 
 def test_the_metadata_service_takes_tokens_only_and_no_task_reaches_it():
@@ -200,54 +312,71 @@ def test_disks_are_encrypted_and_go_with_their_host():
 
 
 def test_the_image_of_the_hosts_is_of_one_day():
-    definition = CLUSTER.template["Parameters"]["HostImage"]
+    definition = HOSTS.template["Parameters"]["HostImage"]
     assert definition["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
     assert re.search(r"2023\.0\.\d{8}-", definition["Default"])
-    assert CLUSTER.only("AWS::AutoScaling::AutoScalingGroup")["LaunchTemplate"]["Version"] == (
+    assert HOSTS.only("AWS::AutoScaling::AutoScalingGroup")["LaunchTemplate"]["Version"] == (
         "${LaunchTemplate.LatestVersionNumber}"
     )
 
 
 def test_hosts_are_replaced_only_once_another_is_ready():
-    group = CLUSTER.resources["Hosts"]
+    group = HOSTS.resources["Hosts"]
     preferences = group["UpdatePolicy"]["AutoScalingInstanceRefresh"]["Preferences"]
     for policy in (preferences, group["Properties"]["InstanceMaintenancePolicy"]):
         assert policy["MinHealthyPercentage"] == 100
         assert policy["MaxHealthyPercentage"] > 100
-    hook = CLUSTER.only("AWS::AutoScaling::LifecycleHook")
+    hook = HOSTS.only("AWS::AutoScaling::LifecycleHook")
     assert hook["AutoScalingGroupName"] == "${Hosts}"
     assert hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_LAUNCHING"
     assert hook["DefaultResult"] == "ABANDON"
     assert "MixedInstancesPolicy" not in group["Properties"]
 
 
+def test_a_replacement_of_hosts_ends_when_requests_suffer():
+    preferences = HOSTS.resources["Hosts"]["UpdatePolicy"]["AutoScalingInstanceRefresh"]["Preferences"]
+    assert preferences["AlarmSpecification"] == {"Alarms": ["${ReplacementAlarm}"]}
+    alarm = HOSTS.only("AWS::CloudWatch::Alarm")
+    *metrics, errors = alarm["Metrics"]
+    assert metrics_of(alarm) == OF_THE_BALANCER
+    assert all(f"FILL({one['Id']}, 0)" in errors["Expression"] and not one["ReturnData"] for one in metrics)
+    # At rest it is quiet: a refresh that begins while it rings would fail.
+    assert alarm["TreatMissingData"] == "notBreaching"
+    # What the last host does is seen before the refresh is over.
+    assert preferences["BakeTime"] > metrics[0]["MetricStat"]["Period"] * alarm["EvaluationPeriods"] + 60
+
+
 def test_no_host_registers_before_the_capacity_provider_is_there():
     """CloudFormation waits until the first hosts are in service before it makes the provider, and they, in this script,
     wait for the provider before the agent starts: so neither signal nor hook may keep the first ones out of service."""
-    assert "CreationPolicy" not in CLUSTER.resources["Hosts"]
-    assert "LifecycleHookSpecificationList" not in CLUSTER.resources["Hosts"]["Properties"]
-    script = str(CLUSTER.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"])
-    assert "describe-clusters" in script
-    assert "ecs:DescribeClusters" in str(CLUSTER.only("AWS::IAM::Role"))
+    assert "CreationPolicy" not in HOSTS.resources["Hosts"]
+    assert "LifecycleHookSpecificationList" not in HOSTS.resources["Hosts"]["Properties"]
+    assert launch()["UserData"].rstrip().endswith("/usr/local/sbin/this-host wait-for-provider")
+    assert "ecs:DescribeClusters" in str(HOSTS.only("AWS::IAM::Role"))
 
 
 def test_hosts_are_drained_but_never_protected_from_deletion():
-    provider = CLUSTER.only("AWS::ECS::CapacityProvider")["AutoScalingGroupProvider"]
+    provider = HOSTS.only("AWS::ECS::CapacityProvider")["AutoScalingGroupProvider"]
     assert provider["ManagedDraining"] == "ENABLED"
     assert provider["ManagedScaling"]["Status"] == "ENABLED"
     assert provider["ManagedTerminationProtection"] == "DISABLED"
-    assert CLUSTER.only("AWS::AutoScaling::AutoScalingGroup")["NewInstancesProtectedFromScaleIn"] is False
+    assert HOSTS.only("AWS::AutoScaling::AutoScalingGroup")["NewInstancesProtectedFromScaleIn"] is False
 
 
 def test_an_update_does_not_undo_what_scaling_did():
-    policy = CLUSTER.resources["Hosts"]["UpdatePolicy"]
+    policy = HOSTS.resources["Hosts"]["UpdatePolicy"]
     assert policy["AutoScalingScheduledAction"]["IgnoreUnmodifiedGroupSizeProperties"] is True
     assert "DesiredCount" not in SERVICE.only("AWS::ECS::Service")
 
 
 def test_the_agent_uses_the_role_of_the_task_for_its_log():
     assert "ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE=true" in launch()["UserData"]
-    assert "logs:" not in json.dumps(CLUSTER.only("AWS::IAM::Role"))
+    assert "logs:" not in json.dumps(HOSTS.only("AWS::IAM::Role"))
+
+
+def test_the_agent_offers_what_the_security_options_of_the_task_need():
+    assert container()["DockerSecurityOptions"]
+    assert re.search(r"^ECS_(SELINUX|APPARMOR)_CAPABLE=true$", launch()["UserData"], re.MULTILINE)
 
 
 def test_a_host_and_what_it_is_made_of_say_whose_they_are():
@@ -296,10 +425,10 @@ def test_tasks_are_spread_over_zones_first_and_then_over_hosts():
 
 @pytest.mark.parametrize(
     ("variant", "gateways", "routes"),
-    [("per-zone", 2, 2), ("single", 1, 2), ("none", 0, 0)],
+    [("nat-per-zone", 2, 2), ("nat-single", 1, 2), ("public", 0, 0), ("endpoints", 0, 0)],
 )
-def test_the_variants_of_nat_are_what_they_say(variant, gateways, routes):
-    vpc = stack("vpc", NatGateways=variant)
+def test_the_ways_out_are_what_they_say(variant, gateways, routes):
+    vpc = stack("vpc", Egress=variant)
     nat = vpc.of_type("AWS::EC2::NatGateway")
     assert len(nat) == len(vpc.of_type("AWS::EC2::EIP")) == gateways
     private = [r for r in vpc.of_type("AWS::EC2::Route").values() if "NatGatewayId" in r]
@@ -308,33 +437,36 @@ def test_the_variants_of_nat_are_what_they_say(variant, gateways, routes):
     endpoints = vpc.of_type("AWS::EC2::VPCEndpoint").values()
     kinds = [endpoint["VpcEndpointType"] for endpoint in endpoints]
     assert kinds.count("Gateway") == 1
-    assert (kinds.count("Interface") > 0) == (gateways == 0)
+    assert (kinds.count("Interface") > 0) == (variant == "endpoints")
 
 
 def test_without_nat_there_is_an_endpoint_for_every_service_that_a_host_talks_to():
-    endpoints = stack("vpc", NatGateways="none").of_type("AWS::EC2::VPCEndpoint").values()
+    endpoints = stack("vpc", Egress="endpoints").of_type("AWS::EC2::VPCEndpoint").values()
     there = {endpoint["ServiceName"].split(".", 3)[3] for endpoint in endpoints}
-    actions = {a for role in roles(CLUSTER) + roles(SERVICE) for s in statements(role) for a in listed(s["Action"])}
+    actions = {a for role in roles(HOSTS) + roles(SERVICE) for s in statements(role) for a in listed(s["Action"])}
     of_actions = {
         "ecs": {"ecs", "ecs-agent", "ecs-telemetry"},
         "ecr": {"ecr.api", "ecr.dkr", "s3"},
+        "cloudwatch": {"monitoring"},
     }
     services = {action.split(":")[0] for action in actions}
     needed = {endpoint for service in services for endpoint in of_actions.get(service, {service})}
     assert there == needed
 
 
-@pytest.mark.parametrize("variant", ["per-zone", "single", "none"])
-def test_s3_of_this_region_is_for_reading_layers_and_packages(variant):
-    vpc = stack("vpc", NatGateways=variant)
+@pytest.mark.parametrize("variant", EGRESS)
+def test_s3_of_this_region_is_for_reading_layers_packages_and_updates(variant):
+    vpc = stack("vpc", Egress=variant)
     [endpoint] = [e for e in vpc.of_type("AWS::EC2::VPCEndpoint").values() if e["VpcEndpointType"] == "Gateway"]
     assert endpoint["ServiceName"].endswith(".s3")
-    assert endpoint["RouteTableIds"] == ["${PrivateRouteTable1}", "${PrivateRouteTable2}"], "all that hosts have"
+    public = ["${PublicRouteTable}"] if variant == "public" else []
+    assert endpoint["RouteTableIds"] == ["${PrivateRouteTable1}", "${PrivateRouteTable2}", *public], "all that hosts have"
     [statement] = endpoint["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Allow", "s3:GetObject")
     assert [resource.split(":::")[1] for resource in statement["Resource"]] == [
         "prod-${AWS::Region}-starport-layer-bucket/*",
         "al2023-repos-${AWS::Region}-de612dc2/*",
+        "amazon-ssm-${AWS::Region}/*",
     ]
 
 
@@ -362,8 +494,10 @@ def statements(role):
 
 
 WITHOUT_RESOURCES = {
+    "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "ecs:DiscoverPollEndpoint",
+    "logs:DescribeLogGroups",
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
     "ssmmessages:OpenControlChannel",
@@ -407,6 +541,14 @@ def test_only_this_repository_is_pulled_from_and_only_this_log_is_written():
     assert pull.endswith(":repository/nowd")
     write = next(resource for actions, resource in allowed.items() if "logs:PutLogEvents" in actions)
     assert write == "${LogGroup.Arn}"
+
+
+@pytest.mark.parametrize("name", ["vpc", "hosts", "web-service"])
+def test_roles_are_bounded_where_that_is_asked_for(name):
+    assert all("PermissionsBoundary" not in role for role in roles(stack(name)))
+    bounded = roles(stack(name, PermissionsBoundary=BOUNDARY))
+    assert bounded
+    assert all(role["PermissionsBoundary"] == BOUNDARY for role in bounded)
 
 
 # Encryption and what is kept.
@@ -460,16 +602,34 @@ def test_the_network_is_logged():
 # Alarms.
 
 
+def metrics_of(alarm) -> list[str]:
+    if "MetricName" in alarm:
+        return [alarm["MetricName"]]
+    return [one["MetricStat"]["Metric"]["MetricName"] for one in alarm["Metrics"] if "MetricStat" in one]
+
+
+# Not all of 5XX: 501 and 505 are what a client can ask for, and would keep somebody awake, or hosts from being replaced.
+OF_THE_BALANCER = [f"HTTPCode_ELB_{status}_Count" for status in (502, 503, 504)]
+
+
+def test_no_client_can_set_off_the_alarm_on_the_balancer():
+    alarm = SERVICE.of_type("AWS::CloudWatch::Alarm")["BalancerErrorsAlarm"]
+    assert metrics_of(alarm) == OF_THE_BALANCER
+    *metrics, errors = alarm["Metrics"]
+    assert all(f"FILL({one['Id']}, 0)" in errors["Expression"] and not one["ReturnData"] for one in metrics)
+
+
 def test_there_is_an_alarm_for_everything_that_can_go_wrong_and_each_tells_somebody():
     alarms = SERVICE.of_type("AWS::CloudWatch::Alarm")
-    assert {alarm["MetricName"] for alarm in alarms.values()} == {
+    assert {name for alarm in alarms.values() for name in metrics_of(alarm)} == {
         "HTTPCode_Target_5XX_Count",
-        "HTTPCode_ELB_5XX_Count",
+        *OF_THE_BALANCER,
         "UnHealthyHostCount",
         "HealthyHostCount",
         "TargetResponseTime",
         "ClockMaxError",
         "ClockSynchronized",
+        "ConnectedHosts",
     }
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == ["${AlarmTopic}"]
@@ -478,14 +638,15 @@ def test_there_is_an_alarm_for_everything_that_can_go_wrong_and_each_tells_someb
 
 def test_silence_is_an_alarm_where_there_should_never_be_silence():
     alarms = SERVICE.of_type("AWS::CloudWatch::Alarm").values()
-    silent = {alarm["MetricName"] for alarm in alarms if alarm["TreatMissingData"] == "breaching"}
-    assert silent == {"HealthyHostCount", "ClockSynchronized"}
+    silent = {name for alarm in alarms for name in metrics_of(alarm) if alarm["TreatMissingData"] == "breaching"}
+    assert silent == {"HealthyHostCount", "ClockSynchronized", "ConnectedHosts"}
 
 
 def test_a_new_stack_raises_no_false_alarm():
     """A new alarm looks back, to where there was nothing yet, or one task (how far: test_arithmetic.py)."""
-    alarms = {name: r for name, r in SERVICE.resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
-    counting = {n for n, a in alarms.items() if a["Properties"]["Threshold"] == SERVICE.parameters["MinTasks"]}
+    service = stack("web-service", MinTasks=7)
+    alarms = {name: r for name, r in service.resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+    counting = {n for n, a in alarms.items() if a["Properties"]["Threshold"] == 7}
     assert counting == {"TooFewHealthyAlarm"}
     silent = {n for n, a in alarms.items() if a["Properties"]["TreatMissingData"] == "breaching"}
     for name, made_after in [*((name, "Service") for name in silent), ("TooFewHealthyAlarm", "ScalableTarget")]:
@@ -494,6 +655,13 @@ def test_a_new_stack_raises_no_false_alarm():
         # One good minute, and it does not go off.
         assert alarm["Properties"]["DatapointsToAlarm"] == alarm["Properties"]["EvaluationPeriods"]
     assert not silent & counting
+
+
+def test_every_switch_of_the_key_can_be_turned_back():
+    allowed = SERVICE.only("AWS::KMS::Key")["KeyPolicy"]["Statement"][0]["Action"]
+    for action in allowed:
+        if action.startswith("kms:Enable"):
+            assert action.replace("Enable", "Disable") in allowed
 
 
 def test_alarms_can_be_published_to_the_encrypted_topic():

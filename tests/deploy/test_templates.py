@@ -98,11 +98,15 @@ def test_names_that_some_resource_could_not_have_are_refused(name, fits):
         ("web-service", "AlarmEmail", "nobody", False),
         ("vpc", "VpcCidr", "10.0.0.0/8", False),
         ("vpc", "PublicSubnet1Cidr", "10.180.8.0/28", False),  # too small for a load balancer
-        ("vpc", "NatGateways", "two", False),
-        ("ecs-cluster", "InstanceType", "t3.micro", True),
-        ("ecs-cluster", "InstanceType", "m7i-flex.2xlarge", True),
-        ("ecs-cluster", "InstanceType", "micro", False),
-        ("ecs-cluster", "HostImage", "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id", False),
+        ("vpc", "Egress", "two", False),
+        ("hosts", "InstanceType", "t3.micro", True),
+        ("hosts", "InstanceType", "m7i-flex.2xlarge", True),
+        ("hosts", "InstanceType", "micro", False),
+        ("hosts", "HostImage", "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id", False),
+        ("load-balancers", "HostedZone", "/hostedzone/Z0123", False),
+        ("load-balancers", "RateLimit", "0", True),
+        ("load-balancers", "RateLimit", "10", True),
+        ("load-balancers", "RateLimit", "9", False),  # WAF takes no fewer
         ("load-balancers", "CertificateArn", cloudformation.CERTIFICATE, True),
         ("load-balancers", "CertificateArn", "arn:aws:iam::111122223333:server-certificate/x", False),
     ],
@@ -214,9 +218,9 @@ def test_the_document_is_what_its_program_makes_of_the_templates(name, file):
     assert (ROOT / "docs" / file).read_text() == program(name).document(), f"run .venv/bin/python docs/{name}.py"
 
 
-def test_the_table_of_costs_in_the_readme_is_that_of_the_program():
+def test_the_table_of_costs_in_the_guide_is_that_of_the_program():
     told = program("costs").summary()
-    assert told in (ROOT / "README.md").read_text(), f"run .venv/bin/python docs/costs.py --summary:\n{told}"
+    assert told in (ROOT / "docs" / "aws.md").read_text(), f"run .venv/bin/python docs/costs.py --summary:\n{told}"
 
 
 def test_the_metrics_that_are_counted_are_those_that_the_program_publishes():

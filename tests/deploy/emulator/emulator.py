@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import argparse
 import base64
+import functools
+import http.server
+import ipaddress
 import json
 import os
 import re
@@ -36,8 +39,9 @@ os.environ.update(
 )
 
 from ministack import app  # noqa: E402
-from ministack.core.responses import get_account_id, get_region, json_response, now_iso  # noqa: E402
-from ministack.services import alb, autoscaling, ec2, ecr, ecs, ssm  # noqa: E402
+from ministack.core import router  # noqa: E402
+from ministack.core.responses import get_account_id, get_region, get_request_client_ip, json_response, now_iso  # noqa: E402
+from ministack.services import alb, autoscaling, ec2, ecr, ecs, iam, route53, ssm  # noqa: E402
 from ministack.services.cloudformation import provisioners, stacks  # noqa: E402
 
 
@@ -49,6 +53,7 @@ RECORDED = {
     "AWS::EC2::SecurityGroupEgress": ("sgr-", ("Id",)),
     "AWS::ApplicationAutoScaling::ScalingPolicy": ("policy-", ("Arn",)),
     "AWS::CloudWatch::CompositeAlarm": ("alarm-", ("Arn",)),
+    "AWS::WAFv2::WebACLAssociation": ("association-", ()),
 }
 recorded: dict[str, str] = {}
 """Identity → type, so that a test can see that nothing is left."""
@@ -71,6 +76,50 @@ def recorder(kind: str, prefix: str, attributes: tuple[str, ...]) -> dict:
 
 for kind, (prefix, attributes) in RECORDED.items():
     provisioners._RESOURCE_HANDLERS.setdefault(kind, recorder(kind, prefix, attributes))
+
+
+# ---- IPv6: Amazon gives a VPC a range some time after the VPC is there, and a subnet takes its own from that
+
+ipv6_of_vpc: dict[str, list[str]] = {}
+vpc = dict(provisioners._RESOURCE_HANDLERS["AWS::EC2::VPC"])
+
+
+def create_vpc(logical_id, properties, stack_name):
+    identity, attributes = vpc["create"](logical_id, properties, stack_name)
+    return identity, {**attributes, "Ipv6CidrBlocks": ipv6_of_vpc.setdefault(identity, [])}
+
+
+def give_range(logical_id, properties, stack_name):
+    ranges = ipv6_of_vpc[properties["VpcId"]]
+    ranges.append(f"2001:db8:{len(ipv6_of_vpc):x}:ff00::/56")
+    return f"{properties['VpcId']}|{ranges[-1]}", {"Id": ranges[-1]}
+
+
+provisioners._RESOURCE_HANDLERS["AWS::EC2::VPC"]["create"] = create_vpc
+provisioners._RESOURCE_HANDLERS["AWS::EC2::VPCCidrBlock"] = {
+    "create": give_range,
+    "delete": lambda identity, properties: ipv6_of_vpc.get(properties["VpcId"], []).clear(),
+}
+
+
+# ---- alarms: one that reckons with several metrics is kept with the first of them, because nothing is ever measured here
+
+alarm = dict(provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"])
+
+
+def of_one_metric(properties):
+    properties = dict(properties)
+    metrics = properties.pop("Metrics", None)
+    if not metrics:
+        return properties
+    [first, *_] = [one["MetricStat"] for one in metrics if "MetricStat" in one]
+    return {**properties, **first["Metric"], "Period": first["Period"], "Statistic": first["Stat"]}
+
+
+provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"].update(
+    create=lambda logical_id, properties, stack_name: alarm["create"](logical_id, of_one_metric(properties), stack_name),
+    update=lambda name, before, after, *others: alarm["update"](name, of_one_metric(before), of_one_metric(after), *others),
+)
 
 
 # ---- addresses, NAT gateways and flow logs: EC2 of the emulator knows them, its CloudFormation does not
@@ -114,6 +163,32 @@ for kind, handlers in {
     provisioners._STACK_TAG_PROPERTY[kind] = ("Tags", "list")
 
 
+# ---- service-linked roles: under the names of AWS; a new account has none of them
+
+SERVICE_LINKED = {
+    "ecs.amazonaws.com": "ECS",
+    "autoscaling.amazonaws.com": "AutoScaling",
+    "elasticloadbalancing.amazonaws.com": "ElasticLoadBalancing",
+    "ecs.application-autoscaling.amazonaws.com": "ApplicationAutoScaling_ECSService",
+}
+
+
+def create_service_linked_role(parameters):
+    service = iam._p(parameters, "AWSServiceName")
+    role = f"AWSServiceRoleFor{SERVICE_LINKED[service]}"
+    if role in iam._roles:
+        return iam._error(400, "InvalidInput", f"Service role name {role} has been taken in this account.", ns="iam")
+    path = f"/aws-service-role/{service}/"
+    trusted = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    asked = {"RoleName": role, "Path": path, "AssumeRolePolicyDocument": json.dumps({"Statement": [trusted]})}
+    status, headers, body = iam._IAM_HANDLERS["CreateRole"](asked)[:3]
+    text = body.decode() if isinstance(body, bytes) else body
+    return status, headers, text.replace("CreateRoleRes", "CreateServiceLinkedRoleRes").encode()
+
+
+iam._IAM_HANDLERS["CreateServiceLinkedRole"] = create_service_linked_role
+
+
 # ---- capacity providers: ECS of the emulator knows them, its CloudFormation does not
 
 
@@ -125,9 +200,20 @@ def succeeded(response: tuple) -> dict:
     return document
 
 
+DRAINING_HOOK = "ecs-managed-draining-termination-hook"
+
+
 def create_capacity_provider(logical_id, properties, stack_name):
+    if "AWSServiceRoleForECS" not in iam._roles:
+        raise ValueError("Unable to assume the service linked role. Please verify that the ECS service linked role exists.")
     name = properties.get("Name") or provisioners._physical_name(stack_name, logical_id)
     succeeded(ecs._create_capacity_provider({"name": name, **camel(properties)}))
+    provider = properties["AutoScalingGroupProvider"]
+    if provider.get("ManagedDraining") == "ENABLED":
+        group = provider["AutoScalingGroupArn"].split("/")[-1]
+        # As ECS does it. It stays in the group when the provider goes.
+        hook = {"LifecycleTransition": TERMINATING, "HeartbeatTimeout": 3600, "DefaultResult": "CONTINUE"}
+        autoscaling._hooks[f"{group}/{DRAINING_HOOK}"] = autoscaling._hook_record(group, DRAINING_HOOK, hook)
     return name, {}
 
 
@@ -152,6 +238,119 @@ provisioners._RESOURCE_HANDLERS["AWS::ECS::ClusterCapacityProviderAssociations"]
     "update": lambda name, before, after, stack_name: associate("", after, stack_name),
     "delete": lambda name, properties: None,
 }
+
+
+PAGE = 10
+"""How many capacity providers ECS lists at once."""
+
+
+def describe_capacity_providers(data):
+    everything = json.loads(all_capacity_providers(data)[2])
+    start = int(data.get("nextToken") or 0)
+    end = start + int(data.get("maxResults") or PAGE)
+    listed = everything["capacityProviders"]
+    more = {"nextToken": str(end)} if end < len(listed) else {}
+    return json_response({**everything, "capacityProviders": listed[start:end], **more})
+
+
+all_capacity_providers = ecs._describe_capacity_providers
+ecs._ACTION_MAP["DescribeCapacityProviders"] = describe_capacity_providers
+
+
+# ---- hosts of a group: a hook holds each one that ends, until ECS has drained it, somebody lets it go or its time is over
+
+TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
+DRAINED_AFTER = 3
+"""Seconds that ECS takes for a host without tasks."""
+
+held_since: dict[str, float] = {}
+"""Host → when it was first held."""
+resize = autoscaling._reconcile_instances
+
+
+def terminating_hooks(group: str) -> list[dict]:
+    hooks = autoscaling._hooks.values()
+    return [one for one in hooks if (one["AutoScalingGroupName"], one["LifecycleTransition"]) == (group, TERMINATING)]
+
+
+def resize_with_hooks(group: dict) -> None:
+    hosts = group["Instances"]
+    serving = [one for one in hosts if one["LifecycleState"] == "InService"]
+    surplus = serving[group["DesiredCapacity"] :]
+    if not surplus or not terminating_hooks(group["AutoScalingGroupName"]):
+        held = [one for one in hosts if one not in serving]
+        group["Instances"] = serving
+        resize(group)
+        group["Instances"] += held
+        return
+    for one in surplus:
+        one["LifecycleState"] = "Terminating:Wait"
+        held_since[one["InstanceId"]] = time.monotonic()
+
+
+def is_drained_by_ecs(group: dict) -> bool:
+    """Only as long as a cluster has a capacity provider with the group."""
+    used = {name for one in ecs._clusters.values() for name in one.get("capacityProviders") or []}
+    providers = [one for name, one in ecs._capacity_providers.items() if name in used]
+    arns = [one["autoScalingGroupProvider"].get("autoScalingGroupArn", "") for one in providers]
+    return any(arn.split("/")[-1] == group["AutoScalingGroupName"] for arn in arns)
+
+
+def end_what_is_due(group: dict) -> None:
+    hooks = terminating_hooks(group["AutoScalingGroupName"])
+    patience = min([one["HeartbeatTimeout"] for one in hooks], default=0)
+    if is_drained_by_ecs(group):
+        patience = min(patience, DRAINED_AFTER)
+    due = time.monotonic() - patience
+    group["Instances"] = [one for one in group["Instances"] if held_since.get(one["InstanceId"], due + 1) > due]
+
+
+def describe_groups(parameters):
+    for group in list(autoscaling._asgs.values()):
+        end_what_is_due(group)
+    return describe_all_groups(parameters)
+
+
+def complete_lifecycle_action(parameters):
+    group, host = parameters.get("AutoScalingGroupName"), parameters.get("InstanceId")
+    if host not in held_since or host not in {one["InstanceId"] for one in autoscaling._asgs[group]["Instances"]}:
+        return autoscaling._error("ValidationError", f"No active Lifecycle Action found with instance ID {host}")
+    held_since[host] = float("-inf")
+    return completed(parameters)
+
+
+def create_group(logical_id, properties, stack_name):
+    name, attributes = group_handlers["create"](logical_id, properties, stack_name)
+    resize_with_hooks(autoscaling._asgs[name])
+    return name, attributes
+
+
+def update_group(name, before, after, stack_name, logical_id=None):
+    result = group_handlers["update"](name, before, after, stack_name, logical_id)
+    resize_with_hooks(autoscaling._asgs[name])
+    return result
+
+
+def delete_group(name, properties):
+    """CloudFormation ends the hosts first, and waits for as long as they take."""
+    group = autoscaling._asgs.get(name)
+    if group:
+        group.update(MinSize=0, DesiredCapacity=0)
+        resize_with_hooks(group)
+        while end_what_is_due(group) or group["Instances"]:
+            time.sleep(0.2)
+    group_handlers["delete"](name, properties)
+
+
+autoscaling._reconcile_instances = resize_with_hooks
+describe_all_groups, completed = autoscaling._describe_asgs, autoscaling._complete_lifecycle_action
+autoscaling._ACTION_MAP.update(
+    DescribeAutoScalingGroups=describe_groups, CompleteLifecycleAction=complete_lifecycle_action
+)
+group_handlers = dict(provisioners._RESOURCE_HANDLERS["AWS::AutoScaling::AutoScalingGroup"])
+provisioners._RESOURCE_HANDLERS["AWS::AutoScaling::AutoScalingGroup"].update(
+    create=create_group, update=update_group, delete=delete_group
+)
 
 
 # ---- hosts: those that the groups of the capacity providers are to have are in the cluster
@@ -256,6 +455,10 @@ def run_arguments_in_full(container, definition, env, ports, *rest):
 
     # The emulator hands every task credentials and addresses of its own; our image needs and should get none.
     arguments = run_arguments(container, definition, env, ports, *rest)
+    if definition.get("networkMode") == "awsvpc":
+        # On AWS the task has an address of its own; here a port of loopback, as a task on a host.
+        ports = {f"{pick(one, 'containerPort')}/tcp": None for one in container.get("portMappings", [])}
+        arguments["environment"] = {**arguments["environment"], "ECS_CONTAINER_METADATA_URI_V4": f"{task_metadata()}/v4/a-task"}
     linux = pick(container, "linuxParameters", {})
     capabilities = pick(linux, "capabilities", {})
     arguments.update(
@@ -286,6 +489,37 @@ def run_arguments_in_full(container, definition, env, ports, *rest):
         }
     stop_timeouts[arguments["name"]] = int(container.get("stopTimeout") or 30)
     return arguments
+
+
+class TaskMetadata(http.server.BaseHTTPRequestHandler):
+    """What Fargate states of the clock of a task's machine, at an address that containers reach."""
+
+    def do_GET(self) -> None:
+        drift = {
+            "ClockErrorBound": CLOCK_ERROR_MILLISECONDS, "ReferenceTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "ClockSynchronizationStatus": "SYNCHRONIZED",
+        }  # fmt: skip
+        body = json.dumps({"LaunchType": "FARGATE", "ClockDrift": drift}).encode()
+        self.send_response(200 if self.path == "/v4/a-task/task" else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_) -> None: ...
+
+
+CLOCK_ERROR_MILLISECONDS = 7.25
+"""Such as no kernel would say."""
+
+
+@functools.cache
+def task_metadata() -> str:
+    bridge = ecs._get_docker().networks.get("bridge").attrs["IPAM"]["Config"][0]
+    # The engine's own address is the first one, and not every version names it.
+    here = bridge.get("Gateway") or str(ipaddress.ip_network(bridge["Subnet"])[1])
+    server = http.server.ThreadingHTTPServer((here, 0), TaskMetadata)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://{here}:{server.server_port}"
 
 
 stop_timeouts: dict[str, int] = {}
@@ -481,7 +715,8 @@ provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"] = {
 # What waits must not hold up the loop that also carries the balancer's requests.
 on_worker_thread = stacks._runs_on_worker_thread
 stacks._runs_on_worker_thread = lambda kind: (
-    kind in ("AWS::ECS::Service", "AWS::ApplicationAutoScaling::ScalableTarget") or on_worker_thread(kind)
+    kind in ("AWS::ECS::Service", "AWS::ApplicationAutoScaling::ScalableTarget", "AWS::AutoScaling::AutoScalingGroup")
+    or on_worker_thread(kind)
 )
 
 
@@ -498,6 +733,58 @@ def create_local_balancer(logical_id, properties, stack_name):
 
 
 provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::LoadBalancer"]["create"] = create_local_balancer
+
+
+# ---- names: a certificate is issued once its zone holds the record that ACM asks for; an alias of the balancer leads to it
+
+VALIDATED_AFTER = 1
+"""Seconds that ACM takes to see the record."""
+TERMINATOR = "127.0.0.44"
+"""What comes from this address came by TLS, to port 443: there is nothing here that speaks it."""
+
+certificate = dict(provisioners._RESOURCE_HANDLERS["AWS::CertificateManager::Certificate"])
+
+
+def create_certificate(logical_id, properties, stack_name):
+    arn, attributes = certificate["create"](logical_id, properties, stack_name)
+    for wanted in properties.get("DomainValidationOptions", []):
+        zone, name = wanted["HostedZoneId"], wanted["DomainName"]
+        held = (route53._zones.get(zone) or {}).get("name", "")
+        if not held or not f"{name}.".endswith(f".{held}"):
+            certificate["delete"](arn, properties)
+            raise ValueError(f"No hosted zone {zone} holds {name}")
+        record = {"Name": f"_0123456789abcdef.{name}", "Type": "CNAME", "TTL": "300", "ResourceRecords": ["_fedcba.acm-validations.aws."]}
+        # It stays when the certificate goes; the next one for the name finds it.
+        if not any(one["Name"] == f"{record['Name']}." for one in route53._records.get(zone, [])):
+            provisioners._r53_record_set_create("Validation", {**record, "HostedZoneId": zone}, stack_name)
+        time.sleep(VALIDATED_AFTER)
+    return arn, attributes
+
+
+provisioners._RESOURCE_HANDLERS["AWS::CertificateManager::Certificate"]["create"] = create_certificate
+
+
+def balancer_behind(name: str) -> str:
+    """The name that the emulator knows the balancer by."""
+    for records in route53._records.values():
+        for one in records:
+            if one["Name"] == f"{name.lower()}." and one["Type"] == "A" and "AliasTarget" in one:
+                return one["AliasTarget"]["DNSName"].rstrip(".").split(":")[0]
+    return ""
+
+
+handle_alb_request, is_potential_alb_request = app._handle_alb_request, app._is_potential_alb_request
+
+
+async def handle_by_name(host, *arguments, **named):
+    balancer = balancer_behind(host.split(":")[0])
+    if balancer:
+        host = f"{balancer}:{443 if get_request_client_ip() == TERMINATOR else 80}"
+    return await handle_alb_request(host, *arguments, **named)
+
+
+app._handle_alb_request = handle_by_name
+app._is_potential_alb_request = lambda host, path: is_potential_alb_request(host, path) or bool(balancer_behind(host.split(":")[0]))
 
 
 # ---- ECR: repositories are the emulator's, images are in a real registry
@@ -588,6 +875,21 @@ ecr._get_authorization_token = lambda data: json_response({
 })
 # The agent on a host of ECS asks ECR for the password; here every pull brings it along.
 ecs._resolve_repository_credentials = lambda container: {"username": USER, "password": PASSWORD}
+
+
+# ---- Service Quotas: those of a new account
+
+QUOTAS = {"L-3032A538": 6, "L-F678F1CE": 5, "L-0263D0A3": 5, "L-1216C47A": 10, "L-53DA6B97": 50}
+
+
+async def service_quotas(method, path, headers, body, query):
+    asked = json.loads(body)
+    value = float(QUOTAS[asked["QuotaCode"]])
+    return json_response({"Quota": {"ServiceCode": asked["ServiceCode"], "QuotaCode": asked["QuotaCode"], "Value": value}})
+
+
+router.SERVICE_PATTERNS["servicequotas"] = {"target_prefixes": ["ServiceQuotasV20190624"]}
+app.SERVICE_HANDLERS["servicequotas"] = service_quotas
 
 
 # ---- SSM: the images of the hosts, which AWS publishes in every region
