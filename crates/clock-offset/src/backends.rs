@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::interval::{BoundedTime, Interval, ReferenceClock};
+use crate::renewal::{self, Renewal};
 use crate::sample::Sample;
 use crate::tick;
 use crate::time::{Drift, MonotonicInstant, Offset, Span};
@@ -17,6 +18,12 @@ pub enum Evidence {
     /// Other samples that should have come from the same clock contradict these. So there are several clocks,
     /// or one that was stepped, and which of them gave a sample is only inferred.
     ToldApart,
+    /// They repeat a reading for longer than a clock ticks, and go on then: it is renewed now and then. The bounds hold
+    /// the clock, and also what the answers say before they are renewed.
+    Renewed,
+    /// So do they, but what they say goes back and forth: several caches take turns, and which gave a sample is only
+    /// inferred.
+    SeveralCaches,
 }
 
 /// A clock behind an address, as far as the samples tell.
@@ -31,8 +38,8 @@ pub struct Backend {
     /// The hull of what each of its samples alone proves, at the same instant. It holds even if the samples
     /// came from several clocks.
     pub bounds_each: BoundedTime,
-    /// How much later than its answers the clock may be, because it ticks more coarsely than they are printed. Zero
-    /// when no sample shows that. It is part of both bounds.
+    /// How much later than its answers the clock may be, because it ticks more coarsely than they are printed, or because
+    /// they are renewed now and then. Zero when no sample shows that. It is part of both bounds.
     pub tick: Duration,
     /// Its samples, as indices into the samples that were grouped, oldest first.
     pub samples: Vec<usize>,
@@ -47,6 +54,9 @@ impl Backend {
 
     /// What the samples prove about this clock.
     ///
+    /// Where answers are renewed now and then, the clock behind them is judged, and what they say as well: the clock alone
+    /// proves that it is wrong, and only both together that it is in sync.
+    ///
     /// Where samples were told apart only because they contradict each other, one of another clock may be
     /// among them. An intersection that is wholly beyond the limit still proves a clock beyond it, because
     /// the sample with the extreme bound came from one. An intersection within the limit proves nothing about
@@ -55,12 +65,36 @@ impl Backend {
     pub fn verdict(&self, reference: &ReferenceClock, limits: &Limits) -> Verdict {
         let together = limits.verdict(&self.offset(reference));
         match (self.evidence, together) {
-            (Evidence::OneClock, _) | (_, Verdict::Desynchronized) => together,
-            (Evidence::ToldApart, _) => match limits.verdict(&self.bounds_each.offset_from(reference)) {
-                Verdict::Desynchronized => Verdict::Undetermined,
-                each => each,
+            (Evidence::Renewed, _) => match limits.verdict(&self.behind_its_answers().offset_from(reference))
+            {
+                Verdict::Desynchronized => Verdict::Desynchronized,
+                _ => together,
             },
+            (Evidence::OneClock, _) | (_, Verdict::Desynchronized) => together,
+            (Evidence::ToldApart | Evidence::SeveralCaches, _) => {
+                match limits.verdict(&self.bounds_each.offset_from(reference)) {
+                    Verdict::Desynchronized => Verdict::Undetermined,
+                    each => each,
+                }
+            }
         }
+    }
+}
+
+impl Backend {
+    /// The bounds on the offset that such a verdict rests on.
+    #[must_use]
+    pub(crate) fn offset_behind(&self, verdict: Verdict, reference: &ReferenceClock) -> Interval<Offset> {
+        match (self.evidence, verdict) {
+            (Evidence::Renewed, Verdict::Desynchronized) => self.behind_its_answers().offset_from(reference),
+            _ => self.offset(reference),
+        }
+    }
+
+    /// The clock behind answers that are renewed now and then: it is not earlier than the latest of them.
+    fn behind_its_answers(&self) -> BoundedTime {
+        let earliest = self.bounds.shows.earliest() + Span::from(self.tick);
+        BoundedTime { shows: Interval::new(earliest, self.bounds.shows.latest()), ..self.bounds }
     }
 }
 
@@ -110,9 +144,13 @@ pub fn group_by_clock(samples: &[Sample], expected: &BoundedTime, drift: Drift) 
             .filter(|(_, sample)| sample.instance == name)
             .map(|(index, sample)| (index, sample.bounds(expected, drift).carried_to(at, drift)))
             .collect();
-        let (ticks, is_shown) =
-            tick::candidates(samples.iter().filter(|sample| sample.instance == name), drift);
-        let clocks = with_their_tick(name.as_ref(), at, &members, &ticks, is_shown);
+        let of_it: Vec<&Sample> = samples.iter().filter(|sample| sample.instance == name).collect();
+        let clocks = if let Some(renewal) = renewal::of(&of_it, expected, drift) {
+            with_their_renewal(name.as_ref(), at, &members, &renewal)
+        } else {
+            let (ticks, is_shown) = tick::candidates(of_it.iter().copied(), drift);
+            with_their_tick(name.as_ref(), at, &members, &ticks, is_shown)
+        };
         // One process has one clock: when its answers contradict each other, that clock was stepped.
         backends.extend(if name.is_some() { as_one_that_was_stepped(clocks) } else { clocks });
     }
@@ -162,6 +200,59 @@ fn with_their_tick(
         clock.bounds.shows = strict.iter().fold(clock.bounds.shows, |all, part| all.hull(&part.bounds.shows));
     }
     clocks
+}
+
+/// The clocks behind answers that are renewed now and then. The bounds of one begin a period before the clock's, because
+/// its answers say so until they are renewed. So does of several what their answers prove each.
+fn with_their_renewal(
+    instance: Option<&Arc<str>>,
+    at: MonotonicInstant,
+    members: &[(usize, BoundedTime)],
+    renewal: &Renewal,
+) -> Vec<Backend> {
+    let widened = |ages: &[Duration]| -> Vec<(usize, BoundedTime)> {
+        let later = |((index, bounds), age): (&(usize, BoundedTime), &Duration)| {
+            let latest = bounds.shows.latest() + Span::from(*age);
+            (*index, BoundedTime { shows: Interval::new(bounds.shows.earliest(), latest), ..*bounds })
+        };
+        members.iter().zip(ages).map(later).collect()
+    };
+    let earlier = |bounds: BoundedTime, age: Duration| {
+        let earliest = bounds.shows.earliest() - Span::from(age);
+        BoundedTime { shows: Interval::new(earliest, bounds.shows.latest()), ..bounds }
+    };
+    let ages = match renewal {
+        Renewal::OneCache { period, ages } => {
+            let clocks = split_contradictions(instance, at, widened(ages));
+            if let [clock] = &clocks[..] {
+                let (bounds, bounds_each) =
+                    (earlier(clock.bounds, *period), earlier(clock.bounds_each, *period));
+                let evidence = Evidence::Renewed;
+                return vec![Backend { evidence, tick: *period, bounds, bounds_each, ..clock.clone() }];
+            }
+            // A cache whose clock was stepped.
+            vec![None; members.len()]
+        }
+        Renewal::SeveralCaches { ages } => ages.clone(),
+    };
+    let longest = ages.iter().flatten().max().copied().unwrap_or(renewal::UNKNOWN_AGE);
+    // Before all were renewed, the answers say only what they say.
+    let is_known = ages.iter().any(Option::is_some);
+    let said_each: Vec<Duration> = ages
+        .iter()
+        .map(|age| age.unwrap_or(if is_known { Duration::ZERO } else { renewal::UNKNOWN_AGE }))
+        .collect();
+    let each = widened(&said_each);
+    let ages: Vec<Duration> = ages.into_iter().map(|age| age.unwrap_or(renewal::UNKNOWN_AGE)).collect();
+    let of_a_cache = |clock: Backend| {
+        let mut of_it =
+            each.iter().filter(|(index, _)| clock.samples.contains(index)).map(|(_, each)| each.shows);
+        let first = of_it.next().unwrap_or(clock.bounds_each.shows);
+        let shows = of_it.fold(first, |all, bounds| all.hull(&bounds));
+        let bounds_each = earlier(BoundedTime { shows, ..clock.bounds_each }, longest);
+        Backend { evidence: Evidence::SeveralCaches, tick: longest, bounds_each, ..clock }
+    };
+    split_contradictions(instance, at, widened(&ages)).into_iter().map(of_a_cache).collect()
 }
 
 fn split_contradictions(
@@ -239,110 +330,4 @@ pub fn connections_needed(seen: usize, probability: f64) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use core::time::Duration;
-
-    use super::*;
-    use crate::sample::{Reading, Shown};
-    use crate::time::UnixInstant;
-
-    const SECOND: i128 = 1_000_000_000;
-    const NOON: i128 = 1_795_521_600 * SECOND;
-
-    fn reference() -> ReferenceClock {
-        ReferenceClock { bounds: noon(), drift: Drift::from_ppm(0) }
-    }
-
-    fn noon() -> BoundedTime {
-        BoundedTime { at: MonotonicInstant::ORIGIN, shows: Interval::point(UnixInstant::from_nanos(NOON)) }
-    }
-
-    /// A sample taken `at_millis` after noon whose clock, truncated to `step`, is ahead by `ahead_millis`.
-    fn sample(at_millis: u64, ahead_millis: i128, step: Duration, instance: Option<&str>) -> Sample {
-        let step_nanos = i128::try_from(step.as_nanos()).unwrap();
-        let sent = MonotonicInstant::after_origin(Duration::from_millis(at_millis));
-        let shown = NOON + sent.as_nanos() + ahead_millis * 1_000_000 + 100_000;
-        let earliest = shown.div_euclid(step_nanos) * step_nanos;
-        let shown =
-            Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step_nanos));
-        Sample {
-            sent,
-            received: sent + Duration::from_micros(200),
-            reading: Reading { shown: Shown::Instant(shown), step, may_lag: Duration::ZERO },
-            instance: instance.map(Arc::from),
-            connection: 0,
-        }
-    }
-
-    const ONE_SECOND: Limits = Limits { max_offset: Duration::from_secs(1), warn_offset: None };
-
-    #[test]
-    fn named_instances_are_kept_apart_even_when_their_clocks_agree() {
-        let fine = Duration::from_nanos(1);
-        let samples =
-            [sample(0, 0, fine, Some("a")), sample(1, 0, fine, Some("b")), sample(2, 0, fine, Some("a"))];
-        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
-        assert_eq!(backends.len(), 2);
-        assert_eq!(backends[0].samples, [0, 2]);
-        assert!(backends.iter().all(|backend| backend.evidence == Evidence::OneClock));
-    }
-
-    #[test]
-    fn two_clocks_without_names_are_told_apart_and_not_averaged() {
-        let fine = Duration::from_nanos(1);
-        let samples: Vec<Sample> =
-            (0..6).map(|i| sample(i, if i % 2 == 0 { 0 } else { 3_000 }, fine, None)).collect();
-        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
-        assert_eq!(backends.len(), 2);
-        assert_eq!(backends[0].samples, [0, 2, 4]);
-        assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::InSync);
-        assert_eq!(backends[1].samples, [1, 3, 5]);
-        assert_eq!(backends[1].verdict(&reference(), &ONE_SECOND), Verdict::Desynchronized);
-    }
-
-    #[test]
-    fn a_vague_sample_that_fits_two_clocks_shrinks_neither() {
-        let fine = Duration::from_nanos(1);
-        let mut vague = sample(2, 0, Duration::from_secs(10), None);
-        vague.sent = vague.sent - Duration::from_secs(9);
-        let samples = [sample(0, 0, fine, None), sample(1, 3_000, fine, None), vague];
-        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
-        assert_eq!(backends.len(), 2);
-        assert!(backends.iter().all(|backend| backend.bounds.shows.width() < Duration::from_millis(1)));
-    }
-
-    #[test]
-    fn once_two_nameless_clocks_are_known_a_vague_group_is_no_proof_of_being_in_sync() {
-        // Whole seconds: 0.5 s ahead and 1.4 s ahead overlap in part, and a third clock proves that there are
-        // several. The overlap alone would say “0.9 to 1.0 s ahead, OK”, which is true of neither.
-        let whole = Duration::from_secs(1);
-        let samples =
-            [sample(500, 500, whole, None), sample(500, 1_400, whole, None), sample(500, 9_000, whole, None)];
-        for backend in group_by_clock(&samples, &noon(), Drift::DISCIPLINED) {
-            assert_ne!(backend.verdict(&reference(), &ONE_SECOND), Verdict::InSync, "{backend:?}");
-        }
-    }
-
-    #[test]
-    fn one_process_whose_clock_was_stepped_contradicts_itself() {
-        let fine = Duration::from_nanos(1);
-        let samples = [sample(0, 0, fine, Some("a")), sample(1, 3_000, fine, Some("a"))];
-        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
-        let [stepped] = &backends[..] else { panic!("{backends:?}") };
-        assert_eq!(stepped.evidence, Evidence::ToldApart);
-        assert_eq!(stepped.samples, [0, 1]);
-        // It is three seconds ahead now; that it was right a moment ago does not help.
-        assert_eq!(stepped.verdict(&reference(), &ONE_SECOND), Verdict::Desynchronized);
-        let samples = [sample(0, 3_000, fine, Some("a")), sample(1, 0, fine, Some("a"))];
-        let backends = group_by_clock(&samples, &noon(), Drift::DISCIPLINED);
-        assert_eq!(backends[0].verdict(&reference(), &ONE_SECOND), Verdict::Undetermined);
-    }
-
-    #[test]
-    fn eight_connections_to_one_backend_leave_less_than_one_percent_for_a_second() {
-        assert_eq!(connections_needed(1, 0.01), 8);
-        assert!(miss_probability(1, 8) < 0.01 && miss_probability(1, 7) > 0.01);
-        assert_eq!(connections_needed(4, 0.01), 28);
-        assert!((miss_probability(0, 100) - 1.0).abs() < f64::EPSILON);
-    }
-}
+mod tests;

@@ -109,19 +109,24 @@
 //! | [`backends`] | which samples came from one clock; how likely it is that a backend was never met |
 //! | [`verdict`] | bounds on an offset against the limits |
 //! | [`drift`] | all lines through the offsets of a window: drift, steps, and when a limit will be exceeded |
+//! | [`pace`] | readings that do not advance as clocks do, and so are no times |
 //! | [`staleness`] | answers that do not move while time passes |
 //! | [`exchange`] | what one exchange with a time server proves about the true time |
 //! | [`selection`] | what several time servers agree on |
 //! | [`plan`] | what to ask next, when, and when to stop |
+//! | [`steady`] | a round of a monitor that has just proven the clock right: the fewest requests |
 
 pub mod backends;
 pub mod drift;
 pub mod exchange;
 pub mod interval;
+pub mod pace;
 pub mod plan;
+mod renewal;
 pub mod sample;
 pub mod selection;
 pub mod staleness;
+pub mod steady;
 mod tick;
 pub mod time;
 pub mod verdict;
@@ -130,12 +135,14 @@ pub use backends::{Backend, Evidence, connections_needed, group_by_clock, miss_p
 pub use drift::{DriftRate, DriftWindow, Forecast, Observation, ObservationError, Step, Trend, WindowSize};
 pub use exchange::{ServerTimestamps, exchange_bounds};
 pub use interval::{BoundedTime, Interval, ReferenceClock};
+pub use pace::{NotAClock, Pace};
 pub use plan::{
-    Action, Batch, CERTAINTY, Conclusion, Gentleness, JudgedBackend, MAX_CONNECTIONS, NewConnections, Plan,
-    Rejection, RejectionKind, Rules, StopReason,
+    Action, Batch, CERTAINTY, Conclusion, Gentleness, JudgedBackend, KeepsRejecting, MAX_CONNECTIONS,
+    NewConnections, Plan, Rejection, RejectionKind, Rules, SLOW, StopReason, is_coarse_step,
 };
 pub use sample::{Reading, Sample, Shown};
 pub use selection::{Agreement, Clique, Selection, select};
-pub use staleness::{Standstill, standstill};
+pub use staleness::{Patience, Standstill, standstill};
+pub use steady::{Memory, SteadyAction, SteadyDoubt, SteadyProof, SteadyRound, SteadyRules};
 pub use time::{Drift, MonotonicInstant, Offset, Span, TimeOfDay, UnixInstant};
 pub use verdict::{Limits, Verdict, resembles_time_zone};

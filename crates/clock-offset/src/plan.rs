@@ -12,168 +12,54 @@
 //!    a chosen instant. The reading then tells on which side of it the offset is. Doing so repeatedly bisects
 //!    the edge of the second.
 
-mod aim;
+mod action;
+pub(crate) mod aim;
 mod backend_samples;
 mod backoff;
+mod conclusion;
 mod confirmation;
+mod edge;
+mod question;
+mod rules;
+mod suspicion;
 
-use core::num::NonZeroUsize;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
 use crate::backends::{Backend, Evidence, connections_needed, group_by_clock, miss_probability};
-use crate::interval::{BoundedTime, Interval, ReferenceClock};
+use crate::interval::{BoundedTime, ReferenceClock};
+use crate::renewal;
 use crate::sample::Sample;
-use crate::staleness::{Standstill, least_standstill, standstill, suspected_standstill};
-use crate::time::{Drift, MonotonicInstant, Offset};
-use crate::verdict::{Limits, Verdict};
+use crate::staleness::{Patience, standstill, suspected_standstill};
+use crate::time::MonotonicInstant;
+use crate::verdict::Verdict;
 
-use backoff::{Backoff, Resort};
-pub use backoff::{Batch, Gentleness, Rejection, RejectionKind};
-
-/// The parameters of a round.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rules {
-    /// How far the server's clock may be off.
-    pub limits: Limits,
-    /// How fast the server's and the checker's clock may run apart.
-    pub drift: Drift,
-    /// Requests on each connection, while the server keeps it open. At least 1.
-    pub requests_per_connection: u32,
-    /// The chance of having missed a backend that is accepted. Between 0 and 1, exclusive.
-    pub miss_probability: f64,
-    /// How many backends are known to be behind the address, if that is known. They are looked for until
-    /// meeting all of them but one would have been unlikely.
-    pub expected_backends: Option<NonZeroUsize>,
-    /// The most requests that one round may make to one address.
-    pub max_requests: u32,
-    /// The most connections that are asked side by side. At least 1. [`MAX_CONNECTIONS`] is a good choice.
-    pub max_connections: u32,
-    /// No request starts after this instant, so that each one has enough time to be answered.
-    pub last_start: MonotonicInstant,
-}
-
-/// What to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Open new connections side by side, and send requests over each.
-    Open(NewConnections),
-    /// Send one more request over a connection that is open.
-    Ask {
-        /// The connection. Connections are counted from 0 in the order in which they were opened.
-        connection: u32,
-        /// When to send the request; at once, when this instant has passed.
-        at: MonotonicInstant,
-    },
-    /// The round is over for this address.
-    Stop(StopReason),
-}
-
-/// Connections to open side by side.
-///
-/// The first request over each is sent at one instant. The others follow one after the other, while the
-/// server keeps the connection open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NewConnections {
-    /// How many connections. At least 1.
-    pub count: u32,
-    /// How many requests over each. At least 1.
-    pub requests: u32,
-    /// When the first request is sent; at once, when this instant has passed.
-    pub at: MonotonicInstant,
-    /// Whether they stay open for further requests. Connections that only explore are closed: a server that
-    /// serves one connection at a time could not answer the next one.
-    pub keep: bool,
-}
-
-/// Why a round is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopReason {
-    /// There is a verdict on every backend that was met, and it is unlikely that one was missed.
-    Decided,
-    /// The clock stands still, and further answers would repeat the same reading.
-    Standstill,
-    /// The last requests did not narrow the interval: the path is too slow for the limit.
-    NoProgress,
-    /// No answer could decide, because the reference is not known well enough or the answers may lag too
-    /// much.
-    Undecidable,
-    /// [`Rules::max_requests`] are spent.
-    RequestsSpent,
-    /// [`Rules::last_start`] has passed.
-    OutOfTime,
-    /// The service failed when it was asked alone, and gentleness did not help.
-    Rejected,
-    /// The service answered, and then rejected what came until [`Rules::last_start`], as a limit on the rate of requests
-    /// does.
-    Limited,
-}
-
-/// What a round proves about one address.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Conclusion {
-    /// The clocks behind the address.
-    pub backends: Vec<JudgedBackend>,
-    /// That one clock gave all answers of a backend is assumed and not proven. The backend has no name and is
-    /// in sync, but its answers are so coarse that this may be the overlap of several clocks.
-    pub one_clock_is_believed: bool,
-    /// Whether the number of backends is known: they name themselves, or [`Rules::expected_backends`] is set.
-    /// Otherwise backends whose clocks agree look like one, and [`miss_probability`](Self::miss_probability)
-    /// is what it would be with one or two backends.
-    pub backends_are_counted: bool,
-    /// A clock that stands still, if one was seen.
-    pub standstill: Option<Standstill>,
-    /// The number of connections over which an answer came.
-    pub connections: u32,
-    /// An upper bound on the chance that one more backend was never met; see [`miss_probability`].
-    pub miss_probability: f64,
-    /// How gently the service had to be asked.
-    pub gentleness: Gentleness,
-}
-
-/// A clock, its offset and the verdict on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JudgedBackend {
-    /// The clock and its samples.
-    pub backend: Backend,
-    /// Bounds on its offset from the reference.
-    pub offset: Interval<Offset>,
-    /// What these bounds prove.
-    pub verdict: Verdict,
-}
+pub use action::{Action, NewConnections, StopReason};
+use backoff::{Backoff, DECISIONS, Resort};
+pub use backoff::{Batch, Gentleness, KeepsRejecting, Rejection, RejectionKind};
+pub use conclusion::{Conclusion, JudgedBackend};
+use question::{Request, Via};
+pub use rules::{CERTAINTY, MAX_CONNECTIONS, Rules, SLOW};
 
 /// How many requests in a row may fail to narrow an interval before the plan gives up.
 const PATIENCE: usize = 8;
 
+/// The same for requests that are aimed at the edges of steps, which follow about sixteen that are not.
+const PATIENCE_WHEN_AIMED: usize = 24;
+
 /// Below this step, a reading is as sharp as any network path: timing a request to an edge gains nothing.
 const COARSE_STEP: Duration = Duration::from_millis(2);
-
-/// How many connections a round asks side by side, unless the rules or the service say less. One backend needs eight at
-/// a miss probability of 1 %, so opening them takes two round trips and not eight.
-pub const MAX_CONNECTIONS: u32 = 8;
-
-/// The factor by which [`Rules::miss_probability`] shrinks before expected backends are reported as missing.
-pub const CERTAINTY: f64 = 0.000_1;
 
 /// The number of requests with which a connection to a clock of coarse steps begins. The second one does not
 /// pay for the cold path. Any further one has to be aimed, or it would repeat what is known.
 const REQUESTS_UNAIMED: u32 = 2;
 
-/// A request that would settle something.
-#[derive(Debug, Clone, Copy)]
-struct Request {
-    via: Via,
-    at: MonotonicInstant,
-}
+/// About so many answers one after the other rule out a broken backend, when most of the connections side by side were
+/// turned away.
+const ANSWERS_AFTER_FAILURES: u32 = 16;
 
-/// The connections that carry a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Via {
-    /// A connection that is open.
-    Kept(u32),
-    /// That many new connections, side by side.
-    Fresh(u32),
-}
+/// So many backends are looked for at most where they are told apart by their times alone. With one more they are eight.
+const MOST_TOLD_APART: usize = 7;
 
 /// The state of a round for one address.
 ///
@@ -298,23 +184,41 @@ impl Plan {
             let requests = self.rules.requests_per_connection.min(REQUESTS_UNAIMED);
             return self.open(NewConnections { count: 1, requests, at: now, keep: false }, now);
         }
-        if standstill(&self.samples, self.rules.drift).is_some() {
+        let patience = self.patience();
+        if standstill(&self.samples, &patience).is_some() {
             return Action::Stop(StopReason::Standstill);
         }
         if self.requests >= self.rules.max_requests {
             return Action::Stop(StopReason::RequestsSpent);
         }
-        if let Some(due) = suspected_standstill(&self.samples, self.rules.drift)
-            && due <= self.rules.last_start
-        {
+        if let Some(due) = suspected_standstill(&self.samples, &patience) {
             return self.open(NewConnections { count: 1, requests: 1, at: due, keep: false }, now);
         }
+        if let Some(look) = self.look_at_caches(&patience) {
+            let count = look.connections;
+            return self.open(NewConnections { count, requests: 1, at: look.at, keep: false }, now);
+        }
         let backends = self.backends();
+        if let Some(stop) = self.stop_at_what_is_no_clock(&backends) {
+            return stop;
+        }
+        if let Some(at) = self.measuring_the_pace(now) {
+            return self.open(NewConnections { count: 1, requests: 1, at, keep: false }, now);
+        }
         let unmet = self.connections_needed(&backends).saturating_sub(self.connections());
-        let lacking = unmet.max(self.backoff.answers_lacking(self.rules.miss_probability));
+        let doubt = self.rules.miss_probability;
+        let lacking = unmet
+            .max(self.backoff.answers_lacking(doubt))
+            .max(self.backoff.answers_lacking_after_too_often(doubt / DECISIONS));
         if lacking > 0 {
-            let requests = self.requests_unaimed();
+            // Answers of which no two agree tell by their number, and not by how often one connection is asked.
+            let requests = if self.none_agree(&backends) { 1 } else { self.requests_unaimed() };
             return self.open(NewConnections { count: lacking, requests, at: now, keep: false }, now);
+        }
+        // One more answer would be one more of them.
+        let nameless = backends.iter().filter(|backend| backend.instance.is_none()).count();
+        if nameless > MOST_TOLD_APART {
+            return Action::Stop(StopReason::NoProgress);
         }
         self.decide(&backends, now)
     }
@@ -331,19 +235,39 @@ impl Plan {
             }),
             backends_are_counted: self.rules.expected_backends.is_some()
                 || backends.iter().all(|backend| backend.instance.is_some()),
-            standstill: standstill(&self.samples, self.rules.drift),
+            standstill: standstill(&self.samples, &self.patience()),
+            not_a_clock: self.not_a_clock(&backends),
             connections: self.connections(),
             miss_probability: self.missed(&backends),
             gentleness: self.backoff.gentleness(self.rules.miss_probability),
             backends: backends
                 .into_iter()
-                .map(|backend| JudgedBackend {
-                    offset: backend.offset(&self.reference),
-                    verdict: self.verdict(&backend),
-                    backend,
+                .map(|backend| {
+                    let verdict = self.verdict(&backend);
+                    let offset = backend.offset_behind(verdict, &self.reference);
+                    JudgedBackend { backend, offset, verdict }
                 })
                 .collect(),
         }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            drift: self.rules.drift,
+            limit: self.rules.limits.max_offset,
+            reference: self.reference,
+            last_start: self.rules.last_start,
+        }
+    }
+
+    /// The connections that tell whether several caches of one name, or without one, were renewed.
+    fn look_at_caches(&self, patience: &Patience) -> Option<renewal::Look> {
+        let names: BTreeSet<_> = self.samples.iter().map(|sample| &sample.instance).collect();
+        let expected = self.expected();
+        names.into_iter().find_map(|name| {
+            let of_it: Vec<&Sample> = self.samples.iter().filter(|sample| sample.instance == *name).collect();
+            renewal::next_look(&of_it, &expected, patience)
+        })
     }
 
     fn backends(&self) -> Vec<Backend> {
@@ -382,7 +306,9 @@ impl Plan {
     /// were met, or all but one of those that are known to be there.
     fn seen(&self, backends: &[Backend]) -> usize {
         let expected = self.rules.expected_backends.map_or(0, |expected| expected.get() - 1);
-        backends.len().max(expected)
+        // What are no times are no backends either, and each further one would be as wrong as those.
+        let met = if self.may_be_no_times() { backends.len().min(1) } else { backends.len() };
+        met.max(expected)
     }
 
     /// How many fresh connections make it unlikely that one more backend is missed.
@@ -394,7 +320,10 @@ impl Plan {
         let some_are_missing =
             are_named && self.rules.expected_backends.is_some_and(|expected| backends.len() < expected.get());
         let doubt = self.rules.miss_probability * if some_are_missing { CERTAINTY } else { 1.0 };
-        connections_needed(self.seen(backends), doubt)
+        let seen = self.seen(backends);
+        let are_told_apart = !are_named && self.rules.expected_backends.is_none();
+        // Each further answer of a clock that jumps back and forth looks like one more backend.
+        connections_needed(if are_told_apart { seen.min(MOST_TOLD_APART) } else { seen }, doubt)
     }
 
     /// The number of connections over which an answer came.
@@ -406,7 +335,8 @@ impl Plan {
     /// The number of requests with which a new connection begins.
     fn requests_unaimed(&self) -> u32 {
         // Each request may count where there is a limit, and what is open then is a question of connections.
-        let wanted = if self.backoff.is_needed() { 1 } else { self.rules.requests_per_connection };
+        let is_slow = self.backoff.shortest_alone().is_some_and(|alone| alone > SLOW);
+        let wanted = if self.backoff.is_needed() || is_slow { 1 } else { self.rules.requests_per_connection };
         if self.samples.iter().any(is_coarse) { wanted.min(REQUESTS_UNAIMED) } else { wanted }
     }
 
@@ -419,107 +349,60 @@ impl Plan {
         }
         let left = self.rules.max_requests.saturating_sub(self.requests).max(1);
         let requests = wanted.requests.min(left);
-        let count = wanted.count.min(self.backoff.most()).min(left / requests);
+        let count = self.side_by_side(wanted.count, at).min(self.backoff.most()).min(left / requests);
         Action::Open(NewConnections { count, requests, at, ..wanted })
+    }
+
+    /// Of connections that are wanted, how many are opened side by side.
+    ///
+    /// A device that serves one at a time turns the others away or lets them wait, and they have to be opened again, one
+    /// after the other. Where the time may not suffice for both, they are from the start; and if it does not even suffice
+    /// for that, two tell whether it serves them side by side.
+    fn side_by_side(&self, wanted: u32, at: MonotonicInstant) -> u32 {
+        let Some(alone) = self.backoff.shortest_alone().filter(|_| !self.backoff.is_parallel()) else {
+            return wanted;
+        };
+        let requests = self.requests_unaimed();
+        let left = self.rules.last_start.since(at);
+        // When it lets them wait, all are opened again, and when it turns most of them away, as many as rule out a broken
+        // backend. Both with one request each.
+        let for_both = wanted
+            .saturating_mul(requests.saturating_add(1))
+            .max(requests.saturating_add(ANSWERS_AFTER_FAILURES));
+        if alone.saturating_mul(for_both) <= left {
+            wanted
+        } else if alone.saturating_mul(requests.saturating_mul(wanted.saturating_sub(1))) <= left {
+            1
+        } else {
+            wanted.min(2)
+        }
     }
 
     /// Nothing may be asked any more. What that means depends on what came last.
     fn out_of_time(&self) -> Action {
         Action::Stop(match self.backoff.unanswered().map(|rejection| rejection.kind) {
+            // It failed each time beside others, and they took so long that it was not asked alone.
+            None if !self.backoff.has_answered() && self.backoff.has_failed() => StopReason::Rejected,
             None => StopReason::OutOfTime,
             Some(RejectionKind::TooManyRequests) => StopReason::Limited,
             // A service that never answered is not limited, however late it wants to be asked again.
-            Some(RejectionKind::Unavailable) if self.backoff.has_answered() => StopReason::Limited,
+            Some(RejectionKind::Unavailable | RejectionKind::Connection) if self.backoff.has_answered() => {
+                StopReason::Limited
+            }
             Some(_) => StopReason::Rejected,
         })
-    }
-
-    /// Once every backend was met often enough, asks the open question that can be asked first.
-    fn decide(&self, backends: &[Backend], now: MonotonicInstant) -> Action {
-        let mut next: Option<Request> = None;
-        let mut gave_up = None;
-        for backend in backends {
-            match self.question(backend, now) {
-                Some(Ok(request)) if next.is_none_or(|best| request.at < best.at) => next = Some(request),
-                Some(Err(reason)) => gave_up = Some(reason),
-                Some(Ok(_)) | None => {}
-            }
-        }
-        let Some(Request { via, at }) = next else {
-            return Action::Stop(gave_up.unwrap_or(StopReason::Decided));
-        };
-        match via {
-            // A single connection may lead to the backend in question, so it is kept for the next request.
-            Via::Fresh(count) => self.open(NewConnections { count, requests: 1, at, keep: count == 1 }, now),
-            Via::Kept(_) if at.max(now) > self.rules.last_start => self.out_of_time(),
-            Via::Kept(connection) => Action::Ask { connection, at: at.max(now) },
-        }
-    }
-
-    /// The request that would settle what is open about a backend, or the reason why no request can. `None`
-    /// when nothing is open.
-    fn question(&self, backend: &Backend, now: MonotonicInstant) -> Option<Result<Request, StopReason>> {
-        let via = self.route_to(backend);
-        let to_it = |at| Request { via, at };
-        if let Verdict::InSync | Verdict::NotWithinWarning =
-            backend.verdict(&self.reference, &self.rules.limits)
-            && !self.is_confirmed(backend)
-        {
-            let (asked, failed) = self.confirmations(backend);
-            if !self.has_coarse_answers(backend) && failed * 2 < asked {
-                let via = Via::Fresh(self.confirmations_lacking(backend));
-                return Some(Ok(Request { via, at: now }));
-            }
-            return Some(match self.conclusive_phases(backend) {
-                Some(phases) => Ok(Request {
-                    via: Via::Fresh(self.confirmations_lacking(backend)),
-                    at: self.confirming(backend, phases, now),
-                }),
-                // The offset is too close to the limit for that, or not known well enough yet.
-                None => self.narrowing(backend, now).map(to_it),
-            });
-        }
-        match self.verdict(backend) {
-            Verdict::Undetermined => Some(self.narrowing(backend, now).map(to_it)),
-            // A warning limit is a convenience, and not worth requests beyond those that the rules ask for.
-            Verdict::InSync | Verdict::NotWithinWarning => self.sharpening(backend, now).map(Ok),
-            Verdict::Desynchronized => {
-                let motion = self.proof_of_motion(backend).map(to_it);
-                motion.or_else(|| self.sharpening(backend, now)).map(Ok)
-            }
-        }
-    }
-
-    /// How to reach a backend: the connection over which it answered last, if that is still open; otherwise a
-    /// fresh one, which may or may not lead there.
-    fn route_to(&self, backend: &Backend) -> Via {
-        let answered_last = |connection: u32| {
-            let last = self.samples.iter().rposition(|sample| sample.connection == connection);
-            last.is_some_and(|last| backend.samples.contains(&last))
-        };
-        let mut kept = self.open.iter().copied().filter(|&connection| answered_last(connection));
-        kept.next().map_or(Via::Fresh(1), Via::Kept)
-    }
-
-    /// The instant from which a moving clock must show another reading. `None` when its readings differ
-    /// already.
-    ///
-    /// A cache that answers with an old time looks like a slow clock until the reading is seen not to move.
-    fn proof_of_motion(&self, backend: &Backend) -> Option<MonotonicInstant> {
-        let first = &self.samples[*backend.samples.first()?];
-        let same_name = |sample: &&Sample| sample.instance == first.instance;
-        if self.samples.iter().filter(same_name).any(|sample| sample.reading != first.reading) {
-            return None;
-        }
-        // One nanosecond more, because standstill() needs more than the longest stay.
-        let due = first.received + least_standstill(first, self.rules.drift) + Duration::from_nanos(1);
-        (due <= self.rules.last_start).then_some(due)
     }
 }
 
 /// Whether the bounds of a sample are wide because of the steps of its reading, and not because of its path.
 fn is_coarse(sample: &Sample) -> bool {
-    sample.reading.step >= COARSE_STEP && sample.reading.step >= sample.round_trip()
+    is_coarse_step(sample.reading.step, sample.round_trip())
+}
+
+/// Whether the steps of a reading, and so the time at which it is asked for, decide how much it proves.
+#[must_use]
+pub fn is_coarse_step(step: Duration, round_trip: Duration) -> bool {
+    step >= COARSE_STEP && step >= round_trip
 }
 
 #[cfg(test)]

@@ -43,6 +43,29 @@ impl Reading {
         said + self.may_lag
     }
 
+    /// How far what was shown reaches below and above the step that the reading names: half a step below where a printer may
+    /// have rounded, and what a float may be off. A reading that is no wider than its step reaches nowhere.
+    pub(crate) fn beyond_its_step(&self) -> (Span, Span) {
+        let (earliest, latest) = match self.shown {
+            Shown::Instant(shown) => (shown.earliest().as_nanos(), shown.latest().as_nanos()),
+            Shown::TimeOfDay(shown) => (shown.earliest().as_nanos(), shown.latest().as_nanos()),
+        };
+        let step = Span::from(self.step).as_nanos().max(1);
+        let below = (-earliest).rem_euclid(step);
+        let above = latest - earliest - step - below;
+        if above < 0 { (Span::ZERO, Span::ZERO) } else { (Span::from_nanos(below), Span::from_nanos(above)) }
+    }
+
+    /// The multiple of its step that was printed, in nanoseconds: where what was shown begins, unless a printer may have
+    /// rounded.
+    pub(crate) fn printed_nanos(&self) -> i128 {
+        let earliest = match self.shown {
+            Shown::Instant(shown) => shown.earliest().as_nanos(),
+            Shown::TimeOfDay(shown) => shown.earliest().as_nanos(),
+        };
+        earliest + self.beyond_its_step().0.as_nanos()
+    }
+
     /// The reading as an interval of Unix time. A time of day is put on the day that brings it nearest to
     /// `expected`, so that it wraps at midnight.
     #[must_use]
@@ -122,6 +145,27 @@ mod tests {
             TimeOfDay::from_nanos((seconds + 1) * SECOND),
         );
         Reading { shown: Shown::TimeOfDay(second), step: Duration::from_secs(1), may_lag: Duration::ZERO }
+    }
+
+    #[test]
+    fn what_was_rounded_reaches_half_a_step_below_and_what_was_truncated_nowhere() {
+        let shown = |earliest: i128, latest: i128| Reading {
+            shown: Shown::Instant(Interval::new(
+                UnixInstant::from_nanos(earliest),
+                UnixInstant::from_nanos(latest),
+            )),
+            step: Duration::from_secs(1),
+            may_lag: Duration::ZERO,
+        };
+        let beyond = |reading: Reading| {
+            let (below, above) = reading.beyond_its_step();
+            (below.as_nanos(), above.as_nanos())
+        };
+        assert_eq!(beyond(shown(7 * SECOND, 8 * SECOND)), (0, 0));
+        assert_eq!(beyond(shown(7 * SECOND - SECOND / 2, 8 * SECOND)), (SECOND / 2, 0));
+        assert_eq!(beyond(shown(7 * SECOND - SECOND / 2 - 250, 8 * SECOND + 250)), (SECOND / 2 + 250, 250));
+        assert_eq!(beyond(shown(7 * SECOND + 1, 8 * SECOND)), (0, 0));
+        assert_eq!(beyond(time_of_day(7)), (0, 0));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::sample::{Sample, Shown};
-use crate::staleness::longest_stay;
+use crate::staleness::{longest_stay, suspicious_stay};
 use crate::time::{Drift, MonotonicInstant};
 
 /// The coarsest tick that is assumed because answers contradict each other: 15.6 ms on older Windows, 10 ms of a
@@ -41,6 +41,8 @@ struct Stay {
     samples: usize,
     /// How long a clock as fine as it is printed can show one reading.
     longest: Duration,
+    /// The same, where others show that zeros at its end are digits.
+    as_fine_as_others: Duration,
 }
 
 impl Stay {
@@ -50,6 +52,7 @@ impl Stay {
             received: (sample.received, sample.received),
             samples: 0,
             longest: longest_stay(sample, drift),
+            as_fine_as_others: suspicious_stay(sample, drift),
         }
     }
 
@@ -59,9 +62,9 @@ impl Stay {
         self.samples += 1;
     }
 
-    /// How long the clock showed the reading at least, if that is longer than a fine clock can.
-    fn proven(&self) -> Option<Duration> {
-        Some(self.sent.1.since(self.received.0)).filter(|stayed| *stayed > self.longest)
+    /// How long the clock showed the reading at least.
+    fn least(&self) -> Duration {
+        self.sent.1.since(self.received.0)
     }
 
     /// Whether requests that were sent apart and answered apart got the same reading. A fine clock does that too when a
@@ -87,23 +90,62 @@ pub(crate) fn candidates<'a>(
     drift: Drift,
 ) -> (Vec<Duration>, bool) {
     let apart = common_step(samples.clone());
+    let repeated = repeated(samples.clone(), drift);
+    // Readings of one clock are whole ticks apart.
+    let gap = least_gap(samples.clone()).map(|gap| gap.max(PLAUSIBLE));
+    if apart.is_none() && repeated.is_none() && !have_few_digits(samples) {
+        return (vec![gap.filter(|gap| *gap <= SEEN[0]).unwrap_or(PLAUSIBLE)], false);
+    }
+    let least = apart.or(gap);
+    let stayed = repeated.unwrap_or_default();
+    let coarser = [PLAUSIBLE].into_iter().chain(SEEN).filter(|tick| least.is_none_or(|least| *tick > least));
+    (least.into_iter().chain(coarser).filter(|tick| *tick > stayed).collect(), true)
+}
+
+/// Whether readings came again that a clock as fine as it is printed would not have repeated, and for how long one was shown
+/// at least; zero where their number alone shows it.
+///
+/// Zeros at the end of a reading are taken for less resolution, but where another reading has finer digits, they are digits
+/// too.
+pub(crate) fn repeated<'a>(
+    samples: impl Iterator<Item = &'a Sample> + Clone,
+    drift: Drift,
+) -> Option<Duration> {
     let mut stays: HashMap<Shown, Stay> = HashMap::new();
     let mut count = 0;
-    for sample in samples {
+    for sample in samples.clone() {
         stays.entry(sample.reading.shown).or_insert_with(|| Stay::of(sample, drift)).add(sample);
         count += 1;
     }
-    let proven = stays.values().filter_map(Stay::proven).max();
+    let has_fine_digits =
+        samples.map(|sample| sample.reading.step).min().is_some_and(|finest| finest <= FINE);
+    let longest = |stay: &Stay| if has_fine_digits { stay.as_fine_as_others } else { stay.longest };
+    let proven = stays.values().filter(|stay| stay.least() > longest(stay)).map(Stay::least).max();
     let finest = stays.values().map(|stay| stay.longest).min().unwrap_or_default();
     let again: usize =
         stays.values().filter(|stay| stay.is_unlikely(finest)).map(|stay| stay.samples - 1).sum();
     let is_repeated = again >= MANY && again * LARGE_PART >= count;
-    if proven.is_none() && apart.is_none() && !is_repeated {
-        return (vec![PLAUSIBLE], false);
-    }
-    let (stayed, least) = (proven.unwrap_or_default(), apart.unwrap_or_default());
-    let coarser = [PLAUSIBLE].into_iter().chain(SEEN).filter(|tick| *tick > least);
-    (apart.into_iter().chain(coarser).filter(|tick| *tick > stayed).collect(), true)
+    proven.or(is_repeated.then_some(Duration::ZERO))
+}
+
+/// Whether the samples have digits of a fraction of a second, but so few that the clock may tick more coarsely than they say:
+/// one that ticks in 20, 50 or 250 ms shows zeros at their end too.
+fn have_few_digits<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> bool {
+    let finest = samples.clone().map(|sample| sample.reading.step).min().unwrap_or_default();
+    finest > FINE && finest <= COARSEST_SEEN && !is_as_fine_as_printed(samples)
+}
+
+/// Whether two readings are no further apart than the finest of them is wide.
+fn is_as_fine_as_printed<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> bool {
+    let finest = samples.clone().map(|sample| sample.reading.step).min().unwrap_or_default();
+    least_gap(samples).is_some_and(|gap| gap <= finest)
+}
+
+/// How far the two readings are apart that are nearest to each other.
+fn least_gap<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<Duration> {
+    let readings: BTreeSet<i128> = samples.map(|sample| sample.reading.printed_nanos()).collect();
+    let gaps = readings.iter().zip(readings.iter().skip(1)).map(|(earlier, later)| later - earlier);
+    gaps.min().and_then(|gap| u64::try_from(gap).ok()).map(Duration::from_nanos)
 }
 
 /// The greatest step that all readings of one width are apart, when it shows a tick.

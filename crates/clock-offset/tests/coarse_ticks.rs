@@ -2,11 +2,13 @@
 //!
 //! Sources of the ticks: dotnet/docs#2623 (15.6 ms on Windows), a kernel's coarse clock (1, 4 and 10 ms).
 
+mod round;
+
 use std::time::Duration;
 
 use clock_offset::{
-    Action, BoundedTime, Drift, Interval, Limits, MAX_CONNECTIONS, MonotonicInstant, NewConnections, Offset,
-    Plan, Reading, ReferenceClock, Rules, Sample, Shown, UnixInstant, Verdict,
+    BoundedTime, Drift, Interval, MonotonicInstant, Offset, Plan, Reading, ReferenceClock, Sample, Shown,
+    UnixInstant, Verdict,
 };
 use proptest::prelude::*;
 
@@ -20,7 +22,11 @@ const LIMIT: i128 = SECOND;
 struct World {
     offsets: Vec<i128>,
     tick: i128,
+    /// By how much its ticks are later than whole ones.
+    ticks_late: i128,
     step: i128,
+    /// Zeros at the end of what it prints are taken for less resolution, as nowcheck does.
+    zeros_prove_nothing: bool,
     phase: i128,
     /// There and back, of the nth request.
     delays: Vec<(u64, u64)>,
@@ -34,11 +40,12 @@ impl World {
         let (out, back) = self.delays[nth % self.delays.len()];
         let which = self.turns[connection as usize % self.turns.len()] % self.offsets.len();
         let now = NOON + self.phase + sent.as_nanos() + i128::from(out) + self.offsets[which];
-        let ticked = now.div_euclid(self.tick) * self.tick;
+        let ticked = (now - self.ticks_late).div_euclid(self.tick) * self.tick + self.ticks_late;
         let earliest = ticked.div_euclid(self.step) * self.step;
+        let step = if self.zeros_prove_nothing { without_zeros(earliest, self.step) } else { self.step };
         let shown =
-            Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + self.step));
-        let step = Duration::from_nanos(u64::try_from(self.step).expect("steps are positive"));
+            Interval::new(UnixInstant::from_nanos(earliest), UnixInstant::from_nanos(earliest + step));
+        let step = Duration::from_nanos(u64::try_from(step).expect("steps are positive"));
         Sample {
             sent,
             received: sent + Duration::from_nanos(out + back),
@@ -54,46 +61,19 @@ impl World {
             bounds: BoundedTime { at: MonotonicInstant::ORIGIN, shows },
             drift: Drift::from_ppm(0),
         };
-        let rules = Rules {
-            limits: Limits { max_offset: Duration::from_secs(1), warn_offset: None },
-            drift: Drift::DISCIPLINED,
-            requests_per_connection: 2,
-            miss_probability: 0.01,
-            expected_backends: None,
-            max_requests: 464,
-            max_connections: MAX_CONNECTIONS,
-            last_start: MonotonicInstant::after_origin(Duration::from_millis(7_500)),
-        };
-        let mut plan = Plan::new(rules, reference);
-        let (mut now, mut opened, mut nth) = (MonotonicInstant::ORIGIN, 0, 0);
-        loop {
-            let (connections, requests, at, keep) = match plan.next(now) {
-                Action::Stop(_) => return plan,
-                Action::Open(NewConnections { count, requests, at, keep }) => {
-                    opened += count;
-                    (opened - count..opened, requests, at, keep)
-                }
-                Action::Ask { connection, at } => (connection..connection + 1, 1, at, true),
-            };
-            let mut answers = Vec::new();
-            for connection in connections.clone() {
-                let mut sent = at.max(now);
-                for _ in 0..requests {
-                    let answer = self.answer(nth, sent, connection);
-                    (sent, nth) = (answer.received, nth + 1);
-                    answers.push(answer);
-                }
-            }
-            answers.sort_by_key(|answer| answer.received);
-            for answer in answers {
-                now = answer.received;
-                plan.record(answer, true);
-            }
-            if !keep {
-                connections.for_each(|connection| plan.connection_was_closed(connection));
-            }
-        }
+        round::held(Duration::from_secs(1), reference, |nth, sent, connection| {
+            self.answer(nth, sent, connection)
+        })
     }
+}
+
+/// What the last place of a reading is worth that is not a zero, up to a second.
+fn without_zeros(reading: i128, step: i128) -> i128 {
+    let mut step = step;
+    while step < SECOND && reading % (step * 10) == 0 {
+        step *= 10;
+    }
+    step
 }
 
 fn offset() -> impl Strategy<Value = i128> {
@@ -114,7 +94,7 @@ prop_compose! {
         turns in prop::collection::vec(0..4_usize, 1..9),
         is_named in any::<bool>(),
     ) -> World {
-        World { offsets, tick, step, phase, delays, turns, is_named }
+        World { offsets, tick, ticks_late: 0, step, zeros_prove_nothing: false, phase, delays, turns, is_named }
     }
 }
 
@@ -151,6 +131,43 @@ proptest! {
     }
 
     #[test]
+    fn a_tick_is_seen_whatever_zeros_its_readings_end_in(
+        world in worlds(1..2),
+        tick in prop::sample::select(vec![20, 25, 40, 50, 60, 100, 125, 200, 250, 500]),
+        ticks_late in prop::sample::select(vec![0, 12_345_700]),
+        near in -450 * MILLI..450 * MILLI,
+        is_ahead in any::<bool>(),
+    ) {
+        let truth = if is_ahead { LIMIT } else { -LIMIT } + near;
+        let world = World {
+            tick: tick * MILLI,
+            ticks_late,
+            step: 1_000,
+            zeros_prove_nothing: true,
+            offsets: vec![truth],
+            ..world
+        };
+        let plan = world.round();
+        let conclusion = plan.conclusion();
+        prop_assert!(conclusion.standstill.is_none());
+        for judged in &conclusion.backends {
+            // A round that took no longer than the last digit that is no zero cannot see a tick.
+            let unseen = if judged.backend.tick.is_zero() { world.tick } else { 0 };
+            let offset = judged.offset;
+            prop_assert!(offset.earliest() <= Offset::from_nanos(truth), "{truth} {judged:?}");
+            prop_assert!(Offset::from_nanos(truth - unseen) <= offset.latest(), "{truth} {judged:?}");
+            match judged.verdict {
+                Verdict::InSync => prop_assert!(-LIMIT <= truth && truth <= LIMIT + unseen, "{judged:?}"),
+                Verdict::Desynchronized => prop_assert!(truth > LIMIT || truth < -LIMIT + unseen, "{judged:?}"),
+                _ => {}
+            }
+        }
+        if near.abs() > 60 * MILLI {
+            prop_assert!(plan.samples().len() <= 160, "{} requests", plan.samples().len());
+        }
+    }
+
+    #[test]
     fn clocks_without_names_that_tick_coarsely_are_never_all_in_sync_when_one_that_answered_often_is_not(
         mut world in worlds(2..3),
     ) {
@@ -173,7 +190,9 @@ fn a_clock_of_windows_takes_no_more_requests_than_a_fine_one() {
         let world = World {
             offsets: vec![0],
             tick,
+            ticks_late: 0,
             step: 1_000,
+            zeros_prove_nothing: false,
             phase: 7 * MILLI,
             delays: vec![(150_000, 100_000), (2_000_000, 300_000), (400_000, 200_000)],
             turns: vec![0],

@@ -185,23 +185,33 @@ fn milliseconds(nanos: u128) -> String {
 const INTRODUCTION: &str = "\
 # Simulated rounds
 
-Whole rounds, held by the plan of the crate `clock-offset` in random worlds on a virtual clock: 10,000 of \
-each kind, half of
-them with a clock within 20 ms of the limit of one second, with delays drawn for each way on its own, and \
-with clocks
-that run apart by up to 1,000 ppm. What is concluded is compared with what only the world knows. The test
-`crates/clock-offset/tests/simulator.rs` draws the same worlds each time and fails when this page does not \
-show what it
-found, or when anything is wrong.
+This page is for people who want evidence that the method is right. The crate `clock-offset` holds whole rounds in random
+worlds, on a virtual clock. Each conclusion is compared with the truth, which only the simulated world knows.
 
-* **wrong**: backends with a verdict of OK or CRITICAL that is not true.
-* **outside**: backends whose true offset is not in the interval.
-* **missed**: rounds that ended without having met every backend; at most 1 % is promised.
-* **requests**: median, 95th percentile and most of a round, those that explore included.
-* **half-width**: median of the bound on the offset.
+| setting | value |
+|---|---|
+| rounds of each situation | 10,000 |
+| clocks within 20 ms of the limit of one second | half of them |
+| delays | drawn for each way on its own |
+| drift between the clocks | up to 1,000 ppm |
+
+The columns of the results:
+
+| column | meaning |
+|---|---|
+| wrong | backends with a verdict of OK or CRITICAL that is not true |
+| outside | backends whose true offset is not in the interval |
+| missed | rounds that ended before every backend was met; the promise is at most 1 % |
+| requests, 95 %, most | median, 95th percentile and maximum of a round, including the requests that look for backends |
+| half-width | median of the bound on the offset |
 
 | situation | wrong | outside | OK | CRITICAL | UNKNOWN | missed | requests | 95 % | most | half-width |
 |---|---|---|---|---|---|---|---|---|---|---|
+";
+
+const ABOUT_THE_TEST: &str = "
+The test `crates/clock-offset/tests/simulator.rs` draws the same worlds each time. It fails if this page does not show its
+results, or if any verdict or interval is wrong.
 ";
 
 #[test]
@@ -219,6 +229,7 @@ fn in_a_hundred_thousand_rounds_no_verdict_is_wrong_and_the_page_shows_what_they
         assert!(figures.missed * 100 <= ROUNDS, "{}: {} missed", situation.name, figures.missed);
         assert!(figures.unknown < ROUNDS, "{}: never says anything", situation.name);
     }
+    page.push_str(ABOUT_THE_TEST);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/simulated-rounds.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &page).unwrap();

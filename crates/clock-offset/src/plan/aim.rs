@@ -2,13 +2,15 @@
 
 use core::time::Duration;
 
-use crate::backends::{Backend, group_by_clock};
+use crate::backends::{Backend, Evidence, group_by_clock};
 use crate::interval::{BoundedTime, Interval};
 use crate::sample::Sample;
 use crate::time::{MonotonicInstant, Span, UnixInstant};
 use crate::verdict::{Limits, within};
 
-use super::{COARSE_STEP, PATIENCE, Plan, REQUESTS_UNAIMED, Request, StopReason, Via, is_coarse};
+use super::{
+    COARSE_STEP, PATIENCE, PATIENCE_WHEN_AIMED, Plan, REQUESTS_UNAIMED, Request, StopReason, Via, is_coarse,
+};
 
 /// How many kept connections may be lost before a server counts as one that keeps none.
 const MOST_LOST: u32 = 2;
@@ -35,16 +37,68 @@ impl Plan {
         if !thresholds.can_decide(&bounds.shows) {
             return Err(StopReason::Undecidable);
         }
-        if step < COARSE_STEP || step < round_trip {
+        // How old their answers may be is not learned from one more of them.
+        if backend.evidence == Evidence::SeveralCaches {
+            return Err(StopReason::NoProgress);
+        }
+        // Of a clock that ticks more coarsely than it prints, the printed steps are no edges.
+        if step < COARSE_STEP || step < round_trip || !backend.tick.is_zero() {
             // The interval is wide because of the path, so any request may be the one that narrows it.
-            return if self.makes_no_progress(backend) { Err(StopReason::NoProgress) } else { Ok(now) };
+            return if self.makes_no_progress(backend, PATIENCE) {
+                Err(StopReason::NoProgress)
+            } else {
+                Ok(now)
+            };
         }
         // The best timing leaves an interval as wide as the round trip.
-        if is_as_narrow_as(round_trip, &bounds) {
+        if is_as_narrow_as(round_trip, &bounds) || self.makes_no_progress(backend, PATIENCE_WHEN_AIMED) {
             return Err(StopReason::NoProgress);
         }
         let split = thresholds.best_split(&bounds.shows, Span::from(round_trip * 3 / 4));
+        let split = if self.edge_may_be_halfway(backend) { split + Span::from(step / 2) } else { split };
         Ok(edge_at(split, bounds.at, step, round_trip / 2, now))
+    }
+
+    /// When to halve what is known of the clock that the readings name, where they reach beyond their steps: it is their edges
+    /// that tell at which time one answer proves the most. `None` once that is known to the round trip.
+    pub(super) fn halving_the_edge(
+        &self,
+        backend: &Backend,
+        now: MonotonicInstant,
+    ) -> Option<MonotonicInstant> {
+        let samples = self.samples_of(backend);
+        let (step, round_trip) = (samples.finest_step(), samples.shortest_round_trip());
+        let (below, above) = samples.beyond_their_step();
+        let apparent = self.apparent(backend);
+        (below + above >= Span::from(step / 2) && !is_as_narrow_as(round_trip, &apparent))
+            .then(|| edge_at(apparent.shows.midpoint(), apparent.at, step, round_trip / 2, now))
+    }
+
+    /// Whether the next request is aimed half a step later, because the last one narrowed nothing.
+    ///
+    /// A reading that is wider than its step may be truncated or rounded. If it is rounded, it changes half a step
+    /// away from the multiples of the step, and a request aimed at those can get the same reading each time.
+    fn edge_may_be_halfway(&self, backend: &Backend) -> bool {
+        let samples = self.samples_of(backend);
+        let may_be_rounded =
+            |sample: &Sample| sample.reading.width() > sample.reading.step + sample.reading.may_lag;
+        if !samples.iter().any(may_be_rounded) {
+            return false;
+        }
+        let (at, drift, expected) = (backend.bounds.at, self.rules.drift, self.expected());
+        let mut known: Option<Interval<UnixInstant>> = None;
+        let mut in_vain = 0;
+        for sample in samples.iter() {
+            let bounds = sample.apparent_bounds(&expected, drift).carried_to(at, drift).shows;
+            let narrowed = match known {
+                None => bounds,
+                Some(known) => known.intersection(&bounds).unwrap_or(known),
+            };
+            let gained = known.is_none_or(|known| narrowed.width() < known.width().mul_f64(0.95));
+            in_vain = if gained { 0 } else { in_vain + 1 };
+            known = Some(narrowed);
+        }
+        in_vain % 2 == 1
     }
 
     /// The next of the [`Rules::requests_per_connection`](super::Rules) for a clock of coarse steps.
@@ -76,27 +130,41 @@ impl Plan {
         (may_be_asked && at <= self.rules.last_start).then_some(Request { via, at })
     }
 
-    /// Bounds on the apparent clock, which may lag the real one; on the real clock when the samples agree on
-    /// no apparent one.
+    /// Bounds on the clock that the readings name, whose steps are theirs: the real one less its lag, or half a step ahead of
+    /// it where a printer rounds. Bounds on the real clock when the samples agree on no such clock.
     pub(super) fn apparent(&self, backend: &Backend) -> BoundedTime {
-        self.apparent_bounds(backend).unwrap_or(backend.bounds)
+        self.common_bounds(backend, |sample, bounds| {
+            let (below, above) = sample.reading.beyond_its_step();
+            Interval::new(bounds.earliest() + below, bounds.latest() - above)
+        })
+        .unwrap_or(backend.bounds)
     }
 
-    /// The intersection of the samples' bounds on the apparent clock, if they overlap.
+    /// The intersection of the samples' bounds on the apparent clock, which may lag the real one, if they overlap.
     fn apparent_bounds(&self, backend: &Backend) -> Option<BoundedTime> {
+        self.common_bounds(backend, |_, bounds| bounds)
+    }
+
+    fn common_bounds(
+        &self,
+        backend: &Backend,
+        narrowed: impl Fn(&Sample, Interval<UnixInstant>) -> Interval<UnixInstant>,
+    ) -> Option<BoundedTime> {
         let (at, drift) = (backend.bounds.at, self.rules.drift);
         let expected = self.expected();
-        let bounds_of =
-            |sample: &Sample| sample.apparent_bounds(&expected, drift).carried_to(at, drift).shows;
+        let bounds_of = |sample: &Sample| {
+            let bounds = sample.apparent_bounds(&expected, drift);
+            BoundedTime { shows: narrowed(sample, bounds.shows), ..bounds }.carried_to(at, drift).shows
+        };
         let mut all = self.samples_of(backend).iter().map(bounds_of);
         let first = all.next()?;
         let shows = all.try_fold(first, |together, bounds| together.intersection(&bounds))?;
         Some(BoundedTime { at, shows })
     }
 
-    /// Whether the last [`PATIENCE`] samples of this backend narrowed its interval by less than a twentieth.
-    fn makes_no_progress(&self, backend: &Backend) -> bool {
-        let Some(older) = backend.samples.len().checked_sub(PATIENCE).filter(|&older| older > 0) else {
+    /// Whether the last samples of this backend narrowed its interval by less than a twentieth.
+    fn makes_no_progress(&self, backend: &Backend, last: usize) -> bool {
+        let Some(older) = backend.samples.len().checked_sub(last).filter(|&older| older > 0) else {
             return false;
         };
         let before: Vec<Sample> =
@@ -118,7 +186,7 @@ fn is_as_narrow_as(round_trip: Duration, bounds: &BoundedTime) -> bool {
 /// When to send a request so that the server reads its clock as that passes a multiple of `step`, if it shows
 /// `split` at the instant `at`. The reading then says on which side of the split the clock is. Never before
 /// `now`.
-pub(super) fn edge_at(
+pub(crate) fn edge_at(
     split: UnixInstant,
     at: MonotonicInstant,
     step: Duration,

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::backends::Backend;
 use crate::sample::Sample;
+use crate::time::Span;
 
 use super::Plan;
 
@@ -27,6 +28,12 @@ impl<'a> BackendSamples<'a> {
     /// finest shows how that clock can be read.
     pub(super) fn finest_step(self) -> Duration {
         self.iter().map(|sample| sample.reading.step).min().unwrap_or_default()
+    }
+
+    /// The most by which its readings reach below and above the step that they name.
+    pub(super) fn beyond_their_step(self) -> (Span, Span) {
+        let both = self.iter().map(|sample| sample.reading.beyond_its_step());
+        both.fold((Span::ZERO, Span::ZERO), |most, one| (most.0.max(one.0), most.1.max(one.1)))
     }
 
     /// The most by which a reading may lag the clock. A bound for all of the samples has to allow for the

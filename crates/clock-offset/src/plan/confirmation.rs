@@ -20,10 +20,11 @@ impl Plan {
     /// backend. Answers that are too coarse for that, whatever their timing, are assumed to come from one
     /// clock.
     pub(super) fn is_confirmed(&self, backend: &Backend) -> bool {
-        let is_named_or_split = backend.instance.is_some() || backend.evidence == Evidence::ToldApart;
-        is_named_or_split
-            || !self.can_be_conclusive(backend)
-            || self.doubt(backend) <= self.rules.miss_probability
+        let is_split = matches!(backend.evidence, Evidence::ToldApart | Evidence::SeveralCaches);
+        let is_named_or_split = backend.instance.is_some() || is_split;
+        let each_is_met =
+            || !self.can_be_conclusive(backend) || self.doubt(backend) <= self.rules.miss_probability;
+        is_named_or_split || (self.edge_is_tested(backend) && each_is_met())
     }
 
     /// An upper bound on the chance that a nameless backend that is in sync is two: its answers came equally
@@ -92,7 +93,7 @@ impl Plan {
 
     /// Whether the steps of its readings, and so the time at which it is asked, decide how much an answer proves.
     pub(super) fn has_coarse_answers(&self, backend: &Backend) -> bool {
-        self.samples_of(backend).iter().any(is_coarse)
+        backend.tick.is_zero() && self.samples_of(backend).iter().any(is_coarse)
     }
 
     /// Whether there is an offset that one answer alone can prove to be within the limit.
@@ -105,7 +106,8 @@ impl Plan {
     fn vagueness(&self, backend: &Backend) -> Span {
         let samples = self.samples_of(backend);
         let of_the_answer = samples.finest_step() + samples.greatest_lag() + samples.shortest_round_trip();
-        Span::from(of_the_answer + self.reference_width(backend))
+        let (below, above) = samples.beyond_their_step();
+        Span::from(of_the_answer + self.reference_width(backend)) + below + above
     }
 
     fn reference_width(&self, backend: &Backend) -> Duration {
@@ -113,7 +115,7 @@ impl Plan {
     }
 
     /// How much of its current step a clock has passed at an instant, as far as its bounds tell.
-    fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Span {
+    pub(super) fn phase_at(&self, backend: &Backend, instant: MonotonicInstant) -> Span {
         let step = Span::from(self.samples_of(backend).finest_step()).as_nanos().max(1);
         let apparent = self.apparent(backend);
         let shows = apparent.shows.midpoint() + (instant - apparent.at);
@@ -130,14 +132,19 @@ impl Plan {
     /// ±L when φ ≤ c − R + L and φ ≥ c − r + w − L. What is known of c is an interval [a, b], and both must
     /// hold for all of it: φ ≤ (a − R) + L and φ ≥ (b − r) + w − L. The bounds on the apparent offset are
     /// exactly [a − R, b − r], so the width of the reference is in them already and must not be added again.
+    ///
+    /// A printer may round instead of truncating, and then its answer means [c − φ − h, c − φ + w + k], where c and φ are of
+    /// the clock that the readings name ([`Self::apparent`]) and h and k reach beyond the step. Both go to the conditions:
+    /// φ ≤ (a − R) + L − h and φ ≥ (b − r) + w + k − L.
     pub(super) fn conclusive_phases(&self, backend: &Backend) -> Option<Interval<Span>> {
         let samples = self.samples_of(backend);
         let step = Span::from(samples.finest_step());
-        let width = step + Span::from(samples.greatest_lag() + samples.shortest_round_trip());
+        let (below, above) = samples.beyond_their_step();
+        let width = step + above + Span::from(samples.greatest_lag() + samples.shortest_round_trip());
         let offset = self.apparent(backend).offset_from(&self.reference);
         let allowed = within(self.rules.limits.max_offset);
         let from = offset.latest() + width - allowed.latest();
-        let to = offset.earliest() - allowed.earliest();
+        let to = offset.earliest() - allowed.earliest() - below;
         let (from, to) = (from.max(Span::ZERO), to.min(step));
         (from <= to).then(|| Interval::new(from, to))
     }

@@ -2,9 +2,13 @@
 
 use core::time::Duration;
 
+use core::num::NonZeroUsize;
+
 use super::*;
+use crate::interval::Interval;
 use crate::sample::{Reading, Shown};
-use crate::time::{Span, UnixInstant};
+use crate::time::{Drift, Offset, Span, UnixInstant};
+use crate::verdict::Limits;
 
 const SECOND: i128 = 1_000_000_000;
 const MILLI: i128 = 1_000_000;

@@ -23,10 +23,12 @@ fn at(millis: u64) -> MonotonicInstant {
 const REFUSED: RejectionKind = RejectionKind::Connection;
 
 #[test]
-fn a_service_that_never_answered_is_down_at_the_first_failure() {
+fn a_service_that_never_answered_is_asked_once_more_and_is_down_then() {
     for kind in [REFUSED, RejectionKind::Unavailable, RejectionKind::Overload] {
         let mut backoff = Backoff::new(8);
         backoff.record(&batch(0..1, &[kind], 0, 1));
+        assert_eq!((backoff.resort(), backoff.not_before()), (Resort::Ask, at(26)), "{kind:?}");
+        backoff.record(&batch(1..2, &[kind], 26, 27));
         assert_eq!(backoff.resort(), Resort::Rejected, "{kind:?}");
     }
 }
@@ -65,19 +67,69 @@ fn as_many_connections_are_asked_as_were_answered_and_half_of_them_when_few_fail
 }
 
 #[test]
-fn a_service_that_answered_and_then_takes_no_connection_for_three_seconds_is_down() {
+fn a_service_that_answered_and_then_takes_no_connection_may_limit_how_often_it_is_asked() {
     let mut backoff = Backoff::new(8);
     backoff.record(&batch(0..1, &[], 0, 1));
-    let mut nth = 1;
-    while backoff.resort() == Resort::Ask {
+    for nth in 1..20 {
         let now = backoff.not_before();
         let refused = Batch { began: now, ended: now, ..batch(nth..nth + 1, &[REFUSED], 0, 0) };
         backoff.record(&refused);
-        nth += 1;
+        assert_eq!(backoff.resort(), Resort::Ask, "failure {nth}");
     }
-    assert_eq!(nth - 1, MOST_FAILURES_IN_A_ROW);
-    let since = backoff.not_before().since(at(1));
-    assert!(since >= Duration::from_secs(3), "{since:?}");
+    let gentleness = backoff.gentleness(0.01);
+    assert!(!gentleness.limits_rate, "that was not seen: {gentleness:?}");
+}
+
+#[test]
+fn what_this_machine_lacks_says_nothing_about_the_service() {
+    let mut backoff = Backoff::new(8);
+    backoff.record(&batch(0..1, &[], 0, 1));
+    backoff.record(&batch(1..8, &[RejectionKind::LocalShortage; 3], 1, 2));
+    assert_eq!((backoff.most(), backoff.resort()), (4, Resort::Ask));
+    let gentleness = backoff.gentleness(0.01);
+    assert_eq!((gentleness.connections, gentleness.rejected), (None, 0));
+    assert!(gentleness.broken_backend_is_ruled_out && !gentleness.limits_rate);
+    for nth in 8..8 + MOST_SHORTAGES {
+        assert_eq!(backoff.resort(), Resort::Ask);
+        backoff.record(&batch(nth..nth + 1, &[RejectionKind::LocalShortage], 2, 3));
+    }
+    assert_eq!(backoff.resort(), Resort::Rejected, "it does not end");
+}
+
+#[test]
+fn the_pause_is_what_the_service_gives_in_the_time_that_it_names() {
+    let mut backoff = Backoff::new(8);
+    for nth in 0..4_u64 {
+        let id = u32::try_from(nth).unwrap();
+        backoff.record(&batch(id..id + 1, &[], nth * 10, nth * 10 + 1));
+    }
+    let too_often =
+        Rejection { kind: RejectionKind::TooManyRequests, retry_after: Some(Duration::from_secs(1)) };
+    backoff.record(&Batch { rejections: vec![too_often], answers: 0, ..batch(4..5, &[], 40, 41) });
+    assert_eq!(backoff.not_before(), at(1_041));
+    backoff.record(&batch(5..6, &[], 1_041, 1_042));
+    assert_eq!(backoff.gentleness(0.01).pause, Duration::from_micros(1_041_000 / 4));
+    let limited = backoff.gentleness(0.01);
+    assert!(limited.limits_rate && limited.connections.is_none());
+}
+
+#[test]
+fn a_time_that_is_named_before_the_first_answer_is_no_pause() {
+    let mut backoff = Backoff::new(8);
+    let starting = Rejection { kind: RejectionKind::Unavailable, retry_after: Some(Duration::from_secs(1)) };
+    backoff.record(&Batch { rejections: vec![starting], answers: 0, ..batch(0..1, &[], 0, 1) });
+    backoff.record(&batch(1..2, &[], 1_001, 1_002));
+    assert_eq!(backoff.gentleness(0.01).pause, FIRST_PAUSE);
+}
+
+#[test]
+fn fewer_connections_are_a_fact_once_they_were_answered() {
+    let mut backoff = Backoff::new(8);
+    backoff.record(&batch(0..1, &[], 0, 1));
+    backoff.record(&batch(1..8, &[REFUSED; 3], 1, 2));
+    assert_eq!(backoff.gentleness(0.01).connections, None);
+    backoff.record(&batch(8..12, &[], 30, 31));
+    assert_eq!(backoff.gentleness(0.01).connections, Some(4));
 }
 
 #[test]
@@ -85,7 +137,7 @@ fn a_first_failure_beside_other_addresses_is_asked_again_alone() {
     let mut backoff = Backoff::new(8);
     let beside_others = Batch { beside_others: true, ..batch(0..1, &[REFUSED], 0, 1) };
     backoff.record(&beside_others);
-    assert_eq!((backoff.resort(), backoff.most()), (Resort::Ask, 1));
+    assert_eq!((backoff.resort(), backoff.most()), (Resort::Ask, 8), "the others may be the reason");
     backoff.record(&batch(1..2, &[REFUSED], 30, 31));
     assert_eq!(backoff.resort(), Resort::Rejected);
 }
