@@ -4,6 +4,8 @@ pub mod age;
 mod agreement;
 mod composed;
 mod document;
+mod elsewhere;
+mod stated_zone;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,9 +15,10 @@ use clock_offset::{Reading, Shown, UnixInstant};
 use http::{HeaderMap, HeaderName, header};
 use serde_json::Value;
 
-use crate::outcome::{NotATime, StatedClock};
+use crate::outcome::{Elsewhere, NotATime, StatedClock};
 use crate::text::printable;
-use crate::time_format::{self, Form, Format, Notation};
+use crate::time_format::{self, Form, Format, Lack, Notation, Unreadable, Zone};
+use stated_zone::StatedZone;
 
 /// Where in an answer the time stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +87,19 @@ pub struct ServerTime {
     pub clock: Option<StatedClock>,
 }
 
+/// A clock is no further from now than that, or zones are mixed up: they are whole quarters of an hour apart.
+const OTHER_ZONE: Duration = Duration::from_secs(450);
+
+/// Seconds ahead of UTC in which no place on earth is.
+const OTHER_ZONE_THAN_ANY: i32 = 15 * 3_600 + 450;
+
+/// The most of a value that is quoted.
+const QUOTED: usize = 40;
+
 /// The most of a name that is taken over from an answer.
 const NAME_LENGTH: usize = 64;
 
-/// Reads the time from an answer that came at `now`, by the reference.
+/// Reads the time from an answer that came at `now`, by the reference, so long after its request.
 ///
 /// # Errors
 /// Says what is missing or wrong.
@@ -96,17 +108,20 @@ pub fn read(
     body: &[u8],
     source: &TimeSelector,
     now: UnixInstant,
+    round_trip: Duration,
 ) -> Result<ServerTime, NotATime> {
-    let reader = Reader { notation: &source.notation, now };
+    let reader =
+        Reader { notation: &source.notation, now, most_between: agreement::most_between(round_trip) };
     match &source.field {
         Field::Header(name) => reader.header_time(headers, name, source.date_cache),
         Field::Body => Ok(only_a_time(reader.body_time(body)?)),
         Field::Member(path) => {
             let document =
                 document::parse(body, &|name| name == path || path.split('.').any(|part| part == name))?;
-            let value =
+            let (holder, value) =
                 member(&document, path).ok_or_else(|| no_field(&document, &format!("field `{path}`")))?;
-            Ok(only_a_time(reader.value_time(value, path)?))
+            let reading = reader.value_beside(value, path, &[holder, &document])?;
+            Ok(said_by(&document, reading))
         }
         Field::Pointer(pointer) => {
             // RFC 6901 section 4.
@@ -117,13 +132,39 @@ pub fn read(
                 .pointer(pointer)
                 .ok_or_else(|| no_field(&document, &format!("value at `{pointer}`")))?;
             let name = if pointer.is_empty() { "the JSON answer" } else { pointer };
-            Ok(only_a_time(reader.value_time(value, name)?))
+            let holder = pointer.rsplit_once('/').and_then(|(holder, _)| document.pointer(holder));
+            let reading = reader.value_beside(value, name, &[holder.unwrap_or(&document), &document])?;
+            Ok(said_by(&document, reading))
         }
         Field::Auto => {
             let matters = |name: &str| matches!(name, "datetime" | "current_time");
             reader.document_time(&document::parse(body, &matters)?)
         }
     }
+}
+
+/// What would read a time that an answer holds although it was not read, for that reason. No setting mends what contradicts
+/// itself. The rule stands in `answer/elsewhere.rs`.
+#[must_use]
+pub fn elsewhere(
+    headers: &HeaderMap,
+    body: &[u8],
+    source: &TimeSelector,
+    now: UnixInstant,
+    why: &NotATime,
+) -> Option<Elsewhere> {
+    let lacks_zone = matches!(why, NotATime::Unreadable(unreadable) if unreadable.lacks == Some(Lack::Zone));
+    if why.is_contradiction() { None } else { elsewhere::find(headers, body, source, now, lacks_zone) }
+}
+
+/// The same of an answer that has no body and is none that fails.
+#[must_use]
+pub fn elsewhere_in_headers(
+    headers: &HeaderMap,
+    source: &TimeSelector,
+    now: UnixInstant,
+) -> Option<Elsewhere> {
+    elsewhere::in_headers(headers, source, now, true)
 }
 
 /// Refuses a time that is nowhere near now, when it would be in another unit than the given one. As a
@@ -143,6 +184,16 @@ pub fn in_the_right_unit(
     }
 }
 
+/// A reading, and what the document that it stands in says of itself.
+fn said_by(document: &Value, reading: Reading) -> ServerTime {
+    let instance = document.get("instance").and_then(Value::as_str);
+    ServerTime {
+        reading,
+        instance: instance.map(|name| printable(name.as_bytes(), NAME_LENGTH).into()),
+        clock: document.get("clock").and_then(stated_clock),
+    }
+}
+
 fn only_a_time(reading: Reading) -> ServerTime {
     ServerTime { reading, instance: None, clock: None }
 }
@@ -152,6 +203,8 @@ fn only_a_time(reading: Reading) -> ServerTime {
 struct Reader<'a> {
     notation: &'a Notation,
     now: UnixInstant,
+    /// How far apart two readings of one clock may be in this answer.
+    most_between: Duration,
 }
 
 impl Reader<'_> {
@@ -173,8 +226,10 @@ impl Reader<'_> {
         let (first, others) = values.split_first().ok_or_else(|| NotATime::NoHeader(name.to_string()))?;
         let mut reading = self.parse(first, false)?;
         for other in others.iter().filter(|other| other.trim() != first.trim()) {
-            let covering =
-                self.parse(other, false).ok().and_then(|other| agreement::covering(&reading, &other));
+            let covering = self
+                .parse(other, false)
+                .ok()
+                .and_then(|other| agreement::covering(&reading, &other, self.most_between));
             reading = covering.ok_or_else(|| NotATime::Twice {
                 what: format!("header `{name}`"),
                 first: printable(first.as_bytes(), 40),
@@ -189,7 +244,8 @@ impl Reader<'_> {
 
     /// The whole body: a text, or one JSON string.
     fn body_time(self, body: &[u8]) -> Result<Reading, NotATime> {
-        let text = document::text(body)?.trim();
+        let text = document::text(body)?;
+        let text = text.trim();
         match serde_json::from_str::<String>(text) {
             Ok(inside) => self.parse(&inside, false),
             Err(_) => self.parse(text, false),
@@ -200,40 +256,90 @@ impl Reader<'_> {
     fn document_time(self, document: &Value) -> Result<ServerTime, NotATime> {
         let current_time = document.get("current_time");
         let reading = if let Some(datetime) = document.get("datetime") {
-            let reading = self.value_time(datetime, "datetime")?;
-            // Clients read either; a service that contradicts itself is wrong for one of them.
-            if let (Some(datetime), Some(current)) = (datetime.as_str(), current_time.and_then(Value::as_str))
-                && self.contradict(&reading, datetime, current)
-            {
-                // They are the other side's words.
-                let [datetime, current_time] = [datetime, current].map(|text| printable(text.as_bytes(), 40));
-                return Err(NotATime::Contradiction { datetime, current_time });
+            let reading = self.value_beside(datetime, "datetime", &[document])?;
+            match (datetime.as_str(), current_time.and_then(Value::as_str)) {
+                (Some(datetime), Some(current)) => {
+                    let zone = StatedZone::of(document).and_then(StatedZone::known);
+                    // Clients read either; a service that contradicts itself is wrong for one of them.
+                    self.both(reading, datetime, current, zone).ok_or_else(|| {
+                        // They are the other side's words.
+                        let [datetime, current_time] =
+                            [datetime, current].map(|text| printable(text.as_bytes(), 40));
+                        NotATime::Contradiction { datetime, current_time }
+                    })?
+                }
+                _ => reading,
             }
-            reading
         } else if let Some(current_time) = current_time {
-            self.value_time(current_time, "current_time")?
+            self.value_beside(current_time, "current_time", &[document])?
         } else {
             return Err(no_field(document, "field `datetime` or `current_time`"));
         };
-        let instance = document.get("instance").and_then(Value::as_str);
-        Ok(ServerTime {
-            reading,
-            instance: instance.map(|name| printable(name.as_bytes(), NAME_LENGTH).into()),
-            clock: document.get("clock").and_then(stated_clock),
-        })
+        Ok(said_by(document, reading))
     }
 
-    /// Whether `current_time` cannot be a reading of the clock that gave `datetime`, shortly before or after: an
-    /// instant, or a time of day in the zone of `datetime` or in UTC.
-    fn contradict(self, reading: &Reading, datetime: &str, current_time: &str) -> bool {
-        let notation = Notation { form: Form::Known(Format::Auto), zone: self.notation.zone.clone() };
-        if let Ok(current) = notation.read(current_time, false, self.now)
-            && (agreement::agree(reading, &current) || matches!(current.shown, Shown::Instant(_)))
-        {
-            return !agreement::agree(reading, &current);
+    /// The reading that both fields stand for; none when `current_time` cannot be a reading of the clock that gave
+    /// `datetime`, shortly before or after: an instant, or a time of day in the zone of `datetime`, in the one that the
+    /// document names, or in UTC.
+    fn both(
+        self,
+        reading: Reading,
+        datetime: &str,
+        current_time: &str,
+        stated: Option<Zone>,
+    ) -> Option<Reading> {
+        let read_in = |zone: Option<Zone>| {
+            Notation { form: Form::Known(Format::Auto), zone }.read(current_time, false, self.now).ok()
+        };
+        let current = read_in(self.notation.zone.clone());
+        let is_dated = current.is_some_and(|current| matches!(current.shown, Shown::Instant(_)));
+        for other in current.into_iter().chain(stated.and_then(|zone| read_in(Some(zone)))) {
+            if let Some(reading) = agreement::standing_for_both(&reading, &other, self.most_between) {
+                return Some(reading);
+            }
+        }
+        if is_dated {
+            return None;
         }
         let on_the_wall = [datetime, current_time].map(time_format::on_the_wall);
-        matches!(on_the_wall, [Some(datetime), Some(current)] if !agreement::agree(&datetime, &current))
+        let contradict = matches!(
+            on_the_wall,
+            [Some(datetime), Some(current)] if !agreement::agree(&datetime, &current, self.most_between)
+        );
+        (!contradict).then_some(reading)
+    }
+
+    /// The time in a value. A text that leaves its zone open is in the zone that the first of these objects names, unless the
+    /// user said which it is.
+    ///
+    /// Not every document means its own times by the zone that it names. So where the time is near now in UTC and not in
+    /// that zone, nobody can say whether the clock is wrong, and the user has to say the zone.
+    fn value_beside(self, value: &Value, name: &str, objects: &[&Value]) -> Result<Reading, NotATime> {
+        let as_it_is = self.value_time(value, name);
+        let stated = objects.iter().find_map(|object| StatedZone::of(object));
+        let (None, Some(stated)) = (&self.notation.zone, stated) else { return as_it_is };
+        let read_in = |zone: Zone| {
+            let notation = Notation { zone: Some(zone), ..self.notation.clone() };
+            Reader { notation: &notation, ..self }.value_time(value, name)
+        };
+        let in_utc = read_in(Zone::utc());
+        // A text that says its zone means the same in every other one.
+        let far_away = Zone::ahead_of_utc(OTHER_ZONE_THAN_ANY);
+        if far_away.is_none_or(|zone| read_in(zone) == in_utc) {
+            return as_it_is;
+        }
+        let is_near = |reading: &Result<Reading, NotATime>| {
+            reading.as_ref().is_ok_and(|reading| time_format::is_within(reading, self.now, OTHER_ZONE))
+        };
+        let (there, unknown) = match stated {
+            StatedZone::Known(zone) => (read_in(zone), None),
+            StatedZone::Unknown(name) => (as_it_is, Some(name)),
+        };
+        if is_near(&there) || (unknown.is_none() && !is_near(&in_utc)) {
+            return there;
+        }
+        let text = printable(value.to_string().as_bytes(), QUOTED);
+        Err(NotATime::Unreadable(Unreadable::without_zone(&text, unknown.as_deref())))
     }
 
     fn value_time(self, value: &Value, name: &str) -> Result<Reading, NotATime> {
@@ -269,13 +375,17 @@ fn stated_clock(clock: &Value) -> Option<StatedClock> {
     Some(StatedClock { status, max_error })
 }
 
-/// A member named with dots in its name goes before a path of that spelling.
-fn member<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
-    document.get(path).or_else(|| {
-        path.split('.').try_fold(document, |value, part| match value {
+/// A member, and what it stands in. One named with dots in its name goes before a path of that spelling.
+fn member<'a>(document: &'a Value, path: &str) -> Option<(&'a Value, &'a Value)> {
+    if let Some(value) = document.get(path) {
+        return Some((document, value));
+    }
+    path.split('.').try_fold((document, document), |(_, holder), part| {
+        let value = match holder {
             Value::Array(items) => items.get(part.parse::<usize>().ok()?),
             other => other.get(part),
-        })
+        };
+        Some((holder, value?))
     })
 }
 

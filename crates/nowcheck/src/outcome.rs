@@ -9,21 +9,26 @@ mod note;
 mod phases;
 mod reference;
 mod reference_note;
+mod secrecy;
 mod status;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clock_offset::{Limits, UnixInstant};
+use http::StatusCode;
 
 pub use backend::{BackendOutcome, Backends, Spread, StatedClock};
-pub use certificate::{CertificateClock, CertificateFault, CertificateOutcome, ClockSuspect, ValidityBreach};
+pub use certificate::{
+    Believed, CertificateClock, CertificateFault, CertificateOutcome, ClockSuspect, ValidityBreach,
+};
+pub(crate) use failure::is_literal;
 pub use failure::{
     AnswerFault, AnswerProblem, Cause, ConnectionFault, ExchangeFault, Failure, FailureKind, NameFault,
     Phase, TlsFault,
 };
 pub use finding::{CheckerFault, Doubt, Finding, Interrupted, MissingBackends, Stale, Undetermined};
-pub use not_a_time::NotATime;
+pub use not_a_time::{Elsewhere, NotATime, TimePlace, Writing, Zoning};
 pub use note::Note;
 pub use phases::Phases;
 pub use reference::{
@@ -31,6 +36,7 @@ pub use reference::{
     Standing, Unusable, kiss_code_advice,
 };
 pub use reference_note::ReferenceNote;
+pub(crate) use secrecy::Secrecy;
 pub use status::{Reason, Status};
 
 /// A round over all targets.
@@ -109,6 +115,8 @@ pub struct TargetOutcome {
     pub finding: Finding,
     /// How long each phase of the first request took.
     pub phases: Phases,
+    /// The HTTP status of the first answer; none when none came.
+    pub http_status: Option<StatusCode>,
     /// What the server proved its name with.
     pub certificate: Option<CertificateOutcome>,
     /// Connections that were opened.

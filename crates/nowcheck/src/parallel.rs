@@ -2,14 +2,19 @@
 
 use tokio::task::JoinSet;
 
-/// Runs futures side by side, and gives their results in the order in which the futures came.
+/// Runs futures side by side, and gives their results in the order in which the futures came. A single one needs no task.
 pub async fn in_parallel<T: Send + 'static>(
     futures: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
+    // In boxes, so that a future of some kilobytes is moved once and not with each layer around it.
+    let mut futures: Vec<_> = futures.map(Box::pin).collect();
+    if futures.len() == 1
+        && let Some(only) = futures.pop()
+    {
+        return vec![only.await];
+    }
     let mut tasks = JoinSet::new();
-    for (index, future) in futures.enumerate() {
-        // In a box, so that a future of some kilobytes is moved once and not with each layer around it.
-        let future = Box::pin(future);
+    for (index, future) in futures.into_iter().enumerate() {
         tasks.spawn(async move { (index, future.await) });
     }
     let mut results = tasks.join_all().await;

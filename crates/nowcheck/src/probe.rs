@@ -3,9 +3,10 @@
 pub mod address_overrides;
 pub mod cause;
 pub mod certificate_validity;
+mod chunk_repair;
 pub mod clock_suspect;
 pub mod content_coding;
-mod head_repair;
+pub mod head_repair;
 pub mod http;
 pub mod other_protocol;
 pub mod resolve;

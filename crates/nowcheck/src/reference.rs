@@ -75,6 +75,20 @@ impl References {
         self
     }
 
+    /// Whether the other ones query the same sources in the same way, so that one answer serves both.
+    #[must_use]
+    pub fn query_the_same_as(&self, other: &Self) -> bool {
+        self.sources == other.sources
+            && self.resolution == other.resolution
+            && self.trusts_system_clock == other.trusts_system_clock
+    }
+
+    /// Whether a time server is one of the sources, so that a query goes over the network.
+    #[must_use]
+    pub fn have_time_servers(&self) -> bool {
+        self.sources.iter().any(|source| *source != ReferenceSource::System)
+    }
+
     /// Queries all sources side by side, and finds out what most of them agree on. A server that is silent longer than
     /// `patience` allows is left out, and so is one that has refused earlier.
     ///
@@ -113,7 +127,7 @@ impl References {
     fn agreement(&self, mut replies: Vec<Reply>, wall: WallReading, at: MonotonicInstant) -> RoundReference {
         let lists_system = self.sources.contains(&ReferenceSource::System);
         let is_trusted = lists_system && self.trusts_system_clock && wall.claim().is_none();
-        let has_servers = self.sources.iter().any(|source| *source != ReferenceSource::System);
+        let has_servers = self.have_time_servers();
         let as_it_stands = ReferenceClock { bounds: wall.shown, drift: Drift::from_ppm(0) };
         let voters: Vec<usize> = (0..replies.len()).filter(|&index| replies[index].claim.is_some()).collect();
         let claims: Vec<BoundedTime> = replies.iter().filter_map(|reply| reply.claim).collect();

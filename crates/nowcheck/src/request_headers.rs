@@ -5,6 +5,8 @@ use std::fmt;
 use base64ct::{Base64, Encoding};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use crate::text::Secrets;
+
 /// Headers that are sent to the servers that the user named, and to no others.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct RequestHeaders(HeaderMap);
@@ -114,6 +116,19 @@ impl RequestHeaders {
             for further in values {
                 request.append(name, further);
             }
+        }
+    }
+
+    /// Whether there is an `Authorization`.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.0.contains_key(header::AUTHORIZATION)
+    }
+
+    /// Adds their values to what is kept secret. `Host` is none: it stands in the URL too.
+    pub fn tell_secrets(&self, secrets: &mut Secrets) {
+        for (_, value) in self.0.iter().filter(|(name, _)| *name != header::HOST) {
+            secrets.add_header(value.as_bytes());
         }
     }
 

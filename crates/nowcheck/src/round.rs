@@ -13,6 +13,7 @@ mod reading;
 mod redirects;
 mod rejections;
 mod sampling;
+mod steady;
 mod survey;
 mod turns;
 mod unusable;
@@ -23,13 +24,16 @@ use clock_offset::MonotonicInstant;
 
 use crate::check::Check;
 use crate::clock::Clock;
-use crate::outcome::{Outcome, TargetOutcome};
+use crate::outcome::{Outcome, Secrecy, TargetOutcome};
 use crate::parallel::in_parallel;
 use crate::reference::{Patience, References, RoundReference};
+use crate::text::Secrets;
 
 use context::RoundContext;
 use disturbance::{DiscardedAnswers, Disturbance};
 use names::Names;
+
+pub use steady::{FullRoundReason, SteadyMemory, hold_steadily};
 
 /// Queries the references and holds a round. It ends by itself within the timeout, whatever the other side does.
 ///
@@ -62,6 +66,7 @@ pub async fn hold(check: &Arc<Check>, references: &mut References, clock: Clock)
             disturbance.take_back(&mut targets);
         }
         discarded.add_to(&mut targets);
+        missing_backends::miss_backends(&mut targets, check);
         return concluded(check, reference, targets, clock, begin);
     }
 }
@@ -95,7 +100,15 @@ pub async fn hold_against(check: &Arc<Check>, reference: &RoundReference, clock:
     if let Some(disturbance) = Disturbance::since(reference, clock) {
         disturbance.take_back(&mut targets);
     }
+    missing_backends::miss_backends(&mut targets, check);
     concluded(check, reference.clone(), targets, clock, begin)
+}
+
+/// Whether a reference that was queried before still holds: this machine was not suspended since, and its clock was not
+/// stepped if the reference rests on it.
+#[must_use]
+pub fn still_holds(reference: &RoundReference, clock: Clock) -> bool {
+    Disturbance::since(reference, clock).is_none()
 }
 
 /// Asks every address of every target.
@@ -115,8 +128,8 @@ fn concluded(
     clock: Clock,
     begin: MonotonicInstant,
 ) -> Outcome {
-    missing_backends::miss_backends(&mut targets, check);
     doubt::doubt_the_reference(&mut targets, &reference, check);
+    mask_secrets(&mut targets, check);
     let wall = &reference.wall.shown;
     Outcome {
         checked_at: wall.shows.earliest() - (wall.at - begin),
@@ -124,6 +137,18 @@ fn concluded(
         limits: check.limits,
         reference: reference.outcome,
         targets,
+    }
+}
+
+/// Servers echo what they are sent, also to other servers, by a redirect.
+fn mask_secrets(outcomes: &mut [TargetOutcome], check: &Check) {
+    let mut secrets = Secrets::default();
+    check.targets.iter().for_each(|target| target.tell_secrets(&mut secrets));
+    let named: Vec<String> =
+        check.targets.iter().flat_map(|target| [target.to_string(), target.host.to_string()]).collect();
+    let secrecy = Secrecy { secrets: &secrets, named: &named };
+    for outcome in outcomes {
+        secrecy.mask_target(outcome);
     }
 }
 

@@ -5,20 +5,26 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A delay below this is the usual noise of a busy machine.
 const NOISE: Duration = Duration::from_millis(5);
 
+thread_local! {
+    /// Opened once for each thread: a monitor opens thousands of connections.
+    static ACCOUNT: Option<Arc<File>> = File::open("/proc/thread-self/schedstat").ok().map(Arc::new);
+}
+
 /// The kernel's figure `run_delay` of one thread.
 #[derive(Debug)]
-pub struct RunDelay(Option<File>);
+pub struct RunDelay(Option<Arc<File>>);
 
 impl RunDelay {
-    /// Opens the account of the thread that calls. Where the kernel keeps none, no delay is ever seen.
+    /// The account of the thread that calls. Where the kernel keeps none, no delay is ever seen.
     #[must_use]
     pub fn of_this_thread() -> Self {
-        Self(File::open("/proc/thread-self/schedstat").ok())
+        Self(ACCOUNT.with(Clone::clone))
     }
 
     /// How long the thread has waited for a processor since it began, though it could have run: the second figure

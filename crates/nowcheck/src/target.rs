@@ -1,6 +1,7 @@
 //! What is checked: a URL, taken apart.
 
 mod bare;
+mod location;
 mod user_info;
 
 use std::borrow::Cow;
@@ -11,13 +12,14 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Uri};
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 use crate::endpoint::Endpoint;
 use crate::request_headers::RequestHeaders;
-use crate::text::printable;
+use crate::text::{Secrets, printable};
 use crate::zone::{self, Zone};
 
+pub use location::shown_location;
 pub use user_info::masked;
 
 /// A URL to ask.
@@ -47,10 +49,26 @@ pub struct Target {
 #[error("{0}")]
 pub struct TargetError(String);
 
+/// Why it is no URL, and what to write.
+fn what_to_correct(error: ParseError) -> String {
+    let what_to_do = match error {
+        ParseError::IdnaError => {
+            "its host has a character or a length that no name may have; write the name as the DNS has it, such as xn--bcher-kva.example"
+        }
+        ParseError::InvalidPort => "write a port from 1 to 65535, or none",
+        ParseError::InvalidIpv4Address => "write four numbers from 0 to 255, such as 192.0.2.1",
+        ParseError::InvalidIpv6Address => "write it in brackets, such as http://[2001:db8::1]",
+        ParseError::InvalidDomainCharacter => "write the host in letters, digits, hyphens and dots",
+        ParseError::EmptyHost => "write a host after the slashes",
+        _ => return error.to_string(),
+    };
+    format!("{error}: {what_to_do}")
+}
+
 impl Target {
     /// Takes a URL apart. With `/now` as the default path, `http://host` and `http://host/`, which are the same
-    /// URL (RFC 3986 section 6.2.3), mean `/now`, and `http://host?tz=UTC` means `/now?tz=UTC`; `http://host/?`
-    /// is the root itself.
+    /// URL (RFC 3986 section 6.2.3), mean `/now`, and `http://host?tz=UTC` means `/now?tz=UTC`; `http://host/.`
+    /// (and `http://host/?`) is the root itself.
     ///
     /// # Errors
     /// Says what is wrong and how a URL looks.
@@ -59,10 +77,13 @@ impl Target {
         let (text, zone) = with_zone_apart(text);
         let text = text.as_ref();
         let fail = |why: &str| TargetError(format!("`{quoted}` is not a URL to check: {why}"));
+        if bare::lacks_slash(text) {
+            return Err(fail("a slash is missing, write two of them: http://"));
+        }
         let written = bare::with_scheme(text).ok_or_else(|| {
             fail("write a host, or a URL such as http://time.example or https://time.example")
         })?;
-        let mut url = Url::parse(&written).map_err(|error| fail(&error.to_string()))?;
+        let mut url = Url::parse(&written).map_err(|error| fail(&what_to_correct(error)))?;
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,
@@ -70,8 +91,11 @@ impl Target {
                 return Err(fail(&format!("its scheme is `{other}`; write http:// or https://")));
             }
         };
-        if url.path() == "/" && (url.query().is_none() || !has_path(&written)) {
+        if url.path() == "/" && !names_root(&written) && (url.query().is_none() || !has_path(&written)) {
             url.set_path(default_path);
+        }
+        if url.domain().is_some_and(has_empty_label) {
+            return Err(fail("its host has an empty label: a dot too many"));
         }
         Self::of(url, zone, tls).ok_or_else(|| fail("it names no host"))
     }
@@ -130,6 +154,18 @@ impl Target {
         Some(next)
     }
 
+    /// The URL as it is asked, without credentials, fragment and zone.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether credentials stand in the URL.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
+    }
+
     /// What is resolved.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint<'_> {
@@ -154,11 +190,51 @@ impl Target {
         }
     }
 
+    /// Whether the URL has credentials, and the headers of the user have others.
+    #[must_use]
+    pub fn has_two_credentials(&self) -> bool {
+        self.credentials.is_some()
+            && self.own_headers.as_ref().is_some_and(|headers| headers.has_credentials())
+    }
+
+    /// Adds what is sent to this server and must not be shown to what is kept secret.
+    pub fn tell_secrets(&self, secrets: &mut Secrets) {
+        if let Some(headers) = &self.own_headers {
+            headers.tell_secrets(secrets);
+        }
+        if let Some(credentials) = &self.credentials {
+            secrets.add_header(credentials.as_bytes());
+        }
+    }
+
+    /// Adds the longer values of the query. Those of a URL that a user wrote are no secrets, but those of a redirect are
+    /// shown to nobody.
+    pub(crate) fn tell_values(&self, secrets: &mut Secrets) {
+        const SHORTEST: usize = 8;
+        for (_, value) in self.url.query_pairs().filter(|(_, value)| value.len() >= SHORTEST) {
+            secrets.add(value.as_bytes());
+        }
+    }
+
     /// The request target in origin form (RFC 9112 section 3.2.1).
     #[must_use]
     pub fn request_target(&self) -> Uri {
         Uri::from(self.path_and_query.clone())
     }
+}
+
+/// Whether there is nothing between two dots of a name or before the first one. A final dot is the root of the DNS.
+fn has_empty_label(name: &str) -> bool {
+    name.strip_suffix('.').unwrap_or(name).split('.').any(str::is_empty)
+}
+
+/// Whether a URL as it was typed has the path `/.`, which is the root (RFC 3986 section 5.2.4).
+fn names_root(text: &str) -> bool {
+    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+    after_scheme
+        .split(['?', '#'])
+        .next()
+        .is_some_and(|path| path.split_once('/').is_some_and(|(_, path)| path == "."))
 }
 
 /// Whether a slash follows the host, in a URL as it was typed.
@@ -189,12 +265,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_no_url_says_what_to_write() {
+        for (text, advice) in [
+            ("http://xn--a-ecp.example\u{200d}x", "write the name as the DNS has it"),
+            ("http://a.example:70000", "write a port from 1 to 65535"),
+            ("http://1.2.3.400", "write four numbers"),
+            ("http://[::1::2]", "write it in brackets"),
+            ("http://a b.example", "a character or a length that no name may have"),
+        ] {
+            let error = Target::parse(text, "/now").unwrap_err().to_string();
+            assert!(error.contains(advice), "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn a_url_without_a_path_means_now() {
         for (text, url) in [
             ("http://time.example", "http://time.example/now"),
             ("http://time.example/", "http://time.example/now"),
             ("http://time.example?tz=UTC", "http://time.example/now?tz=UTC"),
             ("http://time.example/?", "http://time.example/?"),
+            ("http://time.example/.", "http://time.example/"),
             ("http://time.example/?tz=UTC", "http://time.example/?tz=UTC"),
             ("https://time.example/v1/time?x=1#top", "https://time.example/v1/time?x=1"),
             ("http://[::1]:8080", "http://[::1]:8080/now"),
@@ -256,6 +347,11 @@ mod tests {
             ("me:s3/cret@time.example", "write a host"),
             ("ftp://me:s3cret@time.example", "its scheme is `ftp`"),
             ("http://time.example:99999", "invalid port"),
+            ("http:/localhost:8080", "a slash is missing"),
+            ("HTTPS:/time.example/now", "a slash is missing"),
+            ("http://a..b", "an empty label"),
+            ("http://.example", "an empty label"),
+            ("time.example..", "an empty label"),
             ("", "write a host"),
         ] {
             let error = Target::parse(text, "/now").unwrap_err().to_string();

@@ -2,5 +2,7 @@
 
 pub mod figures;
 mod printable;
+mod secrets;
 
 pub use printable::printable;
+pub use secrets::Secrets;

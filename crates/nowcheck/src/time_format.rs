@@ -12,6 +12,8 @@
 //!   second before or after. Both are in its interval.
 
 mod civil;
+mod day_and_month;
+mod embedded;
 mod notation;
 mod numbers;
 mod pattern;
@@ -26,6 +28,9 @@ use std::time::Duration;
 use clock_offset::{Interval, Reading, Shown, TimeOfDay, UnixInstant};
 use notation::Context;
 
+use crate::text::printable;
+
+pub use embedded::{Embedded, embedded, is_now};
 pub use notation::{Form, Notation, UnknownZone, Zone};
 pub use pattern::{Pattern, PatternError};
 
@@ -65,17 +70,39 @@ pub struct Unreadable {
 }
 
 /// What a text leaves open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
     /// Its zone.
     Zone,
-    /// The order of its parts.
-    Pattern,
+    /// The order of its parts: the patterns by which it can be read, the likelier first.
+    Pattern(Vec<String>),
+    /// A unit that is read: this one is known by its name alone.
+    Unit,
+    /// Another number: this one is no time.
+    AnotherNumber,
+    /// Agreement: its parts contradict each other.
+    Agreement,
 }
 
 impl Unreadable {
     fn new(why: String) -> Self {
         Self { why, given: None, likelier: None, lacks: None }
+    }
+
+    /// A time whose zone is open, although a name stands beside it: one that is not known, or that of another zone than the
+    /// time is in.
+    #[must_use]
+    pub fn without_zone(text: &str, unknown: Option<&str>) -> Self {
+        let why = match unknown {
+            Some(name) => format!(
+                "{text} does not say its zone, and `{}` beside it is none that is known",
+                printable(name.as_bytes(), 40)
+            ),
+            None => format!(
+                "{text} does not say its zone: it is near now in UTC, and not in the zone that is named beside it"
+            ),
+        };
+        Self { lacks: Some(Lack::Zone), ..Self::new(why) }
     }
 }
 
@@ -100,6 +127,23 @@ pub fn on_the_wall(text: &str) -> Option<Reading> {
 
 /// A reading further than that from now is in the wrong unit, if in another one it is nearer than that.
 const NEAR_NOW: i128 = DAY;
+
+/// Whether a reading is near now. A time of day is near it on some day.
+#[must_use]
+pub fn is_near(reading: &Reading, now: UnixInstant) -> bool {
+    match reading.shown {
+        Shown::Instant(shown) => (shown.earliest() - now).magnitude().as_nanos() <= NEAR_NOW.unsigned_abs(),
+        Shown::TimeOfDay(_) => true,
+    }
+}
+
+/// Whether a reading is that near to now, on some day if it is a time of day.
+#[must_use]
+pub fn is_within(reading: &Reading, now: UnixInstant, distance: Duration) -> bool {
+    let shown = reading.nearest_to(now);
+    let (before, after) = ((now - shown.latest()).positive_part(), (shown.earliest() - now).positive_part());
+    before.max(after) <= distance
+}
 
 /// The unit that was more likely meant, when a number was read in one that puts it nowhere near now.
 #[must_use]
@@ -189,9 +233,9 @@ fn guess(text: &str) -> Result<Format, Unreadable> {
     if bytes[0].is_ascii_digit() && (bytes.get(2) == Some(&b':') || bytes.get(1) == Some(&b':')) {
         return Ok(Format::TimeOfDay);
     }
-    if has_day_and_month(bytes) {
+    if let Some(patterns) = day_and_month::patterns(text) {
         let why = format!("{text:?} does not say which of its first numbers is the month");
-        return Err(Unreadable { lacks: Some(Lack::Pattern), ..Unreadable::new(why) });
+        return Err(Unreadable { lacks: Some(Lack::Pattern(patterns)), ..Unreadable::new(why) });
     }
     // Seconds reach 10^11 in the year 5138; milliseconds were that small until 1973; and so on upwards.
     let size = Decimal::parse(&unwrapped)?.scaled(1).map_or(u128::MAX, i128::unsigned_abs);
@@ -245,16 +289,6 @@ impl Nanos {
             may_lag: Duration::ZERO,
         }
     }
-}
-
-/// Whether a text is a date such as `11/23/2026 08:11:51 PM`, which begins with the day or with the month.
-fn has_day_and_month(bytes: &[u8]) -> bool {
-    let mut numbers = bytes.splitn(3, |byte| matches!(byte, b'/' | b'.' | b'-'));
-    let is_short = |part: Option<&[u8]>| {
-        part.is_some_and(|part| matches!(part.len(), 1 | 2) && part.iter().all(u8::is_ascii_digit))
-    };
-    let are_short = is_short(numbers.next()) && is_short(numbers.next());
-    are_short && numbers.next().is_some_and(|rest| rest.len() > 4 && rest.contains(&b':'))
 }
 
 fn duration(nanos: i128) -> Duration {
@@ -321,18 +355,22 @@ fn number(text: &str, format: Format, context: &Context<'_>) -> Result<Reading, 
     let (text, _) = numbers::unwrapped(text);
     let decimal = Decimal::parse(&text)?;
     let read = unix(&text, format.unit().unwrap_or(SECOND), context.is_json_number);
-    let is_near = |reading: &Reading| match reading.shown {
-        Shown::Instant(shown) => {
-            (shown.earliest() - context.now).magnitude().as_nanos() <= NEAR_NOW.unsigned_abs()
-        }
-        Shown::TimeOfDay(_) => true,
-    };
     let may_be_another = match &read {
-        Ok(reading) => !is_near(reading) && likelier_unit(reading, format, context.now).is_none(),
+        Ok(reading) => {
+            !is_near(reading, context.now) && likelier_unit(reading, format, context.now).is_none()
+        }
         Err(_) => true,
     };
     match may_be_another.then(|| units::likeliest(&text, &decimal, context.now)).flatten() {
-        Some(unit) => Err(Unreadable::new(format!("{text} is not in a known unit; it looks like {unit}"))),
+        Some(units::Likeliest { name, kind }) => {
+            let why = format!("{text} is not in a known unit; it looks like {name}");
+            let lacks = match kind {
+                units::Kind::Unit => Lack::Unit,
+                units::Kind::Digits(pattern) => Lack::Pattern(vec![pattern.to_owned()]),
+                units::Kind::NoTime => Lack::AnotherNumber,
+            };
+            Err(Unreadable { lacks: Some(lacks), ..Unreadable::new(why) })
+        }
         None => read,
     }
 }

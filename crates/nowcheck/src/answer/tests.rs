@@ -7,12 +7,15 @@ use super::*;
 /// 2026-11-23T20:11:51Z.
 const NOW: UnixInstant = UnixInstant::from_nanos(1_795_464_711_000_000_000);
 
+/// An answer that came at once.
+const QUICK: Duration = Duration::ZERO;
+
 fn source(field: Field) -> TimeSelector {
     TimeSelector { field, notation: Format::Auto.into(), date_cache: Duration::from_secs(1) }
 }
 
 fn read_body(body: &str, field: Field) -> Result<ServerTime, NotATime> {
-    read(&HeaderMap::new(), body.as_bytes(), &source(field), NOW)
+    read(&HeaderMap::new(), body.as_bytes(), &source(field), NOW, QUICK)
 }
 
 fn bounds(reading: &Reading) -> (bool, i128, i128) {
@@ -92,12 +95,13 @@ fn every_foreign_body_of_the_contract_is_read() {
 fn a_date_header_may_be_as_old_as_the_server_may_cache_it() {
     let mut headers = HeaderMap::new();
     headers.insert(header::DATE, HeaderValue::from_static("Mon, 23 Nov 2026 20:11:51 GMT"));
-    let time = read(&headers, b"", &source(Field::Header(header::DATE)), NOW).unwrap();
+    let time = read(&headers, b"", &source(Field::Header(header::DATE)), NOW, QUICK).unwrap();
     assert_eq!(time.reading.width(), Duration::from_secs(2));
     assert_eq!(time.reading.step, Duration::from_secs(1));
     let mut headers = HeaderMap::new();
     headers.insert("x-time", HeaderValue::from_static("1795464711"));
-    let time = read(&headers, b"", &source(Field::Header(HeaderName::from_static("x-time"))), NOW).unwrap();
+    let time =
+        read(&headers, b"", &source(Field::Header(HeaderName::from_static("x-time"))), NOW, QUICK).unwrap();
     assert_eq!(time.reading.width(), Duration::from_secs(1));
 }
 
@@ -148,6 +152,51 @@ fn two_readings_of_one_right_clock_are_no_contradiction() {
 }
 
 #[test]
+fn two_readings_of_a_slow_answer_may_be_its_round_trip_apart_and_both_are_in_the_interval() {
+    let body = r#"{"current_time":"2026-11-23T20:11:51.201Z","datetime":"2026-11-23T20:11:51.506Z"}"#;
+    let after = |millis| {
+        read(&HeaderMap::new(), body.as_bytes(), &source(Field::Auto), NOW, Duration::from_millis(millis))
+    };
+    assert!(
+        after(290).unwrap_err().to_string().contains("contradicts itself"),
+        "further apart than the answer took"
+    );
+    let (_, earliest, latest) = bounds(&after(310).unwrap().reading);
+    let both = [1_795_464_711_201_000_000, 1_795_464_711_506_000_000];
+    assert!(both.iter().all(|said| earliest <= *said && *said <= latest), "{earliest} to {latest}");
+    assert!(latest - earliest < 320_000_000, "{earliest} to {latest}");
+}
+
+#[test]
+fn a_local_time_beside_the_name_of_its_zone_is_no_contradiction() {
+    let document = |current: &str, zone: &str| {
+        format!(r#"{{"current_time":"{current}","timezone":"{zone}","datetime":"2026-11-23T20:11:51.5Z"}}"#)
+    };
+    for (current, zone) in [
+        ("21:11:51", "Europe/Madrid"),
+        ("09:11:51 PM", "Europe/Madrid"),
+        ("2026-11-23T21:11:51", "Europe/Madrid"),
+        ("2026-11-24 01:41:51", "Asia/Kolkata"),
+        ("01:41:51", "Asia/Kolkata"),
+        // In UTC, whatever zone is named.
+        ("20:11:51", "Europe/Madrid"),
+        ("2026-11-23T20:11:51", "Europe/Madrid"),
+    ] {
+        let time = read_body(&document(current, zone), Field::Auto);
+        assert_eq!(
+            bounds(&time.unwrap().reading),
+            (false, 1_795_464_711_450_000_000, 1_795_464_711_600_000_000)
+        );
+    }
+    for (current, zone) in
+        [("22:11:51", "Europe/Madrid"), ("21:11:51", "Atlantis"), ("21:11:53", "Europe/Madrid")]
+    {
+        let error = read_body(&document(current, zone), Field::Auto).unwrap_err();
+        assert!(matches!(error, NotATime::Contradiction { .. }), "{current} {zone}: {error}");
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_skipped_and_utf_16_is_named() {
     let marked = "\u{feff}{\"now\":1795464711}";
     assert!(read_body(marked, Field::Member("now".to_owned())).is_ok());
@@ -158,9 +207,30 @@ fn a_byte_order_mark_is_skipped_and_utf_16_is_named() {
             .copied()
             .chain("{\"now\":1795464711}".encode_utf16().flat_map(u16::to_le_bytes))
             .collect();
-        let error = read(&HeaderMap::new(), &utf_16, &source(Field::Auto), NOW).unwrap_err();
+        let error = read(&HeaderMap::new(), &utf_16, &source(Field::Auto), NOW, QUICK).unwrap_err();
         assert_eq!(error, NotATime::BodyIsUtf16);
     }
+}
+
+#[test]
+fn bytes_that_are_no_utf_8_and_null_bytes_behind_a_document_do_not_hide_its_time() {
+    let second = (false, 1_795_464_711_000_000_000, 1_795_464_712_000_000_000);
+    for (body, field) in [
+        (&b"{\"place\":\"Z\xfcrich\",\"now\":1795464711}"[..], "now"),
+        (b"{\"now\":\"2026-11-23T20:11:51Z\"}\0", "now"),
+        (b"{\"now\":1795464711}\n\0\0\0", "now"),
+        (b"1795464711\0", "body"),
+        // A space of Latin-1 in a time.
+        (b"{\"now\":\"23\xa0Nov\xa02026 20:11:51 UTC\"}", "now"),
+        (b")]}',\n{\"now\":1795464711}", "now"),
+        (b"callback({\"now\":1795464711});", "now"),
+    ] {
+        let time = read(&HeaderMap::new(), body, &source(field.parse().unwrap()), NOW, QUICK);
+        let time = time.unwrap_or_else(|error| panic!("{}: {error}", String::from_utf8_lossy(body)));
+        assert_eq!(bounds(&time.reading), second, "{}", String::from_utf8_lossy(body));
+    }
+    let binary = read(&HeaderMap::new(), b"\x89PNG\r\n\x1a\n", &source(Field::Auto), NOW, QUICK);
+    assert_eq!(binary.unwrap_err(), NotATime::BodyIsNotText);
 }
 
 #[test]
@@ -207,7 +277,7 @@ fn a_header_that_occurs_twice_is_named_unless_its_values_agree() {
         for value in values {
             headers.append(header::DATE, HeaderValue::from_static(value));
         }
-        read(&headers, b"", &source(Field::Header(header::DATE)), NOW)
+        read(&headers, b"", &source(Field::Header(header::DATE)), NOW, QUICK)
     };
     let [now, next, later] =
         ["Mon, 23 Nov 2026 20:11:51 GMT", "Mon, 23 Nov 2026 20:11:52 GMT", "Mon, 23 Nov 2026 20:11:55 GMT"];
@@ -228,7 +298,7 @@ fn a_local_date_in_an_array_is_read_in_its_zone() {
         (r#"{"now":[2026,11,23,21,11]}"#, Duration::from_mins(1)),
         (r#"{"now":[2026,11,23,21,11,51,123000000]}"#, Duration::from_micros(1_500)),
     ] {
-        let time = read(&HeaderMap::new(), body.as_bytes(), &selector, NOW);
+        let time = read(&HeaderMap::new(), body.as_bytes(), &selector, NOW, QUICK);
         assert_eq!(time.unwrap_or_else(|error| panic!("{body}: {error}")).reading.width(), width, "{body}");
         assert!(read_body(body, field()).unwrap_err().to_string().contains("no time zone"), "{body}");
     }

@@ -14,6 +14,11 @@ pub struct BackendOutcome {
     pub verdict: Verdict,
     /// Bounds on its offset from the reference.
     pub offset: Interval<Offset>,
+    /// How much later than its answers the clock may be, because it ticks more coarsely than they are printed. The bounds have
+    /// room for it.
+    pub tick: Duration,
+    /// The finest step of its readings.
+    pub step: Duration,
     /// How many of its answers were used.
     pub samples: usize,
     /// Their round trips.
@@ -44,6 +49,10 @@ impl Backends {
     #[must_use]
     pub fn as_slice(&self) -> &[BackendOutcome] {
         &self.0
+    }
+
+    pub(super) fn as_mut_slice(&mut self) -> &mut [BackendOutcome] {
+        &mut self.0
     }
 }
 

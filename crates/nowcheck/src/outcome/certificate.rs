@@ -176,6 +176,24 @@ impl fmt::Display for CertificateClock {
     }
 }
 
+/// Why the judging clock is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Believed {
+    /// It is synchronized.
+    Synchronized,
+    /// The user says that it is right.
+    Trusted,
+}
+
+impl fmt::Display for Believed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Synchronized => "synchronized",
+            Self::Trusted => "trusted by the user",
+        })
+    }
+}
+
 /// What is wrong more likely when a certificate is out of its validity: the certificate, or a clock. Times are in Unix
 /// seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -183,15 +201,17 @@ pub enum ClockSuspect {
     /// Both clocks agree, so it is the certificate.
     #[error("both clocks agree on the date, so the certificate itself is the culprit: renew it")]
     Certificate,
-    /// The judging clock is synchronized, and the server's is not where the certificate is valid.
+    /// The judging clock is believed, and by the server's the certificate is valid.
     #[error(
-        "the server's clock says {}, but {by} is synchronized: the certificate and the server's clock are \
+        "the server's clock says {}, but {by} is {believed}: the certificate and the server's clock are \
          the likelier culprits",
         date_and_time(*server)
     )]
     CertificateAndServer {
         /// The judging clock.
         by: CertificateClock,
+        /// Why it is believed.
+        believed: Believed,
         /// What the server's clock says.
         server: u64,
     },
@@ -217,11 +237,13 @@ pub enum ClockSuspect {
         /// What the server's clock says.
         server: u64,
     },
-    /// The server's clock is not known, but the judging one is synchronized.
-    #[error("{by} is synchronized: the certificate is the likelier culprit")]
+    /// The server's clock is not known, but the judging one is believed.
+    #[error("{by} is {believed}: the certificate is the likelier culprit")]
     CertificateUnasked {
         /// The judging clock.
         by: CertificateClock,
+        /// Why it is believed.
+        believed: Believed,
     },
     /// Nothing is known of either clock.
     #[error(

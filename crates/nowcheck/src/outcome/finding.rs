@@ -178,6 +178,9 @@ impl Finding {
             | FailureKind::ClientCertificate => true,
             // A DNS server that is silent says nothing about the service.
             FailureKind::Timeout => failure.phase == Phase::Resolve,
+            // The service answers with a time, and this program was told to look for another one. Where the same setting
+            // fitted an earlier answer, it is the service that is not as it should be.
+            FailureKind::NotATime => backends.is_empty() && failure.elsewhere().is_some(),
             _ => false,
         };
         let interrupted = Interrupted { failure, backends };

@@ -34,15 +34,23 @@ pub enum Note {
         /// How many were asked.
         asked: usize,
     },
-    /// Clocks that do not name themselves contradict each other.
-    SeveralNamelessClocks,
+    /// Answers that name nobody contradict each other.
+    SeveralNamelessClocks {
+        /// How many clocks explain them.
+        clocks: usize,
+        /// By how much they contradict each other.
+        apart: Span,
+    },
     /// One process contradicts itself: its clock was stepped.
     ClockStepped {
         /// As it names itself.
         instance: Arc<str>,
     },
     /// The round ended before every backend was likely seen.
-    BackendsMayBeMissing,
+    BackendsMayBeMissing {
+        /// How many connections see them all, likely enough; none if that is not known.
+        needed: Option<u32>,
+    },
     /// A server that says of its own clock that nothing disciplines it.
     ServerUnsynchronized,
     /// Kept connections that the server closed; the requests were repeated.
@@ -63,6 +71,15 @@ pub enum Note {
         pause: Duration,
         /// Connections and requests that it turned away.
         rejected: u32,
+    },
+    /// The service says again and again that it is asked too often, however gently it is asked.
+    KeepsRejecting {
+        /// How many requests it was sent alone, with pauses.
+        asked: u32,
+        /// How many of them it rejected.
+        rejected: u32,
+        /// The pause.
+        pause: Duration,
     },
     /// An address that was left out, and why.
     AddressSkipped {
@@ -114,13 +131,14 @@ impl Note {
             Self::OneClockAssumed => "one_clock_assumed",
             Self::BackendsUncounted => "backends_uncounted",
             Self::FewReferences { .. } => "few_references",
-            Self::SeveralNamelessClocks => "several_nameless_clocks",
+            Self::SeveralNamelessClocks { .. } => "several_nameless_clocks",
             Self::ClockStepped { .. } => "clock_stepped",
-            Self::BackendsMayBeMissing => "backends_may_be_missing",
+            Self::BackendsMayBeMissing { .. } => "backends_may_be_missing",
             Self::ServerUnsynchronized => "server_unsynchronized",
             Self::KeptConnectionsLost { .. } => "kept_connections_lost",
             Self::FewConnections { .. } => "few_connections",
             Self::RateLimited { .. } => "rate_limited",
+            Self::KeepsRejecting { .. } => "keeps_rejecting",
             Self::AddressSkipped { .. } => "address_skipped",
             Self::AddressesUnknown(_) => "addresses_unknown",
             Self::Redirected { .. } => "redirected",

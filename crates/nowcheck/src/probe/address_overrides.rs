@@ -54,6 +54,14 @@ impl FromStr for AddressOverride {
     }
 }
 
+impl AddressOverride {
+    /// The host, in lower case and without the final dot.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.name
+    }
+}
+
 /// All [`AddressOverride`]s of a check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressOverrides(Vec<AddressOverride>);

@@ -10,12 +10,37 @@ use crate::probe::tls::identity::ClientAuthentication;
 use crate::probe::tls::{self, handshake};
 use crate::text::printable;
 
+/// Where an error of a connection attempt comes from, as far as this machine knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Whether the kernel has a route to the address; nothing if it could not be asked.
+    pub has_route: Option<bool>,
+    /// Whether the kernel gave the error before it sent anything.
+    pub is_immediate: bool,
+}
+
+impl Origin {
+    /// Whether it is this machine that has no way to the address, and no router further on.
+    fn lacks_route(self) -> bool {
+        self.has_route.map_or(self.is_immediate, |has_route| !has_route)
+    }
+}
+
 /// No connection could be opened.
 #[must_use]
-pub fn of_no_connection(address: SocketAddr, error: &io::Error) -> ConnectionFault {
+pub fn of_no_connection(address: SocketAddr, error: &io::Error, origin: Origin) -> ConnectionFault {
     let words = error.to_string();
     if lacks_zone(address) {
         return ConnectionFault::NoZone;
+    }
+    // Routes of the types blackhole and prohibit give EINVAL and EACCES, and so do other faults (ip-route(8)).
+    let is_ambiguous = matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EACCES));
+    if is_ambiguous && origin.has_route == Some(false) {
+        return ConnectionFault::NoRoute(words);
+    }
+    // A filter on the way says so by ICMPv6 (RFC 4443 section 3.1, code 1).
+    if error.raw_os_error() == Some(libc::EACCES) && !origin.is_immediate {
+        return ConnectionFault::Unreachable(words);
     }
     // A kernel without IPv6 does not know the family at all.
     if error.raw_os_error() == Some(libc::EAFNOSUPPORT) {
@@ -23,10 +48,15 @@ pub fn of_no_connection(address: SocketAddr, error: &io::Error) -> ConnectionFau
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ConnectionFault::Refused,
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown | io::ErrorKind::AddrNotAvailable => {
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable if origin.lacks_route() => {
             ConnectionFault::NoRoute(words)
         }
-        io::ErrorKind::HostUnreachable => ConnectionFault::Unreachable(words),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+            ConnectionFault::Unreachable(words)
+        }
+        io::ErrorKind::NetworkDown => ConnectionFault::NoRoute(words),
+        // Without a route there is no address of this machine to send from; with one, all of its ports are in use.
+        io::ErrorKind::AddrNotAvailable if origin.has_route != Some(true) => ConnectionFault::NoRoute(words),
         io::ErrorKind::TimedOut => ConnectionFault::Silent,
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => ConnectionFault::Reset(words),
         io::ErrorKind::PermissionDenied => ConnectionFault::Forbidden(words),
@@ -129,21 +159,49 @@ mod tests {
     #[test]
     fn whose_fault_it_is_that_no_connection_could_be_opened_is_told_apart() {
         let address: SocketAddr = "192.0.2.1:80".parse().unwrap();
+        let here = Origin { has_route: Some(false), is_immediate: true };
         for (error, kind, words) in [
             (io::ErrorKind::ConnectionRefused, FailureKind::Refused, "nothing listens on 192.0.2.1:80"),
             (io::ErrorKind::NetworkUnreachable, FailureKind::NoRoute, "this machine has no route to"),
             (io::ErrorKind::AddrNotAvailable, FailureKind::NoRoute, "this machine has no route to"),
             (io::ErrorKind::NetworkDown, FailureKind::NoRoute, "this machine has no route to"),
-            (io::ErrorKind::HostUnreachable, FailureKind::Unreachable, "the network cannot reach"),
+            (io::ErrorKind::HostUnreachable, FailureKind::NoRoute, "this machine has no route to"),
             (io::ErrorKind::TimedOut, FailureKind::Timeout, "does not answer a connection attempt"),
             (io::ErrorKind::ConnectionReset, FailureKind::Closed, "ended the connection at once"),
             (io::ErrorKind::PermissionDenied, FailureKind::Local, "this machine forbids"),
             (io::ErrorKind::OutOfMemory, FailureKind::Local, "this machine cannot open"),
         ] {
-            let cause = Cause::Connection { address, fault: of_no_connection(address, &error.into()) };
+            let cause = Cause::Connection { address, fault: of_no_connection(address, &error.into(), here) };
             assert_eq!(cause.kind(), kind, "{error:?}");
             let message = cause.to_string();
             assert!(message.contains(words) && message.contains("192.0.2.1:80"), "{error:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_router_that_knows_no_way_is_told_from_this_machine() {
+        let address: SocketAddr = "[2001:db8::1]:80".parse().unwrap();
+        let origin = |has_route, is_immediate| Origin { has_route, is_immediate };
+        let (here, far) = (origin(Some(false), true), origin(Some(true), false));
+        let (silent_here, silent_far) = (origin(None, true), origin(None, false));
+        for (error, origin, kind) in [
+            (libc::EHOSTUNREACH, here, FailureKind::NoRoute),
+            (libc::ENETUNREACH, here, FailureKind::NoRoute),
+            (libc::EACCES, here, FailureKind::NoRoute),
+            (libc::EINVAL, here, FailureKind::NoRoute),
+            (libc::EHOSTUNREACH, far, FailureKind::Unreachable),
+            (libc::ENETUNREACH, far, FailureKind::Unreachable),
+            (libc::EACCES, far, FailureKind::Unreachable),
+            (libc::EHOSTUNREACH, silent_here, FailureKind::NoRoute),
+            (libc::EHOSTUNREACH, silent_far, FailureKind::Unreachable),
+            (libc::EACCES, silent_here, FailureKind::Local),
+            (libc::EACCES, origin(Some(true), true), FailureKind::Local),
+            (libc::EINVAL, origin(Some(true), true), FailureKind::Local),
+            (libc::EADDRNOTAVAIL, here, FailureKind::NoRoute),
+            (libc::EADDRNOTAVAIL, origin(Some(true), true), FailureKind::Local),
+        ] {
+            let fault = of_no_connection(address, &io::Error::from_raw_os_error(error), origin);
+            assert_eq!(Cause::Connection { address, fault }.kind(), kind, "{error} {origin:?}");
         }
     }
 
@@ -156,7 +214,8 @@ mod tests {
             ("[2001:db8::1]:80", libc::EAFNOSUPPORT),
         ] {
             let address: SocketAddr = address.parse().unwrap();
-            let fault = of_no_connection(address, &io::Error::from_raw_os_error(error));
+            let here = Origin { has_route: None, is_immediate: true };
+            let fault = of_no_connection(address, &io::Error::from_raw_os_error(error), here);
             assert_eq!(Cause::Connection { address, fault }.kind(), FailureKind::NoRoute, "{address}");
         }
     }

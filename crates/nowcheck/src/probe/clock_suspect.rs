@@ -11,7 +11,7 @@ use http::Method;
 use http::header::DATE;
 
 use crate::clock::Clock;
-use crate::outcome::{CertificateClock, ClockSuspect, ValidityBreach};
+use crate::outcome::{Believed, CertificateClock, ClockSuspect, ValidityBreach};
 use crate::probe::http::{Peer, Wanted, connect};
 use crate::probe::tls::config_that_trusts_anybody;
 use crate::probe::tls::identity::ConnectionConfig;
@@ -24,10 +24,19 @@ const ROUGHLY_THE_SAME: u64 = 3_600;
 pub struct JudgingClock {
     /// What it shows.
     pub bounds: BoundedTime,
-    /// Whether somebody vouches for it.
-    pub is_vouched_for: bool,
+    /// Why it is believed; `None` when nobody vouches for it.
+    pub believed: Option<Believed>,
     /// Whose it is.
     pub whose: CertificateClock,
+}
+
+/// What is suspect, and how many requests it took to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suspicion {
+    /// The certificate, or a clock.
+    pub suspect: ClockSuspect,
+    /// Requests that were begun.
+    pub requests: u32,
 }
 
 /// Asks the server for its time, and says which clock is suspect, or whether it is the certificate.
@@ -37,20 +46,27 @@ pub async fn clock_suspect(
     by: JudgingClock,
     clock: Clock,
     deadline: MonotonicInstant,
-) -> ClockSuspect {
+) -> Suspicion {
     let now = by.bounds.carried_to(clock.now(), Drift::from_ppm(0)).shows.earliest();
     let local = u64::try_from(now.as_nanos() / 1_000_000_000).unwrap_or_default();
-    let server = server_date(peer, clock, deadline).await;
-    suspect(breach, local, server, by)
+    let mut requests = 0;
+    let server = server_date(peer, clock, deadline, &mut requests).await;
+    Suspicion { suspect: suspect(breach, local, server, by), requests }
 }
 
 /// The `Date` of the server, in Unix seconds, by `HEAD /` without a look at its certificate.
-async fn server_date(peer: &Peer<'_>, clock: Clock, deadline: MonotonicInstant) -> Option<u64> {
+async fn server_date(
+    peer: &Peer<'_>,
+    clock: Clock,
+    deadline: MonotonicInstant,
+    requests: &mut u32,
+) -> Option<u64> {
     // Not the path that the user gave: it may hold a secret, and nobody knows who listens there.
     let root = peer.target.root();
     let trusting = ConnectionConfig::new(&config_that_trusts_anybody(), None);
     let peer = Peer { target: &root, address: peer.address, tls: Some(&trusting) };
     let mut connection = connect(&peer, clock, deadline).await.ok()?;
+    *requests += 1;
     let answer = connection.ask(Method::HEAD, &root, Wanted::Head, deadline).await.ok()?;
     let date = httpdate::parse_http_date(answer.headers.get(DATE)?.to_str().ok()?).ok()?;
     date.duration_since(UNIX_EPOCH).ok().as_ref().map(Duration::as_secs)
@@ -59,15 +75,15 @@ async fn server_date(peer: &Peer<'_>, clock: Clock, deadline: MonotonicInstant) 
 /// What is suspect, by the Unix seconds that both clocks show.
 fn suspect(breach: ValidityBreach, local: u64, server: Option<u64>, judging: JudgingClock) -> ClockSuspect {
     let by = judging.whose;
-    match server {
-        Some(server) if server.abs_diff(local) <= ROUGHLY_THE_SAME => ClockSuspect::Certificate,
-        Some(server) if breach.is_healed_by(server) && judging.is_vouched_for => {
-            ClockSuspect::CertificateAndServer { by, server }
+    match (server, judging.believed) {
+        (Some(server), _) if server.abs_diff(local) <= ROUGHLY_THE_SAME => ClockSuspect::Certificate,
+        (Some(server), Some(believed)) if breach.is_healed_by(server) => {
+            ClockSuspect::CertificateAndServer { by, believed, server }
         }
-        Some(server) if breach.is_healed_by(server) => ClockSuspect::JudgingClock { by, server },
-        Some(server) => ClockSuspect::CertificateByBoth { server },
-        None if judging.is_vouched_for => ClockSuspect::CertificateUnasked { by },
-        None => ClockSuspect::Unknown { by, local },
+        (Some(server), None) if breach.is_healed_by(server) => ClockSuspect::JudgingClock { by, server },
+        (Some(server), _) => ClockSuspect::CertificateByBoth { server },
+        (None, Some(believed)) => ClockSuspect::CertificateUnasked { by, believed },
+        (None, None) => ClockSuspect::Unknown { by, local },
     }
 }
 
@@ -81,8 +97,9 @@ mod tests {
     const ORIGIN: BoundedTime =
         BoundedTime { at: MonotonicInstant::ORIGIN, shows: Interval::point(UnixInstant::from_nanos(0)) };
     const UNSYNCHRONIZED: JudgingClock =
-        JudgingClock { bounds: ORIGIN, is_vouched_for: false, whose: CertificateClock::ThisMachine };
-    const SYNCHRONIZED: JudgingClock = JudgingClock { is_vouched_for: true, ..UNSYNCHRONIZED };
+        JudgingClock { bounds: ORIGIN, believed: None, whose: CertificateClock::ThisMachine };
+    const SYNCHRONIZED: JudgingClock =
+        JudgingClock { believed: Some(Believed::Synchronized), ..UNSYNCHRONIZED };
 
     #[test]
     fn a_server_whose_clock_agrees_leaves_the_certificate_as_the_culprit() {
@@ -103,5 +120,17 @@ mod tests {
         assert!(words.contains("this machine's clock is synchronized"), "{words}");
         let words = suspect(EXPIRED, 2_000_000, None, SYNCHRONIZED).to_string();
         assert!(words.contains("the certificate is the likelier culprit"), "{words}");
+    }
+
+    #[test]
+    fn a_clock_that_the_user_trusts_is_believed_and_not_said_to_be_synchronized() {
+        let trusted = JudgingClock { believed: Some(Believed::Trusted), ..UNSYNCHRONIZED };
+        for server in [Some(999_000), None] {
+            let words = suspect(EXPIRED, 2_000_000, server, trusted).to_string();
+            assert!(
+                words.contains("this machine's clock is trusted by the user: the certificate"),
+                "{words}"
+            );
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Content codings (RFC 9110 section 8.4.1) and transfer codings (RFC 9112 section 7): undone when an answer comes
 //! compressed although nobody asked for it.
 
+mod gzip;
+
 use std::io::Read;
 
 use brotli_decompressor::Decompressor;
-use flate2::bufread::GzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
@@ -64,9 +65,24 @@ impl Coding {
 
 /// Undoes the codings that the headers name, the last one first; transfer codings are outside of content codings. No step makes more than `most` bytes.
 ///
+/// Nobody asked for a coding, and a label is easily wrong: a server that compresses only what is large, a proxy that has
+/// decoded the body. So a body that is plain text is taken as it is, as curl takes it. Transfer codings are part of how a
+/// body is framed, and curl refuses those that do not fit.
+///
 /// # Errors
 /// When a coding is not known, or the body is not what the headers say.
 pub fn decode(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Decoded, CodingFault> {
+    undo_all(headers, body, most).or_else(|fault| {
+        let is_label_alone = !has_transfer_codings(headers);
+        if is_label_alone && is_plain(body) {
+            Ok(Decoded { body: body.to_vec(), is_cut: false })
+        } else {
+            Err(fault)
+        }
+    })
+}
+
+fn undo_all(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Decoded, CodingFault> {
     let codings = codings(headers)?;
     let mut decoded = Decoded { body: body.to_vec(), is_cut: false };
     // There is nothing to decode in the answer to HEAD, or in a 304.
@@ -82,6 +98,26 @@ pub fn decode(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Decoded, 
         decoded = step;
     }
     Ok(decoded)
+}
+
+fn has_transfer_codings(headers: &HeaderMap) -> bool {
+    let tokens = headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    tokens.map(<[u8]>::trim_ascii).any(|token| {
+        !token.eq_ignore_ascii_case(b"chunked")
+            && !token.eq_ignore_ascii_case(b"identity")
+            && !token.is_empty()
+    })
+}
+
+/// Whether a body is text: it has no control characters, and hardly a byte that is no UTF-8. Compressed bytes have both.
+fn is_plain(body: &[u8]) -> bool {
+    let end = body.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let is_text = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0x80..);
+    let no_utf_8: usize = body.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
+    end > 0 && body[..end].iter().all(is_text) && no_utf_8 <= end / 8
 }
 
 fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, CodingFault> {
@@ -107,7 +143,7 @@ fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, CodingFault> {
 
 fn undo(coding: Coding, body: &[u8], most: usize) -> Option<Decoded> {
     match coding {
-        Coding::Gzip => read_all(GzDecoder::new(body), most),
+        Coding::Gzip => gzip::decoded(body, most),
         // RFC 9110 means zlib's format; some servers send the bare stream, and every browser reads both.
         Coding::Deflate => inflate(true, body, most).or_else(|| inflate(false, body, most)),
         Coding::Brotli => read_all(Decompressor::new(body, 4_096), most),

@@ -6,15 +6,19 @@
 //! | a reason with control characters | without them |
 //! | a carriage return in a line, or several at its end | a space, or none |
 //! | chunks in HTTP/1.0 | HTTP/1.1 with `Connection: close` |
+//! | `Content-Length: +38`, `Content-Length: 38;x` | `Content-Length: 38` |
 //!
-//! Bodies pass as they are, and so does what does not begin like HTTP. A null byte stays, so that the library refuses it
-//! as curl does. Instants are noted underneath, so none of this changes a measurement.
+//! Bodies pass as they are, unless they come in chunks (`chunk_repair.rs`), and so does what does not begin like HTTP. A null
+//! byte stays, so that the library refuses it as curl does. Instants are noted underneath, so none of this changes a
+//! measurement.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::chunk_repair::ChunkRepair;
 
 const PREFIX: &[u8] = b"http/";
 
@@ -31,9 +35,18 @@ enum State {
     /// A head comes in; so much of it is there.
     Head(Vec<u8>),
     /// These bytes are handed on, from that one on, and then what follows them.
-    Handing(Vec<u8>, usize),
+    Handing(Vec<u8>, usize, Following),
     /// What comes is a body.
-    Body,
+    Body(Following),
+}
+
+/// What follows a head.
+#[derive(Debug)]
+enum Following {
+    /// It passes as it is.
+    AsItIs,
+    /// Chunks, which are rewritten.
+    Chunks(ChunkRepair),
 }
 
 impl<S> HeadRepair<S> {
@@ -52,36 +65,68 @@ impl<S: AsyncRead + Unpin> AsyncRead for HeadRepair<S> {
         let this = &mut *self;
         loop {
             match &mut this.state {
-                State::Body => return Pin::new(&mut this.stream).poll_read(context, buffer),
-                State::Handing(bytes, from) => {
+                State::Body(Following::AsItIs) => {
+                    return Pin::new(&mut this.stream).poll_read(context, buffer);
+                }
+                State::Body(Following::Chunks(chunks)) => {
+                    let piece = ready!(next_piece(&mut this.stream, context))?;
+                    let bytes = if piece.is_empty() { chunks.end() } else { chunks.rewritten(&piece) };
+                    let State::Body(following) = std::mem::replace(&mut this.state, State::Head(Vec::new()))
+                    else {
+                        continue;
+                    };
+                    // The end of the stream.
+                    if piece.is_empty() && bytes.is_empty() {
+                        this.state = State::Body(Following::AsItIs);
+                        return Poll::Ready(Ok(()));
+                    }
+                    this.state = State::Handing(bytes, 0, following);
+                }
+                State::Handing(bytes, from, following) => {
                     let count = buffer.remaining().min(bytes.len() - *from);
                     buffer.put_slice(&bytes[*from..*from + count]);
                     *from += count;
                     if *from == bytes.len() {
-                        this.state = State::Body;
+                        let following = std::mem::replace(following, Following::AsItIs);
+                        this.state = State::Body(following);
                     }
-                    return Poll::Ready(Ok(()));
+                    // None, where a line is not there to its end: that would look like the end of the stream.
+                    if count > 0 {
+                        return Poll::Ready(Ok(()));
+                    }
                 }
                 State::Head(head) => {
-                    let mut space = [0; 8_192];
-                    let mut piece = ReadBuf::new(&mut space);
-                    ready!(Pin::new(&mut this.stream).poll_read(context, &mut piece))?;
-                    head.extend_from_slice(piece.filled());
-                    let is_over = piece.filled().is_empty() || head.len() > this.most || !may_be_http(head);
-                    let bytes = if is_over { Some(std::mem::take(head)) } else { repaired(head) };
-                    match bytes {
+                    let piece = ready!(next_piece(&mut this.stream, context))?;
+                    head.extend_from_slice(&piece);
+                    let is_over = piece.is_empty() || head.len() > this.most || !may_be_http(head);
+                    let handed = if is_over {
+                        Some(Repaired { bytes: std::mem::take(head), following: Following::AsItIs })
+                    } else {
+                        repaired(head)
+                    };
+                    match handed {
                         // The end of the stream.
-                        Some(bytes) if bytes.is_empty() => {
-                            this.state = State::Body;
+                        Some(Repaired { bytes, .. }) if bytes.is_empty() => {
+                            this.state = State::Body(Following::AsItIs);
                             return Poll::Ready(Ok(()));
                         }
-                        Some(bytes) => this.state = State::Handing(bytes, 0),
+                        Some(Repaired { bytes, following }) => {
+                            this.state = State::Handing(bytes, 0, following);
+                        }
                         None => {}
                     }
                 }
             }
         }
     }
+}
+
+/// What comes next; nothing at the end of the stream.
+fn next_piece<S: AsyncRead + Unpin>(stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+    let mut space = [0; 8_192];
+    let mut piece = ReadBuf::new(&mut space);
+    ready!(Pin::new(stream).poll_read(context, &mut piece))?;
+    Poll::Ready(Ok(piece.filled().to_vec()))
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for HeadRepair<S> {
@@ -91,7 +136,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for HeadRepair<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         // A request: the next thing that comes is a head.
-        if matches!(self.state, State::Body) {
+        if matches!(self.state, State::Body(_)) {
             self.state = State::Head(Vec::new());
         }
         Pin::new(&mut self.stream).poll_write(context, bytes)
@@ -114,17 +159,40 @@ fn may_be_http(bytes: &[u8]) -> bool {
     begin[..length].eq_ignore_ascii_case(&PREFIX[..length])
 }
 
-/// The bytes with their head rewritten, once it is there to its end; interim answers (1xx) stand before it.
-fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
+/// The beginning of an answer, rewritten.
+#[derive(Debug)]
+pub struct Repaired {
+    /// A head, or several of which all but the last are interim (1xx), and what came of the body.
+    pub bytes: Vec<u8>,
+    following: Following,
+}
+
+impl Repaired {
+    /// Whether the body stays as it comes.
+    #[must_use]
+    pub fn leaves_the_body(&self) -> bool {
+        matches!(self.following, Following::AsItIs)
+    }
+}
+
+/// Rewrites a head, once it is there to its end.
+#[must_use]
+pub fn repaired(bytes: &[u8]) -> Option<Repaired> {
     let mut out = Vec::with_capacity(bytes.len() + 32);
     let mut rest = bytes;
     loop {
         let (head, after) = one_head(rest)?;
         let is_interim = matches!(head.status, Some([b'1', second, third]) if [second, third] != *b"01");
+        let is_chunked = head.lines.iter().any(|line| is_chunked(line));
         out.extend(head.written());
         if !is_interim {
-            out.extend_from_slice(after);
-            return Some(out);
+            if !is_chunked {
+                out.extend_from_slice(after);
+                return Some(Repaired { bytes: out, following: Following::AsItIs });
+            }
+            let mut chunks = ChunkRepair::new();
+            out.extend(chunks.rewritten(after));
+            return Some(Repaired { bytes: out, following: Following::Chunks(chunks) });
         }
         rest = after;
     }
@@ -195,12 +263,28 @@ impl Head {
         }
         let mut written: Vec<u8> = Vec::new();
         for line in &self.lines {
-            written.extend_from_slice(line);
+            match content_length(line) {
+                Some(digits) => written.extend([b"Content-Length: ", digits].concat()),
+                None => written.extend_from_slice(line),
+            }
             written.extend_from_slice(b"\r\n");
         }
         written.extend_from_slice(b"\r\n");
         written
     }
+}
+
+/// The digits in a line `Content-Length: +38` or `Content-Length: 38;x`, of which curl takes the number. Several lengths that
+/// stand there are the library's to compare.
+fn content_length(line: &[u8]) -> Option<&[u8]> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    if !line[..colon].trim_ascii().eq_ignore_ascii_case(b"content-length") || line.contains(&b',') {
+        return None;
+    }
+    let value = line[colon + 1..].trim_ascii();
+    let value = value.strip_prefix(b"+").unwrap_or(value);
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (digits > 0).then(|| &value[..digits])
 }
 
 fn is_chunked(line: &[u8]) -> bool {

@@ -143,6 +143,7 @@ impl System {
             name: address.to_string(),
             fault: match fault {
                 NameFault::Local(_) | NameFault::Silent(_) => fault,
+                _ if !is_link_local(address) => NameFault::NeedlessZone { zone: interface.to_owned() },
                 _ => NameFault::UnknownZone { zone: interface.to_owned() },
             },
         })
@@ -241,6 +242,10 @@ impl System {
     }
 }
 
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
 /// What a resolver's thread said before it ended.
 fn lone(found: Result<system::Answer, oneshot::error::RecvError>) -> system::Answer {
     let found = found.unwrap_or_else(|_| Err(NameFault::Local("its thread ended".to_owned())))?;
@@ -297,7 +302,10 @@ mod tests {
         }
         let v6 = resolution(&[], Some(IpVersion::V6));
         let error = resolved(&v6, "192.0.2.1").await.unwrap_err();
-        assert!(error.contains("192.0.2.1 has no IPv6 address, and only those are checked"), "{error}");
+        assert_eq!(error, "192.0.2.1 is an IPv4 address, and only IPv6 addresses are checked");
+        let v4 = resolution(&[], Some(IpVersion::V4));
+        let error = resolved(&v4, "[::1]").await.unwrap_err();
+        assert_eq!(error, "[::1] is an IPv6 address, and only IPv4 addresses are checked");
     }
 
     #[tokio::test]
@@ -309,6 +317,10 @@ mod tests {
         for host in ["[fe80::1%25nope]", "[fe80::1%nope]", "b.example"] {
             let error = resolved(&any, host).await.unwrap_err();
             assert!(error.contains("this machine has no interface `nope`"), "{host}: {error}");
+        }
+        for (host, address) in [("[::1%25lo]", "::1"), ("[2001:db8::1%25nope]", "2001:db8::1")] {
+            let error = resolved(&any, host).await.unwrap_err();
+            assert!(error.contains(&format!("{address} is not a link-local address")), "{host}: {error}");
         }
     }
 

@@ -1,25 +1,32 @@
 //! What to do next, for somebody who was woken by a verdict.
 
+use std::time::Duration;
+
+use clock_offset::{Limits, SLOW};
 use http::StatusCode;
 
 use super::{Setting, Words};
 use crate::outcome::{
-    CheckerFault, Doubt, Failure, FailureKind, Finding, Note, Stale, TargetOutcome, Undetermined,
+    Backends, Cause, CertificateFault, CheckerFault, ConnectionFault, Doubt, Failure, FailureKind, Finding,
+    Note, Stale, TargetOutcome, TlsFault, Undetermined,
 };
+use crate::text::figures::{length, limit};
 
 impl Words<'_> {
     /// What to do next, for a target that is not OK.
     #[must_use]
-    pub fn next_step(self, target: &TargetOutcome) -> Option<String> {
+    pub fn next_step(self, target: &TargetOutcome, limits: &Limits) -> Option<String> {
         if let Some(step) = self.after_names(target) {
             return Some(step);
         }
-        if let Finding::Undetermined(Undetermined::Limited(_)) = &target.finding {
-            return Some(format!(
-                "ask less at once and for longer: {} and a longer {}",
-                self.with(Setting::Connections, "1"),
-                self.name(Setting::Timeout)
-            ));
+        let lacked_time = |failure: &Failure| matches!(failure.cause, Cause::TooLittleTime(_));
+        if target.finding.failure().is_some_and(lacked_time)
+            && let Some(too_few) = TooFewAnswers::of(target)
+        {
+            return Some(self.after_too_few_answers(too_few));
+        }
+        if let Finding::Undetermined(Undetermined::Limited(limited)) = &target.finding {
+            return Some(self.after_limit(&limited.failure));
         }
         if let Some(failure) = target.finding.failure() {
             return Some(self.after_failure(failure));
@@ -30,12 +37,14 @@ impl Words<'_> {
             Finding::Unvouched(_) => self.have_somebody_vouch(),
             Finding::ClocksDisagree(_) => self.find_the_wrong_clock(),
             Finding::NotWithinWarning(_) | Finding::Desynchronized(_) if has(is_zone) => {
-                "make the service answer in UTC, or with its zone's offset (RFC 3339)".to_owned()
+                format!(
+                    "if {} is given, check it; otherwise make the service answer in UTC or with its zone's \
+                     offset (RFC 3339)",
+                    self.name(Setting::Zone)
+                )
             }
-            Finding::NotWithinWarning(_) | Finding::Desynchronized(_) => {
-                "on the host behind it look at `chronyc tracking` or `timedatectl`: is time \
-                 synchronization running, and can it reach its servers?"
-                    .to_owned()
+            Finding::NotWithinWarning(backends) | Finding::Desynchronized(backends) => {
+                self.after_wrong_clock(backends)
             }
             Finding::Stale(Stale::Age { .. } | Stale::Standstill { .. }) => {
                 "make the cache in between pass this path (Cache-Control: no-store), or ask the service \
@@ -59,14 +68,62 @@ impl Words<'_> {
                 self.with(Setting::DateCache, "0s"),
                 self.name(Setting::MaxOffset)
             ),
+            Finding::Undetermined(Undetermined::Open(backends)) => {
+                self.after_open_question(target, backends, limits)
+            }
             Finding::Undetermined(_)
             | Finding::Down(_)
-            | Finding::CheckerFault(CheckerFault::CannotAsk(_)) => format!(
-                "ask again with a longer {} or more {}, or from a place that is nearer",
-                self.name(Setting::Timeout),
-                self.name(Setting::Samples)
-            ),
+            | Finding::CheckerFault(CheckerFault::CannotAsk(_)) => self.ask_again(),
         })
+    }
+
+    fn after_wrong_clock(self, backends: &Backends) -> String {
+        if is_decades_behind(backends) {
+            return format!(
+                "is it a time? A number that is no Unix time, such as an uptime in seconds, looks like a clock that is \
+                 decades behind: {} names the field of a time; a clock that was never set, on the host behind it, looks \
+                 the same",
+                self.name(Setting::Field)
+            );
+        }
+        "on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronization running, and can it \
+         reach its servers?"
+            .to_owned()
+    }
+
+    fn ask_again(self) -> String {
+        format!(
+            "ask again with a longer {} or more {}, or from a place that is nearer",
+            self.name(Setting::Timeout),
+            self.name(Setting::Samples)
+        )
+    }
+
+    fn after_open_question(self, target: &TargetOutcome, backends: &Backends, limits: &Limits) -> String {
+        if is_slow(backends, limits) {
+            return self.after_slow_answers(backends, limits);
+        }
+        TooFewAnswers::of(target)
+            .map_or_else(|| self.ask_again(), |too_few| self.after_too_few_answers(too_few))
+    }
+
+    fn after_too_few_answers(self, too_few: TooFewAnswers) -> String {
+        format!(
+            "allow it more time: {}. An answer takes {}, and {} of them, one after the other, are needed",
+            self.with(Setting::Timeout, &format!("{}s", too_few.enough().as_secs())),
+            length(too_few.each),
+            too_few.needed
+        )
+    }
+
+    fn after_slow_answers(self, backends: &Backends, limits: &Limits) -> String {
+        format!(
+            "the fastest answer took {}, which is too long for the limit of {}: allow a greater {}, or ask from \
+             a place that is nearer",
+            length(backends.worst().round_trip.min),
+            limit(limits.max_offset),
+            self.name(Setting::MaxOffset),
+        )
     }
 
     fn have_somebody_vouch(self) -> String {
@@ -121,7 +178,26 @@ impl Words<'_> {
         }
     }
 
+    fn after_limit(self, failure: &Failure) -> String {
+        if failure.kind() == FailureKind::Local {
+            return self.after_failure(failure);
+        }
+        format!(
+            "give it more time for fewer requests: {}, {} and a longer {}; rounds that follow each other need a longer {}",
+            self.with(Setting::Connections, "1"),
+            self.with(Setting::Samples, "1"),
+            self.name(Setting::Timeout),
+            self.name(Setting::Every),
+        )
+    }
+
     fn after_failure(self, failure: &Failure) -> String {
+        if matches!(failure.cause, Cause::TooLittleTime(_)) {
+            return format!(
+                "the service was slow: give the round a longer {}, and look at the load of the service",
+                self.name(Setting::Timeout)
+            );
+        }
         let step = match failure.kind() {
             FailureKind::NoSuchName => "check the spelling of the URL and the record in the DNS",
             FailureKind::DnsFailure => "look at the name servers in /etc/resolv.conf",
@@ -134,15 +210,19 @@ impl Words<'_> {
                 "look at the logs of the service and of the balancer before it; if it speaks TLS, write \
                  https://"
             }
-            FailureKind::Certificate => {
-                return format!(
-                    "mend what the line above names; {} trusts an authority that this machine does not know",
-                    self.with(Setting::CaFile, "FILE")
-                );
-            }
+            FailureKind::Certificate => return self.after_certificate(&failure.cause),
             FailureKind::Protocol => "is this the right port and scheme?",
             FailureKind::Status => return self.after_status(failure),
             FailureKind::Redirect => "check the URL that it points at",
+            FailureKind::NotATime if failure.is_contradiction() => {
+                "look at the program that makes the answer: one clock cannot have given both times"
+            }
+            FailureKind::NotATime if let Some(elsewhere) = failure.elsewhere() => {
+                return format!(
+                    "{}; or see whether the service has changed its answer",
+                    self.settings_for(elsewhere)
+                );
+            }
             FailureKind::NotATime | FailureKind::TooLarge => {
                 return format!(
                     "is this the right path? {} and {} say where and how the time stands",
@@ -160,7 +240,11 @@ impl Words<'_> {
                     self.with(Setting::ClientKey, "FILE")
                 );
             }
-            FailureKind::NoRoute => "the fault is on this machine: look at its network",
+            FailureKind::NoRoute if is_without_zone(&failure.cause) => {
+                "write the interface behind the address, such as [fe80::1%25eth0]; `ip address` lists this \
+                 machine's interfaces"
+            }
+            FailureKind::NoRoute => "look at the routes of this machine: `ip route get ADDRESS`",
             FailureKind::Local => {
                 "the fault is on this machine: look at its network, its load and its limits (`ulimit -a`, seccomp)"
             }
@@ -184,9 +268,89 @@ impl Words<'_> {
                 self.with(Setting::Samples, "1"),
                 self.name(Setting::MissProbability)
             ),
-            _ => "look at the logs of the service; is the path right?".to_owned(),
+            Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE) => {
+                "is the path right? A URL without a path means /now; http://HOST/. asks for the root".to_owned()
+            }
+            Some(StatusCode::SERVICE_UNAVAILABLE) => {
+                "the service is overloaded, is shutting down or is not ready: look at its load, its limits and \
+                 its logs"
+                    .to_owned()
+            }
+            _ => "look at the logs of the service".to_owned(),
         }
     }
+
+    fn after_certificate(self, cause: &Cause) -> String {
+        let Cause::Tls(TlsFault::Certificate { fault, .. }) = cause else {
+            return "use a name that the server has a certificate for, or give it one for this name"
+                .to_owned();
+        };
+        match fault {
+            CertificateFault::UnknownAuthority
+            | CertificateFault::SelfSigned
+            | CertificateFault::MissingIntermediate { .. }
+            | CertificateFault::OtherAuthorityKey => format!(
+                "mend what the line above names; {} trusts an authority that this machine does not know",
+                self.with(Setting::CaFile, "FILE")
+            ),
+            CertificateFault::OtherName { .. } => {
+                "use a name that is in the certificate, or get a certificate for this name".to_owned()
+            }
+            CertificateFault::OutOfTime { .. } => {
+                "see when the certificate was to be renewed, and whether the server uses the new one"
+                    .to_owned()
+            }
+            CertificateFault::AddressAsName { .. }
+            | CertificateFault::ShortKey { .. }
+            | CertificateFault::CannotVerify { .. }
+            | CertificateFault::IsAuthority
+            | CertificateFault::Other { .. } => "get another certificate for the server".to_owned(),
+        }
+    }
+}
+
+fn is_without_zone(cause: &Cause) -> bool {
+    matches!(cause, Cause::Connection { fault: ConnectionFault::NoZone, .. })
+}
+
+/// Whether the answers took so long that they prove little. What is proven is about half as wide on each side as the round
+/// trip, and the clock need not be in the middle of it.
+/// A slow service, of which the round had no time to ask enough connections.
+#[derive(Debug, Clone, Copy)]
+struct TooFewAnswers {
+    /// What an answer takes.
+    each: Duration,
+    /// How many answers are enough.
+    needed: u32,
+}
+
+impl TooFewAnswers {
+    fn of(target: &TargetOutcome) -> Option<Self> {
+        let needed = target.notes.iter().find_map(|note| match note {
+            Note::BackendsMayBeMissing { needed } => *needed,
+            _ => None,
+        })?;
+        let each = target.backends().iter().map(|backend| backend.round_trip.median).max()?;
+        // A service that is not slow takes several requests at a time, and time was not what it lacked.
+        (each >= SLOW && needed > target.connections).then_some(Self { each, needed })
+    }
+
+    /// The timeout that lets so many be asked one after the other, in whole steps of five seconds: no request is begun in the
+    /// last quarter of a round.
+    fn enough(self) -> Duration {
+        let least = self.each * self.needed.saturating_sub(1) * 4 / 3;
+        Duration::from_secs((least.as_secs() / 5 + 1) * 5)
+    }
+}
+
+fn is_slow(backends: &Backends, limits: &Limits) -> bool {
+    backends.worst().round_trip.min > limits.max_offset
+}
+
+/// Whether all clocks are further behind than any clock that was ever set. A device without a battery begins with 1970 or 2000.
+fn is_decades_behind(backends: &Backends) -> bool {
+    const DECADES: i128 = 20 * 365 * 86_400 * 1_000_000_000;
+    backends.as_slice().iter().all(|backend| backend.offset.midpoint().as_nanos() < -DECADES)
 }
 
 fn is_zone(note: &Note) -> bool {

@@ -12,7 +12,7 @@ use crate::outcome::{
     AnswerProblem, BackendOutcome, CertificateOutcome, Failure, Leap, Outcome, Phases, Reason,
     ReferenceOutcome, SYSTEM, SourceOutcome, SourceStanding, Standing, Status, TargetOutcome,
 };
-use crate::target::masked;
+use crate::target::shown_location;
 use crate::text::figures;
 use crate::text::printable;
 
@@ -326,7 +326,7 @@ fn failure<'a>(failure: &'a Failure, words: Words<'_>) -> serde_json::Result<Fai
         message: words.cause(&failure.cause),
         elapsed: number(failure.elapsed)?,
         http_status: answer.map(|fault| fault.status.as_u16()),
-        location: location.map(|to| printable(masked(to).as_bytes(), 2_000)),
+        location: location.map(|to| printable(shown_location(to).as_bytes(), 2_000)),
         body_start,
     })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Setting, Words};
-use crate::outcome::{Cause, CheckerFault, Finding, NameFault, TargetOutcome};
+use crate::outcome::{Cause, CheckerFault, Finding, NameFault, TargetOutcome, is_literal};
 use crate::text::figures::length;
 
 /// A DNS that takes this long is the first thing to look at when time was short.
@@ -31,7 +31,10 @@ impl Words<'_> {
     /// What to do next about a name that gave no address.
     pub(super) fn after_name_fault(self, name: &str, fault: &NameFault) -> Option<String> {
         match fault {
-            NameFault::NotFound | NameFault::NoAddress | NameFault::Local(_) => None,
+            NameFault::NotFound
+            | NameFault::NoAddress
+            | NameFault::Local(_)
+            | NameFault::NotPermitted { .. } => None,
             NameFault::ServerFailure(_) => Some(format!(
                 "look at the name servers in /etc/resolv.conf: does `getent ahosts {name}` answer?"
             )),
@@ -41,9 +44,13 @@ impl Words<'_> {
                 self.name(Setting::Timeout)
             )),
             NameFault::UnknownZone { .. } => Some("`ip address` lists this machine's interfaces".to_owned()),
-            NameFault::OtherVersion { .. } => {
-                Some("check both IP versions, or see whether a record is missing in the DNS".to_owned())
+            NameFault::NeedlessZone { zone } => Some(format!("write the address without %{zone}")),
+            NameFault::OtherVersion { wanted, .. } if is_literal(name) => {
+                Some(format!("check both IP versions, or name an {wanted} address"))
             }
+            NameFault::OtherVersion { wanted, .. } => Some(format!(
+                "check both IP versions, or give the name an {wanted} address in the DNS if the service has one"
+            )),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clock_offset::Span;
+
 use super::{Setting, Words};
 use crate::outcome::{Doubt, MissingBackends, Note};
 use crate::text::figures::{length, limit, offset, signed};
@@ -52,13 +54,14 @@ impl Words<'_> {
             }
             Note::FewConnections { connections, rejected } => few_connections(*connections, *rejected),
             Note::RateLimited { pause, rejected } => rate_limited(*pause, *rejected),
+            Note::KeepsRejecting { asked, rejected, pause } => keeps_rejecting(*asked, *rejected, *pause),
+            Note::SeveralNamelessClocks { clocks, apart } => several_nameless(*clocks, *apart),
             Note::BackendsMissing(missing) => missing_backends(missing),
             Note::Doubt(doubt) => self.doubt(doubt),
             Note::OneClockAssumed
             | Note::BackendsUncounted
-            | Note::SeveralNamelessClocks
             | Note::ClockStepped { .. }
-            | Note::BackendsMayBeMissing
+            | Note::BackendsMayBeMissing { .. }
             | Note::ServerUnsynchronized
             | Note::KeptConnectionsLost { .. } => on_the_answers(note),
         }
@@ -90,7 +93,7 @@ impl Words<'_> {
                 self.name(Setting::Strict)
             ),
             Doubt::LocalClockWrong { offset: local } => format!(
-                "this machine's clock, which was given as a reference, is wrong by the others: {}",
+                "this machine's clock, which was given as a reference, disagrees with the other references: {}",
                 offset(local)
             ),
             Doubt::ReferenceTooWide { max_error, .. } => format!(
@@ -114,13 +117,16 @@ pub(super) fn missing_backends(missing: &MissingBackends) -> String {
 }
 
 fn few_connections(connections: u32, rejected: u32) -> String {
-    let takes = match connections {
+    let then = match connections {
         1 => "one connection at a time".to_owned(),
         several => format!("{several} connections at a time"),
     };
     match rejected {
-        0 => format!("the service answers {takes}: more of them had to wait"),
-        rejected => format!("the service takes {takes}: it turned {rejected} away that were beside others"),
+        0 => format!("some connections beside others had to wait, so the service was asked over {then}"),
+        1 => format!("one connection beside others failed, so the service was asked over {then}"),
+        several => {
+            format!("{several} connections beside others failed, so the service was asked over {then}")
+        }
     }
 }
 
@@ -133,6 +139,32 @@ fn rate_limited(pause: Duration, rejected: u32) -> String {
     let then =
         if pause.is_zero() { "one at a time".to_owned() } else { format!("once in {}", length(pause)) };
     format!("the service limits how often it may be asked: it {rejected}, and was then asked {then}")
+}
+
+fn keeps_rejecting(asked: u32, rejected: u32, pause: Duration) -> String {
+    format!(
+        "the service was asked over single connections with pauses of {}, and rejected {rejected} of {asked} as too \
+         many requests: one of several backends may reject all of them",
+        length(pause)
+    )
+}
+
+/// More clocks than that are hardly told apart by chance, if there are as many at all.
+const FEW_CLOCKS: usize = 4;
+
+fn several_nameless(clocks: usize, apart: Span) -> String {
+    let by =
+        if apart > Span::ZERO { format!(" by up to {}", length(apart.magnitude())) } else { String::new() };
+    if clocks > FEW_CLOCKS {
+        return format!(
+            "the answers contradict each other{by}: either many clocks answer here, which do not name \
+             themselves, or one that jumps back and forth"
+        );
+    }
+    format!(
+        "the answers contradict each other{by}, so several clocks answer here; they do not name \
+         themselves, and are told apart by their times only"
+    )
 }
 
 /// Notes on what the answers of a target have in common.
@@ -157,11 +189,7 @@ fn on_the_answers(note: &Note) -> String {
             "the answers name no instance: backends whose clocks agree look like one, so a rarer one that \
              is wrong may have been missed"
         }
-        Note::SeveralNamelessClocks => {
-            "the answers contradict each other, so several clocks answer here; they do not name \
-             themselves, and are told apart by their times only"
-        }
-        Note::BackendsMayBeMissing => {
+        Note::BackendsMayBeMissing { .. } => {
             "the round ended before every backend was likely seen: more may stand behind this address"
         }
         Note::ServerUnsynchronized => "the server says that its own clock is not synchronized (NTP)",

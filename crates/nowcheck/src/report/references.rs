@@ -45,7 +45,11 @@ impl Words<'_> {
         let from = |source: &SourceOutcome| source.offset.as_ref().map(offset).unwrap_or_default();
         match note {
             ReferenceNote::Falseticker(source) => {
-                format!("{} is wrong by the others (a falseticker): {}", source.name, from(source))
+                format!(
+                    "{} disagrees with the other references (a falseticker): {}",
+                    source.name,
+                    from(source)
+                )
             }
             ReferenceNote::Undecided(source) => {
                 format!("{} from this machine's clock: {}", source.name, from(source))

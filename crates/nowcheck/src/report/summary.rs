@@ -2,14 +2,16 @@
 
 use clock_offset::verdict::within;
 use clock_offset::{Limits, Verdict};
+use http::StatusCode;
 
 use super::Words;
 use super::notes::missing_backends;
 use crate::outcome::{
-    BackendOutcome, Backends, CheckerFault, Doubt, Failure, FailureKind, Finding, Interrupted, Leap, Note,
-    Outcome, Phase, SourceStanding, Stale, Standing, Status, TargetOutcome, Undetermined,
+    AnswerFault, BackendOutcome, Backends, Cause, CheckerFault, Doubt, Failure, FailureKind, Finding,
+    Interrupted, Leap, Note, Outcome, Phase, SourceStanding, Stale, Standing, Status, TargetOutcome,
+    Undetermined,
 };
-use crate::text::figures::{length, limit, offset, signed};
+use crate::text::figures::{ends, length, length_beside, limit, offset, signed};
 
 /// More addresses than that are only counted.
 const MOST_OTHERS: usize = 3;
@@ -112,7 +114,7 @@ impl Words<'_> {
             Finding::NotWithinWarning(backends) => not_within_warning(backends, limits),
             Finding::Unvouched(backends) => unvouched(backends, limits),
             Finding::Desynchronized(backends) => {
-                desynchronized(backends, target, ["ahead", "behind"], &allowed)
+                desynchronized(backends, target, ["ahead", "behind"], limits)
             }
             // A reader of one line must see in it that the other clock may be the wrong one.
             Finding::ClocksDisagree(backends) => format!(
@@ -121,21 +123,26 @@ impl Words<'_> {
                     backends,
                     target,
                     ["ahead of this machine's", "behind this machine's"],
-                    &allowed
+                    limits
                 )
             ),
             Finding::Undetermined(Undetermined::NothingAsked) => {
-                "the time was over before anything could be asked".to_owned()
+                "the timeout passed before a request could be sent".to_owned()
             }
-            Finding::Undetermined(Undetermined::Open(backends)) => open(backends, limits),
+            Finding::Undetermined(Undetermined::Open(backends)) => open(backends, target, limits),
             Finding::Undetermined(Undetermined::Uncounted { missing, .. })
             | Finding::BackendsMissing { missing, .. } => missing_backends(missing),
             Finding::Undetermined(Undetermined::Limited(interrupted)) => {
-                let is_status = interrupted.failure.kind() == FailureKind::Status;
-                let whose = if is_status {
-                    "asked too often, cannot be decided"
-                } else {
-                    "cannot be decided, some connections failed when others were open"
+                let says_so = |answer: &AnswerFault| answer.status == StatusCode::TOO_MANY_REQUESTS;
+                let whose = match &interrupted.failure {
+                    failure if failure.answer().is_some_and(says_so) => "asked too often, cannot be decided",
+                    failure if matches!(failure.cause, Cause::TooLittleTime(_)) => {
+                        "cannot be decided, the service is too slow for the timeout"
+                    }
+                    failure if failure.kind() == FailureKind::Local => {
+                        "cannot be decided because of this machine"
+                    }
+                    _ => "cannot be decided, some requests failed and others were answered",
                 };
                 self.interrupted(whose, interrupted, target.requests)
             }
@@ -146,7 +153,11 @@ impl Words<'_> {
                 self.interrupted(whose, interrupted, target.requests)
             }
             Finding::CheckerFault(CheckerFault::CannotAsk(interrupted)) => {
-                self.interrupted("this machine cannot check", interrupted, target.requests)
+                let whose = match interrupted.failure.elsewhere() {
+                    Some(_) => "the service answers, but the settings do not fit",
+                    None => "this machine cannot check",
+                };
+                self.interrupted(whose, interrupted, target.requests)
             }
             Finding::CheckerFault(CheckerFault::Doubted { doubt, found }) => match (doubt, found.failure()) {
                 (_, Some(failure)) => {
@@ -168,7 +179,7 @@ impl Words<'_> {
         let good = backends.iter().map(|backend| backend.samples).sum::<usize>();
         let counted = match good {
             0 => String::new(),
-            good => format!(" ({good} of {requests} requests were answered well)"),
+            good => format!(" ({good} of {requests} requests succeeded)"),
         };
         let after = length(failure.elapsed);
         let cause = self.cause(&failure.cause);
@@ -261,11 +272,12 @@ fn desynchronized(
     backends: &Backends,
     target: &TargetOutcome,
     directions: [&str; 2],
-    allowed: &str,
+    limits: &Limits,
 ) -> String {
+    let allowed = limit(limits.max_offset);
     let worst = backends.worst();
     let direction = directions[usize::from(worst.offset.midpoint().as_nanos() < 0)];
-    let by = length(worst.offset.midpoint().magnitude());
+    let by = length_beside(worst.offset.midpoint().magnitude(), limits.max_offset);
     let zone = target.notes.iter().find_map(|note| match note {
         Note::ResemblesTimeZone { zone } => {
             Some(format!(", which looks like a time zone of {}", signed(*zone)))
@@ -280,11 +292,11 @@ fn desynchronized(
     )
 }
 
-fn open(backends: &Backends, limits: &Limits) -> String {
+fn open(backends: &Backends, target: &TargetOutcome, limits: &Limits) -> String {
     let worst = backends.worst();
     let allowed = limit(limits.max_offset);
     let whose = which(backends);
-    let (earliest, latest) = (signed(worst.offset.earliest()), signed(worst.offset.latest()));
+    let [earliest, latest] = ends(&worst.offset, Some(limits.max_offset));
     if !worst.offset.is_within(&within(limits.max_offset)) {
         return format!(
             "{whose}cannot be decided: the offset lies between {earliest} and {latest}, the limit is ± \
@@ -292,6 +304,9 @@ fn open(backends: &Backends, limits: &Limits) -> String {
         );
     }
     let why = match worst.instance {
+        _ if target.notes.iter().any(|note| matches!(note, Note::BackendsMayBeMissing { .. })) => {
+            "the timeout was too short for enough connections"
+        }
         None => "they name no instance, and too few of them prove that by themselves",
         Some(_) => "they contradict each other",
     };

@@ -1,11 +1,11 @@
 //! The addresses of one target: resolved, sampled side by side, and left out where they say nothing about the service.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::RoundContext;
 use super::names::Name;
 use super::sampling::{Place, sample};
-use super::turns::Turns;
 use crate::outcome::{
     Cause, Discarded, ExchangeFault, Failure, FailureKind, Finding, Note, Phases, TargetOutcome, TlsFault,
 };
@@ -35,18 +35,15 @@ impl RoundContext {
     async fn sampled(&self, target: &Target, addresses: &Addresses) -> Vec<TargetOutcome> {
         let most = self.check.max_connections.get();
         let side_by_side = addresses.all.len().min(usize::try_from(most).unwrap_or(usize::MAX)).max(1);
-        let max_connections = (most / u32::try_from(side_by_side).unwrap_or(u32::MAX)).max(1);
-        let has_neighbors = side_by_side > 1;
+        let share = (most / u32::try_from(side_by_side).unwrap_or(u32::MAX)).max(1);
         let resolve_took = addresses.took;
-        let place = |&address: &SocketAddr| Place { address, resolve_took, max_connections, has_neighbors };
-        // Several addresses may be one small machine.
-        let turns = Turns::default();
+        let place = |&address: &SocketAddr| Place { address, resolve_took, share };
         let mut outcomes = Vec::new();
         for together in addresses.all.chunks(side_by_side) {
             let probes = together.iter().map(place).map(|place| {
-                let (context, target, turns) = (self.with_doubt_of_its_own(), target.clone(), turns.clone());
+                let (context, target) = (self.with_doubt_of_its_own(), target.clone());
                 async move {
-                    let outcome = sample(&context, &target, place, &turns).await;
+                    let outcome = sample(&context, &target, place).await;
                     context.with_its_protocol(outcome, &target).await
                 }
             });
@@ -56,25 +53,37 @@ impl RoundContext {
     }
 }
 
+/// The least time that a port has to show which protocol it speaks.
+const PATIENCE_FOR_A_PROTOCOL: Duration = Duration::from_millis(500);
+
 impl RoundContext {
     /// Of an address that closed each connection without an answer: whether it speaks the other protocol.
     async fn with_its_protocol(&self, mut outcome: TargetOutcome, target: &Target) -> TargetOutcome {
+        let asked = self.connections_of_doubt();
+        outcome.connections += asked;
+        outcome.requests += asked;
         let (Finding::Down(interrupted), Some(address)) = (&mut outcome.finding, outcome.address) else {
             return outcome;
         };
-        let until = self.deadline.min(self.clock.now() + self.check.timeout / 5);
+        if !interrupted.backends.is_empty() {
+            return outcome;
+        }
+        let patience = PATIENCE_FOR_A_PROTOCOL.max(outcome.phases.connect.unwrap_or_default() * 4);
+        let until = self.deadline.min(self.clock.now() + patience.min(self.check.timeout / 5));
         match &mut interrupted.failure.cause {
-            Cause::Exchange(fault @ ExchangeFault::Closed { answer_began: false, .. })
-                if interrupted.backends.is_empty()
-                    && !target.tls
-                    && speaks_tls(address, self.clock, until).await =>
-            {
-                *fault = ExchangeFault::SpeaksTls;
+            Cause::Exchange(fault @ ExchangeFault::Closed { answer_began: false, .. }) if !target.tls => {
+                outcome.connections += 1;
+                outcome.requests += 1;
+                if speaks_tls(address, self.clock, until).await {
+                    *fault = ExchangeFault::SpeaksTls;
+                }
             }
-            Cause::Tls(fault @ TlsFault::Closed { .. })
-                if interrupted.backends.is_empty() && speaks_plain_http(address, self.clock, until).await =>
-            {
-                *fault = TlsFault::SpeaksHttp;
+            Cause::Tls(fault @ TlsFault::Closed { .. }) => {
+                outcome.connections += 1;
+                outcome.requests += 1;
+                if speaks_plain_http(address, self.clock, until).await {
+                    *fault = TlsFault::SpeaksHttp;
+                }
             }
             _ => {}
         }
@@ -89,6 +98,7 @@ fn unresolved(target: &Target, failure: Failure) -> TargetOutcome {
         address: None,
         finding: Finding::of_failure(failure, Vec::new()),
         phases: Phases::default(),
+        http_status: None,
         certificate: None,
         connections: 0,
         requests: 0,

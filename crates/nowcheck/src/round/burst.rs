@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use clock_offset::{MonotonicInstant, NewConnections};
+use clock_offset::{MonotonicInstant, NewConnections, SLOW};
 use http::Method;
 
 use crate::answer::Field;
@@ -56,13 +56,15 @@ pub(super) async fn over_a_fresh_one(
             burst
         }
         Err(NoConnection { mut failure, opened }) => {
+            let mut requests = 0;
             if let Cause::Tls(TlsFault::Certificate { fault, suspect }) = &mut failure.cause
                 && let Some(breach) = fault.breach()
             {
-                *suspect = Some(clock_suspect(&peer, breach, *judging_clock, *clock, *deadline).await);
+                let found = clock_suspect(&peer, breach, *judging_clock, *clock, *deadline).await;
+                (*suspect, requests) = (Some(found.suspect), found.requests);
             }
             let failure = Some(round.without_blame_for_silence(failure));
-            Burst { id, opened, failure, ..Burst::default() }
+            Burst { id, opened, requests, failure, ..Burst::default() }
         }
     }
 }
@@ -123,7 +125,8 @@ async fn over(
         tokio::time::sleep_until(round.clock.deadline(requests.at)).await;
     }
     for nth in 0..requests.count {
-        if nth > 0 && round.clock.now() > round.last_start {
+        let was_slow = burst.answers.last().is_some_and(|answer| answer.received.since(answer.sent) > SLOW);
+        if nth > 0 && (was_slow || round.clock.now() > round.last_start) {
             break;
         }
         burst.requests += 1;

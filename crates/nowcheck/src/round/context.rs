@@ -1,6 +1,6 @@
 //! What all probes of a round share.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use clock_offset::{MonotonicInstant, ReferenceClock};
@@ -8,12 +8,14 @@ use rustls::ClientConfig;
 
 use crate::check::Check;
 use crate::clock::Clock;
-use crate::outcome::{CertificateClock, Standing};
+use crate::outcome::{Believed, CertificateClock, Standing};
 use crate::probe::clock_suspect::JudgingClock;
 use crate::probe::tls::CertificateTime;
 use crate::probe::tls::identity::ConnectionConfig;
 use crate::reference::RoundReference;
 use crate::target::Target;
+
+use super::turns::Turns;
 
 /// What all probes of a round share.
 #[derive(Debug, Clone)]
@@ -30,6 +32,7 @@ pub(super) struct RoundContext {
     pub(super) judging_clock: JudgingClock,
     pub(super) deadline: MonotonicInstant,
     pub(super) last_start: MonotonicInstant,
+    pub(super) turns: Turns,
     /// Redirects are passed over: what is asked for is what an address answers by itself.
     pub(super) passes_over_redirects: bool,
 }
@@ -49,14 +52,18 @@ impl RoundContext {
         } else {
             (CertificateClock::ThisMachine, CertificateTime::ThisMachine)
         };
-        // That the user trusts a clock is no evidence against a certificate.
-        let is_vouched_for = against.outcome.standing == Standing::Agreed;
+        let believed = match against.outcome.standing {
+            Standing::Agreed => Some(Believed::Synchronized),
+            Standing::Trusted => Some(Believed::Trusted),
+            Standing::Disagreement | Standing::OnlyUnvouched | Standing::Unreachable => None,
+        };
         Self {
             clock,
             reference: against.reference,
-            judging_clock: JudgingClock { bounds, is_vouched_for, whose },
+            judging_clock: JudgingClock { bounds, believed, whose },
             deadline: begin + check.timeout,
             last_start,
+            turns: Turns::default(),
             passes_over_redirects: false,
             tls: Arc::default(),
             tls_doubt: Arc::default(),
@@ -70,6 +77,11 @@ impl RoundContext {
         let shared = self.tls.get_or_init(|| self.check.trust.client_config(self.certificate_time));
         let identity = self.check.trust.identity().filter(|_| target.is_named_by_user());
         ConnectionConfig::new(shared, identity.cloned()).sharing_doubt(&self.tls_doubt)
+    }
+
+    /// Connections that were opened only to see which protocol the address speaks.
+    pub(super) fn connections_of_doubt(&self) -> u32 {
+        u32::from(self.tls_doubt.load(Ordering::Relaxed))
     }
 
     /// The same for another address.

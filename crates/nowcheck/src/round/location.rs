@@ -3,6 +3,7 @@
 use http::StatusCode;
 use http::header::LOCATION;
 
+use crate::check::Destinations;
 use crate::outcome::{AnswerProblem, Cause, CheckerFault, Finding, TargetOutcome};
 use crate::probe::http::Answer;
 use crate::target::Target;
@@ -21,8 +22,12 @@ pub(super) fn location(answer: &Answer) -> Option<String> {
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned()).filter(|to| !to.trim().is_empty())
 }
 
-/// Where the last one of these targets is to be looked for instead. A circle is noted in its outcome.
-pub(super) fn destination(outcome: &mut TargetOutcome, so_far: &[Target]) -> Option<Target> {
+/// Where the last one of these targets is to be looked for instead, if that is permitted. A circle is noted in its outcome.
+pub(super) fn destination(
+    outcome: &mut TargetOutcome,
+    so_far: &[Target],
+    destinations: &Destinations,
+) -> Option<Target> {
     let (Finding::Down(interrupted) | Finding::CheckerFault(CheckerFault::CannotAsk(interrupted))) =
         &mut outcome.finding
     else {
@@ -34,7 +39,7 @@ pub(super) fn destination(outcome: &mut TargetOutcome, so_far: &[Target]) -> Opt
     };
     let next = so_far.last()?.redirected_to(location)?;
     *is_loop = so_far.contains(&next);
-    let is_followed = !*is_loop && so_far.len() <= MOST_REDIRECTS as usize;
+    let is_followed = destinations.permit(next.url()) && !*is_loop && so_far.len() <= MOST_REDIRECTS as usize;
     is_followed.then_some(next)
 }
 

@@ -1,9 +1,11 @@
 //! The names of targets, while they are being resolved.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clock_offset::MonotonicInstant;
 use tokio::task::JoinHandle;
+use url::Host;
 
 use super::RoundContext;
 use crate::check::Check;
@@ -26,8 +28,7 @@ impl Name {
     /// Begins to resolve the name of a target. A name that is not resolved by then has no address.
     pub(super) fn resolve(target: Target, check: &Arc<Check>, clock: Clock, until: MonotonicInstant) -> Self {
         let (check, of) = (Arc::clone(check), target.clone());
-        let resolving =
-            tokio::spawn(async move { check.resolution.addresses(of.endpoint(), clock, until).await });
+        let resolving = tokio::spawn(async move { addresses(&of, &check, clock, until).await });
         Self { target, resolving }
     }
 
@@ -39,6 +40,26 @@ impl Name {
             Err(Failure { phase: Phase::Resolve, cause, elapsed: std::time::Duration::ZERO })
         })
     }
+}
+
+/// The addresses of a target, if all of them may be asked.
+async fn addresses(
+    target: &Target,
+    check: &Check,
+    clock: Clock,
+    until: MonotonicInstant,
+) -> Result<Addresses, Failure> {
+    let addresses = check.resolution.addresses(target.endpoint(), clock, until).await?;
+    // Others stand in the URL, which is permitted, or in the check.
+    let Some(elapsed) = addresses.took.filter(|_| matches!(target.host, Host::Domain(_))) else {
+        return Ok(addresses);
+    };
+    let has = check.destinations.not_permitted(target.url(), addresses.all.iter().map(SocketAddr::ip));
+    if has.is_empty() {
+        return Ok(addresses);
+    }
+    let cause = Cause::Name { name: target.host.to_string(), fault: NameFault::NotPermitted { has } };
+    Err(Failure { phase: Phase::Resolve, cause, elapsed })
 }
 
 impl Drop for Name {

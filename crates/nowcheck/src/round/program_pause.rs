@@ -106,10 +106,7 @@ mod tests {
         };
         assert_eq!((failure.phase, failure.kind()), (Phase::Wait, FailureKind::Local));
         assert_eq!(failure.elapsed, Duration::from_secs(2));
-        assert!(
-            failure.to_string().contains("not let run until 1.50 s after its time was over"),
-            "{failure}"
-        );
+        assert!(failure.to_string().contains("could not run until 1.50 s after the timeout"), "{failure}");
         let Err(Interruption::Failed(failure)) = PAUSE.excuses(Ok(()), None, None) else {
             panic!("nobody is told why nothing was asked");
         };

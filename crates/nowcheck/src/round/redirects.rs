@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::RoundContext;
 use super::location::destination;
 use super::names::Name;
-use crate::outcome::{Note, TargetOutcome};
+use crate::check::Destinations;
+use crate::outcome::{Note, Secrecy, TargetOutcome};
 use crate::parallel::in_parallel;
-use crate::target::Target;
+use crate::target::{Target, shown_location};
+use crate::text::Secrets;
 
 /// The outcomes behind a target, some time later: following redirects may come back to following redirects.
 type Outcomes = Pin<Box<dyn Future<Output = Vec<TargetOutcome>> + Send>>;
@@ -38,7 +40,7 @@ impl RoundContext {
             let behind =
                 outcomes.into_iter().map(|outcome| self.clone().all_behind(Arc::clone(&way), outcome));
             let outcomes = in_parallel(behind).await.into_iter().flatten();
-            let (kept, further) = apart(outcomes, &way);
+            let (kept, further) = apart(outcomes, &way, &self.check.destinations);
             let places: Vec<usize> = further.iter().map(|further| further.place).collect();
             let followed = further.into_iter().map(|further| {
                 let (round, way) = (self.clone(), Arc::clone(&way));
@@ -54,12 +56,17 @@ impl Further {
         // As much of what is left of the round as a target may take of all of it.
         let now = round.clock.now();
         let until = now + round.last_start.since(now) * 3 / 5;
+        let mut secrets = Secrets::default();
+        self.target.tell_secrets(&mut secrets);
+        self.target.tell_values(&mut secrets);
         let name = Name::resolve(self.target, &round.check, round.clock, until);
         let mut outcomes = round.following_redirects(name, way).await;
         for one in &mut outcomes {
             // Of a chain of redirects its begin is what the reader knows.
             one.notes.retain(|note| !matches!(note, Note::Redirected { .. }));
             one.notes.push(Note::Redirected { url: self.from.clone() });
+            // What only the server knew that redirected here may be echoed here.
+            Secrecy { secrets: &secrets, named: &[] }.mask_target(one);
         }
         if let Some(first) = outcomes.first_mut() {
             first.notes.extend(self.notes);
@@ -72,10 +79,15 @@ impl Further {
 fn apart(
     outcomes: impl Iterator<Item = TargetOutcome>,
     way: &[Target],
+    destinations: &Destinations,
 ) -> (Vec<TargetOutcome>, Vec<Further>) {
     let (mut kept, mut further): (Vec<TargetOutcome>, Vec<Further>) = (Vec::new(), Vec::new());
     for mut outcome in outcomes {
-        let Some(next) = destination(&mut outcome, way) else {
+        if way.len() > 1 {
+            // Only the first URL is the user's. The others are what a server wrote.
+            outcome.url = shown_location(&outcome.url);
+        }
+        let Some(next) = destination(&mut outcome, way, destinations) else {
             kept.push(outcome);
             continue;
         };
@@ -117,7 +129,7 @@ fn notes_on_the_way(redirected: TargetOutcome) -> impl Iterator<Item = Note> {
         Note::AddressSkipped { .. }
         | Note::AddressesUnknown(_)
         | Note::CertificateEndsSoon { .. }
-        | Note::BackendsMayBeMissing
+        | Note::BackendsMayBeMissing { .. }
         | Note::KeptConnectionsLost { .. } => Some(Note::OnTheWay { url: url.clone(), note: Box::new(note) }),
         _ => None,
     })

@@ -7,8 +7,17 @@ use clock_offset::{RejectionKind, Shown, UnixInstant};
 use http::header::{DATE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
-use crate::outcome::{Cause, ExchangeFault, Failure, FailureKind};
+use crate::outcome::{AnswerProblem, Cause, ExchangeFault, Failure, FailureKind};
 use crate::time_format::{Format, Notation};
+
+/// Statuses without a standard that say the same as 429: “enhance your calm”, “security rejection”, “bandwidth limit exceeded”.
+const SAY_TOO_MANY: [u16; 3] = [420, 430, 509];
+
+/// “Site is overloaded”: what some services say instead of 503.
+const SITE_IS_OVERLOADED: u16 = 529;
+
+/// How many requests are left.
+const REMAINING: [&str; 3] = ["ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining"];
 
 /// In which way the service turned a request away. `None` for a failure that no load explains.
 ///
@@ -24,18 +33,69 @@ pub(super) fn kind_of(failure: &Failure, was_given_up: bool) -> Option<Rejection
             was_given_up.then_some(RejectionKind::KeptWaiting)
         }
         // A descriptor or some memory that is lacking may do for one connection.
-        FailureKind::Local if matches!(failure.cause, Cause::Connection { .. } | Cause::Exchange(_)) => {
-            Some(RejectionKind::Overload)
+        FailureKind::Local
+            if matches!(failure.cause, Cause::Connection { .. } | Cause::Tls(_) | Cause::Exchange(_)) =>
+        {
+            Some(RejectionKind::LocalShortage)
         }
         FailureKind::Status => failure.answer().and_then(|answer| of_status(answer.status)),
         _ => None,
     }
 }
 
+/// In which way an answer that holds no time turns the request away. Not every rate limit says 429: some forbid, redirect to
+/// a page for humans or show one, and say by a header that it is about the rate. A service that `has_answered` may do so
+/// with any answer.
+pub(super) fn of_answer(failure: &Failure, headers: &HeaderMap, has_answered: bool) -> Option<RejectionKind> {
+    let may_be_limited = match failure.kind() {
+        FailureKind::Status => failure.answer().is_some_and(|answer| {
+            has_answered && answer.status.is_client_error() || answer.status == StatusCode::FORBIDDEN
+        }),
+        FailureKind::Redirect | FailureKind::NotATime => has_answered,
+        _ => false,
+    };
+    if may_be_limited && (says_rate_is_limited(headers) || says_in_words(failure)) {
+        return Some(RejectionKind::TooManyRequests);
+    }
+    // A wall before a service forbids what comes too often, and need not say why.
+    let is_forbidden = failure.answer().is_some_and(|answer| answer.status == StatusCode::FORBIDDEN);
+    if has_answered && is_forbidden && !says_what_is_left(headers) {
+        return Some(RejectionKind::Unavailable);
+    }
+    kind_of(failure, false)
+}
+
+/// Whether the body that should hold the time says in English that the service is asked too often: some limits do so with
+/// status 200.
+fn says_in_words(failure: &Failure) -> bool {
+    const WORDS: [&str; 5] = ["rate limit", "ratelimit", "rate-limit", "too many requests", "quota exceeded"];
+    let Some(AnswerProblem::NotATime { body_start, .. }) = failure.answer().map(|answer| &answer.problem)
+    else {
+        return false;
+    };
+    let said = body_start.to_ascii_lowercase().replace('_', " ");
+    WORDS.iter().any(|words| said.contains(words))
+}
+
+/// Whether the headers say that the sender has not used up what it may ask.
+fn says_what_is_left(headers: &HeaderMap) -> bool {
+    REMAINING.iter().any(|name| headers.contains_key(*name))
+}
+
+/// Whether the headers say that the sender used up what it may ask.
+fn says_rate_is_limited(headers: &HeaderMap) -> bool {
+    let is_used_up = |name: &&str| {
+        headers.get(*name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.trim() == "0")
+    };
+    text(headers, RETRY_AFTER).is_some() || REMAINING.iter().any(is_used_up)
+}
+
 fn of_status(status: StatusCode) -> Option<RejectionKind> {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Some(RejectionKind::TooManyRequests),
+        status if SAY_TOO_MANY.contains(&status.as_u16()) => Some(RejectionKind::TooManyRequests),
         StatusCode::SERVICE_UNAVAILABLE => Some(RejectionKind::Unavailable),
+        status if status.as_u16() == SITE_IS_OVERLOADED => Some(RejectionKind::Unavailable),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => Some(RejectionKind::Overload),
         status if status.is_server_error() => Some(RejectionKind::Overload),
         _ => None,
@@ -56,14 +116,16 @@ fn is_silence(cause: &Cause) -> bool {
 
 /// After what time the service wants to be asked again (RFC 9110 section 10.2.3): a number of seconds, or a date, which is
 /// compared with the `Date` of the same answer, so that a wrong clock does not matter. `None` when it says nothing
-/// that can be read.
+/// that can be read, and for no pause at all: a limiter that rounds down means less than a second, and just has rejected.
 pub(super) fn retry_after(headers: &HeaderMap, now: UnixInstant) -> Option<Duration> {
     let text = text(headers, RETRY_AFTER)?;
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().ok().map(Duration::from_secs);
-    }
-    let until = date(text, now)? - date(self::text(headers, DATE)?, now)?;
-    u64::try_from(until.as_nanos()).ok().map(Duration::from_nanos)
+    let pause = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok().map(Duration::from_secs)
+    } else {
+        let until = date(text, now)? - date(self::text(headers, DATE)?, now)?;
+        u64::try_from(until.as_nanos()).ok().map(Duration::from_nanos)
+    };
+    pause.filter(|pause| !pause.is_zero())
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -107,6 +169,10 @@ mod tests {
             (status(429), Some(RejectionKind::TooManyRequests)),
             (status(503), Some(RejectionKind::Unavailable)),
             (status(502), Some(RejectionKind::Overload)),
+            (status(420), Some(RejectionKind::TooManyRequests)),
+            (status(430), Some(RejectionKind::TooManyRequests)),
+            (status(509), Some(RejectionKind::TooManyRequests)),
+            (status(529), Some(RejectionKind::Unavailable)),
             (status(404), None),
             (status(301), None),
             (Cause::Exchange(ExchangeFault::Silent), None),
@@ -116,6 +182,34 @@ mod tests {
         }
         let silent = failed(Cause::Exchange(ExchangeFault::Silent));
         assert_eq!(kind_of(&silent, true), Some(RejectionKind::KeptWaiting));
+    }
+
+    #[test]
+    fn a_rate_limit_is_told_by_its_headers_from_what_is_forbidden() {
+        let redirect =
+            AnswerProblem::Redirect { location: Some("/sorry".into()), limit: None, is_loop: false };
+        let redirect = Cause::Answer(Box::new(AnswerFault { status: StatusCode::FOUND, problem: redirect }));
+        let too_often = Some(RejectionKind::TooManyRequests);
+        for (cause, header, has_answered, kind) in [
+            (status(403), Some(("x-ratelimit-remaining", "0")), true, too_often),
+            (status(403), Some(("ratelimit-remaining", "0")), true, too_often),
+            (status(403), Some(("retry-after", "2")), true, too_often),
+            (status(403), Some(("x-ratelimit-remaining", "7")), true, None),
+            (status(403), None, true, Some(RejectionKind::Unavailable)),
+            (status(403), None, false, None),
+            (status(404), None, true, None),
+            (status(503), Some(("retry-after", "2")), true, Some(RejectionKind::Unavailable)),
+            (redirect.clone(), Some(("retry-after", "2")), true, too_often),
+            (redirect.clone(), Some(("retry-after", "2")), false, None),
+            (redirect, None, true, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some((name, value)) = header {
+                headers.insert(name, value.parse().unwrap());
+            }
+            let found = of_answer(&failed(cause.clone()), &headers, has_answered);
+            assert_eq!(found, kind, "{cause:?}, {header:?}, {has_answered}");
+        }
     }
 
     #[test]
@@ -129,11 +223,12 @@ mod tests {
             retry_after(&headers, NOW)
         };
         assert_eq!(after("2", None), Some(Duration::from_secs(2)));
-        assert_eq!(after(" 0 ", None), Some(Duration::ZERO));
+        assert_eq!(after(" 0 ", None), None, "it was rejected at this moment");
         // Its clock is a day behind, and that does not matter.
         let date = Some("Thu, 26 Nov 2026 12:00:00 GMT");
         assert_eq!(after("Thu, 26 Nov 2026 12:00:03 GMT", date), Some(Duration::from_secs(3)));
         assert_eq!(after("Thu, 26 Nov 2026 12:00:03 GMT", None), None);
+        assert_eq!(after("Thu, 26 Nov 2026 12:00:00 GMT", date), None);
         for nonsense in ["soon", "-1", "1.5", "", "99999999999999999999999"] {
             assert_eq!(after(nonsense, date), None, "{nonsense}");
         }

@@ -1,24 +1,27 @@
 //! The sampling of one address: performs its plan, request by request, and judges what came.
 
+mod finding;
 mod manner;
 mod notes;
+mod time_left;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::pin::pin;
 use std::time::Duration;
 
 use clock_offset::{
-    Action, Batch, CERTAINTY, Conclusion, Drift, JudgedBackend, MonotonicInstant, NewConnections, Plan,
-    Rejection, RejectionKind, Rules, Sample, StopReason, connections_needed,
+    Action, Batch, CERTAINTY, Drift, MonotonicInstant, NewConnections, Plan, Rejection, RejectionKind, Rules,
+    Sample, StopReason, connections_needed,
 };
 
+use http::StatusCode;
+use tokio::time::timeout;
+
 use crate::check::Check;
-use crate::outcome::{
-    BackendOutcome, CertificateOutcome, Discarded, Failure, Finding, Phases, Spread, Stale, StatedClock,
-    TargetOutcome,
-};
+use crate::outcome::{Discarded, Failure, FailureKind, Phases, StatedClock, TargetOutcome};
 use crate::parallel::in_parallel;
 use crate::probe::certificate_validity::Certificate;
 use crate::probe::http::{Answer, HttpConnection};
@@ -29,8 +32,9 @@ use super::RoundContext;
 use super::burst::{self, Burst};
 use super::location::is_redirect;
 use super::rejections;
-use super::turns::Turns;
+use super::turns::{PATIENCE, Turn, Turns};
 use manner::Manner;
+use time_left::TimeLeft;
 
 /// One address, and what is to be known to sample it.
 #[derive(Debug, Clone, Copy)]
@@ -38,19 +42,12 @@ pub(super) struct Place {
     pub(super) address: SocketAddr,
     /// How long it took to resolve the name.
     pub(super) resolve_took: Option<Duration>,
-    /// The most connections that may be asked there side by side.
-    pub(super) max_connections: u32,
-    /// Whether other addresses of the service are asked too.
-    pub(super) has_neighbors: bool,
+    /// The most connections that may be asked there side by side while other addresses are asked.
+    pub(super) share: u32,
 }
 
 /// Samples one address, and judges it.
-pub(super) async fn sample(
-    round: &RoundContext,
-    target: &Target,
-    place: Place,
-    turns: &Turns,
-) -> TargetOutcome {
+pub(super) async fn sample(round: &RoundContext, target: &Target, place: Place) -> TargetOutcome {
     let check = &round.check;
     let rules = Rules {
         limits: check.limits,
@@ -59,14 +56,15 @@ pub(super) async fn sample(
         miss_probability: check.miss_probability,
         expected_backends: check.expected_backends,
         max_requests: most_requests(check),
-        max_connections: place.max_connections,
+        max_connections: check.max_connections.get(),
         last_start: round.last_start,
     };
     let mut sampling = Sampling {
         round,
-        turns,
-        has_neighbors: place.has_neighbors,
-        is_beside_others: place.has_neighbors,
+        turns: round.turns.clone(),
+        share: place.share,
+        patience_for_quiet: check.timeout * 3 / 8,
+        is_beside_others: false,
         target,
         address: place.address,
         plan: Plan::new(rules, round.reference),
@@ -76,10 +74,13 @@ pub(super) async fn sample(
         lost: 0,
         discarded: Discarded::default(),
         phases: Phases { resolve: place.resolve_took, ..Phases::default() },
+        http_status: None,
         certificate: None,
         clocks: Vec::new(),
         alone_took: None,
+        time_left: TimeLeft::default(),
         may_be_one_too_many: false,
+        latest: None,
         rejection: None,
     };
     let ended = sampling.perform().await;
@@ -112,12 +113,22 @@ pub(super) enum Interruption {
 /// is asked over fewer. A kernel whose first packet was lost, as at a full backlog, tries again after a second (RFC 6298).
 const PATIENCE_SIDE_BY_SIDE: Duration = Duration::from_millis(1_500);
 
+/// An action over no more connections than that.
+fn within(share: u32, action: Action) -> Action {
+    match action {
+        Action::Open(new) => Action::Open(NewConnections { count: new.count.min(share), ..new }),
+        other => other,
+    }
+}
+
 /// The sampling of one address.
 struct Sampling<'a> {
     round: &'a RoundContext,
-    turns: &'a Turns,
-    has_neighbors: bool,
-    /// Whether other addresses of the service may have been asked beside the latest batch.
+    turns: Turns,
+    share: u32,
+    /// How much longer this address may wait until nothing else of the round is asked.
+    patience_for_quiet: Duration,
+    /// Whether something else of the round was asked beside the latest batch.
     is_beside_others: bool,
     target: &'a Target,
     address: SocketAddr,
@@ -129,13 +140,18 @@ struct Sampling<'a> {
     lost: u32,
     discarded: Discarded,
     phases: Phases,
+    http_status: Option<StatusCode>,
     certificate: Option<Certificate>,
     /// What each sample's server said of its own clock.
     clocks: Vec<Option<StatedClock>>,
     /// How long the first connection took, which was alone.
     alone_took: Option<Duration>,
+    /// Whether what is silent had time to answer.
+    time_left: TimeLeft,
     /// The service let connections wait, and was not asked over one alone yet.
     may_be_one_too_many: bool,
+    /// The latest answer that was read.
+    latest: Option<Answer>,
     /// The latest failure that may be due to a limit of the service.
     rejection: Option<Failure>,
 }
@@ -164,24 +180,55 @@ impl Sampling<'_> {
             if self.plan.not_before() > self.round.clock.now() {
                 tokio::time::sleep_until(self.round.clock.deadline(self.plan.not_before())).await;
             }
-            let turn =
-                if self.has_neighbors { Some(self.turns.wait(self.rejection.is_some()).await) } else { None };
-            self.is_beside_others = turn.as_ref().is_some_and(|turn| !turn.is_alone());
-            let asked = match action {
-                Action::Stop(_) => return Ok(()),
-                Action::Open(new) => self.open(new).await,
-                Action::Ask { connection: id, at } => {
-                    let Some(kept) = self.kept.remove(&id) else {
-                        self.plan.connection_was_closed(id);
-                        continue;
-                    };
-                    let began = self.round.clock.now();
-                    let burst = burst::over_a_kept_one(self.round, self.target, kept, id, at).await;
-                    Asked { connections: id..id + 1, began, have_less_time: false, bursts: vec![burst] }
+            let mut turn = self.turn().await;
+            let action = if turn.is_kept() { action } else { within(self.share, action) };
+            let asked = {
+                let mut asking = pin!(self.ask(action));
+                if let Ok(asked) = timeout(PATIENCE, asking.as_mut()).await {
+                    asked
+                } else {
+                    turn.share();
+                    asking.await
                 }
             };
+            self.is_beside_others = !turn.was_alone();
             drop(turn);
-            self.take(asked)?;
+            if let Some(asked) = asked {
+                self.take(asked)?;
+            }
+        }
+    }
+
+    /// Waits until this address may be asked. What else is asked in the round may come to the same small device, so that
+    /// one that turned something away is asked alone, as far as the others leave time for that.
+    async fn turn(&mut self) -> Turn {
+        if self.rejection.is_none() {
+            return self.turns.wait().await;
+        }
+        let begin = self.round.clock.now();
+        let turn = self.turns.wait_to_be_alone(self.patience_for_quiet).await;
+        let waited = self.round.clock.now().since(begin);
+        // What others ask alone takes turns with this, and is soon over.
+        if waited > PATIENCE / 4 {
+            self.patience_for_quiet = self.patience_for_quiet.saturating_sub(waited);
+        }
+        turn
+    }
+
+    /// Asks what the plan wants to know. `None` when the connection for that is gone.
+    async fn ask(&mut self, action: Action) -> Option<Asked> {
+        match action {
+            Action::Stop(_) => None,
+            Action::Open(new) => Some(self.open(new).await),
+            Action::Ask { connection: id, at } => {
+                let Some(kept) = self.kept.remove(&id) else {
+                    self.plan.connection_was_closed(id);
+                    return None;
+                };
+                let began = self.round.clock.now();
+                let burst = burst::over_a_kept_one(self.round, self.target, kept, id, at).await;
+                Some(Asked { connections: id..id + 1, began, have_less_time: false, bursts: vec![burst] })
+            }
         }
     }
 
@@ -204,7 +251,11 @@ impl Sampling<'_> {
             .map(|id| burst::over_a_fresh_one(round.clone(), self.target.clone(), self.address, id, new));
         let bursts = in_parallel(bursts).await;
         if new.count == 1 {
-            self.alone_took.get_or_insert(self.round.clock.now().since(began));
+            let took = self.round.clock.now().since(began);
+            self.alone_took.get_or_insert(took);
+            if bursts.iter().any(|burst| !burst.answers.is_empty()) {
+                self.time_left.answered_alone(took);
+            }
         }
         Asked { connections, began, have_less_time, bursts }
     }
@@ -217,14 +268,18 @@ impl Sampling<'_> {
             return None;
         }
         let begin = new.at.max(now);
-        let one_after_the_other = self.alone_took.unwrap_or_default() * new.count;
+        let alone = self.alone_took.unwrap_or_default();
         let left = self.round.last_start.since(begin);
-        Some(begin + (one_after_the_other * 2).max(PATIENCE_SIDE_BY_SIDE).min(left / 2))
+        // Not less than an answer alone took: a server of many threads takes as long for all of them. And what waits behind
+        // one other is not given up: a device that serves one at a time would still have to serve it.
+        let least = if new.count == 2 { alone * 9 / 4 } else { alone * 3 / 2 };
+        Some(begin + (alone * new.count * 2).max(PATIENCE_SIDE_BY_SIDE).min(left / 2).max(least))
     }
 
     /// Takes note of all that came side by side, in the order in which it came.
     fn take(&mut self, asked: Asked) -> Result<(), Interruption> {
-        let mut failed = None;
+        let (mut failed, mut is_out_of_time) = (None, false);
+        let wait = self.time_left.wait(&asked, self.round.clock.now());
         let mut manner = Manner::default();
         let (mut answers, mut closed, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for burst in asked.bursts {
@@ -242,11 +297,15 @@ impl Sampling<'_> {
                 None if burst.was_lost => lost.push(burst.id),
                 None => closed.push(burst.id),
             }
-            if let Some(failure) = burst.failure {
-                if let Some(kind) = rejections::kind_of(&failure, asked.have_less_time) {
+            if let Some(mut failure) = burst.failure {
+                let is_too_short = wait.is_too_short_for(&mut failure);
+                is_out_of_time |= is_too_short;
+                if let Some(kind) = self.kind_of(&failure, asked.have_less_time || is_too_short) {
                     manner.reject(burst.id, Rejection { kind, retry_after: None });
                     let is_beside = asked.connections.len() > 1;
-                    self.may_be_one_too_many |= is_beside && kind == RejectionKind::KeptWaiting;
+                    let is_kept_waiting = kind == RejectionKind::KeptWaiting;
+                    self.may_be_one_too_many |= is_beside && is_kept_waiting;
+                    self.time_left.gave_up(is_kept_waiting);
                     self.rejection = Some(failure);
                 } else {
                     failed = failed.or(Some(failure));
@@ -255,10 +314,11 @@ impl Sampling<'_> {
             answers.extend(burst.answers.into_iter().map(|answer| (burst.id, answer)));
         }
         answers.sort_by_key(|(_, answer)| answer.received);
-        for (id, answer) in &answers {
-            if let Err(interruption) = self.take_answer(*id, answer, &mut manner) {
+        for (id, answer) in answers {
+            if let Err(interruption) = self.take_answer(id, &answer, &mut manner) {
                 return Err(failed.map_or(interruption, Interruption::Failed));
             }
+            self.latest = Some(answer);
         }
         self.lost += u32::try_from(lost.len()).unwrap_or(u32::MAX);
         for id in lost {
@@ -269,7 +329,19 @@ impl Sampling<'_> {
         }
         let batch = manner.of(asked.connections, asked.began, self.round.clock.now());
         self.plan.record_batch(&Batch { beside_others: self.is_beside_others, ..batch });
-        failed.map_or(Ok(()), |failure| Err(Interruption::Failed(failure)))
+        match (failed, self.rejection.take_if(|_| is_out_of_time)) {
+            (Some(failure), _) => Err(Interruption::Failed(failure)),
+            (None, Some(failure)) => Err(Interruption::Limited(failure)),
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn kind_of(&self, failure: &Failure, was_given_up: bool) -> Option<RejectionKind> {
+        // There was a route to it before. What lacks is a free port then (EADDRNOTAVAIL).
+        if failure.kind() == FailureKind::NoRoute && !self.plan.samples().is_empty() {
+            return Some(RejectionKind::LocalShortage);
+        }
+        rejections::kind_of(failure, was_given_up)
     }
 
     fn take_answer(
@@ -286,10 +358,14 @@ impl Sampling<'_> {
         if self.phases.wait.is_none() {
             self.phases.wait = Some(answer.first_byte.since(answer.sent));
             self.phases.transfer = Some(answer.received.since(answer.first_byte));
+            self.http_status = Some(answer.status);
         }
         let time = match self.round.read(answer, self.target) {
             Ok(time) => time,
-            Err(Interruption::Failed(failure)) if let Some(kind) = rejections::kind_of(&failure, false) => {
+            Err(Interruption::Failed(failure))
+                if let Some(kind) =
+                    rejections::of_answer(&failure, &answer.headers, !self.plan.samples().is_empty()) =>
+            {
                 let now = self.round.reference.at(answer.received).shows.earliest();
                 let retry_after = rejections::retry_after(&answer.headers, now);
                 manner.reject(connection, Rejection { kind, retry_after });
@@ -316,66 +392,5 @@ impl Sampling<'_> {
         self.clocks.push(time.clock);
         self.plan.record(sample, answer.stays_open);
         Ok(())
-    }
-
-    /// What all that came proves.
-    fn into_outcome(self, ended: Result<(), Interruption>) -> TargetOutcome {
-        let conclusion = self.plan.conclusion();
-        let now = self.round.reference.at(self.round.clock.now()).shows.earliest();
-        let finding = self.finding(self.excused(ended, &conclusion), &conclusion);
-        let answered = !conclusion.backends.is_empty();
-        TargetOutcome {
-            url: self.target.to_string(),
-            address: Some(self.address),
-            phases: self.phases,
-            certificate: self
-                .certificate
-                .map(|Certificate { expires_at }| CertificateOutcome { expires_at, left: expires_at - now }),
-            connections: self.connections,
-            requests: self.requests,
-            discarded: self.discarded,
-            miss_probability: (answered && conclusion.backends_are_counted)
-                .then_some(conclusion.miss_probability),
-            notes: self.notes(&conclusion, &finding, now),
-            finding,
-        }
-    }
-
-    /// What ended the sampling, without what a pause of this program is to blame for.
-    fn excused(&self, ended: Result<(), Interruption>, conclusion: &Conclusion) -> Result<(), Interruption> {
-        match self.round.pause() {
-            // An old answer is one whenever it was read, and leaves nothing open.
-            Some(pause) if conclusion.standstill.is_none() => {
-                let wait = self.plan.samples().last().map(Sample::round_trip);
-                let worst = conclusion.backends.iter().map(|judged| judged.verdict).max();
-                pause.excuses(ended, worst, wait)
-            }
-            _ => ended,
-        }
-    }
-
-    fn finding(&self, ended: Result<(), Interruption>, conclusion: &Conclusion) -> Finding {
-        let backends = || conclusion.backends.iter().map(|judged| self.backend(judged)).collect();
-        match (ended, conclusion.standstill) {
-            (Err(Interruption::Failed(failure)), _) => Finding::of_failure(failure, backends()),
-            (Err(Interruption::Limited(failure)), None) => {
-                Finding::of_limit(failure, backends(), conclusion.gentleness.broken_backend_is_ruled_out)
-            }
-            (Err(Interruption::Cached { seconds }), _) => Finding::Stale(Stale::Age { seconds }),
-            (_, Some(still)) => Finding::Stale(Stale::Standstill { elapsed: still.elapsed }),
-            (Ok(()), None) => Finding::of_backends(backends()),
-        }
-    }
-
-    fn backend(&self, judged: &JudgedBackend) -> BackendOutcome {
-        let samples = &judged.backend.samples;
-        BackendOutcome {
-            instance: judged.backend.instance.clone(),
-            verdict: judged.verdict,
-            offset: judged.offset,
-            samples: samples.len(),
-            round_trip: Spread::of(samples.iter().map(|&index| self.plan.samples()[index].round_trip())),
-            clock: samples.last().and_then(|&index| self.clocks[index].clone()),
-        }
     }
 }

@@ -9,7 +9,6 @@ use http::StatusCode;
 
 use super::location::{MOST_REDIRECTS, destination, is_redirect, location};
 use super::sampling::Place;
-use super::turns::Turns;
 use super::{RoundContext, burst, sampling};
 use crate::outcome::{
     AnswerProblem, Cause, CheckerFault, Failure, Finding, Interrupted, Note, TargetOutcome, Undetermined,
@@ -52,7 +51,7 @@ impl RoundContext {
         else {
             return vec![outcome];
         };
-        if destination(&mut outcome, &way).is_none() {
+        if destination(&mut outcome, &way, &self.check.destinations).is_none() {
             return vec![outcome];
         }
         let mut survey = Survey {
@@ -64,7 +63,7 @@ impl RoundContext {
         outcome.connections += survey.connections;
         outcome.requests += survey.requests;
         if survey.is_cut {
-            outcome.notes.push(Note::BackendsMayBeMissing);
+            outcome.notes.push(Note::BackendsMayBeMissing { needed: None });
         }
         if let Finding::Down(interrupted) = &mut outcome.finding {
             interrupted.backends.clear();
@@ -79,13 +78,8 @@ impl RoundContext {
         }
         if survey.answers_itself {
             self.passes_over_redirects = true;
-            let place = Place {
-                address,
-                resolve_took: None,
-                max_connections: self.check.max_connections.get(),
-                has_neighbors: false,
-            };
-            let itself = sampling::sample(&self, target, place, &Turns::default()).await;
+            let place = Place { address, resolve_took: None, share: self.check.max_connections.get() };
+            let itself = sampling::sample(&self, target, place).await;
             if itself.finding != Finding::Undetermined(Undetermined::NothingAsked) {
                 all.push(itself);
             }
@@ -97,6 +91,7 @@ impl RoundContext {
     /// seen. One at a time, because it is many questions for little.
     async fn survey(&self, target: &Target, address: SocketAddr, survey: &mut Survey) {
         let until = (self.clock.now() + self.check.timeout / PART_OF_A_ROUND).min(self.last_start);
+        let mut turns = self.turns.clone();
         let mut met = 1;
         while met < connections_needed(survey.seen(), self.check.miss_probability) {
             if survey.redirects.len() >= MOST_DESTINATIONS || self.clock.now() >= until {
@@ -104,7 +99,9 @@ impl RoundContext {
                 return;
             }
             let new = NewConnections { count: 1, requests: 1, at: self.clock.now(), keep: false };
+            let turn = turns.wait().await;
             let burst = burst::over_a_fresh_one(self.clone(), target.clone(), address, met, new).await;
+            drop(turn);
             survey.connections += 1;
             survey.requests += burst.requests;
             if let Some(failure) = burst.failure {

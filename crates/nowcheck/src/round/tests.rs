@@ -16,6 +16,8 @@ pub(super) fn backend(instance: Option<&str>, verdict: Verdict) -> BackendOutcom
         instance: instance.map(Into::into),
         verdict,
         offset: Interval::point(Offset::ZERO),
+        tick: Duration::ZERO,
+        step: Duration::ZERO,
         samples: 1,
         round_trip: Spread::default(),
         clock: None,
@@ -28,6 +30,7 @@ pub(super) fn found(address: &str, finding: Finding) -> TargetOutcome {
         address: Some(address.parse().unwrap()),
         finding,
         phases: Phases::default(),
+        http_status: None,
         certificate: None,
         connections: 1,
         requests: 1,
@@ -111,4 +114,38 @@ async fn a_clock_that_was_stepped_since_the_references_were_queried_proves_nothi
     let outcome = hold_against(&check, &reference, clock).await;
     let doubt = outcome.targets[0].finding.doubt();
     assert!(matches!(doubt, Some(Doubt::WallClockStepped { .. })), "{outcome:?}");
+}
+
+/// Permits no address at all.
+struct NoAddress;
+
+impl crate::check::DestinationRule for NoAddress {
+    fn permits(&self, _: &url::Url) -> bool {
+        true
+    }
+
+    fn permits_address(&self, _: &url::Url, _: std::net::IpAddr) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn a_name_with_an_address_that_is_not_permitted_is_not_asked() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let clock = Clock::start();
+    let of = |host: &str| {
+        let check = Check::of([format!("http://{host}:{port}")]).timeout(Duration::from_secs(1));
+        Arc::new(check.build().unwrap().connecting_only_to(Arc::new(NoAddress)))
+    };
+    let check = of("localhost");
+    let outcome = hold(&check, &mut check.references(None), clock).await;
+    assert_eq!((outcome.targets[0].requests, outcome.reason()), (0, Reason::CheckerFault));
+    let sentence = outcome.targets[0].finding.failure().unwrap().to_string();
+    assert!(sentence.contains("127.0.0.1") && sentence.contains("may not be asked"), "{sentence}");
+    // What stands in the URL was permitted with it.
+    let check = of("127.0.0.1");
+    let asking = tokio::spawn(async move { hold(&check, &mut check.references(None), clock).await });
+    tokio::time::timeout(Duration::from_secs(5), listener.accept()).await.unwrap().unwrap();
+    asking.abort();
 }

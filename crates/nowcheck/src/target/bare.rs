@@ -29,6 +29,13 @@ pub(super) fn with_scheme(text: &str) -> Option<Cow<'_, str>> {
     (is_host && !is_number).then(|| Cow::Owned(format!("http://{text}")))
 }
 
+/// Whether a scheme is followed by one slash only.
+#[must_use]
+pub(super) fn lacks_slash(text: &str) -> bool {
+    let Some((scheme, rest)) = text.trim().split_once(":/") else { return false };
+    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) && !rest.starts_with('/')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

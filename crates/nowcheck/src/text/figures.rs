@@ -24,15 +24,23 @@ pub fn decimal_duration(duration: Duration) -> String {
 /// A duration for people, three significant digits: `85.0 µs`, `12.3 ms`, `1.50 s`, `2 h 5 min`.
 #[must_use]
 pub fn length(duration: Duration) -> String {
+    length_to(duration, 0)
+}
+
+/// The most decimals that a figure gets beyond those of three significant digits: down to the nanosecond.
+const MOST_MORE: usize = 9;
+
+/// The same with so many decimals more, as far as there are any.
+fn length_to(duration: Duration, more: usize) -> String {
     let nanos = duration.as_nanos();
     if nanos == 0 {
         return "0 s".to_owned();
     }
     if duration >= Duration::from_mins(2) {
-        return long_length(duration);
+        return if more == 0 { long_length(duration) } else { limit_to(duration, more) };
     }
     let (unit, per_unit) = unit_of(nanos);
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    #[expect(clippy::cast_precision_loss, reason = "at most twelve digits are shown")]
     let value = nanos as f64 / per_unit as f64;
     let decimals = if value >= 100.0 {
         0
@@ -41,7 +49,51 @@ pub fn length(duration: Duration) -> String {
     } else {
         2
     };
+    let decimals = (decimals + more).min(per_unit.ilog10() as usize);
     format!("{value:.decimals$} {unit}")
+}
+
+/// A long duration in seconds, with so many decimals.
+fn limit_to(duration: Duration, decimals: usize) -> String {
+    let whole = duration.as_secs();
+    let fraction = format!("{:09}", duration.subsec_nanos());
+    format!("{whole}.{} s", &fraction[..decimals.min(9)])
+}
+
+/// Both ends of an interval, each with its sign, with as many digits as tell them from each other and their lengths from
+/// the limit: `["+999.9 ms", "+1.00003 s"]` for a limit of 1 s.
+#[must_use]
+pub fn ends(offset: &Interval<Offset>, limit: Option<Duration>) -> [String; 2] {
+    let (earliest, latest) = (offset.earliest(), offset.latest());
+    let differ = |more: &usize| earliest == latest || signed_to(earliest, *more) != signed_to(latest, *more);
+    let apart = (0..MOST_MORE).find(differ).unwrap_or(MOST_MORE);
+    [earliest, latest].map(|end| {
+        let from_limit = |more: &usize| {
+            limit.is_none_or(|limit| end.magnitude() == limit || !rounds_to(end, limit, *more))
+        };
+        signed_to(end, (apart..MOST_MORE).find(from_limit).unwrap_or(MOST_MORE))
+    })
+}
+
+/// Whether a length is shown as the limit, perhaps in another unit: `1000 ms`.
+fn rounds_to(end: Offset, limit: Duration, more: usize) -> bool {
+    let text = length_to(end.magnitude(), more);
+    let (figure, unit) = text.split_once(' ').unwrap_or_default();
+    let per_unit = match unit {
+        "ns" => 1e-9,
+        "µs" => 1e-6,
+        "ms" => 1e-3,
+        _ => 1.0,
+    };
+    figure.parse::<f64>().is_ok_and(|figure| (figure * per_unit - limit.as_secs_f64()).abs() < 1e-12)
+}
+
+/// A length, with as many digits as tell it from the limit.
+#[must_use]
+pub fn length_beside(length: Duration, limit: Duration) -> String {
+    let nanos = i128::try_from(length.as_nanos()).unwrap_or(i128::MAX);
+    let [text, _] = ends(&Interval::point(Offset::from_nanos(nanos)), Some(limit));
+    text[1..].to_owned()
 }
 
 /// Two units, rounded to the smaller one.
@@ -130,7 +182,8 @@ pub fn offset(offset: &Interval<Offset>) -> String {
     if offset.half_width() < WIDE {
         return estimate(offset);
     }
-    format!("between {} and {}", signed(offset.earliest()), signed(offset.latest()))
+    let [earliest, latest] = ends(offset, None);
+    format!("between {earliest} and {latest}")
 }
 
 /// An unsigned number of nanoseconds in a unit, with that many decimals (exact: `nanos` is a multiple of them).
@@ -161,8 +214,12 @@ fn bound_length(nanos: u128) -> String {
 /// One end of an interval, with its sign: `+1.30 s`.
 #[must_use]
 pub fn signed(offset: Offset) -> String {
+    signed_to(offset, 0)
+}
+
+fn signed_to(offset: Offset, more: usize) -> String {
     let sign = if offset.as_nanos() < 0 { '-' } else { '+' };
-    format!("{sign}{}", length(offset.magnitude()))
+    format!("{sign}{}", length_to(offset.magnitude(), more))
 }
 
 /// An instant as RFC 3339 in UTC with that many decimals; out of the calendar's range, as Unix seconds.
@@ -259,7 +316,32 @@ mod tests {
         assert_eq!(limit(Duration::from_millis(1_050)), "1.05 s");
     }
 
+    #[test]
+    fn as_many_digits_are_shown_as_tell_the_ends_apart_and_from_the_limit() {
+        let second = Some(Duration::from_secs(1));
+        for (earliest, latest, limit, texts) in [
+            (-40_000_000, 640_000_000, second, ["-40.0 ms", "+640 ms"]),
+            (999_900_000, 1_000_030_000, second, ["+999.9 ms", "+1.00003 s"]),
+            (-3_001_200_000, -2_998_700_000, None, ["-3.001 s", "-2.999 s"]),
+            (-1_000_000_000, 999_999_999, second, ["-1.00 s", "+999.999999 ms"]),
+            (3_600_000_000_000, 3_600_200_000_000, None, ["+3600.0 s", "+3600.2 s"]),
+        ] {
+            assert_eq!(ends(&interval(earliest, latest), limit), texts, "{earliest} to {latest}");
+        }
+        assert_eq!(length_beside(Duration::from_micros(1_000_040), Duration::from_secs(1)), "1.00004 s");
+        assert_eq!(length_beside(Duration::from_secs(3), Duration::from_secs(1)), "3.00 s");
+    }
+
     proptest! {
+        #[test]
+        fn ends_that_differ_are_shown_as_different(
+            earliest in -10_i128.pow(12)..10_i128.pow(12),
+            width in 1..10_i128.pow(10),
+        ) {
+            let [one, other] = ends(&interval(earliest, earliest + width), Some(Duration::from_secs(1)));
+            prop_assert_ne!(one, other);
+        }
+
         #[test]
         fn what_is_shown_covers_the_interval(
             earliest in -10_i128.pow(13)..10_i128.pow(13),

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clock_offset::{Reading, UnixInstant};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use super::pattern::Pattern;
 use super::{Format, Unreadable, guess, read_as, wrapping};
@@ -84,6 +84,20 @@ pub(super) struct Context<'a> {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
+
+impl Zone {
+    /// UTC.
+    #[must_use]
+    pub fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+
+    /// The zone that is always so many seconds ahead of UTC; none beyond a day.
+    #[must_use]
+    pub fn ahead_of_utc(seconds: i32) -> Option<Self> {
+        Offset::from_seconds(seconds).ok().map(|offset| Self(TimeZone::fixed(offset)))
+    }
+}
 
 /// There is no zone of that name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use jiff::tz::{Offset, TimeZone};
 
 use super::civil::Cursor;
-use super::{SECOND, Unreadable};
+use super::{Lack, SECOND, Unreadable};
 
 /// What a text says of the place where it is that time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,7 +80,10 @@ impl Place {
         let seconds = part("zone's seconds")?;
         let offset = sign * ((hours * 60 + minutes) * 60 + seconds) * SECOND;
         if self.offset.is_some_and(|before| before != offset && before != 0) {
-            return Err(cursor.fail("it has two different offsets"));
+            return Err(Unreadable {
+                lacks: Some(Lack::Agreement),
+                ..cursor.fail("it has two different offsets")
+            });
         }
         // `-00:00` says no more than `Z` (RFC 9557 section 2).
         (self.offset, self.is_zulu) = (Some(offset), offset == 0 && sign < 0);
@@ -115,7 +118,7 @@ impl Place {
             if name.starts_with(['+', '-']) { of_offset(name, cursor)? } else { TimeZone::get(name).ok() };
         match zone {
             Some(zone) if self.zone.as_ref().is_some_and(|before| *before != zone) => {
-                Err(cursor.fail("it has two different zones"))
+                Err(Unreadable { lacks: Some(Lack::Agreement), ..cursor.fail("it has two different zones") })
             }
             Some(zone) => {
                 self.zone = Some(zone);

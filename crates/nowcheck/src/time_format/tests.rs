@@ -420,6 +420,13 @@ fn a_number_in_a_unit_that_is_not_read_is_named_with_the_likeliest() {
         ("202611232011", "YYYYMMDDHHMM"),
         ("261123201151", "YYMMDDHHMMSS"),
         ("23112026201151", "DDMMYYYYHHMMSS"),
+        ("201151", "HHMMSS"),
+        // In another zone, and before ten o'clock without the leading zero.
+        ("51150", "HHMMSS"),
+        ("201151123", "HHMMSSmmm"),
+        ("2124959130178289664", "Twitter"),
+        ("1574517860720443392", "Discord"),
+        ("117667575308156928", "Mastodon"),
     ] {
         for format in [Format::Auto, Format::UnixSeconds] {
             let error = read(text, format, true).expect_err(text).to_string();

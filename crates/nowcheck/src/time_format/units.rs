@@ -73,8 +73,36 @@ const UNITS: [Unit; 28] = [
     unit("days since the year 0 (MATLAB)", -719_529 * 86_400, DAY),
 ];
 
+/// What a number looks like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Likeliest {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+}
+
+/// What can be done with such a number.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// It is a time, and in no unit that is read.
+    Unit,
+    /// It is a time, and this pattern reads it.
+    Digits(&'static str),
+    /// It is no time, or not a whole one.
+    NoTime,
+}
+
 /// The unit, not known to [`Format`](super::Format), that puts a number near now.
-pub(super) fn likeliest(text: &str, number: &Decimal, now: UnixInstant) -> Option<&'static str> {
+pub(super) fn likeliest(text: &str, number: &Decimal, now: UnixInstant) -> Option<Likeliest> {
+    let unit = in_unit(text, number, now).map(|name| Likeliest { name, kind: Kind::Unit });
+    let whole = number.scaled(1)?;
+    let no_time = |name| Likeliest { name, kind: Kind::NoTime };
+    unit.or_else(|| snowflake(whole, now).map(no_time))
+        .or_else(|| in_digits(text, now))
+        .or_else(|| time_in_digits(text, now).map(no_time))
+}
+
+/// The name of a unit that puts it there.
+fn in_unit(text: &str, number: &Decimal, now: UnixInstant) -> Option<&'static str> {
     let is_near = |nanos: i128| (nanos - now.as_nanos()).abs() <= NEAR_NOW;
     let in_unit = |unit: &&Unit| {
         let nanos =
@@ -94,14 +122,54 @@ pub(super) fn likeliest(text: &str, number: &Decimal, now: UnixInstant) -> Optio
     }
     // Microsoft, “DateTime.ToBinary”: the two upper bits are the kind.
     let ticks = whole & 0x3FFF_FFFF_FFFF_FFFF;
-    if ticks != whole && is_near(ticks * 100 + YEAR_1 * SECOND) {
-        return Some(".NET's DateTime.ToBinary (100 ns since the year 1, with two bits more)");
+    (ticks != whole && is_near(ticks * 100 + YEAR_1 * SECOND))
+        .then_some(".NET's DateTime.ToBinary (100 ns since the year 1, with two bits more)")
+}
+
+/// Ids that begin with milliseconds: since when, and above how many other bits.
+const SNOWFLAKES: [(&str, i128, u32); 4] = [
+    // twitter-archive/snowflake, IdWorker.scala.
+    ("a snowflake id (X, Twitter), and no time", 1_288_834_974_657, 22),
+    // Discord, “API Reference”, section Snowflakes.
+    ("a snowflake id (Discord), and no time", 1_420_070_400_000, 22),
+    // Instagram, “Sharding & IDs at Instagram”.
+    ("an id as Instagram makes it, and no time", 1_314_220_021_721, 23),
+    // mastodon/mastodon, lib/mastodon/snowflake.rb.
+    ("a snowflake id (Mastodon), and no time", 0, 16),
+];
+
+fn snowflake(number: i128, now: UnixInstant) -> Option<&'static str> {
+    const MILLI: i128 = SECOND / 1_000;
+    let is_near = |(_, epoch, bits): &&(&str, i128, u32)| {
+        (((number >> bits) + epoch) * MILLI - now.as_nanos()).abs() <= NEAR_NOW
+    };
+    (number > 1 << 48).then(|| SNOWFLAKES.iter().find(is_near)).flatten().map(|(name, ..)| *name)
+}
+
+/// A time of day as the digits of a number, in any zone, without its leading zeros.
+fn time_in_digits(text: &str, now: UnixInstant) -> Option<&'static str> {
+    const QUARTER: i128 = 15 * MINUTE;
+    /// Many an uptime looks like some time of day. Few look like this one.
+    const CLOSE: i128 = 10 * SECOND;
+    let millis = matches!(text.len(), 8 | 9);
+    if !matches!(text.len(), 5 | 6 | 8 | 9) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
-    in_digits(text, now)
+    let number: i128 = text.parse().ok()?;
+    let number = if millis { number / 1_000 } else { number };
+    let (hour, minute, second) = (number / 10_000, number / 100 % 100, number % 100);
+    let shown = minute * MINUTE + second * SECOND;
+    let behind = (shown - now.as_nanos()).rem_euclid(QUARTER);
+    let is_now = hour < 24 && minute < 60 && second < 60 && behind.min(QUARTER - behind) <= CLOSE;
+    is_now.then_some(if millis {
+        "a time of day in digits (HHMMSSmmm), without a date"
+    } else {
+        "a time of day in digits (HHMMSS), without a date"
+    })
 }
 
 /// A date and a time as the digits of a number, without its century or its seconds.
-fn in_digits(text: &str, now: UnixInstant) -> Option<&'static str> {
+fn in_digits(text: &str, now: UnixInstant) -> Option<Likeliest> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -110,14 +178,19 @@ fn in_digits(text: &str, now: UnixInstant) -> Option<&'static str> {
         super::civil::day_of_date(part(0, 4)?, part(4, 6)?, part(6, 8)?)
     };
     let is_near = |date: &str| day(date).is_some_and(|day| (day * DAY - now.as_nanos()).abs() <= 2 * DAY);
+    let digits = |name, pattern| Some(Likeliest { name, kind: Kind::Digits(pattern) });
     match text.len() {
-        8 if is_near(text) => Some("a date in digits (YYYYMMDD)"),
-        12 if is_near(&text[..8]) => Some("a date in digits (YYYYMMDDHHMM)"),
-        12 if is_near(&format!("20{}", &text[..6])) => Some("a date in digits (YYMMDDHHMMSS)"),
-        14 if is_near(&format!("{}{}{}", &text[4..8], &text[2..4], &text[..2])) => {
-            Some("a date in digits (DDMMYYYYHHMMSS)")
+        8 if is_near(text) => digits("a date in digits (YYYYMMDD)", "%Y%m%d"),
+        12 if is_near(&text[..8]) => digits("a date in digits (YYYYMMDDHHMM)", "%Y%m%d%H%M"),
+        12 if is_near(&format!("20{}", &text[..6])) => {
+            digits("a date in digits (YYMMDDHHMMSS)", "%y%m%d%H%M%S")
         }
-        14 if is_near(&format!("{}{}", &text[4..8], &text[..4])) => Some("a date in digits (MMDDYYYYHHMMSS)"),
+        14 if is_near(&format!("{}{}{}", &text[4..8], &text[2..4], &text[..2])) => {
+            digits("a date in digits (DDMMYYYYHHMMSS)", "%d%m%Y%H%M%S")
+        }
+        14 if is_near(&format!("{}{}", &text[4..8], &text[..4])) => {
+            digits("a date in digits (MMDDYYYYHHMMSS)", "%m%d%Y%H%M%S")
+        }
         _ => None,
     }
 }

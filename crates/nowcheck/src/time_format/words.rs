@@ -42,6 +42,11 @@ pub(super) fn is_day(word: &str) -> bool {
     index_in(&DAYS, word).is_some()
 }
 
+/// Whether a word is the name of a month.
+pub(super) fn is_month(word: &str) -> bool {
+    index_in(&MONTHS, word).is_some()
+}
+
 /// Names of UTC of more than one word, as Windows and Java print them.
 const UTC_IN_WORDS: [&str; 2] = ["Coordinated Universal Time", "Greenwich Mean Time"];
 

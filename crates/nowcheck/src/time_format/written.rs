@@ -78,7 +78,7 @@ impl Written {
         let name = zone.iana_name().map_or_else(|| format!("{zone:?}"), ToOwned::to_owned);
         let [said, there] = [offset, there[0]].map(written_offset);
         let why = format!("{text:?} contradicts itself: its offset is {said}, and that of {name} is {there}");
-        Err(Unreadable::new(why))
+        Err(Unreadable { lacks: Some(Lack::Agreement), ..Unreadable::new(why) })
     }
 
     /// How far a zone is ahead of UTC at that local time, in nanoseconds.

@@ -95,20 +95,56 @@ fn every_coding_that_servers_send_unasked_is_undone() {
 #[test]
 fn what_cannot_be_decoded_is_named() {
     for (value, body, words) in [
-        ("zstd", TIME.to_vec(), "zstd"),
-        ("compress", TIME.to_vec(), "compress"),
-        ("\u{1b}[2J", TIME.to_vec(), ""),
-        ("gzip", TIME.to_vec(), "says gzip, but"),
+        ("zstd", gzip(TIME), "zstd"),
+        ("compress", gzip(TIME), "compress"),
+        ("\u{1b}[2J", gzip(TIME), ""),
+        ("gzip", zlib(TIME), "says gzip, but"),
+        ("gzip", [&gzip(TIME)[..], &[9; 4]].concat()[4..].to_vec(), "says gzip, but"),
+        ("gzip", wrong_checksum(), "says gzip, but"),
         ("gzip", gzip(TIME)[..30].to_vec(), "cut short"),
         ("deflate", zlib(TIME)[..20].to_vec(), "says deflate, but"),
         ("deflate", raw_deflate(TIME)[..20].to_vec(), "says deflate, but"),
         ("br", brotli(TIME, 5)[..20].to_vec(), "says br, but"),
-        ("gzip, gzip, gzip, gzip, gzip", TIME.to_vec(), "5 times"),
+        ("gzip, gzip, gzip, gzip, gzip", gzip(TIME), "5 times"),
     ] {
         let Ok(value) = HeaderValue::from_str(value) else { continue };
         let headers = std::iter::once((CONTENT_ENCODING, value)).collect();
         let error = decode(&headers, &body, MOST).unwrap_err().to_string();
         assert!(error.contains(words) && !error.contains('\u{1b}'), "{error}");
+    }
+}
+
+fn wrong_checksum() -> Vec<u8> {
+    let mut encoded = gzip(TIME);
+    let at = encoded.len() - 6;
+    encoded[at] ^= 1;
+    encoded
+}
+
+#[test]
+fn gzip_may_lack_its_trailer_and_have_several_members() {
+    let [one, two] = [&TIME[..12], &TIME[12..]].map(gzip);
+    let mut named = gzip(TIME);
+    named[3] = 0b1_1100;
+    named.splice(10..10, b"\x03\x00abcname\0comment\0".iter().copied());
+    for body in [
+        gzip(TIME)[..gzip(TIME).len() - 8].to_vec(),
+        gzip(TIME)[..gzip(TIME).len() - 3].to_vec(),
+        [one.clone(), two.clone()].concat(),
+        [&one[..], &two[..two.len() - 8]].concat(),
+        [&one[..], &two, &[0; 512]].concat(),
+        named,
+    ] {
+        assert_eq!(decoded(&["gzip"], &body), Ok(TIME.to_vec()), "{body:?}");
+    }
+}
+
+#[test]
+fn plain_text_is_taken_as_it_is_whatever_its_label_says() {
+    for label in ["gzip", "deflate", "br", "zstd", "compress", "gzip, br"] {
+        assert_eq!(decoded(&[label], TIME), Ok(TIME.to_vec()), "{label}");
+        let latin_1 = b"{\"place\": \"Z\xfcrich\"}\0";
+        assert_eq!(decoded(&[label], latin_1), Ok(latin_1.to_vec()), "{label}");
     }
 }
 

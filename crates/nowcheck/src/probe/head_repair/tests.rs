@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use super::*;
 
 fn head_of(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&repaired(bytes).unwrap()).into_owned()
+    String::from_utf8_lossy(&repaired(bytes).unwrap().bytes).into_owned()
 }
 
 #[test]
@@ -46,7 +46,25 @@ fn interim_answers_are_no_end_and_what_is_not_whole_waits() {
         assert!(repaired(&early[..end]).is_none(), "{end}");
     }
     let switched = b"HTTP/1.1 101 Switching\r\n\r\nHTTP";
-    assert_eq!(repaired(switched).unwrap(), switched);
+    assert_eq!(repaired(switched).unwrap().bytes, switched);
+}
+
+#[test]
+fn a_length_is_the_number_that_curl_takes() {
+    for (line, written) in [
+        ("Content-Length: 38", "Content-Length: 38"),
+        ("Content-Length: +38", "Content-Length: 38"),
+        ("content-length:38;x", "Content-Length: 38"),
+        ("Content-Length : 38 38", "Content-Length: 38"),
+        // What curl refuses, and what the library compares.
+        ("Content-Length: ++38", "Content-Length: ++38"),
+        ("Content-Length: -1", "Content-Length: -1"),
+        ("Content-Length:", "Content-Length:"),
+        ("Content-Length: 38, 39", "Content-Length: 38, 39"),
+    ] {
+        let head = format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n");
+        assert_eq!(head_of(head.as_bytes()), format!("HTTP/1.1 200 OK\r\n{written}\r\n\r\n"), "{line}");
+    }
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 use rustls::AlertDescription as Alert;
 
 use super::identity::ClientAuthentication;
+use super::words::plain;
 use crate::outcome::TlsFault;
 
 /// The fault behind an error of the library that is not about the server's certificate.
@@ -11,12 +12,12 @@ pub fn fault(host: &str, error: &rustls::Error, client: ClientAuthentication) ->
     match error {
         rustls::Error::InvalidMessage(_) => TlsFault::NotTls,
         rustls::Error::AlertReceived(alert) => of_alert(host, *alert, client),
-        rustls::Error::PeerIncompatible(what) => TlsFault::CannotSpeak { offer: format!("{what:?}") },
+        rustls::Error::PeerIncompatible(what) => TlsFault::CannotSpeak { offer: plain(&format!("{what:?}")) },
         // A server that chooses what was not offered knows nothing of what was.
         rustls::Error::PeerMisbehaved(what) if format!("{what:?}").starts_with("Selected") => {
-            TlsFault::CannotSpeak { offer: format!("{what:?}") }
+            TlsFault::CannotSpeak { offer: format!("it {}", plain(&format!("{what:?}"))) }
         }
-        other => TlsFault::Failed { error: other.to_string() },
+        other => TlsFault::Failed { error: plain(&other.to_string()) },
     }
 }
 
@@ -100,6 +101,35 @@ mod tests {
             (PeerIncompatible::ServerDoesNotSupportTls12Or13.into(), NOBODY, cannot, "cannot speak what"),
             (unoffered.into(), NOBODY, cannot, "cannot speak what"),
         ]);
+    }
+
+    #[test]
+    fn no_fault_is_told_by_an_identifier_of_the_library() {
+        let misbehaved = [
+            PeerMisbehaved::SelectedUnofferedCipherSuite,
+            PeerMisbehaved::TooManyEmptyFragments,
+            PeerMisbehaved::IllegalTlsInnerPlaintext,
+        ];
+        let incompatible = [
+            PeerIncompatible::ServerDoesNotSupportTls12Or13,
+            PeerIncompatible::NoCipherSuitesInCommon,
+            PeerIncompatible::ServerRejectedEncryptedClientHello(None),
+        ];
+        let unexpected = Error::InappropriateMessage {
+            expect_types: vec![rustls::ContentType::Handshake],
+            got_type: rustls::ContentType::ApplicationData,
+        };
+        let errors = misbehaved.into_iter().map(Error::from).chain(incompatible.into_iter().map(Error::from));
+        for error in errors.chain([unexpected, Error::General("x".to_owned())]) {
+            let said = fault("time.example", &error, NOBODY).to_string();
+            let is_identifier = |word: &str| {
+                let word = word.trim_matches(['(', ')', ';', ',']);
+                word != "ChaCha20"
+                    && word.chars().skip(1).any(char::is_uppercase)
+                    && word.contains(char::is_lowercase)
+            };
+            assert!(!said.split_whitespace().any(is_identifier) && !said.contains(['{', '[']), "{said}");
+        }
     }
 
     #[test]

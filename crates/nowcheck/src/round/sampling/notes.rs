@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock_offset::{
-    Conclusion, Evidence, Gentleness, Plan, Shown, UnixInstant, Verdict, resembles_time_zone,
+    Conclusion, Evidence, Gentleness, KeepsRejecting, Plan, Shown, Span, UnixInstant, Verdict,
+    connections_needed, resembles_time_zone,
 };
 use http::header::DATE;
 
 use super::Sampling;
 use crate::answer::Field;
-use crate::outcome::{Finding, Note};
+use crate::outcome::{Cause, Failure, Finding, Note};
 
 impl Sampling<'_> {
     pub(super) fn notes(&self, conclusion: &Conclusion, finding: &Finding, now: UnixInstant) -> Vec<Note> {
@@ -23,16 +24,22 @@ impl Sampling<'_> {
         if self.lost > 0 {
             notes.push(Note::KeptConnectionsLost { count: self.lost });
         }
-        let Gentleness { connections, limits_rate, pause, rejected, .. } = conclusion.gentleness;
-        if answered && limits_rate {
+        let Gentleness { connections, limits_rate, pause, rejected, keeps_rejecting, .. } =
+            conclusion.gentleness;
+        if answered && let Some(KeepsRejecting { asked, rejected }) = keeps_rejecting {
+            notes.push(Note::KeepsRejecting { asked, rejected, pause });
+        } else if answered && limits_rate {
             notes.push(Note::RateLimited { pause, rejected });
         } else if answered && let Some(connections) = connections {
             notes.push(Note::FewConnections { connections, rejected });
         }
         let check = &self.round.check;
         let has_missed = conclusion.miss_probability > check.miss_probability;
-        if answered && has_missed && !is_stale && finding.failure().is_none() {
-            notes.push(Note::BackendsMayBeMissing);
+        let had_time = |failure: &Failure| !matches!(failure.cause, Cause::TooLittleTime(_));
+        if answered && has_missed && !is_stale && !finding.failure().is_some_and(had_time) {
+            let seen = conclusion.backends.len();
+            let needed = Some(connections_needed(seen, check.miss_probability));
+            notes.push(Note::BackendsMayBeMissing { needed });
         }
         let cache = check.time.date_cache;
         if answered && check.time.field == Field::Header(DATE) && cache > Duration::ZERO {
@@ -48,6 +55,22 @@ impl Sampling<'_> {
         }
         notes
     }
+}
+
+fn several_nameless(plan: &Plan, conclusion: &Conclusion) -> Note {
+    let clocks = conclusion.backends.iter().filter(|judged| judged.backend.instance.is_none()).count();
+    // What each answer says of the offset from the monotonic clock; a time of day says nothing of its day.
+    let said = plan.samples().iter().filter(|sample| sample.instance.is_none()).filter_map(|sample| {
+        let Shown::Instant(shown) = sample.reading.shown else { return None };
+        let earliest = shown.earliest().as_nanos() - sample.received.as_nanos();
+        Some((earliest, shown.latest().as_nanos() - sample.sent.as_nanos()))
+    });
+    let ends = said.reduce(|(latest_start, first_end), (earliest, latest)| {
+        (latest_start.max(earliest), first_end.min(latest))
+    });
+    let apart =
+        ends.map_or(Span::ZERO, |(latest_start, first_end)| Span::from_nanos(latest_start - first_end));
+    Note::SeveralNamelessClocks { clocks, apart: apart.max(Span::ZERO) }
 }
 
 fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
@@ -67,10 +90,10 @@ fn notes_on(plan: &Plan, conclusion: &Conclusion) -> Vec<Note> {
         {
             notes.push(Note::ResemblesTimeZone { zone });
         }
-        if judged.backend.evidence == Evidence::ToldApart {
+        if matches!(judged.backend.evidence, Evidence::ToldApart | Evidence::SeveralCaches) {
             let note = match &judged.backend.instance {
                 Some(instance) => Note::ClockStepped { instance: Arc::clone(instance) },
-                None => Note::SeveralNamelessClocks,
+                None => several_nameless(plan, conclusion),
             };
             if !notes.contains(&note) {
                 notes.push(note);
