@@ -7,6 +7,8 @@ use nowcheck::outcome::Status;
 
 use crate::charset::Charset;
 use crate::output::plugin_line;
+#[cfg(feature = "watch")]
+use crate::terminal::lines_to_stderr;
 use crate::terminal::{Stdout, to_stderr};
 
 /// How to tell the user of an error. A monitoring system reads standard output only, so errors go there when its format
@@ -46,6 +48,14 @@ impl Diagnostics {
     #[must_use]
     pub(crate) fn usage(self, message: &str) -> u8 {
         self.tell(message, "")
+    }
+
+    /// Tells that a file is wrong, one line for each error. Returns the exit code.
+    #[cfg(feature = "watch")]
+    #[must_use]
+    pub(crate) fn file(self, errors: &str) -> u8 {
+        lines_to_stderr(&self.charset.encoded(errors));
+        Status::Unknown.exit_code()
     }
 
     /// Tells of what does not change the verdict.

@@ -97,6 +97,10 @@ fn by_its_flag(error: CheckError, arguments: &Arguments) -> anyhow::Error {
         CheckError::WarnOffsetNotBelowMaximum => {
             anyhow!("--warn-offset must be less than --max-offset, or it could never warn")
         }
+        CheckError::CredentialsTwice { url } => {
+            let flag = if arguments.user_file.is_some() { "--user-file" } else { "--header Authorization" };
+            anyhow!("{url} has credentials in it, and {flag} gives others; leave one out")
+        }
         CheckError::DuplicateReference(source) => {
             // The last one that means it, as it was typed.
             let means_it = |text: &&String| text.parse().is_ok_and(|other: ReferenceSource| other == source);
@@ -138,10 +142,11 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::command_line::CommandLine;
 
     fn invocation(arguments: &[&str]) -> anyhow::Result<Invocation> {
         let line = ["nowcheck", "http://time.example"].into_iter().chain(arguments.iter().copied());
-        Invocation::of(&Arguments::try_parse_from(line)?)
+        Invocation::of(&CommandLine::try_parse_from(line)?.check)
     }
 
     #[test]
@@ -185,6 +190,24 @@ mod tests {
             let error = format!("{:#}", invocation(arguments).unwrap_err());
             assert!(error.contains(words) && !error.contains("secret"), "{arguments:?}: {error}");
         }
+    }
+
+    #[test]
+    fn credentials_in_a_url_and_beside_it_contradict_each_other() {
+        let file = std::env::temp_dir().join(format!("nowcheck-user-{}", std::process::id()));
+        std::fs::write(&file, "you:s3cret").unwrap();
+        let path = file.to_str().unwrap();
+        for (flag, value, named) in [
+            ("--header", "Authorization: Bearer s3cret", "--header Authorization gives others"),
+            ("--user-file", path, "--user-file gives others"),
+        ] {
+            let line = ["nowcheck", "http://a.example", "http://me:s3cret@time.example", flag, value];
+            let error =
+                Invocation::of(&CommandLine::try_parse_from(line).unwrap().check).unwrap_err().to_string();
+            assert!(error.contains(named) && error.contains("http://time.example/now has"), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        std::fs::remove_file(file).unwrap();
     }
 
     #[test]

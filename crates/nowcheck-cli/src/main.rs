@@ -1,17 +1,27 @@
 //! The program `nowcheck`: a table of contents.
 //!
-//! [`arguments`] → [`invocation`] → one round, or [`every`] so often → [`output`] → [`terminal`] → the exit code.
+//! [`command_line`] → [`invocation`] → one round, or [`every`] so often → [`output`] → [`terminal`] → the exit code; or the
+//! monitor: [`watch`]; or [`report`] on its history.
 
 mod abnormal_exit;
 mod arguments;
 mod charset;
+mod command_line;
 mod diagnostics;
 mod every;
+#[cfg(feature = "watch")]
+mod history_file;
 mod invocation;
+#[cfg(feature = "watch")]
+mod open_files;
 mod output;
+#[cfg(feature = "watch")]
+mod report;
 mod runtime;
 mod setting_names;
 mod terminal;
+#[cfg(feature = "watch")]
+mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,7 +33,8 @@ use nowcheck::clock::Clock;
 use nowcheck::outcome::Status;
 use nowcheck::round;
 
-use arguments::{Arguments, in_one_line};
+use arguments::Arguments;
+use command_line::{Command, CommandLine, in_one_line};
 use diagnostics::Diagnostics;
 use invocation::Invocation;
 use output::Presentation;
@@ -33,13 +44,28 @@ fn main() -> ExitCode {
     let clock = Clock::start();
     let diagnostics = Diagnostics::of_this_process();
     abnormal_exit::report_panics(diagnostics);
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
         // Asked for help or the version: no error.
         Err(asked) if !asked.use_stderr() => asked.exit(),
         Err(wrong) => return diagnostics.usage(&in_one_line(&wrong)).into(),
     };
-    let invocation = Invocation::of(&arguments).map_err(|wrong| anyhow!("{wrong:#}; see `nowcheck --help`"));
+    match line.command {
+        None => check(&line.check, diagnostics, clock),
+        Some(Command::Check(arguments)) => check(&arguments, diagnostics, clock),
+        #[cfg(feature = "watch")]
+        Some(Command::Watch(arguments)) => watch::run(&arguments, diagnostics, clock),
+        #[cfg(feature = "watch")]
+        Some(Command::Alert { command }) => watch::alert::run(&command, diagnostics, clock),
+        #[cfg(feature = "watch")]
+        Some(Command::Report(arguments)) => report::run(&arguments, diagnostics, clock),
+        #[cfg(feature = "watch")]
+        Some(Command::Config { command }) => watch::configure(&command, diagnostics),
+    }
+}
+
+fn check(arguments: &Arguments, diagnostics: Diagnostics, clock: Clock) -> ExitCode {
+    let invocation = Invocation::of(arguments).map_err(|wrong| anyhow!("{wrong:#}; see `nowcheck --help`"));
     let invocation = match invocation {
         Ok(invocation) => invocation,
         Err(wrong) => return diagnostics.usage(&wrong.to_string()).into(),

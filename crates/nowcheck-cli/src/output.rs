@@ -19,9 +19,9 @@ pub(crate) use nagios::without_outcome as plugin_line;
 pub(crate) enum Output {
     /// For people.
     Human,
-    /// One JSON object a round, on one line.
+    /// One JSON object per round, on one line.
     Json,
-    /// A monitoring plugin's line, with performance data.
+    /// One line as monitoring plugins print it, with performance data.
     Nagios,
 }
 

@@ -53,11 +53,11 @@ mod tests {
     use nowcheck::time_format::{Format, Unreadable};
 
     use super::*;
-    use crate::arguments::Arguments;
+    use crate::command_line::CommandLine;
 
     #[test]
     fn every_flag_that_a_report_names_is_one() {
-        let command = Arguments::command();
+        let command = CommandLine::command();
         let flags: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
         for setting in Setting::ALL {
             let name = Flags.name(setting).trim_start_matches("--");
@@ -66,7 +66,12 @@ mod tests {
     }
 
     fn not_a_time(why: NotATime) -> String {
-        let problem = AnswerProblem::NotATime { why, body_start: "noon".to_owned(), is_about_body: true };
+        let problem = AnswerProblem::NotATime {
+            why,
+            body_start: "noon".to_owned(),
+            is_about_body: true,
+            elsewhere: None,
+        };
         words().cause(&Cause::Answer(Box::new(AnswerFault { status: http::StatusCode::OK, problem })))
     }
 

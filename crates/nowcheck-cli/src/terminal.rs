@@ -104,6 +104,12 @@ impl BackgroundWriter {
     }
 }
 
+/// Writes lines to standard error as they are: each names its file.
+#[cfg(feature = "watch")]
+pub(crate) fn lines_to_stderr(lines: &str) {
+    let _ = writeln!(anstream::stderr(), "{lines}");
+}
+
 /// Writes a line to standard error. When even that fails, nobody is left to be told.
 pub(crate) fn to_stderr(line: &str) {
     let _ = writeln!(anstream::stderr(), "nowcheck: {line}");

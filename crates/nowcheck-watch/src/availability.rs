@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::incident::ServiceStatus;
+use crate::timestamps::elapsed;
 
 /// How long a service was what. The sum is the whole time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +48,19 @@ impl FourTimes {
         (total > 0.0).then(|| (share(self.ok), share(self.ok + self.unknown)))
     }
 
-    fn count(&mut self, status: ServiceStatus, time: Duration) {
+    /// The time of one kind.
+    #[must_use]
+    pub fn of(&self, status: ServiceStatus) -> Duration {
+        match status {
+            ServiceStatus::Ok => self.ok,
+            ServiceStatus::Wrong => self.wrong,
+            ServiceStatus::Down => self.down,
+            ServiceStatus::Unknown => self.unknown,
+        }
+    }
+
+    /// Adds time of one kind.
+    pub(crate) fn count(&mut self, status: ServiceStatus, time: Duration) {
         *match status {
             ServiceStatus::Ok => &mut self.ok,
             ServiceStatus::Wrong => &mut self.wrong,
@@ -99,7 +112,7 @@ impl Account {
     /// The times from the beginning until this instant. Of an instant before the last round, those until that round.
     #[must_use]
     pub fn until(&self, now: Timestamp) -> FourTimes {
-        let elapsed = Duration::try_from(now.duration_since(self.at)).unwrap_or_default();
+        let elapsed = elapsed(self.at, now);
         let stood = elapsed.min(self.stands_for);
         let mut times = self.times;
         times.count(self.status, stood);

@@ -7,7 +7,7 @@
 
 mod alert;
 mod check;
-mod closest;
+pub(crate) mod closest;
 mod document;
 mod duration;
 mod example;
@@ -24,15 +24,19 @@ mod schema;
 mod secret;
 mod section;
 mod setting_names;
+mod shorthand;
 #[cfg(test)]
 mod tests;
 mod trusts;
+mod unusable;
 mod values;
+mod warnings;
 
 use std::path::Path;
 
 pub use alert::{AlertConfig, Email, Encryption, HeartbeatConfig, Hook, Receiver};
 pub use check::CheckConfig;
+pub use duration::parse as parse_duration;
 pub use example::example;
 pub use export::{Export, ExportConfig};
 pub use maintenance::MaintenanceConfig;
@@ -42,9 +46,11 @@ pub use process::{HistoryConfig, PeerConfig, ServerConfig, User};
 pub use schema::schema;
 pub use secret::{Secret, SecretSource, System};
 pub use setting_names::{FileKeys, words};
+pub use shorthand::Shorthand;
+pub use unusable::UnusableSetting;
 
 /// The most that a configuration may be, in bytes.
-pub const LARGEST: usize = 1024 * 1024;
+pub const LARGEST: usize = 8 * 1024 * 1024;
 
 /// Everything that a file says, validated together.
 ///
@@ -63,7 +69,7 @@ pub struct Config {
     pub server: ServerConfig,
     /// What is stored, and for how long.
     pub history: HistoryConfig,
-    /// What is watched; at least one.
+    /// What is watched; at least one, unless there are modules of `/probe`.
     pub checks: Vec<CheckConfig>,
     /// Who is alerted, and how.
     pub alerts: Vec<AlertConfig>,

@@ -48,7 +48,7 @@
 //! let mut hold = |observation: Observation, second: i64| {
 //!     let now = Timestamp::from_second(second).expect("a time of this century");
 //!     let summary = "from the report".to_owned();
-//!     let round = Round { check: "shop", observation: &observation, summary, stands_for: Duration::from_secs(10) };
+//!     let round = Round { check: "shop", observation: &observation, summary, stands_for: Duration::from_secs(10), took: Duration::ZERO };
 //!     let changes = incidents.observe(&round, now);
 //!     alerts.decide(&incidents, &changes, &policy, now)
 //! };
@@ -93,6 +93,14 @@ pub struct Round<'a> {
     pub summary: String,
     /// How long the result stands if no other round follows: the period and a margin. Later time is unknown.
     pub stands_for: Duration,
+    /// How long the round took.
+    pub took: Duration,
+}
+
+impl Round<'_> {
+    fn began(&self, ended: Timestamp) -> Timestamp {
+        ended.checked_sub(self.took).unwrap_or(Timestamp::MIN)
+    }
 }
 
 /// What a check is at the moment, as far as rounds and open incidents tell.
@@ -100,6 +108,15 @@ pub struct Round<'a> {
 struct Standing {
     status: ServiceStatus,
     until: Timestamp,
+    /// When the latest round began.
+    #[serde(default)]
+    began: Option<Timestamp>,
+    /// When the latest round that proved trouble began.
+    #[serde(default)]
+    troubled: Option<Timestamp>,
+    /// Since when it is ok without a gap.
+    #[serde(default)]
+    ok_since: Option<Timestamp>,
 }
 
 /// All incidents that are open, and what is needed to tell whether checks flap.
@@ -120,8 +137,42 @@ impl Incidents {
         changes.extend(self.observe_check(round, now));
         let status = self.status_after(round);
         let until = now.checked_add(round.stands_for).unwrap_or(Timestamp::MAX);
-        self.standings.insert(round.check.to_owned(), Standing { status, until });
+        let began = round.began(now);
+        let before = self.standings.get(round.check);
+        let has_trouble = !round.observation.troubles().is_empty();
+        let is_open = self.of_check(round.check).is_some();
+        let troubled = if has_trouble { Some(began) } else { before.and_then(|before| before.troubled) };
+        let troubled = troubled.filter(|_| is_open);
+        let was_ok = before.filter(|before| now < before.until).and_then(|before| before.ok_since);
+        let ok_since = (status == ServiceStatus::Ok).then(|| was_ok.unwrap_or(now));
+        let standing = Standing { status, until, began: Some(began), troubled, ok_since };
+        self.standings.insert(round.check.to_owned(), standing);
         changes
+    }
+
+    /// Whether a check is proven to be ok by a round that began at that instant or later, and was ok when the latest trouble
+    /// of another check was seen.
+    fn vouches_for(
+        &self,
+        check: &str,
+        since: Timestamp,
+        troubled: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
+        let Some(standing) = self.standings.get(check).filter(|standing| now < standing.until) else {
+            return false;
+        };
+        let is_measured = standing.began.is_none_or(|began| began >= since);
+        let was_ok = match (standing.ok_since, troubled) {
+            (Some(ok_since), Some(troubled)) => ok_since <= troubled,
+            _ => true,
+        };
+        standing.status == ServiceStatus::Ok && is_measured && was_ok
+    }
+
+    /// When the latest round began that proved trouble of a check.
+    fn troubled(&self, check: &str) -> Option<Timestamp> {
+        self.standings.get(check).and_then(|standing| standing.troubled)
     }
 
     /// A fault of a part of the monitor that no round shows: the history cannot be written, a receiver takes no message.
@@ -151,12 +202,21 @@ impl Incidents {
 
     /// A check that is watched no more: its incident is closed, and it blinds no part of the monitor.
     pub fn forget(&mut self, check: &str, now: Timestamp) -> Vec<Change> {
+        self.part_with(check, Ending::Removed, format!("{check} is no longer watched"), now)
+    }
+
+    /// A check whose URL is another one: it begins anew.
+    pub fn forget_the_former(&mut self, check: &str, now: Timestamp) -> Vec<Change> {
+        let summary = format!("the URL of {check} has changed, and what it was before is no longer watched");
+        self.part_with(check, Ending::Moved, summary, now)
+    }
+
+    fn part_with(&mut self, check: &str, ending: Ending, summary: String, now: Timestamp) -> Vec<Change> {
         self.not_after(now);
         self.standings.remove(check);
-        let summary = format!("{check} is no longer watched");
         let step = Step { now, summary, offset: None, stands_for: Duration::ZERO };
         let removed = self.checks.remove(check);
-        let closed = removed.and_then(|track| track.removed(&step));
+        let closed = removed.and_then(|track| track.removed(ending, &step));
         let mut changes: Vec<Change> = closed.into_iter().collect();
         let place = Place::Check(check.to_owned());
         for (part, track) in &mut self.monitor {

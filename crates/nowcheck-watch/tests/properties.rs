@@ -112,8 +112,10 @@ impl State {
     fn hold(&mut self, drawn: &Drawn, now: Timestamp) -> (Vec<Change>, Vec<Message>) {
         let summary = format!("{now}");
         let (check, observation) = (CHECKS[drawn.check], &drawn.round);
-        let changes =
-            self.incidents.observe(&Round { check, observation, summary, stands_for: STANDS_FOR }, now);
+        let changes = self.incidents.observe(
+            &Round { check, observation, summary, stands_for: STANDS_FOR, took: Duration::ZERO },
+            now,
+        );
         let messages = self.alerts.decide(&self.incidents, &changes, &policy(), now);
         (changes, messages)
     }

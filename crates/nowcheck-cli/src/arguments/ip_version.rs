@@ -3,15 +3,17 @@
 use clap::Args;
 use nowcheck::probe::resolve::IpVersion;
 
+use super::heading::TARGET;
+
 /// `-4` and `-6`.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct IpVersionArguments {
-    /// Check IPv4 addresses only, of URLs and of references.
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    /// Use IPv4 addresses only, for URLs and references.
+    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = TARGET)]
     ipv4: bool,
 
-    /// Check IPv6 addresses only, of URLs and of references.
-    #[arg(short = '6', long)]
+    /// Use IPv6 addresses only, for URLs and references.
+    #[arg(short = '6', long, help_heading = TARGET)]
     ipv6: bool,
 }
 

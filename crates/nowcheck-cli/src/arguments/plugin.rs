@@ -3,25 +3,26 @@
 use anyhow::{anyhow, ensure};
 use clap::Args;
 
+use super::heading::TARGET;
+
 /// `-H`, `-p`, `-S` and `-u`, as `check_http` has them.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Options of monitoring plugins")]
 pub(crate) struct PluginArguments {
-    /// Check this host (a name or an address) instead of a URL. --output nagios prints what a monitoring system reads.
-    #[arg(short = 'H', long, value_name = "HOST")]
+    /// Check this host (a name or an address) instead of a URL, as monitoring plugins do. See also --output nagios.
+    #[arg(short = 'H', long, value_name = "HOST", help_heading = TARGET)]
     hostname: Option<String>,
 
     /// The port of -H. Default: 80, or 443 with -S.
-    #[arg(short = 'p', long, value_name = "PORT")]
+    #[arg(short = 'p', long, value_name = "PORT", help_heading = TARGET)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
 
-    /// Ask -H over TLS (https).
-    #[arg(short = 'S', long, visible_alias = "tls")]
+    /// Connect to -H over TLS (https).
+    #[arg(short = 'S', long, visible_alias = "tls", help_heading = TARGET)]
     ssl: bool,
 
-    /// The path on -H, with its query. Default: /now (/ with --field header:NAME).
-    #[arg(short = 'u', long = "url", value_name = "PATH")]
+    /// The path on -H, with its query; `/` is the root. Default: /now, or / with --field header:NAME.
+    #[arg(short = 'u', long = "url", value_name = "PATH", help_heading = TARGET)]
     path: Option<String>,
 }
 
@@ -35,7 +36,7 @@ impl PluginArguments {
             let alone = [("-p", self.port.is_some()), ("-S", self.ssl), ("-u", self.path.is_some())];
             return match alone.into_iter().find(|(_, is_given)| *is_given) {
                 Some((flag, _)) => Err(anyhow!(
-                    "{flag} goes with -H HOST; a URL has its scheme, port and path in itself (https://HOST:PORT/PATH)"
+                    "{flag} goes with -H HOST; a URL already has a scheme, port and path (https://HOST:PORT/PATH)"
                 )),
                 None => Ok(urls.to_vec()),
             };
@@ -44,7 +45,7 @@ impl PluginArguments {
         ensure!(!host.is_empty(), "-H: the name of the host is empty");
         ensure!(
             !host.contains(['/', '?', '#', '@']),
-            "-H {host}: write a host, such as time.example; a URL is given without -H"
+            "-H {host}: write a host, such as time.example; give a URL without -H"
         );
         Ok(vec![self.url(host)?])
     }
@@ -53,6 +54,8 @@ impl PluginArguments {
         let scheme = if self.ssl { "https" } else { "http" };
         let path = self.path.as_deref().unwrap_or_default();
         ensure!(!path.contains("://"), "-u {path}: write the path alone, or the whole URL without -H and -u");
+        // In a URL a lone slash is no path, as in one that was copied from a browser. Here it was typed as one.
+        let path = if path == "/" { "/." } else { path };
         let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
         let host = in_brackets(host);
         let has_port = host.rsplit(']').next().is_some_and(|rest| rest.contains(':'));
@@ -103,6 +106,7 @@ mod tests {
                 "https://time.example:8443/v1?a=b",
             ),
             (&["-H", "time.example", "-u", "v1"], "http://time.example/v1"),
+            (&["-H", "time.example", "-u", "/"], "http://time.example/."),
             (&["-H", "time.example:81"], "http://time.example:81"),
             (&["-H", "192.0.2.1", "-p80"], "http://192.0.2.1:80"),
             (&["-H", "2001:db8::1", "-p", "80"], "http://[2001:db8::1]:80"),
@@ -123,9 +127,9 @@ mod tests {
             (&["http://a", "-p", "80"], "-p goes with -H HOST"),
             (&["http://a", "-S"], "-S goes with -H HOST"),
             (&["http://a", "-u", "/now"], "-u goes with -H HOST"),
-            (&["-H", "http://a"], "a URL is given without -H"),
-            (&["-H", "a/now"], "a URL is given without -H"),
-            (&["-H", "me:secret@a"], "a URL is given without -H"),
+            (&["-H", "http://a"], "give a URL without -H"),
+            (&["-H", "a/now"], "give a URL without -H"),
+            (&["-H", "me:secret@a"], "give a URL without -H"),
             (&["-H", ""], "-H: the name of the host is empty"),
             (&["-H", "a:80", "-p", "81"], "leave one out"),
             (&["-H", "a", "-u", "http://a/now"], "write the path alone"),

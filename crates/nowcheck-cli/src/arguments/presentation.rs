@@ -5,24 +5,26 @@ use clap::{ArgAction, Args};
 use crate::charset::Charset;
 use crate::output::{Output, Presentation};
 
+use super::heading::OUTPUT;
+
 /// `--output`, and what goes with it.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct PresentationArguments {
-    /// What to print.
-    #[arg(long, value_enum, default_value_t = Output::Human)]
+    /// The output format.
+    #[arg(long, value_enum, default_value_t = Output::Human, help_heading = OUTPUT)]
     pub(crate) output: Output,
 
-    /// With --output nagios: print the details as well, on further lines. The output for people always has them.
-    #[arg(short = 'v', long, action = ArgAction::Count)]
+    /// With --output nagios, print the details too, on further lines. The output for people always has them.
+    #[arg(short = 'v', long, action = ArgAction::Count, help_heading = OUTPUT)]
     verbose: u8,
 
-    /// Print nothing unless the status is not OK, as for cron. With --every: only the rounds that are not OK.
-    #[arg(short = 'q', long)]
+    /// Print nothing while the status is OK, for use from cron. With --every, print only the rounds that are not OK.
+    #[arg(short = 'q', long, help_heading = OUTPUT)]
     quiet: bool,
 
-    /// Print ASCII only: `+/- 85 us`. Default: if the locale (`LC_ALL`, `LC_CTYPE`, `LANG`) is not UTF-8; --output json
-    /// is always UTF-8 without this flag.
-    #[arg(long)]
+    /// Print ASCII only: `+/- 85 us`. This is the default if the locale (`LC_ALL`, `LC_CTYPE`, `LANG`) is not UTF-8, except
+    /// with --output json.
+    #[arg(long, help_heading = OUTPUT)]
     ascii: bool,
 }
 

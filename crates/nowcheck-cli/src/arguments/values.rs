@@ -48,15 +48,15 @@ impl TypedValueParser for FormatParser {
 fn help(format: Format) -> &'static str {
     match format {
         Format::Auto => {
-            "Told from its look; Unix seconds, milliseconds, microseconds and nanoseconds from their size"
+            "Recognized by its look; Unix seconds, milliseconds, microseconds and nanoseconds by their size"
         }
         Format::Rfc3339 => "`2026-11-23T20:11:51.123Z`, and other dates in digits (ISO 8601)",
         Format::UnixSeconds => "Seconds since 1970, with or without a fraction",
         Format::UnixMillis => "Milliseconds since 1970",
         Format::UnixMicros => "Microseconds since 1970",
         Format::UnixNanos => "Nanoseconds since 1970",
-        Format::TimeOfDay => "`20:11:51`, a time of day; in UTC, if nothing else is said",
-        Format::HttpDate => "`Mon, 23 Nov 2026 20:11:51 GMT`, and other dates with the name of the month",
+        Format::TimeOfDay => "`20:11:51`, a time of day; in UTC unless a zone is given",
+        Format::HttpDate => "`Mon, 23 Nov 2026 20:11:51 GMT`, and other dates with the name of a month",
     }
 }
 
@@ -72,7 +72,7 @@ pub(super) fn probability(text: &str) -> Result<f64, String> {
 }
 
 /// `0.5`, `500ms`, `1.5s`, `2m`; more than zero.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match duration_or_zero(text)? {
         Duration::ZERO => Err("must be more than zero".to_owned()),
         duration => Ok(duration),
@@ -122,9 +122,8 @@ pub(super) fn greatest_offset(text: &str) -> Result<Duration, String> {
     if is_both_ways { Ok(greatest) } else { Err(RANGES.to_owned()) }
 }
 
-const RANGES: &str = "write the greatest offset that is allowed, such as 0.5 or 500ms: it holds for clocks that are ahead and \
-                      for clocks that are behind. Of the ranges of monitoring plugins only those that mean this are \
-                      read: 0:0.5 and -0.5:0.5";
+const RANGES: &str = "write the greatest offset that is allowed, such as 0.5 or 500ms; it limits the offset in both \
+                      directions. The only plugin ranges that are allowed mean the same: 0:0.5 and -0.5:0.5";
 
 #[cfg(test)]
 mod tests {

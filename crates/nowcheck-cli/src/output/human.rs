@@ -73,7 +73,7 @@ fn target_lines(text: &mut String, target: &TargetOutcome, outcome: &Outcome) {
             push(text, &format!("    note: {}", words().note(&note)));
         }
     }
-    if let Some(step) = words().next_step(target) {
+    if let Some(step) = words().next_step(target, &outcome.limits) {
         push(text, &format!("    next: {step}"));
     }
 }

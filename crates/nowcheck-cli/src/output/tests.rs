@@ -9,10 +9,14 @@ use http::StatusCode;
 use super::*;
 use nowcheck::clock::Synchronization;
 use nowcheck::outcome::{
-    AnswerFault, AnswerProblem, BackendOutcome, Cause, CertificateOutcome, Discarded, Failure, Finding, Leap,
-    Note, Phase, Phases, ReferenceOutcome, SourceFacts, SourceOutcome, SourceStanding, Spread, Stale,
-    Standing, StatedClock, TargetOutcome,
+    AnswerFault, AnswerProblem, BackendOutcome, Cause, CertificateFault, CertificateOutcome, ConnectionFault,
+    Discarded, Failure, Finding, Leap, NameFault, Note, Phase, Phases, ReferenceOutcome, SourceFacts,
+    SourceOutcome, SourceStanding, Spread, Stale, Standing, StatedClock, TargetOutcome, TlsFault,
+    ValidityBreach,
 };
+
+const LIMITS: Limits =
+    Limits { max_offset: Duration::from_secs(1), warn_offset: Some(Duration::from_millis(500)) };
 
 fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> BackendOutcome {
     let offset = Interval::new(Offset::from_nanos(micros.0 * 1_000), Offset::from_nanos(micros.1 * 1_000));
@@ -20,6 +24,8 @@ fn backend(name: Option<&str>, verdict: Verdict, micros: (i128, i128)) -> Backen
         instance: name.map(Into::into),
         verdict,
         offset,
+        tick: Duration::ZERO,
+        step: Duration::ZERO,
         samples: 16,
         round_trip: Spread::of([150, 170, 310].map(Duration::from_micros)),
         clock: name.map(|_| StatedClock { status: "synchronized".to_owned(), max_error: Some(0.000_312) }),
@@ -35,6 +41,7 @@ fn target(finding: Finding) -> TargetOutcome {
         url: "http://time.example/now".to_owned(),
         address: Some(([192, 0, 2, 7], 80).into()),
         finding,
+        http_status: None,
         phases: Phases {
             resolve: Some(Duration::from_micros(900)),
             connect: Some(Duration::from_micros(150)),
@@ -55,7 +62,7 @@ fn outcome(targets: Vec<TargetOutcome>) -> Outcome {
     Outcome {
         checked_at: UnixInstant::from_nanos(1_795_464_711_123_456_789),
         duration: Duration::from_micros(4_321),
-        limits: Limits { max_offset: Duration::from_secs(1), warn_offset: Some(Duration::from_millis(500)) },
+        limits: LIMITS,
         reference: this_machine(Synchronization::Synchronized { max_error: Duration::from_micros(250) }),
         targets,
     }
@@ -198,7 +205,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
     expect![[r#"
         <bold><red>CRITICAL<plain>  http://time.example/now at 192.0.2.7:80  down, no time: it answered 500 Internal Server Error, in phase content after 450 µs
             1 request, 1 connection; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
-            next: look at the logs of the service; is the path right?
+            next: look at the logs of the service
         <bold><green>OK<plain>  http://time.example/now at 192.0.2.7:80  in sync: +5.0 µs ± 5 µs (limit ± 1 s)
             192.0.2.7:80  offset +5.0 µs ± 5 µs  round trip 150 µs (median 170 µs)
             16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
@@ -222,7 +229,7 @@ fn people_see_the_verdict_first_and_what_to_do_when_it_is_not_ok() {
             16 requests, 8 connections; chance that a backend was missed: at most 0.79 %; 2 answers discarded, because this machine was suspended; 1 answer discarded, because this machine was too busy; certificate valid until 2026-12-03T20:11:51Z (10 d 0 h); resolve 900 µs, connect 150 µs, wait 300 µs, transfer 0 s
             reference: ntp:a.example, ntp:b.example, 2 of 3 agree to ± 9.00 ms
             note: ntp:a.example announces a leap second at the end of the month
-            note: ntp:liar.example is wrong by the others (a falseticker): +5.000 s ± 12 ms
+            note: ntp:liar.example disagrees with the other references (a falseticker): +5.000 s ± 12 ms
             note: ntp:silent.example was not used: no answer came: see whether UDP to this port is let through, there and back
             note: ntp:b.example smears leap seconds and ntp:a.example is not known to: around one they differ by up to a second
             note: this machine's own clock is wrong: -3600.0000 s ± 4 ms from the reference; no verdict rests on it
@@ -322,7 +329,7 @@ fn a_monitoring_system_gets_one_line_with_performance_data() {
 fn programs_get_one_json_object_with_all_digits() {
     expect![[r#"{"schema_version":1,"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"desynchronized","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000,"local_offset":null,"sources":[{"name":"system","address":null,"status":"truechimer","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":null}],"notes":[]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"desynchronized","summary":"1 of 4 backends, 0d: clock is 3.00 s behind: -3.000165 s ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":8,"requests":16,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":0.0078125,"backends":[{"instance":"0a","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0b","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0c","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}},{"instance":"0d","status":"CRITICAL","reason":"desynchronized","offset":{"estimate":-3.000165000,"earliest":-3.000250000,"latest":-3.000080000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&one_of_four_behind(), words()).unwrap());
     expect![[r#"{"schema_version":1,"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"CRITICAL","reason":"down","summary":"1 of 2 addresses: http://time.example/now at 192.0.2.7:80: down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"system","status":"synchronized","max_error":0.000250000,"local_offset":null,"sources":[{"name":"system","address":null,"status":"truechimer","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":null}],"notes":[]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"CRITICAL","reason":"down","summary":"down, no time: it answered 500 Internal Server Error, in phase content after 450 µs","failure":{"phase":"content","kind":"status","message":"it answered 500 Internal Server Error","elapsed":0.000450000,"http_status":500,"location":null,"body_start":null},"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":1,"requests":1,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":null,"backends":[],"notes":[]},{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +5.0 µs ± 5 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":null,"connections":8,"requests":16,"discarded":{"suspended":0,"clock_step":0,"scheduling":0},"miss_probability":0.0078125,"backends":[{"instance":null,"status":"OK","reason":"in_sync","offset":{"estimate":0.000005000,"earliest":0.000000000,"latest":0.000010000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":null}],"notes":[]}]}"#]].assert_eq(&json::line(&down(), words()).unwrap());
-    expect![[r#"{"schema_version":1,"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s); ntp:a.example announces a leap second; ntp:liar.example is a falseticker","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"ntp","status":"synchronized","max_error":0.009000000,"local_offset":{"estimate":-3600.000000000,"earliest":-3600.004000000,"latest":-3599.996000000},"sources":[{"name":"ntp:a.example","address":"192.0.2.1:123","status":"truechimer","offset":{"estimate":0.000000000,"earliest":-0.009000000,"latest":0.009000000},"stratum":2,"leap":"insert","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:b.example","address":null,"status":"truechimer","offset":{"estimate":0.001500000,"earliest":-0.012000000,"latest":0.015000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":true,"message":null},{"name":"ntp:liar.example","address":null,"status":"falseticker","offset":{"estimate":5.000000000,"earliest":4.988000000,"latest":5.012000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:silent.example","address":null,"status":"silent","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":"no answer came: see whether UDP to this port is let through, there and back"}],"notes":[{"code":"leap_second_announced","message":"ntp:a.example announces a leap second at the end of the month"},{"code":"falseticker","message":"ntp:liar.example is wrong by the others (a falseticker): +5.000 s ± 12 ms"},{"code":"reference_not_used","message":"ntp:silent.example was not used: no answer came: see whether UDP to this port is let through, there and back"},{"code":"smears_differ","message":"ntp:b.example smears leap seconds and ntp:a.example is not known to: around one they differ by up to a second"},{"code":"local_clock_wrong","message":"this machine's own clock is wrong: -3600.0000 s ± 4 ms from the reference; no verdict rests on it"}]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":{"expires_at":"2026-12-03T20:11:51Z","days_left":10.000000},"connections":8,"requests":16,"discarded":{"suspended":2,"clock_step":0,"scheduling":1},"miss_probability":0.0078125,"backends":[{"instance":"3f9c2a7d","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&by_time_servers(), words()).unwrap());
+    expect![[r#"{"schema_version":1,"checked_at":"2026-11-23T20:11:51.123456789Z","duration":0.004321000,"status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s); ntp:a.example announces a leap second; ntp:liar.example is a falseticker","limits":{"max_offset":1.000000000,"warn_offset":0.500000000},"reference":{"source":"ntp","status":"synchronized","max_error":0.009000000,"local_offset":{"estimate":-3600.000000000,"earliest":-3600.004000000,"latest":-3599.996000000},"sources":[{"name":"ntp:a.example","address":"192.0.2.1:123","status":"truechimer","offset":{"estimate":0.000000000,"earliest":-0.009000000,"latest":0.009000000},"stratum":2,"leap":"insert","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:b.example","address":null,"status":"truechimer","offset":{"estimate":0.001500000,"earliest":-0.012000000,"latest":0.015000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":true,"message":null},{"name":"ntp:liar.example","address":null,"status":"falseticker","offset":{"estimate":5.000000000,"earliest":4.988000000,"latest":5.012000000},"stratum":2,"leap":"none","root_delay":0.015000000,"root_dispersion":0.001200000,"round_trip":0.000800000,"smears":false,"message":null},{"name":"ntp:silent.example","address":null,"status":"silent","offset":null,"stratum":null,"leap":null,"root_delay":null,"root_dispersion":null,"round_trip":null,"smears":null,"message":"no answer came: see whether UDP to this port is let through, there and back"}],"notes":[{"code":"leap_second_announced","message":"ntp:a.example announces a leap second at the end of the month"},{"code":"falseticker","message":"ntp:liar.example disagrees with the other references (a falseticker): +5.000 s ± 12 ms"},{"code":"reference_not_used","message":"ntp:silent.example was not used: no answer came: see whether UDP to this port is let through, there and back"},{"code":"smears_differ","message":"ntp:b.example smears leap seconds and ntp:a.example is not known to: around one they differ by up to a second"},{"code":"local_clock_wrong","message":"this machine's own clock is wrong: -3600.0000 s ± 4 ms from the reference; no verdict rests on it"}]},"targets":[{"url":"http://time.example/now","address":"192.0.2.7:80","status":"OK","reason":"in_sync","summary":"in sync: +21 µs ± 85 µs (limit ± 1 s)","failure":null,"phases":{"resolve":0.000900000,"connect":0.000150000,"tls":null,"wait":0.000300000,"transfer":0.000000000},"certificate":{"expires_at":"2026-12-03T20:11:51Z","days_left":10.000000},"connections":8,"requests":16,"discarded":{"suspended":2,"clock_step":0,"scheduling":1},"miss_probability":0.0078125,"backends":[{"instance":"3f9c2a7d","status":"OK","reason":"in_sync","offset":{"estimate":0.000021000,"earliest":-0.000064000,"latest":0.000106000},"samples":16,"round_trip":{"min":0.000150000,"median":0.000170000,"max":0.000310000},"clock":{"status":"synchronized","max_error":0.000312}}],"notes":[]}]}"#]].assert_eq(&json::line(&by_time_servers(), words()).unwrap());
 }
 
 #[test]
@@ -331,4 +338,59 @@ fn a_bar_in_a_message_does_not_begin_performance_data() {
     let outcome = outcome(vec![failed(StatusCode::BAD_GATEWAY, detail)]);
     assert!(human::line(&outcome).contains("a|b"));
     assert_eq!(nagios::lines(&outcome, false, Charset::Unicode).matches('|').count(), 1);
+}
+
+/// What is advised after a failure.
+fn advised(cause: Cause) -> String {
+    let failure = Failure { phase: Phase::Connect, cause, elapsed: Duration::ZERO };
+    words().next_step(&target(Finding::of_failure(failure, Vec::new())), &LIMITS).unwrap()
+}
+
+fn status(status: StatusCode) -> Cause {
+    Cause::Answer(Box::new(AnswerFault { status, problem: AnswerProblem::Status(None) }))
+}
+
+fn certificate(fault: CertificateFault) -> Cause {
+    Cause::Tls(TlsFault::Certificate { fault, suspect: None })
+}
+
+fn name(name: &str, fault: NameFault) -> Cause {
+    Cause::Name { name: name.to_owned(), fault }
+}
+
+#[test]
+fn the_advice_fits_the_failure() {
+    let host = || "time.example".to_owned();
+    let other_version = || NameFault::OtherVersion { wanted: "IPv4", has: vec!["::1".parse().unwrap()] };
+    let link_local = "[fe80::1]:80".parse().unwrap();
+    let zone = || "lo".to_owned();
+    let expired = CertificateFault::OutOfTime { breach: ValidityBreach::Expired { not_after: 1 }, time: 2 };
+    for (cause, words, not) in [
+        (certificate(CertificateFault::UnknownAuthority), "--ca-file FILE", "renewed"),
+        (certificate(CertificateFault::SelfSigned), "--ca-file FILE", "renewed"),
+        (
+            certificate(CertificateFault::OtherName { host: host(), presented: None }),
+            "a name that is in the certificate",
+            "--ca-file",
+        ),
+        (certificate(expired), "renewed", "--ca-file"),
+        (certificate(CertificateFault::ShortKey { bits: 1024 }), "another client", "--ca-file"),
+        (Cause::Tls(TlsFault::UnknownName { host: host() }), "a certificate for", "--ca-file"),
+        (status(StatusCode::SERVICE_UNAVAILABLE), "its load, its limits", "path"),
+        (status(StatusCode::INTERNAL_SERVER_ERROR), "the logs of the service", "path"),
+        (status(StatusCode::NOT_FOUND), "is the path right?", "logs"),
+        (status(StatusCode::UNAUTHORIZED), "--user-file FILE", "path right"),
+        (name("[::1]", other_version()), "name an IPv4 address", "DNS"),
+        (name("time.example", other_version()), "in the DNS", "this machine"),
+        (name("::1", NameFault::NeedlessZone { zone: zone() }), "without %lo", "interfaces"),
+        (name("fe80::1", NameFault::UnknownZone { zone: zone() }), "this machine's interfaces", "DNS"),
+        (
+            Cause::Connection { address: link_local, fault: ConnectionFault::NoZone },
+            "[fe80::1%25eth0]",
+            "the fault is on this machine",
+        ),
+    ] {
+        let advice = advised(cause.clone());
+        assert!(advice.contains(words) && !advice.contains(not), "{cause}: {advice}");
+    }
 }

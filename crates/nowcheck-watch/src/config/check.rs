@@ -3,10 +3,10 @@
 mod settings;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nowcheck::check::{Check, CheckError};
-use nowcheck::reference::poll_interval::TooFrequent;
 
 use super::duration::written;
 use super::keys;
@@ -23,7 +23,7 @@ pub struct CheckConfig {
     /// Its name, which no other check has.
     pub name: String,
     /// What a round asks of whom.
-    pub check: Check,
+    pub check: Arc<Check>,
     /// The period of rounds.
     pub every: Duration,
     /// Labels of its metrics and messages.
@@ -36,15 +36,27 @@ pub struct CheckConfig {
     pub is_public: bool,
     /// The line of its beginning.
     pub(super) line: usize,
-    /// The lines of `needs` and `alert`.
+    /// The lines of some of its keys.
     pub(super) lines: Lines,
 }
 
-/// Where names of other tables are used.
+/// Where keys stand that are judged together with other tables.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Lines {
     pub(super) needs: Option<usize>,
     pub(super) alert: Option<usize>,
+    pub(super) references: Option<usize>,
+}
+
+impl CheckConfig {
+    /// The most that a round may take, whatever has to be asked in it.
+    pub(crate) fn longest_round(&self) -> Duration {
+        longest_round(self.every)
+    }
+}
+
+fn longest_round(every: Duration) -> Duration {
+    every * 9 / 10
 }
 
 /// What a check is besides its rounds; nothing where a key is not given.
@@ -110,7 +122,8 @@ pub(super) fn read(section: Section<'_>, defaults: &Defaults, secrets: Secrets<'
     let every = defaults.first(&own, |context| context.every.as_ref())?;
     must_leave_room(&section, every, round.timeout.as_ref());
     let check = build(&section, &round, url.as_ref().map(|url| url.value.as_str()))?;
-    must_be_rare_enough(&section, &check, every);
+    // What is silent to the end of a round must not take the next slot, too.
+    let check = check.ending_within(longest_round(every.value));
     let name = name?.value;
     let mut labels = BTreeMap::new();
     for context in [&defaults.context[1], &defaults.context[0], &own] {
@@ -119,8 +132,11 @@ pub(super) fn read(section: Section<'_>, defaults: &Defaults, secrets: Secrets<'
     let needs = defaults.first(&own, |context| context.needs.as_ref());
     let alert = defaults.first(&own, |context| context.alert.as_ref());
     let public = defaults.first(&own, |context| context.public.as_ref());
-    let lines =
-        Lines { needs: needs.and_then(|given| given.line), alert: alert.and_then(|given| given.line) };
+    let lines = Lines {
+        needs: needs.and_then(|given| given.line),
+        alert: alert.and_then(|given| given.line),
+        references: round.references.as_ref().and_then(|given| given.line),
+    };
     let mut needs = needs.map(|needs| needs.value.clone()).unwrap_or_default();
     if own.needs.is_none() {
         // What every check needs does not need itself.
@@ -128,7 +144,7 @@ pub(super) fn read(section: Section<'_>, defaults: &Defaults, secrets: Secrets<'
     }
     Some(CheckConfig {
         name,
-        check,
+        check: Arc::new(check),
         every: every.value,
         labels,
         needs,
@@ -157,27 +173,6 @@ fn must_leave_room(section: &Section<'_>, every: &Given<Duration>, timeout: Opti
     };
     let problem = Problem::Value { key: key.to_owned(), value: format!("\"{value}\""), must, closest: None };
     section.wrong(line, problem);
-}
-
-fn must_be_rare_enough(section: &Section<'_>, check: &Check, every: &Given<Duration>) {
-    let Err(TooFrequent::TimeServer { reference, least, is_foreign }) = check.may_be_held_every(every.value)
-    else {
-        return;
-    };
-    let least = written(least);
-    let why = if is_foreign {
-        ", which may be somebody else's (RFC 4330 section 10); only a private address, or a name for one by resolve, may be \
-         queried each second"
-    } else {
-        ""
-    };
-    let problem = Problem::Value {
-        key: "every".to_owned(),
-        value: format!("\"{}\"", written(every.value)),
-        must: format!("must be {least} or more with the time server {reference} as a reference{why}"),
-        closest: None,
-    };
-    section.wrong(every.line, problem);
 }
 
 /// The check of a URL. Without a valid URL, what is wrong with the rest is noted all the same.

@@ -1,7 +1,7 @@
 //! What somebody may have meant.
 
 /// The candidate that is written most like a text, if it is close enough to be meant.
-pub(super) fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(text);
     let distance = |candidate: &&str| strsim::damerau_levenshtein(&wanted, &plain(candidate));
     let most = (wanted.chars().count() / 3).max(1);

@@ -61,7 +61,7 @@ impl<'r> Document<'r> {
         let [checks, alerts, maintenances, peers, probes] =
             [&keys::CHECK, &keys::ALERT, &keys::MAINTENANCE, &keys::PEER, &keys::PROBE]
                 .map(|table| self.names(table));
-        if self.places(&keys::CHECK).is_empty() {
+        if self.places(&keys::CHECK).is_empty() && self.places(&keys::PROBE).is_empty() {
             self.report.add(None, "", Problem::NoCheck);
         }
         let config = Config {

@@ -14,7 +14,8 @@ const UNITS: [(&str, u128); 7] = [
 ];
 
 /// Reads a length of time; none if it is no such text or longer than any.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut total = 0_u128;
     if rest.is_empty() {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nowcheck::request_headers::RequestHeaders;
-use url::Url;
 
+use super::alert::Hook;
 use super::problem::Problem;
+use super::secret::Secret;
 use super::section::Section;
 use super::values::Secrets;
 
@@ -21,13 +22,20 @@ pub struct ExportConfig {
     pub(super) line: usize,
 }
 
+impl ExportConfig {
+    /// Whether it says the same as another, wherever it stands.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.every == other.every && self.destination == other.destination
+    }
+}
+
 /// Where metrics go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Export {
     /// OpenTelemetry, `http/protobuf`.
     Otlp {
-        /// The collector.
-        url: Url,
+        /// The collector, and whom to trust.
+        hook: Hook,
         /// What is added to requests.
         headers: RequestHeaders,
     },
@@ -96,5 +104,6 @@ fn otlp(section: &Section<'_>, secrets: Secrets<'_>) -> Option<Export> {
             section.wrong(section.line_of(key), Problem::Hidden { key: key.to_owned(), must });
         }
     }
-    Some(Export::Otlp { url: url?.value, headers })
+    let ca_file = section.path("ca_file").map(|given| secrets.resolved(&given.value));
+    Some(Export::Otlp { hook: Hook { url: Secret::new(url?.value.as_str()), ca_file }, headers })
 }

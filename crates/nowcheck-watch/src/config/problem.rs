@@ -59,7 +59,7 @@ pub enum Problem {
     #[error("cannot be read: {0}")]
     Unreadable(String),
     /// More than any configuration needs.
-    #[error("is larger than 1 MiB, the most that a configuration may be; is this the right file?")]
+    #[error("is larger than 8 MiB, the most that a configuration may be; is this the right file?")]
     TooLarge,
     /// TOML is UTF-8.
     #[error("is not UTF-8 from here on; save the file as UTF-8")]
@@ -180,7 +180,7 @@ pub enum Problem {
     #[error("needs goes in a circle: {0}; leave one of them out")]
     Circle(String),
     /// There is nothing to watch.
-    #[error("has no check; add [[check]] with a name and a url")]
+    #[error("has no check; add [[check]] with a name and a url, or [[probe]] for checks on request")]
     NoCheck,
     /// There were more.
     #[error("and {0} more errors; correct these first")]

@@ -4,10 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use super::Config;
 use super::closest::closest;
+use super::duration::written;
 use super::problem::Problem;
 use super::report::Report;
 
+use nowcheck::reference::References;
+use nowcheck::reference::poll_interval::TooFrequent;
 use nowcheck::text::printable;
+
+use crate::references::RENEWED_AFTER;
 
 /// The names of every table of a kind, with the lines: also of those that are wrong otherwise, so that nothing is missed twice.
 #[derive(Debug, Default)]
@@ -85,6 +90,44 @@ pub(super) fn validate(report: &Report<'_>, config: &Config, checks: &Names, ale
     }
     must_not_be_circular(report, config);
     must_write_to_different_files(report, config);
+    must_not_ask_too_often(report, config);
+}
+
+/// Each set of sources is queried for itself, so a time server that stands in many of them is queried often.
+fn must_not_ask_too_often(report: &Report<'_>, config: &Config) {
+    let mut sets: Vec<References> = Vec::new();
+    let mut sets_with: HashMap<String, u32> = HashMap::new();
+    for check in config.checks.iter().filter(|check| check.check.time_servers().next().is_some()) {
+        let asks = check.check.references(Some(RENEWED_AFTER));
+        if report.is_full() || sets.iter().any(|set| set.query_the_same_as(&asks)) {
+            continue;
+        }
+        sets.push(asks);
+        for server in check.check.time_servers().map(ToString::to_string).collect::<HashSet<_>>() {
+            let count = sets_with.entry(server.clone()).or_default();
+            *count += 1;
+            let Err(TooFrequent::TimeServer { reference, least, .. }) =
+                check.check.may_be_held_every(RENEWED_AFTER / *count)
+            else {
+                continue;
+            };
+            if reference.to_string() == server {
+                let must = format!(
+                    "would ask the time server {server} more often than once in {}, the most that courtesy allows (RFC 4330 section \
+                     10): it stands in {count} different sets of references, each of which is asked once in {}s. Give checks the same \
+                     references, resolve, ip_version and trust_system_clock, and they share one answer",
+                    written(least),
+                    RENEWED_AFTER.as_secs(),
+                );
+                let line = check.lines.references.or(Some(check.line));
+                report.add(
+                    line,
+                    &called("check", &check.name),
+                    Problem::Hidden { key: "references".to_owned(), must },
+                );
+            }
+        }
+    }
 }
 
 /// Follows `needs` from every check, each of them once, without recursion: a file may have thousands in a row.

@@ -17,7 +17,7 @@ pub fn schema() -> String {
         "title": "The configuration of nowcheck watch",
         "type": "object",
         "additionalProperties": false,
-        "required": ["check"],
+        "anyOf": [{ "required": ["check"] }, { "required": ["probe"] }],
         "properties": properties,
     });
     format!("{schema:#}\n")
@@ -33,7 +33,7 @@ fn of_table(table: &Table) -> Value {
     if !table.is_list {
         return with(one, "description", &json!(table.about));
     }
-    let least = u8::from(table.name == "check");
+    let least = u8::from(["check", "probe"].contains(&table.name));
     json!({ "description": table.about, "type": "array", "minItems": least, "items": one })
 }
 

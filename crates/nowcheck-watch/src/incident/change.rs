@@ -97,6 +97,8 @@ pub enum Ending {
     Gone,
     /// The check is watched no more.
     Removed,
+    /// The check has another URL: what was in trouble is watched no more.
+    Moved,
 }
 
 /// What happened.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::timestamps::elapsed;
+
 /// So many starts of trouble…
 const STARTS: usize = 5;
 /// …within this time are flapping.
@@ -44,11 +46,6 @@ impl Starts {
 /// Whether it is too recent to be forgotten.
 pub(super) fn is_recent(then: Timestamp, now: Timestamp) -> bool {
     elapsed(then, now) < WITHIN
-}
-
-/// From one instant to another; zero when that is earlier.
-pub(super) fn elapsed(then: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }
 
 /// How much calm was proven since the last trouble.

@@ -7,6 +7,8 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+use crate::timestamps::elapsed;
+
 /// A time of maintenance. It only keeps alerts from being opened: rounds are held, and incidents are recorded. What is
 /// still open afterwards is alerted then.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +87,7 @@ impl Window {
                     (date.weekday() == *weekday).then(start).flatten().filter(|start| *start <= now)
                 });
                 let last = last.max();
-                last.is_some_and(|start| super::flapping::elapsed(start, now) < *length)
+                last.is_some_and(|start| elapsed(start, now) < *length)
             }
         }
     }

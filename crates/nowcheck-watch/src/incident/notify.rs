@@ -3,8 +3,11 @@
 //! Each receiver gets exactly one [`Event::Opened`] of an incident, and exactly one [`Event::Closed`] if it got that. An
 //! incident that ends before an alert was due is never mentioned.
 //!
-//! Openings follow from the state and not from the change: an alert that is held back is sent when the reason for that
-//! has passed and the incident is still open. So it is for a receiver that is new.
+//! Openings follow from the state and not from the change, so a receiver that is new is told of what is open.
+//!
+//! An alert is held back by maintenance, and while a check that is needed is not ok. When the reason has passed, the trouble
+//! has to be seen again: a service may have recovered together with what it needs. And what is needed has to be seen ok by
+//! a round that began after the trouble was found: both may have failed together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,10 +15,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::flapping::elapsed;
-use super::{
-    Change, ChangeKind, Incident, IncidentId, Incidents, Maintenance, MonitorPart, Scope, ServiceStatus,
-};
+use super::{Change, ChangeKind, Incident, IncidentId, Incidents, Maintenance, MonitorPart, Scope};
+use crate::timestamps::elapsed;
 
 /// A receiver of alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,12 +122,13 @@ impl Alerts {
         }
         for incident in incidents.open() {
             for receiver in policy.receivers.iter().filter(|receiver| policy.sends(incident, receiver)) {
-                messages.extend(self.open(
-                    incident,
-                    receiver,
-                    policy.holds_back(incident, incidents, now),
-                    now,
-                ));
+                let opened = self.open(incident, receiver, policy.holds_back(incident, incidents, now), now);
+                // It was marked before anybody was told of it.
+                let is_new = opened.as_ref().is_some_and(|opened| opened.event == Event::Opened);
+                messages.extend(opened);
+                if is_new && incident.is_flapping() {
+                    messages.extend(self.mark(incident, receiver, now));
+                }
             }
         }
         messages
@@ -170,6 +172,19 @@ impl Alerts {
             event,
             is_flapping: incident.is_flapping(),
             change: incident.change(ChangeKind::Opened, now),
+        })
+    }
+
+    /// Tells who was just told of an incident that it is flapping.
+    fn mark(&mut self, incident: &Incident, receiver: &Receiver, now: Timestamp) -> Option<Message> {
+        let sent = self.sent.get_mut(incident.id())?.get_mut(&receiver.name)?;
+        sent.count += 1;
+        Some(Message {
+            id: message_id(incident.id(), &receiver.name, sent.count),
+            receiver: receiver.name.clone(),
+            event: Event::Flapping,
+            is_flapping: true,
+            change: incident.change(ChangeKind::Flapping, now),
         })
     }
 
@@ -219,9 +234,12 @@ impl Policy {
     /// Whether it is no time to open an alert.
     fn holds_back(&self, incident: &Incident, incidents: &Incidents, now: Timestamp) -> bool {
         let Scope::Check(check) = incident.scope() else { return false };
-        let is_ok = |needed: &String| incidents.status(needed, now) == ServiceStatus::Ok;
+        let troubled = incidents.troubled(check);
+        let is_ok = |needed: &String| incidents.vouches_for(needed, incident.since(), troubled, now);
         let needs_more = self.checks.get(check).is_some_and(|policy| !policy.needs.iter().all(is_ok));
-        needs_more || self.maintenance.iter().any(|maintenance| maintenance.covers(check, now))
+        let is_maintained =
+            |at: Timestamp| self.maintenance.iter().any(|maintenance| maintenance.covers(check, at));
+        needs_more || is_maintained(now) || troubled.is_some_and(is_maintained)
     }
 }
 

@@ -42,6 +42,32 @@ pub enum MonitorPart {
 }
 
 impl MonitorPart {
+    /// What to do next.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Network => {
+                "on the monitor's machine look at `ip route` and its interfaces: does it reach anything?"
+            }
+            Self::Dns => {
+                "on the monitor's machine look up a name with `getent hosts`: do the servers in /etc/resolv.conf answer?"
+            }
+            Self::Reference => {
+                "on the monitor's machine look at `chronyc tracking` or `timedatectl`, and whether it reaches the time servers in references"
+            }
+            Self::Machine => {
+                "look whether the monitor's machine was suspended, its clock was set, or it lacks memory, open files or processor time"
+            }
+            Self::Setup => "correct what the summary names in the configuration, and send SIGHUP",
+            Self::History => {
+                "look at the disk and the folder of [history] path: is there room, may the monitor write there, does another program hold the file?"
+            }
+            Self::Receiver(_) => {
+                "correct the receiver, then try `nowcheck alert test NAME`; messages are kept for a day"
+            }
+        }
+    }
+
     /// Whether rounds show that it is at fault, and that it works again.
     pub(super) fn is_seen_by_rounds(&self) -> bool {
         !matches!(self, Self::History | Self::Receiver(_))

@@ -35,7 +35,8 @@ struct Watch(Incidents);
 impl Watch {
     fn hold(&mut self, check: &str, observation: &Observation, second: i64) -> Vec<ChangeKind> {
         let summary = format!("round at {second}");
-        let round = Round { check, observation, summary, stands_for: Duration::from_mins(1) };
+        let round =
+            Round { check, observation, summary, stands_for: Duration::from_mins(1), took: Duration::ZERO };
         self.0.observe(&round, at(second)).into_iter().map(|change| change.kind).collect()
     }
 
@@ -265,7 +266,13 @@ fn a_change_holds_its_evidence() {
     let trouble = Trouble { offset, ..Trouble::new(TroubleKind::Wrong, "desynchronized") };
     let observation = Observation::of_trouble([(backend("b"), trouble)]);
     let summary = "1 of 2 backends is ahead".to_owned();
-    let round = Round { check: "shop", observation: &observation, summary, stands_for: Duration::ZERO };
+    let round = Round {
+        check: "shop",
+        observation: &observation,
+        summary,
+        stands_for: Duration::ZERO,
+        took: Duration::ZERO,
+    };
     let change = watch.0.observe(&round, at(7)).remove(0);
     assert_eq!(change.evidence.offset, offset);
     assert_eq!(change.evidence.backends().collect::<Vec<_>>(), ["b"]);

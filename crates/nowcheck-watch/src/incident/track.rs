@@ -267,8 +267,8 @@ impl Track {
     }
 
     /// Closes the incident of something that is watched no more.
-    pub(super) fn removed(mut self, step: &Step) -> Option<Change> {
-        self.close(Ending::Removed, step)
+    pub(super) fn removed(mut self, ending: Ending, step: &Step) -> Option<Change> {
+        self.close(ending, step)
     }
 
     fn close(&mut self, ending: Ending, step: &Step) -> Option<Change> {

@@ -5,8 +5,12 @@ use nowcheck::check::MOST_REQUESTS;
 
 /// The names of `nowcheck::time_format::Format` are checked when the value is read: a pattern is allowed too.
 const ROUND: &[Key] = &[
-    Key::new("timeout", POSITIVE, "The most that a whole round may take; at most `every`.")
-        .default("\"10s\""),
+    Key::new(
+        "timeout",
+        POSITIVE,
+        "The most that a whole round may take; at most `every`, of which a tenth stays free.",
+    )
+    .default("\"10s\""),
     Key::new("max_offset", POSITIVE, "A clock that is off by more is wrong; exactly this is right.")
         .default("\"1s\"")
         .known_as(&["critical", "limit"]),

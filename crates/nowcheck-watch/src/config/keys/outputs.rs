@@ -117,6 +117,10 @@ pub(in crate::config) const EXPORT: Table = Table {
         Key::new("headers", Shape::Secret, "Headers for the collector, as lines of NAME: VALUE.")
             .example("/run/secrets/collector COLLECTOR_HEADERS")
             .only_for(&["otlp"]),
+        Key::new("ca_file", Shape::Path, "Authorities to trust besides those of this machine: PEM.")
+            .example("\"/etc/nowcheck/ca.pem\"")
+            .commented()
+            .only_for(&["otlp"]),
         Key::new("path", Shape::Path, "The file. Lines for CloudWatch go to standard output without one.")
             .example("\"/var/lib/node_exporter/nowcheck.prom\"")
             .only_for(&["emf", "textfile"])

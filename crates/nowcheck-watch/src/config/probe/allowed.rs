@@ -1,6 +1,10 @@
 //! Which URLs may be probed.
 
-use url::Url;
+mod address;
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
 
 /// A URL in which `*` stands for any text, within the host or within the rest.
 ///
@@ -52,7 +56,11 @@ impl AllowedUrl {
     /// Whether it may be probed. A URL with credentials may not.
     #[must_use]
     pub fn covers(&self, url: &str) -> bool {
-        let Ok(url) = Url::parse(url) else { return false };
+        Url::parse(url).is_ok_and(|url| self.covers_url(&url))
+    }
+
+    /// The same of a URL that is taken apart already.
+    pub(super) fn covers_url(&self, url: &Url) -> bool {
         if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some()
         {
             return false;
@@ -68,6 +76,24 @@ impl AllowedUrl {
             && matches(&self.scheme, url.scheme())
             && matches(&self.host, host.trim_end_matches('.'))
             && matches(&self.rest, rest)
+    }
+
+    /// Whether a covered URL may be asked at an address that its name was resolved to. Who owns a name decides what it is
+    /// resolved to. So addresses of this machine, of its link and of nobody have to be in the pattern: as the name, written
+    /// without `*`, or by themselves.
+    pub(super) fn covers_address(&self, url: &Url, address: IpAddr) -> bool {
+        if !self.covers_url(url) {
+            return false;
+        }
+        if !address::is_special(address) || !self.host.contains('*') {
+            return true;
+        }
+        let host = match address {
+            IpAddr::V4(address) => Host::<String>::Ipv4(address),
+            IpAddr::V6(address) => Host::Ipv6(address),
+        };
+        let mut by_address = url.clone();
+        by_address.set_host(Some(&host.to_string())).is_ok() && self.covers_url(&by_address)
     }
 }
 
@@ -88,6 +114,31 @@ fn matches(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_leads_to_this_machine_has_to_be_written_out() {
+        for (pattern, address, is_covered) in [
+            ("http://*.example/*", "192.0.2.7", true),
+            ("http://*.example/*", "10.0.0.7", true),
+            ("http://*.example/*", "2001:db8::7", true),
+            ("http://*.example/*", "127.0.0.1", false),
+            ("http://*.example/*", "169.254.169.254", false),
+            ("http://*.example/*", "::1", false),
+            ("http://*.example/*", "::ffff:127.0.0.1", false),
+            ("http://shop.example/*", "127.0.0.1", true),
+            ("http://other.example/*", "192.0.2.7", false),
+            ("http://*/*", "127.0.0.1", true),
+            ("http://*/*", "::1", true),
+        ] {
+            let url = Url::parse("http://shop.example/now").unwrap();
+            let allowed = AllowedUrl::parse(pattern).unwrap();
+            assert_eq!(
+                allowed.covers_address(&url, address.parse().unwrap()),
+                is_covered,
+                "{pattern} {address}"
+            );
+        }
+    }
 
     #[test]
     fn only_urls_of_the_scheme_host_port_and_path_are_covered() {

@@ -33,16 +33,23 @@ fn tables_that_are_none_are_named() {
 #[test]
 fn a_file_without_a_check_says_so() {
     for text in ["", "# nothing\n", "[server]\n", "\u{feff}"] {
-        assert_eq!(said(text), ["has no check; add [[check]] with a name and a url"], "{text:?}");
+        assert_eq!(
+            said(text),
+            ["has no check; add [[check]] with a name and a url, or [[probe]] for checks on request"],
+            "{text:?}"
+        );
     }
-    assert_eq!(said("check = []\n"), ["has no check; add [[check]] with a name and a url"]);
+    assert_eq!(
+        said("check = []\n"),
+        ["has no check; add [[check]] with a name and a url, or [[probe]] for checks on request"]
+    );
 }
 
 #[test]
 fn a_file_that_is_none_is_rejected_in_a_sentence() {
     let of = |bytes: &[u8]| Config::parse("n.toml", bytes, Path::new(""), &System).unwrap_err().to_string();
     assert_eq!(of(b"# a\n\xff"), "n.toml:2: is not UTF-8 from here on; save the file as UTF-8");
-    let large = "is larger than 1 MiB, the most that a configuration may be; is this the right file?";
+    let large = "is larger than 8 MiB, the most that a configuration may be; is this the right file?";
     assert_eq!(of(&vec![b'#'; 10 * 1024 * 1024]), format!("n.toml: {large}"));
     assert!(
         Config::load(Path::new("/nonexistent/n.toml")).unwrap_err().to_string().contains("cannot be read")
@@ -170,17 +177,33 @@ fn thousands_of_checks_that_need_each_other_in_a_row_are_followed() {
 
 #[test]
 fn time_servers_are_not_asked_more_often_than_courtesy_allows() {
+    // One answer serves all rounds of all checks, so their periods do not matter.
     beside_a_check(&[
-        (
-            "references = [\"ntp:time.example\"]\nevery = \"15s\"",
-            &[
-                "5: check \"shop\": every = \"15s\" must be 16s or more with the time server ntp:time.example as a reference, which \
-             may be somebody else's (RFC 4330 section 10); only a private address, or a name for one by resolve, may be \
-             queried each second",
-            ],
-        ),
-        ("references = [\"ntp:127.0.0.1\"]\nevery = \"10s\"", &[]),
+        ("references = [\"ntp:time.example\"]\nevery = \"10s\"", &[]),
+        ("references = [\"ntp:127.0.0.1\"]\nevery = \"1s\"\ntimeout = \"1s\"", &[]),
     ]);
+    // What one answer cannot serve is queried for itself.
+    let checks = |count: usize, server: &str| {
+        let check = |nth| {
+            let references = format!("references = [\"{server}\", \"ntp:10.0.0.{nth}\"]");
+            format!("[[check]]\nname = \"c{nth}\"\nurl = \"http://a\"\n{references}\n")
+        };
+        (1..=count).map(check).collect::<String>()
+    };
+    for (count, server) in [(4, "ntp:time.example"), (64, "ntp:192.168.1.1")] {
+        assert!(parse(&checks(count, server)).is_ok(), "{count} {server}");
+    }
+    let same = "[[check]]\nname = \"d\"\nurl = \"http://d\"\nreferences = [\"ntp:time.example\", \"ntp:10.0.0.1\"]\n";
+    assert!(parse(&(checks(4, "ntp:time.example") + same)).is_ok());
+    assert_eq!(
+        said(&checks(5, "ntp:time.example")),
+        [
+            "20: check \"c5\": references would ask the time server ntp:time.example more often than once in 16s, the most that courtesy \
+          allows (RFC 4330 section 10): it stands in 5 different sets of references, each of which is asked once in 64s. Give checks \
+          the same references, resolve, ip_version and trust_system_clock, and they share one answer"
+        ]
+    );
+    assert_eq!(said(&checks(65, "ntp:192.168.1.1")).len(), 1);
 }
 
 #[test]
@@ -305,6 +328,9 @@ fn the_process_has_its_rules() {
     ))
     .unwrap();
     let module = &config.probes[0];
-    assert!(module.allows("https://a.example/now") && !module.allows("https://a.test/now"));
-    assert_eq!(module.check("https://a.example/now").unwrap().limits().max_offset.as_secs(), 3);
+    let check = |url: &str| module.check(url).unwrap();
+    assert_eq!(check("https://a.example/now").unwrap().limits().max_offset.as_secs(), 3);
+    for other in ["https://a.test/now", "http://a.example/now", "https://me:pw@a.example/now", "a.example"] {
+        assert!(check(other).is_none(), "{other}");
+    }
 }

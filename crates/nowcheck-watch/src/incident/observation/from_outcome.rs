@@ -141,14 +141,20 @@ fn fault(finding: &Finding) -> Option<MonitorPart> {
 
 fn part_of(failure: &Failure) -> MonitorPart {
     match &failure.cause {
-        Cause::Name { fault: NameFault::OtherVersion { .. } | NameFault::UnknownZone { .. }, .. }
+        Cause::Name {
+            fault:
+                NameFault::OtherVersion { .. } | NameFault::UnknownZone { .. } | NameFault::NotPermitted { .. },
+            ..
+        }
         | Cause::Connection { fault: ConnectionFault::NoZone, .. } => return MonitorPart::Setup,
         _ => {}
     }
     match failure.kind() {
         FailureKind::NoRoute => MonitorPart::Network,
         FailureKind::DnsFailure | FailureKind::Timeout => MonitorPart::Dns,
-        FailureKind::Unsupported | FailureKind::ClientCertificate => MonitorPart::Setup,
+        FailureKind::Unsupported | FailureKind::ClientCertificate | FailureKind::NotATime => {
+            MonitorPart::Setup
+        }
         _ => MonitorPart::Machine,
     }
 }

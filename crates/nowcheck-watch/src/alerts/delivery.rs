@@ -1,0 +1,250 @@
+//! The worker that delivers messages. Nobody waits for it: what it is given goes through a channel without a limit, and
+//! what became of it comes back through another one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use nowcheck::clock::Clock;
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinHandle, JoinSet};
+use tokio::time::sleep;
+
+use super::fault::Fault;
+use super::outbox::{Next, Outbox, Pending};
+use super::transport::Transport;
+use crate::config::AlertConfig;
+use crate::timestamps::elapsed;
+use crate::timestamps::now;
+
+/// The longest sleep: a wall clock that is stepped, or a machine that was suspended, is noticed by then.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+
+/// Where messages are kept over restarts. The calls must return at once: write behind a queue.
+pub trait Store: Send {
+    /// A message is new, or changed.
+    fn save(&mut self, message: &Pending);
+    /// A message is delivered or given up.
+    fn remove(&mut self, receiver: &str, id: &str);
+}
+
+/// What became of a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryResult {
+    /// The receiver took it.
+    Delivered,
+    /// It did not.
+    Failed {
+        /// Why, and what to do.
+        fault: Fault,
+        /// When it is tried again.
+        will_retry_at: Timestamp,
+    },
+    /// It is not tried any more.
+    GaveUp {
+        /// Why, and what to do.
+        fault: Fault,
+    },
+}
+
+impl DeliveryResult {
+    /// All values of the label `result`.
+    pub const NAMES: [&str; 3] = ["delivered", "failed", "gave_up"];
+
+    /// The value of the label `result`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed { .. } => "failed",
+            Self::GaveUp { .. } => "gave_up",
+        }
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Whose it is.
+    pub receiver: String,
+    /// Its name.
+    pub id: String,
+    /// What became of it.
+    pub result: DeliveryResult,
+}
+
+/// What the worker begins with.
+pub struct Setup {
+    /// All receivers.
+    pub alerts: Vec<AlertConfig>,
+    /// What an earlier run stored.
+    pub pending: Vec<Pending>,
+    /// Where messages are kept.
+    pub store: Box<dyn Store>,
+    /// Who hears what became of messages. It may be gone.
+    pub reports: mpsc::UnboundedSender<Report>,
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("alerts", &self.alerts)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Command {
+    Send(Pending),
+    Receivers(Vec<AlertConfig>),
+}
+
+/// The worker. It ends when this is dropped; what is not delivered then stays in the store.
+#[derive(Debug)]
+pub struct Delivery {
+    commands: mpsc::UnboundedSender<Command>,
+    task: JoinHandle<()>,
+    clock: Clock,
+}
+
+impl Delivery {
+    /// Starts it on the current runtime.
+    #[must_use]
+    pub fn start(setup: Setup, clock: Clock) -> Self {
+        let (commands, received) = mpsc::unbounded_channel();
+        let worker = Worker {
+            transports: transports(&setup.alerts, clock),
+            outbox: Outbox::new(setup.pending),
+            store: setup.store,
+            reports: setup.reports,
+            clock,
+            tries: JoinSet::new(),
+            names: BTreeMap::new(),
+        };
+        Self { commands, task: tokio::spawn(worker.run(received)), clock }
+    }
+
+    /// Delivers a [`Notice`](super::Notice) as JSON. Returns at once.
+    pub fn send(&self, receiver: &str, id: &str, body: String) {
+        // The worker ends only with this.
+        let _ = self.commands.send(Command::Send(Pending::new(id, receiver, body, now(self.clock))));
+    }
+
+    /// The receivers of a configuration that was read again. What is for others is dropped.
+    pub fn replace_receivers(&self, alerts: Vec<AlertConfig>) {
+        let _ = self.commands.send(Command::Receivers(alerts));
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn transports(alerts: &[AlertConfig], clock: Clock) -> BTreeMap<String, Arc<Transport>> {
+    alerts.iter().map(|alert| (alert.name.clone(), Arc::new(Transport::new(alert, clock)))).collect()
+}
+
+struct Worker {
+    transports: BTreeMap<String, Arc<Transport>>,
+    outbox: Outbox,
+    store: Box<dyn Store>,
+    reports: mpsc::UnboundedSender<Report>,
+    clock: Clock,
+    tries: JoinSet<Result<(), Fault>>,
+    /// The message of each try: receiver and name.
+    names: BTreeMap<Id, (String, String)>,
+}
+
+impl Worker {
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        loop {
+            self.begin_tries();
+            let pause = self.pause();
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => return,
+                },
+                Some(ended) = self.tries.join_next_with_id() => match ended {
+                    Ok((id, result)) => self.ended(id, result),
+                    Err(error) => self.ended(error.id(), Err(Fault::Damaged)),
+                },
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    fn begin_tries(&mut self) {
+        let now = now(self.clock);
+        for message in self.outbox.without_receiver(|name| self.transports.contains_key(name)) {
+            self.give_up(&message, Fault::NoReceiver);
+        }
+        for message in self.outbox.expired(now) {
+            self.give_up(&message, Fault::TooOld);
+        }
+        for message in self.outbox.start(now) {
+            let Some(transport) = self.transports.get(&message.receiver).map(Arc::clone) else { continue };
+            let body = message.body;
+            let handle = self.tries.spawn(async move { transport.send(&body).await });
+            self.names.insert(handle.id(), (message.receiver, message.id));
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let now = now(self.clock);
+        let next = self.outbox.next_try().unwrap_or(Timestamp::MAX);
+        elapsed(now, next).min(LONGEST_SLEEP)
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Send(message) => {
+                self.store.save(&message);
+                for superseded in self.outbox.add(message) {
+                    self.store.remove(&superseded.receiver, &superseded.id);
+                }
+            }
+            Command::Receivers(alerts) => self.transports = transports(&alerts, self.clock),
+        }
+    }
+
+    fn ended(&mut self, try_id: Id, result: Result<(), Fault>) {
+        let Some((receiver, id)) = self.names.remove(&try_id) else { return };
+        let now = now(self.clock);
+        let result = match result {
+            Ok(()) => {
+                let transport = self.transports.get(&receiver);
+                let body = self.outbox.get(&receiver, &id).map(|message| message.body.as_str());
+                let again = transport.zip(body).and_then(|(transport, body)| transport.again_after(body));
+                self.outbox.delivered(&receiver, &id, again, now);
+                DeliveryResult::Delivered
+            }
+            Err(fault) => match self.outbox.failed(&receiver, &id, fault.setback(), now) {
+                Next::Retry(will_retry_at) => DeliveryResult::Failed { fault, will_retry_at },
+                Next::GaveUp => DeliveryResult::GaveUp { fault },
+            },
+        };
+        match self.outbox.get(&receiver, &id) {
+            Some(message) => self.store.save(message),
+            None => self.store.remove(&receiver, &id),
+        }
+        self.report(receiver, id, result);
+    }
+
+    fn give_up(&mut self, message: &Pending, fault: Fault) {
+        self.store.remove(&message.receiver, &message.id);
+        self.report(message.receiver.clone(), message.id.clone(), DeliveryResult::GaveUp { fault });
+    }
+
+    fn report(&self, receiver: String, id: String, result: DeliveryResult) {
+        // Who does not listen does not want to know.
+        let _ = self.reports.send(Report { receiver, id, result });
+    }
+}
+
+#[cfg(test)]
+mod tests;

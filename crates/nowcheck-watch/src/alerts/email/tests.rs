@@ -1,0 +1,51 @@
+use super::*;
+use crate::alerts::NoticeEvent;
+use crate::alerts::testing::{alert, notice};
+use crate::config::Receiver;
+
+fn settings() -> Email {
+    let lines = "type = \"email\"\nserver = \"127.0.0.1:1\"\nfrom = \"Ops <nowcheck@shop.example>\"\n\
+                 to = [\"on-call@shop.example\", \"Böse <b@shop.example>\"]\n";
+    match alert("night", lines, &[]).receiver {
+        Receiver::Email(email) => email,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn written(notice: &Notice) -> String {
+    String::from_utf8(text::message(&settings(), notice).unwrap().formatted()).unwrap()
+}
+
+#[test]
+fn all_messages_of_an_incident_are_one_conversation() {
+    let (opened, closed) = (written(&notice(NoticeEvent::Opened)), written(&notice(NoticeEvent::Closed)));
+    for text in [&opened, &closed] {
+        assert!(text.contains("References: <incident-1795878000-1@shop.example>\r\n"), "{text}");
+        assert!(text.contains("Message-ID: <1795878000-1-night-2@shop.example>\r\n"), "{text}");
+    }
+    assert!(opened.contains("Subject: shop: wrong: the clock is"), "{opened}");
+    assert!(closed.contains("Subject: shop: resolved: "), "{closed}");
+}
+
+#[test]
+fn the_same_message_is_the_same_on_each_try() {
+    assert_eq!(written(&notice(NoticeEvent::Opened)), written(&notice(NoticeEvent::Opened)));
+}
+
+#[test]
+fn what_a_service_wrote_adds_no_header() {
+    let mut notice = notice(NoticeEvent::Opened);
+    notice.summary = "a\r\nBcc: eve@evil.example\r\n\r\nbody".to_owned();
+    notice.id = "1>\r\nBcc: eve@evil.example-1".to_owned();
+    let text = written(&notice);
+    let (head, _) = text.split_once("\r\n\r\n").unwrap();
+    assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
+    assert!(head.contains("Message-ID: <1_3e_0d_0aBcc_3a_20eve_40evil_2eexample-1@shop.example>"), "{head}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_a_failure_that_may_pass() {
+    let fault = send(&settings(), &notice(NoticeEvent::Test)).await.unwrap_err();
+    assert!(matches!(fault, Fault::Smtp(SmtpFault::Connection(_))), "{fault:?}");
+    assert!(!fault.setback().is_rejected);
+}

@@ -1,0 +1,87 @@
+//! One message to one receiver, once.
+
+use std::time::Duration;
+
+use nowcheck::clock::Clock;
+use tokio::time::timeout;
+
+use super::alertmanager;
+use super::email;
+use super::exec;
+use super::fault::{Fault, SmtpFault};
+use super::notice::{Notice, NoticeEvent};
+use super::slack;
+use super::webhook;
+use crate::config::{AlertConfig, Email, Receiver, Secret};
+use crate::http_client::Client;
+use crate::timestamps::now;
+
+/// How messages reach a receiver.
+#[derive(Debug, Clone)]
+pub struct Transport {
+    way: Way,
+    timeout: Duration,
+    clock: Clock,
+}
+
+#[derive(Debug, Clone)]
+enum Way {
+    Webhook(Client, Option<Secret>),
+    Slack(Client),
+    Alertmanager(Client),
+    Email(Email),
+    Exec(Vec<String>),
+    /// A file that was there when the configuration was validated is gone.
+    Unusable(Fault),
+}
+
+impl Transport {
+    /// Reads the certificate authorities.
+    #[must_use]
+    pub fn new(alert: &AlertConfig, clock: Clock) -> Self {
+        let way = match &alert.receiver {
+            Receiver::Webhook { hook, secret } => {
+                Client::new(hook, clock).map(|client| Way::Webhook(client, secret.clone()))
+            }
+            Receiver::Slack(hook) => Client::new(hook, clock).map(Way::Slack),
+            Receiver::Alertmanager(hook) => Client::new(hook, clock)
+                .map(|client| Way::Alertmanager(client.below(&["api", "v2", "alerts"]))),
+            Receiver::Email(email) => Ok(Way::Email(email.clone())),
+            Receiver::Exec { command } => Ok(Way::Exec(command.clone())),
+        };
+        Self { way: way.unwrap_or_else(|fault| Way::Unusable(fault.into())), timeout: alert.timeout, clock }
+    }
+
+    /// Sends a [`Notice`] as JSON, within the time limit of the alert.
+    ///
+    /// # Errors
+    /// Why it was not delivered, and what to do.
+    pub async fn send(&self, body: &str) -> Result<(), Fault> {
+        let notice = Notice::from_json(body).map_err(|_| Fault::Damaged)?;
+        let now = now(self.clock);
+        match &self.way {
+            Way::Webhook(client, secret) => {
+                let request = webhook::request(body, secret.as_ref(), now.as_second());
+                Ok(client.send(request, self.timeout).await?)
+            }
+            Way::Slack(client) => Ok(client.send(slack::request(&notice), self.timeout).await?),
+            Way::Alertmanager(client) => {
+                Ok(client.send(alertmanager::request(&notice, now), self.timeout).await?)
+            }
+            Way::Email(settings) => match timeout(self.timeout, email::send(settings, &notice)).await {
+                Ok(sent) => sent,
+                Err(_) => Err(SmtpFault::Silent(self.timeout).into()),
+            },
+            Way::Exec(command) => exec::run(command, &notice, body, self.timeout).await,
+            Way::Unusable(fault) => Err(fault.clone()),
+        }
+    }
+
+    /// After how long the message has to be sent again although it was delivered.
+    #[must_use]
+    pub fn again_after(&self, body: &str) -> Option<Duration> {
+        let Way::Alertmanager(_) = &self.way else { return None };
+        let event = Notice::from_json(body).ok()?.event;
+        (!matches!(event, NoticeEvent::Closed | NoticeEvent::Test)).then_some(alertmanager::AGAIN_AFTER)
+    }
+}

@@ -1,0 +1,113 @@
+//! Where summaries of a check come from: rows as far as it is packed, rounds after that.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::history::level::{HOUR, Level, floor};
+use crate::history::pack::offset;
+use crate::history::record::RoundRecord;
+use crate::history::rows::{CheckRow, start};
+use crate::history::stands::{Stretch, summarize};
+use crate::history::summary::Summary;
+use crate::incident::ServiceStatus;
+
+/// A check, and what is known of it at an instant.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    connection: &'a Connection,
+    check: CheckRow,
+    now: i64,
+    unwatched: Vec<Stretch>,
+    /// The rounds that are not packed yet.
+    unpacked: Vec<RoundRecord>,
+    /// The same, and the last one that is.
+    tail: Vec<RoundRecord>,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(connection: &'a Connection, check: CheckRow, now: i64) -> rusqlite::Result<Self> {
+        let unwatched = check.unwatched(connection)?;
+        let unpacked = check.unpacked(connection)?;
+        let mut tail: Vec<RoundRecord> = check.last_before(connection, check.packed)?.into_iter().collect();
+        tail.extend(unpacked.iter().cloned());
+        tail.sort_by_key(start);
+        Ok(Self { connection, check, now, unwatched, unpacked, tail })
+    }
+
+    /// Where the present cuts a stretch off.
+    pub(super) fn until_now(&self, stretch: Stretch) -> Stretch {
+        stretch.intersection(Stretch { from: stretch.from, until: self.now })
+    }
+
+    /// The rounds that began within the stretch, as far as they are kept.
+    pub(super) fn rounds(&self, within: Stretch) -> rusqlite::Result<Vec<RoundRecord>> {
+        let blocks = self.check.blocks(self.connection, within)?;
+        let mut rounds: Vec<RoundRecord> = blocks.into_values().flatten().collect();
+        rounds.extend(self.unpacked.iter().cloned());
+        rounds.retain(|round| within.from <= start(round) && start(round) < within.until);
+        rounds.sort_by_key(start);
+        Ok(rounds)
+    }
+
+    /// The level that has everything since an instant: this one, or the next coarser.
+    pub(super) fn level_since(&self, from: i64, finest: Level) -> rusqlite::Result<Level> {
+        let from = from.max(self.check.first);
+        for level in Level::ALL.into_iter().filter(|level| *level >= finest) {
+            let oldest = self.check.oldest(self.connection, level)?;
+            // Without any row, all that there is has not been packed yet.
+            let is_whole = oldest.map_or(self.check.packed <= from, |oldest| oldest <= from);
+            if is_whole {
+                return Ok(level);
+            }
+        }
+        Ok(Level::Days)
+    }
+
+    /// Whether all rounds since an instant are kept, and the one before it.
+    pub(super) fn has_rounds_since(&self, from: i64) -> rusqlite::Result<bool> {
+        let hour = floor(from, HOUR);
+        Ok(from <= self.check.first || self.check.last_before(self.connection, hour)?.is_some())
+    }
+
+    /// Summaries of a level in a stretch of whole units, by the beginning of the unit. Unknown time is filled in.
+    pub(super) fn summaries(
+        &self,
+        level: Level,
+        within: Stretch,
+    ) -> rusqlite::Result<BTreeMap<i64, Summary>> {
+        let packed = within.intersection(Stretch { from: 0, until: self.check.packed });
+        let mut summaries = BTreeMap::new();
+        if packed.from < packed.until {
+            for (row, chunk) in self.check.chunks(self.connection, level, packed)? {
+                let units =
+                    chunk.into_iter().map(|(nth, summary)| (row + offset(nth, level.unit()), summary));
+                summaries.extend(units.filter(|(unit, _)| within.from <= *unit && *unit < within.until));
+            }
+        }
+        let rest = self.until_now(within).intersection(Stretch { from: self.check.packed, until: i64::MAX });
+        for (unit, summary) in summarize(&self.tail, &self.unwatched, rest, level.unit()) {
+            summaries.entry(unit).or_default().merge(&summary);
+        }
+        Ok(summaries)
+    }
+
+    /// Summaries of any length that is made of rounds.
+    pub(super) fn of_rounds(&self, within: Stretch, step: i64) -> rusqlite::Result<BTreeMap<i64, Summary>> {
+        let hour = floor(within.from, HOUR);
+        let mut rounds: Vec<RoundRecord> =
+            self.check.last_before(self.connection, hour)?.into_iter().collect();
+        rounds.extend(self.rounds(Stretch { from: hour, until: within.until })?);
+        Ok(summarize(&rounds, &self.unwatched, self.until_now(within), step))
+    }
+
+    /// Adds the time of a stretch that nothing is known of: after the first round, before now, while it was watched.
+    pub(super) fn fill(&self, stretch: Stretch, summary: &mut Summary) {
+        let known = Stretch { from: self.check.first, until: self.now.max(self.check.first) };
+        let watched = stretch.intersection(known);
+        let unwatched = self.unwatched.iter().map(|unwatched| watched.intersection(*unwatched).length());
+        let time = Duration::from_millis(watched.length().saturating_sub(unwatched.sum()));
+        summary.times.count(ServiceStatus::Unknown, time.saturating_sub(summary.times.total()));
+    }
+}

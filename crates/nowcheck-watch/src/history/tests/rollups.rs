@@ -1,0 +1,194 @@
+//! Summaries beside a count of every millisecond, for any rounds, restarts and pauses.
+
+use proptest::prelude::*;
+
+use super::super::level::HOUR;
+use super::super::units::{milliseconds, timestamp};
+use super::*;
+use crate::availability::FourTimes;
+use crate::incident::ServiceStatus;
+use crate::status::CheckStatus;
+
+/// What happens to a check.
+#[derive(Debug, Clone)]
+enum Happening {
+    Round(CheckStatus, u64),
+    Restart,
+    Unwatched,
+}
+
+/// Mostly a regular pace, now and then hours or days in which the monitor is off.
+fn pause() -> impl Strategy<Value = i64> {
+    prop_oneof![6 => 1..90_000_i64, 2 => 0..3 * HOUR, 1 => 0..3 * 24 * HOUR]
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let status = prop::sample::select(CheckStatus::ALL.to_vec());
+    let stands_for = prop_oneof![4 => 1_000..100_000_u64, 1 => 0..20_000_000_u64];
+    prop_oneof![
+        12 => (status, stands_for).prop_map(|(status, stands_for)| Happening::Round(status, stands_for)),
+        1 => Just(Happening::Restart),
+        1 => Just(Happening::Unwatched),
+    ]
+}
+
+/// What is known at each instant: from when to when a check was what, in the order of recording.
+#[derive(Debug, Default)]
+struct Truth {
+    rounds: Vec<RoundRecord>,
+    unwatched: Vec<(i64, Option<i64>)>,
+}
+
+impl Truth {
+    fn record(&mut self, round: RoundRecord) {
+        if let Some((since, until @ None)) = self.unwatched.last_mut() {
+            *until = Some(milliseconds(round.start).max(*since));
+        }
+        self.rounds.push(round);
+    }
+
+    fn unwatched(&mut self, at: i64) {
+        if !self.rounds.is_empty() && self.unwatched.last().is_none_or(|(_, until)| until.is_some()) {
+            self.unwatched.push((at, None));
+        }
+    }
+
+    /// Looks at one instant after the other where anything can change.
+    fn times(&self, from: i64, to: i64) -> FourTimes {
+        let starts = self.rounds.iter().map(|round| milliseconds(round.start));
+        let ends = self.rounds.iter().map(|round| milliseconds(round.start) + stands_for(round));
+        let pauses = self.unwatched.iter().flat_map(|(since, until)| [Some(*since), *until]).flatten();
+        let mut instants: Vec<i64> = starts
+            .chain(ends)
+            .chain(pauses)
+            .chain([from, to])
+            .filter(|at| from <= *at && *at <= to)
+            .collect();
+        instants.sort_unstable();
+        let mut times = FourTimes::default();
+        for two in instants.windows(2) {
+            if let Some(status) = self.status(two[0]) {
+                times.count(status, Duration::from_millis(u64::try_from(two[1] - two[0]).unwrap()));
+            }
+        }
+        times
+    }
+
+    fn status(&self, at: i64) -> Option<ServiceStatus> {
+        let last = self.rounds.iter().rev().find(|round| milliseconds(round.start) <= at)?;
+        let is_unwatched =
+            |(since, until): &(i64, Option<i64>)| *since <= at && until.is_none_or(|until| at < until);
+        if self.unwatched.iter().any(is_unwatched) {
+            return None;
+        }
+        let stands = at < milliseconds(last.start) + stands_for(last);
+        Some(if stands { last.status.service() } else { ServiceStatus::Unknown })
+    }
+}
+
+fn stands_for(round: &RoundRecord) -> i64 {
+    i64::try_from(round.stands_for.as_millis()).unwrap()
+}
+
+const ORIGIN: i64 = 1_795_521_600_000;
+
+/// Short enough for everything to be removed in the course of a test, but days.
+fn short() -> Retention {
+    let hours = Duration::from_hours;
+    Retention { rounds: hours(30), minutes: hours(72), hours: hours(240) }
+}
+
+/// Lets it happen; returns the truth and the present.
+fn live(folder: &std::path::Path, course: Vec<(Happening, i64)>) -> (History, Truth, i64) {
+    let place = HistoryPlace::file(&folder.join("nowcheck.db"));
+    let settings = HistorySettings { retention: short(), ..settings(place) };
+    let (mut history, _) = History::start(settings.clone()).unwrap();
+    let (mut truth, mut now) = (Truth::default(), ORIGIN);
+    for (happening, pause) in course {
+        match happening {
+            Happening::Round(status, stands_for) => {
+                let stands_for = Duration::from_millis(stands_for);
+                let round = RoundRecord { stands_for, ..round("shop", timestamp(now), status) };
+                history.record(round.clone(), None);
+                truth.record(round);
+                // Each is a batch of its own, so that hours are packed whenever they can be.
+                assert!(history.flush(SOON));
+            }
+            Happening::Restart => {
+                assert!(history.close(SOON));
+                history = History::start(settings.clone()).unwrap().0;
+            }
+            Happening::Unwatched => {
+                history.forget("shop", timestamp(now));
+                truth.unwatched(now);
+                assert!(history.flush(SOON));
+            }
+        }
+        now += pause;
+    }
+    (history, truth, now)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn summaries_equal_what_happened_and_their_times_sum_to_the_whole(
+        course in prop::collection::vec((happening(), pause()), 1..60),
+        from in 0.0..1.0_f64, length in 0.0..1.0_f64, points in 1..400_usize,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (history, truth, now) = live(folder.path(), course);
+        if truth.rounds.is_empty() {
+            return Ok(());
+        }
+        let reader = history.reader().unwrap();
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "any instants will do")]
+        let at = |share: f64| ORIGIN - HOUR + ((now - ORIGIN + 2 * HOUR) as f64 * share) as i64;
+        let (from, to) = (at(from), at(from + (1.0 - from) * length));
+        let range = Range { from: timestamp(from), to: timestamp(to), now: timestamp(now) };
+
+        let period = reader.period("shop", range).unwrap().unwrap();
+        let exact = truth.times(milliseconds(period.from), milliseconds(period.to));
+        prop_assert_eq!(period.summary.times, exact);
+        prop_assert!(period.from <= range.from && (range.to <= period.to || milliseconds(period.to) >= now));
+
+        let series = reader.series("shop", range, points).unwrap();
+        prop_assert!(series.len() <= points);
+        for point in &series {
+            let (from, to) = (milliseconds(point.from), milliseconds(point.to));
+            let count = |status: CheckStatus| {
+                let counted = |round: &&RoundRecord| {
+                    round.status == status && (from..to).contains(&milliseconds(round.start))
+                };
+                truth.rounds.iter().filter(counted).count() as u64
+            };
+            prop_assert_eq!(point.summary.times, truth.times(from.min(now), to.min(now)));
+            for status in CheckStatus::ALL {
+                prop_assert_eq!(point.summary.rounds.of(status), count(status));
+            }
+        }
+        let kept = Range::last(short().rounds, timestamp(now));
+        let expected: Vec<_> = truth.rounds.iter().filter(|round| kept.from <= round.start).cloned().collect();
+        prop_assert_eq!(reader.rounds("shop", kept, usize::MAX).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_result_that_stands_into_hours_without_a_round_is_counted_there() {
+    let place = HistoryPlace::memory();
+    let (history, _) = History::start(settings(place)).unwrap();
+    let hours = |hours: i64| second(3_600 * hours);
+    for (start, status) in
+        [(0, CheckStatus::Ok), (3, CheckStatus::Down), (8, CheckStatus::Ok), (12, CheckStatus::Ok)]
+    {
+        let stands_for = Duration::from_hours(4);
+        history.record(RoundRecord { stands_for, ..round("shop", hours(start), status) }, None);
+        assert!(history.flush(SOON));
+    }
+    let range = Range { from: hours(0), to: hours(12), now: hours(13) };
+    let reader = history.reader().unwrap();
+    let times = reader.period("shop", range).unwrap().unwrap().summary.times;
+    let hours = Duration::from_hours;
+    assert_eq!(times, FourTimes { ok: hours(7), wrong: hours(0), down: hours(4), unknown: hours(1) });
+}

@@ -1,0 +1,402 @@
+//! From the result of a round to everything that it changes: incidents, the board, the history, the log.
+
+mod drifts;
+mod maintenance;
+mod record;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use nowcheck::clock::Clock;
+use nowcheck::outcome::Outcome;
+use nowcheck::report;
+
+use crate::alerts::{DeliveryResult, Report};
+use crate::board::{Board, Identity, LatestRound, NOT_CHECKED_YET};
+use crate::config::{self, CheckConfig, Config};
+use crate::dispatch::{Dispatch, ReceiverState};
+use crate::drift::DriftBounds;
+use crate::history::{History, Restored, RoundRecord, Step};
+use crate::incident::{
+    Alerts, Change, ChangeKind, Ending, Incident, Incidents, MonitorPart, Observation, Policy, Round, Scope,
+    ServiceStatus,
+};
+use crate::log::{Log, LogEvent};
+use crate::status::CheckStatus;
+use crate::timestamps::{self, elapsed};
+use crate::watched::{self, WatchedChecks};
+use drifts::Drifts;
+pub(crate) use maintenance::Announced;
+use maintenance::Planned;
+use record::{empty, record};
+
+/// A round that was held.
+#[derive(Debug)]
+pub(crate) struct HeldRound<'a> {
+    pub(crate) config: &'a CheckConfig,
+    pub(crate) outcome: &'a Outcome,
+    /// How much later than its slot it began.
+    pub(crate) lateness: Duration,
+    /// When the next one is due.
+    pub(crate) next: Timestamp,
+    /// How long a single faulty backend may go unseen.
+    pub(crate) found_within: Duration,
+    /// Why it was a full round, if it was.
+    pub(crate) full_because: Option<&'static str>,
+}
+
+/// What a check is after a round.
+struct Shown<'a> {
+    status: CheckStatus,
+    reason: &'a str,
+    latest: LatestRound,
+    now: Timestamp,
+}
+
+/// Takes the results of all rounds, one after the other.
+#[derive(Debug)]
+pub(crate) struct Results {
+    clock: Clock,
+    board: Arc<Board>,
+    log: Log,
+    history: History,
+    dispatch: Dispatch,
+    held: AtomicU64,
+    reload_failed: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// What results are handed on to.
+#[derive(Debug)]
+pub(crate) struct Outlets {
+    pub(crate) board: Arc<Board>,
+    pub(crate) log: Log,
+    pub(crate) history: History,
+    pub(crate) dispatch: Dispatch,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    incidents: Incidents,
+    alerts: Alerts,
+    policy: Policy,
+    planned: Planned,
+    drifts: Drifts,
+    /// How many messages met which result, by receiver and result.
+    sent: BTreeMap<(String, &'static str), u64>,
+    /// What every check is about that was ever watched.
+    watched: WatchedChecks,
+    /// When the incidents were stored last.
+    stored: Option<Timestamp>,
+}
+
+/// The names under which the history keeps states.
+const INCIDENTS: &str = "incidents";
+const ALERTS: &str = "alerts";
+
+/// While an incident is open, its state changes with each round. It is stored with each change, and this often.
+const STORED_EVERY: Duration = Duration::from_mins(1);
+
+impl Results {
+    /// It goes on where the history says that it ended.
+    pub(crate) fn new(clock: Clock, outlets: Outlets, restored: &Restored) -> Self {
+        let Outlets { board, log, history, dispatch } = outlets;
+        let stored = |name: &str| restored.state.get(name).map_or("null", String::as_str);
+        let incidents = serde_json::from_str::<Option<Incidents>>(stored(INCIDENTS));
+        let alerts = serde_json::from_str::<Option<Alerts>>(stored(ALERTS));
+        for error in [incidents.as_ref().err(), alerts.as_ref().err()].into_iter().flatten() {
+            let problem =
+                format!("what the history says of open incidents cannot be read ({error}); they begin anew");
+            log.write(timestamps::now(clock), LogEvent::Problem { problem });
+        }
+        let state = State {
+            incidents: incidents.ok().flatten().unwrap_or_default(),
+            alerts: alerts.ok().flatten().unwrap_or_default(),
+            planned: maintenance::stored(&restored.state),
+            watched: watched::read(restored.state.get(watched::STATE).map(String::as_str)),
+            ..State::default()
+        };
+        Self {
+            clock,
+            board,
+            log,
+            history,
+            dispatch,
+            held: AtomicU64::new(0),
+            reload_failed: AtomicBool::new(false),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// What is watched from now on, and who is alerted of what.
+    pub(crate) fn configure(&self, config: &Config) {
+        let (checks, policy) = (&config.checks, config.policy());
+        self.dispatch.replace_receivers(config.alerts.clone());
+        let now = timestamps::now(self.clock);
+        let mut state = self.lock();
+        for receiver in &policy.receivers {
+            for result in DeliveryResult::NAMES {
+                state.sent.entry((receiver.name.clone(), result)).or_default();
+            }
+        }
+        let mut changes = Vec::new();
+        for gone in self.board.watch_these(checks, now) {
+            changes.extend(if checks.iter().any(|check| check.name == gone) {
+                state.incidents.forget_the_former(&gone, now)
+            } else {
+                state.incidents.forget(&gone, now)
+            });
+            state.drifts.forget(&gone);
+            self.history.forget(&gone, now);
+        }
+        // Of what was watched before the last start.
+        let is_watched = |name: &str| checks.iter().any(|check| check.name == name);
+        let open: Vec<String> = state
+            .incidents
+            .open()
+            .filter_map(|incident| match incident.scope() {
+                Scope::Check(check) if !is_watched(check) => Some(check.clone()),
+                _ => None,
+            })
+            .collect();
+        for gone in open {
+            changes.extend(state.incidents.forget(&gone, now));
+        }
+        let of_file = policy.maintenance.clone();
+        state.policy = policy;
+        state.plan(of_file);
+        self.remember(&mut state.watched, checks);
+        self.settle(state, &changes, now);
+    }
+
+    /// Stores what the checks are about, so that who reads only the history knows their limits.
+    fn remember(&self, watched: &mut WatchedChecks, checks: &[CheckConfig]) {
+        watched.extend(checks.iter().map(|check| (check.name.clone(), (&Identity::of(check)).into())));
+        // Texts and numbers: nothing that JSON cannot hold.
+        let json = serde_json::to_string(watched).unwrap_or_default();
+        self.history.commit(Step { state: vec![(watched::STATE.to_owned(), json)], ..Step::default() });
+    }
+
+    /// What is due without a round: alerts that had to wait, and the state of the monitor itself. Call it once a second.
+    pub(crate) fn tick(&self) {
+        let now = timestamps::now(self.clock);
+        for problem in self.history.take_notices() {
+            self.log.write(now, LogEvent::Problem { problem });
+        }
+        let health = self.history.health();
+        let mut state = self.lock();
+        let changes = match &health.problem {
+            Some(problem) => state.incidents.report_fault(&MonitorPart::History, problem, now),
+            None => state.incidents.report_working(&MonitorPart::History, "the history is written", now),
+        };
+        self.settle(state, &changes, now);
+    }
+
+    /// The history that results go to.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Whether a check has an open incident.
+    pub(crate) fn has_incident(&self, check: &str) -> bool {
+        self.lock().incidents.of_check(check).is_some()
+    }
+
+    /// The name of a check's open incident.
+    pub(crate) fn incident_of(&self, check: &str) -> Option<String> {
+        self.lock().incidents.of_check(check).map(|incident| incident.id().to_string())
+    }
+
+    /// The open incidents of the monitor itself.
+    pub(crate) fn faults(&self) -> Vec<Incident> {
+        let state = self.lock();
+        let faults = state.incidents.open().filter(|incident| matches!(incident.scope(), Scope::Monitor(_)));
+        faults.cloned().collect()
+    }
+
+    /// How many incidents are open.
+    pub(crate) fn open_incidents(&self) -> usize {
+        self.lock().incidents.open().count()
+    }
+
+    /// Takes the result of a round.
+    pub(crate) fn take(&self, round: &HeldRound<'_>) {
+        let now = timestamps::now(self.clock);
+        let observation = Observation::from(round.outcome);
+        let words = config::words();
+        let latest = LatestRound {
+            full_because: round.full_because,
+            ..LatestRound::of(round.outcome, words, observation.offset(), round.lateness)
+        };
+        let check = &round.config.name;
+        let stands_for = stands_for(round.config);
+        let mut state = self.lock();
+        let incident_round = Round {
+            check,
+            observation: &observation,
+            summary: latest.summary.clone(),
+            stands_for,
+            took: round.outcome.duration,
+        };
+        let changes = state.incidents.observe(&incident_round, now);
+        let status = match state.incidents.status(check, now) {
+            ServiceStatus::Ok if observation.is_warning() => CheckStatus::Warning,
+            other => other.into(),
+        };
+        let shown = Shown { status, reason: observation.reason(), latest, now };
+        let outcome =
+            (status != CheckStatus::Ok).then(|| report::json::line(round.outcome, words).ok()).flatten();
+        let record = record(round, &shown);
+        let drift = state.drifts.meet(&record, self.clock.now());
+        self.history.record(record, outcome);
+        self.held.fetch_add(1, Ordering::Relaxed);
+        // First, because messages say what the board says.
+        self.show(round, &shown, drift);
+        self.settle(state, &changes, now);
+    }
+
+    /// Whether the file was valid when it was read last.
+    pub(crate) fn reload_succeeded(&self) -> bool {
+        !self.reload_failed.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of whether the file was valid.
+    pub(crate) fn set_reload_failed(&self, failed: bool) {
+        self.reload_failed.store(failed, Ordering::Relaxed);
+    }
+
+    /// How many rounds were held since the start.
+    pub(crate) fn rounds_held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// What became of a message.
+    pub(crate) fn delivered(&self, report: &Report) {
+        let now = timestamps::now(self.clock);
+        let mut state = self.lock();
+        *state.sent.entry((report.receiver.clone(), report.result.name())).or_default() += 1;
+        let part = MonitorPart::Receiver(report.receiver.clone());
+        let problem = match &report.result {
+            DeliveryResult::Delivered => None,
+            DeliveryResult::Failed { fault, will_retry_at } => {
+                Some(format!("not delivered, tried again at {will_retry_at:.0}: {fault}"))
+            }
+            DeliveryResult::GaveUp { fault } => Some(format!("not delivered, given up: {fault}")),
+        };
+        let changes = match (self.dispatch.judge(report), &problem) {
+            (ReceiverState::Works, _) => state.incidents.report_working(&part, "it takes messages", now),
+            (ReceiverState::IsFaulty, Some(problem)) => state.incidents.report_fault(&part, problem, now),
+            (ReceiverState::IsFaulty | ReceiverState::Fails, _) => Vec::new(),
+        };
+        self.settle(state, &changes, now);
+        if let Some(problem) = problem {
+            self.log.write(now, LogEvent::AlertFailed { alert: report.receiver.clone(), problem });
+        }
+    }
+
+    /// How many messages met which result, by receiver and result.
+    pub(crate) fn messages_sent(&self) -> BTreeMap<(String, &'static str), u64> {
+        self.lock().sent.clone()
+    }
+
+    /// Decides who is alerted of these changes, and stores all of it together.
+    fn settle(&self, mut state: MutexGuard<'_, State>, changes: &[Change], now: Timestamp) {
+        let State { incidents, alerts, policy, stored, .. } = &mut *state;
+        let messages = alerts.decide(incidents, changes, policy, now);
+        let is_old = stored.is_none_or(|stored| elapsed(stored, now) >= STORED_EVERY);
+        let is_open = incidents.open().next().is_some();
+        if !changes.is_empty() || !messages.is_empty() || (is_open && is_old) {
+            *stored = Some(now);
+            let of =
+                |name: &str, json: serde_json::Result<String>| json.ok().map(|json| (name.to_owned(), json));
+            let states = [
+                of(INCIDENTS, serde_json::to_string(&*incidents)),
+                of(ALERTS, serde_json::to_string(&*alerts)),
+            ];
+            let messages = self.dispatch.written(&messages, &self.board, now);
+            self.history.commit(Step {
+                state: states.into_iter().flatten().collect(),
+                changes: changes.to_vec(),
+                messages: messages.clone(),
+                done: Vec::new(),
+            });
+            self.dispatch.send(&messages);
+        }
+        drop(state);
+        self.tell(changes);
+    }
+
+    /// Slots in which no round was held; the latest of them began then.
+    pub(crate) fn missed(&self, config: &CheckConfig, reason: &'static str, slots: u64) {
+        let now = timestamps::now(self.clock);
+        self.board.update(&config.name, |state| state.counters.count_missed(reason, slots));
+        self.history.record(RoundRecord { reason: reason.to_owned(), ..empty(config, now) }, None);
+    }
+
+    fn show(&self, round: &HeldRound<'_>, shown: &Shown<'_>, drift: Option<DriftBounds>) {
+        let Shown { status, reason, latest, now } = shown;
+        let mut before = None;
+        self.board.update(&round.config.name, |state| {
+            if state.status != *status || state.reason == NOT_CHECKED_YET {
+                before = Some(state.status);
+                state.since = *now;
+            }
+            state.status = *status;
+            (*reason).clone_into(&mut state.reason);
+            state.stands_until = now.checked_add(stands_for(round.config)).unwrap_or(Timestamp::MAX);
+            state.counters.count_round(*status, reason, latest.duration);
+            state.meet(round.outcome, *now);
+            state.recent.add(latest.at, state.stands_until, *status, latest.offset);
+            state.latest = Some(latest.clone());
+            state.drift = drift;
+            state.found_within = Some(round.found_within);
+            state.next_round = Some(round.next);
+        });
+        if let Some(before) = before.filter(|before| before != status) {
+            let event = LogEvent::Status {
+                check: round.config.name.clone(),
+                before: before.name().to_owned(),
+                status: status.name().to_owned(),
+                reason: (*reason).to_owned(),
+                summary: latest.summary.clone(),
+            };
+            self.log.write(*now, event);
+        }
+    }
+
+    /// Tells of what happened to the monitor itself, and of what a status does not show.
+    fn tell(&self, changes: &[Change]) {
+        for change in changes {
+            let summary = change.evidence.summary.clone();
+            let event = match (&change.scope, change.kind) {
+                (Scope::Monitor(part), ChangeKind::Opened | ChangeKind::Closed(_)) => {
+                    let works = change.kind != ChangeKind::Opened;
+                    LogEvent::Monitor { part: part.to_string(), works, summary }
+                }
+                (Scope::Check(check), ChangeKind::Grew | ChangeKind::Shrank | ChangeKind::Shifted) => {
+                    LogEvent::Incident { check: check.clone(), change: "changed".to_owned(), summary }
+                }
+                (Scope::Check(check), ChangeKind::Flapping) => {
+                    LogEvent::Incident { check: check.clone(), change: "flapping".to_owned(), summary }
+                }
+                (Scope::Check(check), ChangeKind::Closed(Ending::Removed | Ending::Moved)) => {
+                    LogEvent::Incident { check: check.clone(), change: "closed".to_owned(), summary }
+                }
+                _ => continue,
+            };
+            self.log.write(change.at, event);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a result stands: the next round begins a period later, and takes some time.
+pub(crate) fn stands_for(config: &CheckConfig) -> Duration {
+    config.every + config.check.timeout() + Duration::from_secs(1)
+}

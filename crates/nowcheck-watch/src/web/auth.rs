@@ -1,0 +1,183 @@
+//! Who may connect: the names and passwords of `auth_file`, by Basic authentication (RFC 7617).
+//!
+//! A password is verified on a thread of its own, one at a time, because bcrypt is slow on purpose. One that was right is
+//! remembered as a keyed hash, so that a browser with ten requests a page does not pay for it ten times. After a few
+//! wrong ones everybody has to wait, except those who are remembered.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use base64ct::{Base64, Encoding};
+use clock_offset::MonotonicInstant;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use ring::hmac;
+use ring::rand::SystemRandom;
+
+use crate::config::User;
+
+/// Wrong passwords that are allowed in [`PERIOD`], of all clients together.
+const MOST_FAILURES: usize = 10;
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// Credentials that are remembered, at most.
+const MOST_KNOWN: usize = 1_000;
+
+/// What is verified for a name that nobody has, so that it takes as long as for one that somebody has: a hash at the cost
+/// that `htpasswd -B` uses.
+const NOBODY: &str = "$2y$05$nyi2mRmyEYq8CcG7uXnsAe6yO3pYBqZmNUJpF3AJR4nmQnOeH4D0K";
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No credentials, or wrong ones.
+    NotKnown,
+    /// There were too many wrong ones.
+    TooManyTries,
+}
+
+/// Lets in who has a password.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    /// None if everybody may connect.
+    users: RwLock<Option<Arc<[User]>>>,
+    key: hmac::Key,
+    known: Mutex<HashSet<Vec<u8>>>,
+    failures: Mutex<Vec<MonotonicInstant>>,
+    /// One password is verified at a time.
+    verifying: tokio::sync::Mutex<()>,
+}
+
+impl Guard {
+    /// Lets in these users; everybody if there are none.
+    pub(crate) fn new(users: Option<Vec<User>>) -> Self {
+        // Without randomness nothing is remembered safely; a fixed key only matters to who can read this program's memory.
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, b"nowcheck"));
+        Self {
+            users: RwLock::new(users.map(Arc::from)),
+            key,
+            known: Mutex::default(),
+            failures: Mutex::default(),
+            verifying: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Lets in these from now on.
+    pub(crate) fn replace(&self, users: Option<Vec<User>>) {
+        *self.users.write().unwrap_or_else(PoisonError::into_inner) = users.map(Arc::from);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Whether only some may connect.
+    pub(crate) fn wants_names(&self) -> bool {
+        self.users.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Lets a request in, or not.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) async fn admit(&self, headers: &HeaderMap, now: MonotonicInstant) -> Result<(), Refusal> {
+        let users = self.users.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(users) = users else { return Ok(()) };
+        let Some((name, password)) = credentials(headers) else { return Err(Refusal::NotKnown) };
+        let seal = hmac::sign(&self.key, format!("{name}:{password}").as_bytes());
+        if self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(seal.as_ref()) {
+            return Ok(());
+        }
+        let _one_at_a_time = self.verifying.lock().await;
+        self.may_try(now)?;
+        let hash = users.iter().find(|user| user.name == name).map(|user| user.password_hash.clone());
+        let verified = tokio::task::spawn_blocking(move || {
+            let is_somebody = hash.is_some();
+            let hash = hash.as_ref().map_or(NOBODY, |hash| hash.expose());
+            bcrypt::verify(&password, hash).is_ok_and(|is_right| is_right) && is_somebody
+        });
+        if !verified.await.unwrap_or(false) {
+            self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+            return Err(Refusal::NotKnown);
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(seal.as_ref().to_vec());
+        Ok(())
+    }
+
+    fn may_try(&self, now: MonotonicInstant) -> Result<(), Refusal> {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.retain(|&failure| now.since(failure) < PERIOD);
+        if failures.len() < MOST_FAILURES { Ok(()) } else { Err(Refusal::TooManyTries) }
+    }
+}
+
+fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
+    let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(Base64::decode_vec(encoded.trim()).ok()?).ok()?;
+    let (name, password) = decoded.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::config::Secret;
+
+    fn guard() -> Guard {
+        let hash = bcrypt::hash("correct horse", 4).unwrap();
+        Guard::new(Some(vec![User { name: "ops".to_owned(), password_hash: Secret::new(&hash) }]))
+    }
+
+    fn headers(credentials: &str) -> HeaderMap {
+        let value = format!("Basic {}", Base64::encode_string(credentials.as_bytes()));
+        HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())])
+    }
+
+    fn at(seconds: u64) -> MonotonicInstant {
+        MonotonicInstant::after_origin(Duration::from_secs(seconds))
+    }
+
+    #[tokio::test]
+    async fn who_has_the_password_is_let_in_and_nobody_else() {
+        let guard = guard();
+        assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Ok(()));
+        for wrong in ["ops:wrong", "ops:", "root:correct horse", "ops"] {
+            assert_eq!(guard.admit(&headers(wrong), at(0)).await, Err(Refusal::NotKnown), "{wrong}");
+        }
+        assert_eq!(guard.admit(&HeaderMap::new(), at(0)).await, Err(Refusal::NotKnown));
+        assert_eq!(Guard::new(None).admit(&HeaderMap::new(), at(0)).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn guessing_is_slow_and_locks_nobody_out_who_has_logged_in() {
+        let guard = guard();
+        assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Ok(()));
+        for _ in 0..MOST_FAILURES {
+            assert_eq!(guard.admit(&headers("ops:guess"), at(1)).await, Err(Refusal::NotKnown));
+        }
+        assert_eq!(guard.admit(&headers("ops:guess"), at(2)).await, Err(Refusal::TooManyTries));
+        assert_eq!(guard.admit(&headers("ops:correct horse"), at(2)).await, Ok(()));
+        assert_eq!(guard.admit(&headers("ops:guess"), at(12)).await, Err(Refusal::NotKnown));
+    }
+
+    #[tokio::test]
+    async fn a_user_who_was_taken_out_of_the_file_is_not_let_in_any_more() {
+        let guard = guard();
+        assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Ok(()));
+        guard.replace(Some(Vec::new()));
+        assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Err(Refusal::NotKnown));
+    }
+
+    #[test]
+    fn the_hash_of_nobody_is_one() {
+        assert!(bcrypt::verify("anything", NOBODY).is_ok());
+    }
+}

@@ -1,0 +1,154 @@
+//! A request → a response.
+
+use std::sync::Arc;
+
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use maud::Markup;
+use percent_encoding::percent_decode_str;
+
+use super::api::ApiRoute;
+use super::auth::Refusal;
+use super::query::Query;
+use super::respond::{Reply, method_not_allowed, ok, page, problem};
+use super::{Served, api, events, metrics, pages, probe};
+use crate::timestamps;
+
+/// What is served at a path.
+#[derive(Debug, PartialEq, Eq)]
+enum Route {
+    Overview,
+    CheckPage(String),
+    Incidents,
+    Incident(String),
+    Events,
+    Metrics,
+    Probe,
+    Health,
+    Readiness,
+}
+
+/// Answers a request.
+pub(super) async fn answer(request: Request<Incoming>, served: &Arc<Served>) -> Reply {
+    let route = route(request.uri().path());
+    // Those who watch the monitor need no name.
+    if !matches!(route, Some(Route::Health | Route::Readiness))
+        && let Err(refusal) = served.guard.admit(request.headers(), served.clock.now()).await
+    {
+        return refusal.into();
+    }
+    let now = timestamps::now(served.clock);
+    if let Some(route) = ApiRoute::of(request.uri().path()) {
+        return api::answer(route, request, served, now).await;
+    }
+    let Some(route) = route else {
+        return problem(StatusCode::NOT_FOUND, "there is nothing at this path; the dashboard is at /");
+    };
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return method_not_allowed("GET, HEAD");
+    }
+    let query = Query::parse(request.uri().query());
+    match route {
+        Route::Overview => page(StatusCode::OK, pages::overview::overview(served, &query, now)),
+        Route::CheckPage(name) => match pages::check::check(served, &name, &query, now).await {
+            Some(found) => page(StatusCode::OK, found),
+            None => nothing(served, now, "No check of that name is watched"),
+        },
+        Route::Incidents => found(served, now, pages::incidents::incidents(served, now).await.map(Some)),
+        Route::Incident(id) => found(served, now, pages::incidents::incident(served, &id, now).await),
+        // Its head is that of a stream without an end.
+        Route::Events if request.method() == Method::HEAD => ok("text/event-stream", ""),
+        Route::Events => events::stream(served, query.get("check")),
+        Route::Metrics => {
+            let (content_type, text) = metrics::text(served, request.headers());
+            ok(content_type, text)
+        }
+        Route::Probe => probe::answer(&request, served).await,
+        Route::Health => ok("text/plain; charset=utf-8", "ok\n"),
+        Route::Readiness => readiness(served),
+    }
+}
+
+/// A page that may not exist, or cannot be made.
+fn found(served: &Served, now: Timestamp, found: Result<Option<Markup>, String>) -> Reply {
+    match found {
+        Ok(Some(found)) => page(StatusCode::OK, found),
+        Ok(None) => nothing(served, now, "There is no such incident, or it is no longer kept"),
+        Err(problem) => {
+            let what = format!("The history cannot be read: {problem}");
+            page(StatusCode::SERVICE_UNAVAILABLE, pages::not_found(served, now, &what))
+        }
+    }
+}
+
+fn nothing(served: &Served, now: Timestamp, what: &str) -> Reply {
+    page(StatusCode::NOT_FOUND, pages::not_found(served, now, what))
+}
+
+/// Why somebody is not let in, as a response.
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotKnown => {
+                let mut reply =
+                    problem(StatusCode::UNAUTHORIZED, "log in with a name and a password of auth_file");
+                let challenge = HeaderValue::from_static("Basic realm=\"nowcheck\", charset=\"UTF-8\"");
+                reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                reply
+            }
+            Refusal::TooManyTries => {
+                let mut reply =
+                    problem(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords; wait a few seconds");
+                reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+                reply
+            }
+        }
+    }
+}
+
+fn route(path: &str) -> Option<Route> {
+    match path {
+        "/" => Some(Route::Overview),
+        "/metrics" => Some(Route::Metrics),
+        "/probe" => Some(Route::Probe),
+        "/healthz" => Some(Route::Health),
+        "/readyz" => Some(Route::Readiness),
+        "/incidents" => Some(Route::Incidents),
+        "/events" => Some(Route::Events),
+        _ => None
+            .or_else(|| named(path, "/checks/").map(Route::CheckPage))
+            .or_else(|| named(path, "/incidents/").map(Route::Incident)),
+    }
+}
+
+/// The name behind a prefix.
+fn named(path: &str, prefix: &str) -> Option<String> {
+    let name = path.strip_prefix(prefix).filter(|name| !name.is_empty() && !name.contains('/'))?;
+    percent_decode_str(name).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+/// Ready once the first round of a check was held: then there is something to show. Without checks, at once.
+fn readiness(served: &Served) -> Reply {
+    let checks = served.board.checks();
+    if checks.is_empty() || checks.iter().any(|check| check.latest.is_some()) {
+        ok("text/plain; charset=utf-8", "ready\n")
+    } else {
+        problem(StatusCode::SERVICE_UNAVAILABLE, "no round has been held yet")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_check_in_a_path_is_decoded() {
+        assert_eq!(route("/checks/a%2Fb"), Some(Route::CheckPage("a/b".to_owned())));
+        assert_eq!(route("/incidents/1-2"), Some(Route::Incident("1-2".to_owned())));
+        for nothing in ["/checks/", "/incidents/a/b", "/checks/%ff", "/nope", "//"] {
+            assert_eq!(route(nothing), None, "{nothing}");
+        }
+    }
+}
