@@ -18,11 +18,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-for module in ("nowcheck", "servers", "process", "network", "balancer", "time_server", "load", "nginx", "raw_http"):
+for module in ("nowcheck", "servers", "process", "network", "balancer", "time_server", "load", "nginx", "raw_http", "monitor"):
     pytest.register_assert_rewrite(f"support.{module}")
 
 from support import nowcheck as program  # noqa: E402
 from support import servers, time_server  # noqa: E402
+from support.browser import Browser, Page  # noqa: E402
+from support.monitor import Monitor  # noqa: E402
 from support.raw_answers import RawAnswers  # noqa: E402
 from support.scripted import Scripted  # noqa: E402
 from support.tools import lacking  # noqa: E402
@@ -84,6 +86,12 @@ def ntp() -> Iterator[Callable[..., time_server.ScriptedTimeServer]]:
 def chronyd(tmp_path) -> Iterator[Callable[..., time_server.TimeServer]]:
     """Starts real time servers: `chronyd()`, `chronyd(+5)`."""
     yield from stopped_at_the_end(partial(time_server.start_chronyd, tmp_path))
+
+
+@pytest.fixture
+def monitor() -> Iterator[Callable[..., Monitor]]:
+    """Starts monitors: `monitor("--config", file)`."""
+    yield from stopped_at_the_end(Monitor)
 
 
 @pytest.fixture
@@ -169,3 +177,27 @@ def authority(tmp_path) -> Authority:
     file = tmp_path / "authority.pem"
     ca.cert_pem.write_to_path(str(file))
     return Authority(ca, directory, file)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    browser = Browser()
+    yield browser
+    browser.end()
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Callable[..., Page]]:
+    """A fresh page, as if nobody had been there before: `visit(width=320)`. Its console has to stay silent; a test that
+    breaks something on purpose empties `complaints`."""
+    pages = []
+
+    def one(**size) -> Page:
+        pages.append(browser.page(**size))
+        return pages[-1]
+
+    yield one
+    complaints = [complaint for page in pages for complaint in page.complaints]
+    for page in pages:
+        page.close()
+    assert not complaints, complaints

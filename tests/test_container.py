@@ -32,7 +32,7 @@ def docker(*arguments: str, code: int = 0) -> str:
 def image() -> str:
     if shutil.which("docker") is None or subprocess.run(["docker", "version"], capture_output=True).returncode != 0:
         lacking("no Docker engine answers")
-    ended = subprocess.run(["scripts/image"], cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    ended = subprocess.run(["scripts/image", "nowd"], cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout.split()[-1]
 

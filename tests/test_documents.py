@@ -1,5 +1,6 @@
 """What the documents say is there, and what is there is in the documents."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -48,11 +49,15 @@ def ignored(path: Path) -> bool:
     return False
 
 
+PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("**/*.md"))]
+"""What users read."""
+
+
 @cache
-def readme_commands() -> list[list[str]]:
-    """The command lines in the README's blocks, as words. In a console they follow a `$`; the rest is output."""
+def commands_of(page: str) -> list[list[str]]:
+    """The command lines in a page's blocks, as words. In a console they follow a `$`; the rest is output."""
     commands = []
-    for kind, block in re.findall(r"```(sh|shell|bash|console)\n(.*?)```", read("README.md"), re.DOTALL):
+    for kind, block in re.findall(r"```(sh|shell|bash|console)\n(.*?)```", read(page), re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             if kind == "console" and not line.startswith("$ "):
                 continue
@@ -63,19 +68,35 @@ def readme_commands() -> list[list[str]]:
 
 
 def test_the_readme_shows_commands():
-    assert readme_commands(), "no block of shell in README.md"
+    assert commands_of("README.md"), "no block of shell in README.md"
+
+
+def test_the_readme_is_read_in_five_minutes():
+    words = len(read("README.md").split())
+    assert words <= 1_300, f"{words} words: move what not everybody needs to docs/"
+
+
+def test_every_page_is_in_the_index_of_the_readme():
+    """By a link of the README, or of a page of the same topic."""
+    linked = set()
+    for page in PAGES:
+        for link in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", read(page)):
+            linked.add((ROOT / page).parent.joinpath(link).resolve())
+    lost = [page for page in PAGES if page != "README.md" and (ROOT / page).resolve() not in linked]
+    assert not lost, f"nothing links to {lost}"
 
 
 def makefile_targets() -> set[str]:
     return set(re.findall(r"^([A-Za-z0-9_.-]+)(?: [A-Za-z0-9_. -]+)?:(?!=)", read("Makefile"), re.MULTILINE))
 
 
-def test_every_make_target_in_the_readme_exists():
-    inline = set(re.findall(r"`make ([a-z][a-z0-9-]*)", read("README.md")))
-    commands = [words[1:] for words in readme_commands() if words[0] == "make"]
+@pytest.mark.parametrize("page", PAGES)
+def test_every_make_target_of_a_page_exists(page):
+    inline = set(re.findall(r"`make ([a-z][a-z0-9-]*)", read(page)))
+    commands = [words[1:] for words in commands_of(page) if words[0] == "make"]
     in_blocks = {word for words in commands for word in words if word[0].isalpha() and "=" not in word}
     missing = (inline | in_blocks) - makefile_targets()
-    assert not missing, f"README.md says `make {sorted(missing)}`; the Makefile has {sorted(makefile_targets())}"
+    assert not missing, f"{page} says `make {sorted(missing)}`; the Makefile has {sorted(makefile_targets())}"
 
 
 @pytest.mark.parametrize("target", ["run", "test", "bench"])
@@ -83,40 +104,43 @@ def test_the_makefile_has_the_agreed_targets(target):
     assert target in makefile_targets()
 
 
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("program", ["nowd", "nowcheck"])
-def test_every_flag_in_the_readme_is_in_the_help(program):
+def test_every_flag_of_a_page_is_in_the_help(program, page):
     text = help_of(program)
     used = {
         word.split("=")[0]
-        for words in readme_commands()
+        for words in commands_of(page)
         for word in arguments_of(words, program)
         if re.match(r"--[a-z]", word)
     }
     # In running text: `nowcheck --flag`.
-    in_text = " ".join(re.findall(rf"`{program} [^`]+`", read("README.md")))
+    in_text = " ".join(re.findall(rf"`{program} [^`]+`", read(page)))
     used |= set(re.findall(r"--[a-z][a-z-]*", in_text))
     missing = sorted(flag for flag in used if not re.search(rf"{re.escape(flag)}\b(?!-)", text))
-    assert not missing, f"README.md uses {missing}, and `{program} --help` does not know them"
+    assert not missing, f"{page} uses {missing}, and `{program} --help` does not know them"
 
 
-def test_every_flag_that_the_readme_mentions_is_one():
-    mentioned = set(re.findall(r"`(--[a-z][a-z-]*)", read("README.md")))
+def test_every_flag_that_is_mentioned_where_programs_are_explained_is_one():
     known = help_of("nowd") + help_of("nowcheck")
-    missing = sorted(flag for flag in mentioned if not re.search(rf"{re.escape(flag)}\b(?!-)", known))
-    assert not missing, f"README.md mentions {missing}, and neither program's --help knows them"
+    for page in ["README.md", "docs/operating-nowd.md", "docs/checking.md"]:
+        mentioned = set(re.findall(r"`(--[a-z][a-z-]*)", read(page)))
+        missing = sorted(flag for flag in mentioned if not re.search(rf"{re.escape(flag)}\b(?!-)", known))
+        assert not missing, f"{page} mentions {missing}, and neither program's --help knows them"
 
 
 def arguments_of(words: list[str], program: str) -> list[str]:
     """What stands after the program's name, up to a pipe or another command."""
     for index, word in enumerate(words):
-        if word.rsplit("/", 1)[-1] == program:
+        is_command = index == 0 or words[index - 1] in {"|", "&&", ";", "||", "sudo", "exec", "--"}
+        if is_command and word.rsplit("/", 1)[-1] == program:
             rest = words[index + 1 :]
             ends = [i for i, w in enumerate(rest) if w in {"|", "&&", ";", "||", ">", "&"}]
             return rest[: ends[0]] if ends else rest
     return []
 
 
-COMMANDS = {"nowd": [[], ["healthcheck"]], "nowcheck": [[]]}
+COMMANDS = {"nowd": [[], ["healthcheck"]], "nowcheck": [[], ["watch"], ["report"], ["config"], ["alert"]]}
 """What each program has a --help for: itself, and its commands."""
 
 
@@ -126,11 +150,53 @@ def help_of(program: str) -> str:
     return "".join(subprocess.run(c, capture_output=True, text=True, timeout=20, check=True).stdout for c in commands)
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"])
-def test_links_to_files_lead_somewhere(document):
-    links = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", read(document))
-    missing = [link for link in links if not (ROOT / link).exists()]
+@pytest.mark.parametrize("document", [*PAGES, "ARCHITECTURE.md", "CHANGELOG.md"])
+def test_links_to_files_and_their_sections_lead_somewhere(document):
+    missing = []
+    for link in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)", read(document)):
+        path, _, section = link.partition("#")
+        target = (ROOT / document).parent / path if path else ROOT / document
+        if not target.exists() or (section and section not in sections(target)):
+            missing.append(link)
     assert not missing, f"{document} links to {missing}"
+
+
+def sections(page: Path) -> set[str]:
+    """The names of a page's headings in links: small letters, hyphens for spaces, nothing else."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text())
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def transcripts():
+    spec = importlib.util.spec_from_file_location("transcripts", ROOT / "docs" / "transcripts.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", sorted(transcripts().SCENES))
+def test_a_transcript_is_what_the_programs_print(name):
+    """But for numbers, instants and names of instances. A busy machine may print a note more, so it may try again."""
+    program = transcripts()
+    shown = program.likeness(program.shown()[name])
+    printed = (program.likeness(program.transcript(name)) for _ in range(3))
+    assert any(lines == shown for lines in printed), "run docs/transcripts.py --write"
+
+
+def test_the_accuracy_in_the_readme_is_that_of_its_page():
+    measured = re.findall(r"(?m)^\| ([^|]+) \| (\d+) \| \d+ \| (\d+) \| (\d+ %) \|", read("docs/accuracy.md"))
+    shown = re.findall(r"(?m)^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+ %) \|", read("README.md"))
+    assert len(shown) >= 4, shown
+    assert set(shown) <= set(measured), "copy the rows of docs/accuracy.md"
+
+
+def test_the_cost_of_a_request_in_the_readme_is_that_of_its_page():
+    said = r"costs nowd ([\d.]+) times what it costs a loop\s+that parses nothing, and nginx ([\d.]+) times what it costs nowd"
+    (shown,) = re.findall(said, read("README.md"))
+    # The first table is that of the smallest head. Its first figures are the ratios to the loop and to nowd.
+    table = read("docs/performance.md").split("<!-- bench-request -->")[1].split("\n\nGoal:")[0]
+    rows = {name.strip(): (loop, nowd) for name, loop, nowd in re.findall(r"(?m)^\| ([^|]+)\| +([\d.]+) \| +([\d.]+) \|", table)}
+    assert shown == (rows["nowd"][0], rows["nginx"][1]), "copy them from docs/performance.md"
 
 
 def test_the_map_of_the_code_names_only_what_exists():
@@ -166,7 +232,7 @@ def test_the_map_of_the_code_names_every_directory_with_source():
     assert not missing, f"ARCHITECTURE.md does not know {missing}"
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", [*PAGES, "ARCHITECTURE.md", "CHANGELOG.md"])
 def test_no_document_waits_to_be_filled_in(document):
     waiting = re.findall(r"(?m)^[A-Z]+(?:_[A-Z]+)+$|\bTODO\b|\bTBD\b|\bFIXME\b", read(document))
     assert not waiting, f"{document} still says {waiting}"

@@ -88,6 +88,7 @@ def coded(coding: bytes, encoded: Callable[[bytes], bytes]) -> Callable[[], byte
 BROWSERS = "browsers read it, and a right time is a right time"
 FRAMING = "where the answer ends must not be guessed (RFC 9112 section 6.3)"
 CUT = "what is cut short may lack a digit of the time"
+LABEL = "nobody asked for a coding, and without `--compressed` curl shows the time too"
 
 
 @dataclass
@@ -199,11 +200,11 @@ CASES = {
         closes=True,
         differs=FRAMING,
     ),
-    "a length with a plus": Case(with_length(lambda n: b"Content-Length: +%d\r\n" % n), differs=FRAMING),
+    "a length with a plus": Case(with_length(lambda n: b"Content-Length: +%d\r\n" % n)),
     "a length with zeros before it": Case(with_length(lambda n: b"Content-Length: 000%d\r\n" % n)),
     "a negative length": Case(with_length(lambda n: b"Content-Length: -%d\r\n" % n), closes=True),
     "a length in words": Case(with_length(lambda n: b"Content-Length: many\r\n"), closes=True),
-    "a length with words behind it": Case(with_length(lambda n: b"Content-Length: %d bytes\r\n" % n), differs=FRAMING),
+    "a length with words behind it": Case(with_length(lambda n: b"Content-Length: %d bytes\r\n" % n)),
     "an empty length": Case(with_length(lambda n: b"Content-Length:\r\n"), closes=True),
     "a length beyond 64 bits": Case(
         with_length(lambda n: b"Content-Length: 99999999999999999999999\r\n"),
@@ -233,8 +234,7 @@ CASES = {
     "chunks without the last one": Case(lambda: chunks(chunk(right_time())), closes=True),
     "chunks without the last line": Case(lambda: chunks(chunk(right_time()), b"0\r\n"), closes=True),
     "chunks with line feeds alone": Case(
-        lambda: chunks(chunk(right_time()).replace(b"\r\n", b"\n"), b"0\n\n"),
-        differs=FRAMING,
+        lambda: chunks(chunk(right_time()).replace(b"\r\n", b"\n"), b"0\n\n")
     ),
     "chunks in HTTP/1.0": Case(lambda: chunked()().replace(b"1.1", b"1.0", 1), closes=True),
     "chunked twice": Case(lambda: chunked()().replace(b"chunked", b"chunked, chunked"), closes=True),
@@ -247,10 +247,10 @@ CASES = {
     # ---- content codings (RFC 9110 section 8.4)
     "gzip": Case(coded(b"gzip", gzip.compress)),
     "gzip that is cut short": Case(coded(b"gzip", lambda body: gzip.compress(body)[:-12]), differs=CUT),
-    "gzip without its checksum": Case(coded(b"gzip", lambda body: gzip.compress(body)[:-8]), differs=CUT),
+    "gzip without its checksum": Case(coded(b"gzip", lambda body: gzip.compress(body)[:-8])),
     "deflate": Case(coded(b"deflate", zlib.compress)),
-    "gzip that is none": Case(coded(b"gzip", lambda body: body)),
-    "a content coding that is not known": Case(coded(b"rot13", lambda body: body)),
+    "gzip that is none": Case(coded(b"gzip", lambda body: body), differs=LABEL),
+    "a content coding that is not known": Case(coded(b"rot13", lambda body: body), differs=LABEL),
     # ---- connections (RFC 9112 section 9)
     "keep-alive, and then closed": Case(field(b"Connection: keep-alive"), closes=True),
     "an answer of HTTP/1.0 that stays open": Case(after(b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n")),

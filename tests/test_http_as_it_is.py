@@ -68,8 +68,14 @@ def test_a_server_of_http_1_0_that_ends_its_answer_by_closing_is_read(raw, sharp
 
 
 NOT_READ = {
-    "a coding that cannot be decoded": (lambda _: answer("Content-Encoding: zstd"), "encoded as zstd"),
-    "a coding that is not what it says": (lambda _: answer("Content-Encoding: gzip"), "Content-Encoding says gzip"),
+    "a coding that cannot be decoded": (
+        lambda _: answer("Content-Encoding: zstd", body=b"\x28\xb5\x2f\xfd\x00"),
+        "encoded as zstd",
+    ),
+    "a coding that is not what it says": (
+        lambda _: answer("Content-Encoding: gzip", body=zlib.compress(right_time())),
+        "Content-Encoding says gzip",
+    ),
     "a coding that is cut short": (
         lambda _: answer("Content-Encoding: gzip", body=gzip.compress(right_time())[:30]),
         "cut short",

@@ -327,6 +327,24 @@ def test_an_address_that_this_machine_cannot_use_is_left_out_beside_one_that_ans
     assert (alone.verdict, alone.failure["kind"]) == (("UNKNOWN", "checker_fault"), "no_route"), str(alone)
 
 
+@pytest.mark.parametrize("route", ["unreachable", "prohibit", "blackhole", "throw"])
+@pytest.mark.parametrize("family, address", [("A", "198.51.100.7"), ("AAAA", "2001:db8::7")])
+def test_an_address_that_the_routes_of_this_machine_rule_out_is_left_out(machine, route, family, address):
+    both = {"A": ["127.0.0.1"], "AAAA": []}
+    machine.tell(Names(servers=zone(time_example={**both, family: [*both[family], address]})))
+    assert machine.run("ip", "route", "add", route, address).returncode == 0
+    try:
+        run = machine.check(url("time.example"))
+        assert_answered(run)
+        assert addresses(run) == ["127.0.0.1"], str(run)
+        (note,) = [note for note in run.target["notes"] if note["code"] == "address_skipped"]
+        assert address in note["message"] and "no route" in note["message"], str(run)
+        alone = machine.check(url(f"[{address}]" if ":" in address else address))
+        assert (alone.verdict, alone.failure["kind"]) == (("UNKNOWN", "checker_fault"), "no_route"), str(alone)
+    finally:
+        machine.run("ip", "route", "del", route, address)
+
+
 @pytest.mark.parametrize("flag, used", [("-4", ["127.0.0.1"]), ("-6", ["::1"]), ("--ipv4", ["127.0.0.1"])])
 def test_only_addresses_of_the_wanted_version_are_checked(machine, flag, used):
     machine.tell(Names(servers=zone(time_example={"A": ["127.0.0.1"], "AAAA": ["::1"]})))
@@ -345,7 +363,8 @@ def test_a_name_without_an_address_of_the_wanted_version_is_not_called_down(mach
     machine.tell(Names(servers=zone(time_example=HERE)))
     words = "time.example has no IPv6 address, and only those are checked; it has 127.0.0.1"
     assert_not_blamed(machine.check(url("time.example"), "-6"), "local", words)
-    assert_not_blamed(machine.check(url("127.0.0.1"), "-6"), "local", "has no IPv6 address")
+    words = "127.0.0.1 is an IPv4 address, and only IPv6 addresses are checked"
+    assert_not_blamed(machine.check(url("127.0.0.1"), "-6"), "local", words)
     denied = machine.check(url("nowhere.example"), "-6")
     assert denied.verdict == ("CRITICAL", "down")
     both = machine.run(binary("nowcheck"), url("time.example"), "-4", "-6")
@@ -367,6 +386,14 @@ def test_an_address_may_have_a_zone(machine, host):
 def test_a_zone_that_is_no_interface_is_named(machine):
     machine.tell(Names())
     assert_not_blamed(machine.check(url("[fe80::77%25nope]")), "local", "this machine has no interface `nope`")
+
+
+def test_a_zone_that_is_not_needed_and_one_that_is_missing_are_named(machine):
+    machine.tell(Names())
+    assert_not_blamed(machine.check(url("[::1%25lo]")), "local", "::1 is not a link-local address")
+    assert "next: write the address without %lo" in machine.advice(url("[::1%25lo]"))
+    missing = machine.advice(url("[fe80::77]"))
+    assert "no interface is given for it" in missing and "next: write the interface behind the address" in missing
 
 
 def test_references_are_resolved_in_the_same_way(machine):

@@ -18,30 +18,6 @@ MEASURED = "Number(document.querySelector('#offset').dataset.count) >= 8"
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    browser = Browser()
-    yield browser
-    browser.end()
-
-
-@pytest.fixture
-def visit(browser) -> Iterator[Callable[..., Page]]:
-    """A fresh page, as if nobody had been there before: `visit(width=320)`. Its console has to stay silent; a test that
-    breaks something on purpose empties `complaints`."""
-    pages = []
-
-    def one(**size) -> Page:
-        pages.append(browser.page(**size))
-        return pages[-1]
-
-    yield one
-    complaints = [complaint for page in pages for complaint in page.complaints]
-    for page in pages:
-        page.close()
-    assert not complaints, complaints
-
-
-@pytest.fixture(scope="session")
 def shifted(tmp_path_factory) -> Iterator[Callable[[float], Browser]]:
     """Starts a browser on a machine whose clock is wrong by so many seconds."""
     library = compiled("shifted_clock", tmp_path_factory.mktemp("clock"))

@@ -66,7 +66,7 @@ def test_a_path_and_tls_are_asked_for(faulty, authority):
         (["http://time.example", "-H", "time.example"], "-H time.example and a URL are both given; leave one out"),
         (["http://time.example", "-S"], "-S goes with -H HOST"),
         (["-p", "80"], "not provided"),
-        (["-H", "http://time.example"], "a URL is given without -H"),
+        (["-H", "http://time.example"], "give a URL without -H"),
         (["-H", "time.example", "-u", "http://time.example/"], "write the path alone"),
         (["-H", "time.example", "-p", "99999"], "65535"),
         (["-H", "time.example", "-w", "2", "-c", "1"], "--warn-offset must be less than --max-offset"),
@@ -253,7 +253,7 @@ def test_quiet_rounds_that_were_all_ok_end_without_a_word(endless, scripted):
     assert (child.stdout.text, child.stderr.text) == ("", "")
 
 
-def test_the_readme_shows_how_to_configure_a_plugin():
-    readme = (ROOT / "README.md").read_text()
-    assert "check_nowcheck" in readme
-    assert "command[" in readme
+def test_the_documents_show_how_to_configure_a_plugin():
+    page = (ROOT / "docs" / "checking.md").read_text()
+    assert "check_nowcheck" in page
+    assert "command[" in page

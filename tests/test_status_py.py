@@ -82,4 +82,19 @@ def test_without_the_program_it_says_how_to_build_it(tmp_path):
     assert done.returncode == 3
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
-    assert "cargo build --release" in done.stderr
+    assert "pip install -r requirements.txt" in done.stderr
+
+
+def test_the_old_way_to_install_it_works_as_ever(tmp_path, faulty):
+    """A virtual environment, its requirements, and the call: as every page about the old health check had it."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=WAIT)
+    # The build is that of the release binary, so it takes what cargo has built there already.
+    pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"]
+    subprocess.run(pip, cwd=ROOT, check=True, timeout=1_200)
+    call = [str(venv / "bin" / "python3"), "-B", str(STATUS), *trusting(faulty("answers").url)]
+    environment = clean_environment() | {"NOWCHECK": "", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(call, capture_output=True, text=True, timeout=WAIT, env=environment, check=False)
+    assert done.returncode == 0 and "OK" in done.stdout, done
+    version = subprocess.run([str(venv / "bin" / "nowcheck"), "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout.startswith("nowcheck "), version

@@ -3,6 +3,7 @@
 import email.utils
 import http.server
 import json
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -194,6 +195,128 @@ def test_what_cannot_be_read_is_named_after_a_handful_of_requests(case):
     assert len(requests) <= 5, f"{len(requests)} requests"
 
 
+def uptime(per_second: int) -> Body:
+    return lambda _: f'{{"now": {int((time.monotonic() + 3600) * per_second)}}}'
+
+
+COUNTER = iter(range(10**9))
+
+NO_TIMES: dict[str, tuple[Body, str]] = {
+    "uptime in ms": (uptime(10**3), "1,000 times as fast as time, as an uptime"),
+    "uptime in us": (uptime(10**6), "1,000,000 times as fast as time, as an uptime"),
+    "uptime in ns": (uptime(10**9), "1,000,000 times as fast as time, as an uptime"),
+    "a counter of requests": (lambda _: f'{{"now": {next(COUNTER)}}}', "as a counter does"),
+    "a snowflake id": (lambda t: f'{{"now": {(int(t.timestamp() * 1000) - 1288834974657) << 22}}}', "a snowflake id"),
+    "HHMMSS": (lambda t: f'{{"now": {int(f"{t:%H%M%S}")}}}', "HHMMSS"),
+    "HHMMSS in Madrid": (lambda t: f'{{"now": {int(f"{t.astimezone(MADRID):%H%M%S}")}}}', "HHMMSS"),
+}
+
+
+@pytest.mark.parametrize("case", NO_TIMES)
+def test_a_number_that_is_no_time_is_named_after_a_handful_of_requests(case):
+    body, words = NO_TIMES[case]
+    with serving(body) as (url, requests):
+        run = check(url, "--field", "now")
+    assert run.verdict == ("CRITICAL", "down"), str(run)
+    assert run.failure["kind"] == "not_a_time", str(run)
+    assert words in run.words, run.words
+    assert "--field" in run.words, run.words
+    assert len(requests) <= 8, f"{len(requests)} requests"
+
+
+def test_random_numbers_cost_few_requests():
+    with serving(lambda _: f'{{"now": {random.randrange(10**9)}}}') as (url, requests):
+        run = check(url, "--field", "now")
+    assert run.outcome["status"] == "CRITICAL", str(run)
+    assert len(requests) <= 16, f"{len(requests)} requests"
+
+
+BESIDE: dict[str, tuple[Body, list[str], str]] = {
+    "uptime": (
+        lambda t: json.dumps({"uptime": int((time.monotonic() + 3600) * 1000), "datetime": t.isoformat()}),
+        ["--field", "uptime"],
+        "leave out --field",
+    ),
+    "a field that is not there": (
+        lambda t: json.dumps({"uptime": 5, "data": {"at": t.isoformat()}}),
+        ["--field", "now"],
+        "try --field data.at",
+    ),
+    "another format": (
+        lambda t: json.dumps({"now": t.timestamp()}),
+        ["--field", "now", "--format", "rfc3339"],
+        "leave out --format",
+    ),
+    "another pattern": (
+        lambda t: json.dumps({"now": t.isoformat()}),
+        ["--field", "now", "--format", "%d.%m.%Y %H:%M:%S", "--zone", "UTC"],
+        "leave out --format",
+    ),
+    "another unit": (
+        lambda t: json.dumps({"now": int(t.timestamp())}),
+        ["--field", "now", "--format", "unix-ms"],
+        "leave out --format",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_settings_that_do_not_fit_an_answer_that_holds_a_time_are_the_checks_fault(case):
+    body, arguments, words = BESIDE[case]
+    with serving(body) as (url, requests):
+        run = check(url, *arguments)
+    assert run.verdict == ("UNKNOWN", "checker_fault"), str(run)
+    assert run.failure["kind"] == "not_a_time", str(run)
+    assert "the service answers" in run.words, run.words
+    assert words in run.words, run.words
+    assert len(requests) <= 8, f"{len(requests)} requests"
+
+
+def test_a_setting_that_fitted_an_earlier_answer_is_right_and_the_service_is_not():
+    answers = iter(range(10**9))
+
+    def body(t: datetime) -> str:
+        return json.dumps({"now" if next(answers) < 3 else "later": t.isoformat()})
+
+    with serving(body) as (url, _):
+        run = check(url, "--field", "now")
+    assert run.verdict == ("CRITICAL", "down"), str(run)
+
+
+@pytest.mark.parametrize("apart", [0.1, 0.3, 0.6])
+def test_a_slow_program_may_read_its_clock_twice(sharp_reference, apart):
+    def body(t: datetime) -> str:
+        time.sleep(apart)
+        later = t + timedelta(seconds=apart)
+        return json.dumps({"current_time": f"{t:%Y-%m-%dT%H:%M:%S.%fZ}", "datetime": f"{later:%Y-%m-%dT%H:%M:%S.%fZ}"})
+
+    with serving(body) as (url, _):
+        run = check(url)
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    interval = run.backend["offset"]
+    assert interval["earliest"] <= 0 <= interval["latest"], str(run)
+
+
+def test_a_local_time_beside_its_zone_is_no_contradiction(sharp_reference):
+    def body(t: datetime) -> str:
+        local = t.astimezone(MADRID)
+        return json.dumps(
+            {"current_time": f"{local:%H:%M:%S}", "timezone": "Europe/Madrid", "datetime": f"{t:%Y-%m-%dT%H:%M:%S.%fZ}"}
+        )
+
+    with serving(body) as (url, _):
+        assert check(url).verdict == ("OK", "in_sync")
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M:%S", "%d.%m.%y %H:%M:%S", "%d.%m.%Y, %H:%M:%S"])
+def test_the_pattern_that_is_suggested_for_a_date_with_dots_reads_it(sharp_reference, form):
+    with serving(lambda t: json.dumps({"now": t.strftime(form)})) as (url, _):
+        named = check(url, "--field", "now")
+        assert f"--format '{form}' and --zone NAME" in named.words, named.words
+        run = check(url, "--field", "now", "--format", form, "--zone", "UTC")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+
+
 @pytest.mark.parametrize("tick", [0.010, 0.015625])
 @pytest.mark.parametrize("instance", [None, "one"])
 def test_a_clock_that_ticks_coarsely_is_one_clock(sharp_reference, tick, instance):
@@ -220,3 +343,23 @@ def test_a_zone_or_a_format_that_is_none_is_wrong_usage(arguments):
     assert run.exit == 3, str(run)
     assert arguments[0] in run.stderr, str(run)
     assert arguments[1] in run.stderr, str(run)
+
+
+def test_a_nameless_clock_that_prints_rounded_seconds_is_decided(sharp_reference):
+    """C++ and `%.9e` print `1.795406461e+09`, which is rounded to whole seconds: an answer means a second and a half."""
+    with serving(lambda t: f'{{"now": {t.timestamp():.9e}}}') as (url, requests):
+        run = check(url, "--field", "now")
+    assert run.verdict == ("OK", "in_sync"), str(run)
+    assert len(requests) <= 64, f"{len(requests)} requests"
+
+
+@pytest.mark.parametrize("wrong", [-1.4, 1.4, 2.5])
+def test_a_wrong_one_of_two_nameless_clocks_that_round_is_never_ok(sharp_reference, wrong):
+    answers = iter(range(10**9))
+
+    def body(t: datetime) -> str:
+        return f'{{"now": {t.timestamp() + (wrong if next(answers) % 3 == 1 else 0):.9e}}}'
+
+    with serving(body) as (url, _):
+        run = check(url, "--field", "now")
+    assert run.outcome["status"] != "OK", str(run)

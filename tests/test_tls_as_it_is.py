@@ -229,6 +229,8 @@ def test_a_key_that_no_library_takes_any_more_is_unknown(certificates, serve):
     run = asked(certificates, serve("short"))
     assert run.verdict == ("UNKNOWN", "checker_fault"), str(run)
     assert "1024 bits" in run.failure["message"], str(run)
+    run = check(url(serve("short")), "--insecure")
+    assert run.verdict == ("OK", "in_sync"), str(run)
 
 
 def test_an_authority_as_a_server_is_unknown(certificates, serve):

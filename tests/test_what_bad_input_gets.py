@@ -33,6 +33,13 @@ def assert_down(run: Run, phase: str, *kinds: str) -> None:
     assert run.failure["kind"] in kinds, str(run)
 
 
+def assert_settings_do_not_fit(run: Run) -> None:
+    """The service answers with a time; it is the settings that miss it."""
+    assert run.verdict == ("UNKNOWN", "checker_fault"), str(run)
+    assert (run.failure["phase"], run.failure["kind"]) == ("content", "not_a_time"), str(run)
+    assert "the settings do not fit" in run.words, str(run)
+
+
 def unused_port() -> int:
     """A port that nobody listens on: bound and let go. Nobody else gets it so soon, the kernel goes round."""
     with socket.socket() as listener:
@@ -267,16 +274,16 @@ def test_a_unit_that_is_not_that_of_the_answers_is_named_with_the_right_one(faul
             assert run.verdict == ("OK", "in_sync"), str(run)
             continue
         run = check_in_time(server.url, *source)
-        assert_down(run, "content", "not_a_time")
-        assert f"--format {said}" in run.failure["message"], str(run)
-        assert re.search(rf"\b{meant}\b.*leave the flag out", run.failure["message"]), str(run)
+        assert_settings_do_not_fit(run)
+        assert said in run.failure["message"], str(run)
+        assert "leave out --format" in run.words, str(run)
         assert run.target["backends"] == [], str(run)
 
 
 def test_a_format_that_is_not_that_of_the_answers_is_named_with_the_right_one(faulty):
     run = check_in_time(faulty("answers", "--says", "rfc3339").url, "--format", "hms")
-    assert_down(run, "content", "not_a_time")
-    assert "--format hms; it looks like rfc3339" in run.failure["message"], str(run)
+    assert_settings_do_not_fit(run)
+    assert "--format hms" in run.failure["message"] and "leave out --format" in run.words, str(run)
 
 
 def test_only_the_first_80_bytes_of_what_came_are_shown(faulty):
@@ -335,10 +342,27 @@ def assert_stale(run: Run) -> None:
 
 @pytest.mark.parametrize("says", ["nowd", "hms"])
 @pytest.mark.parametrize("age", [1, 30])
-def test_an_age_is_a_stale_cache_even_when_the_time_is_right(faulty, says, age):
-    run = check(faulty("answers", "--says", says, "--age", age).url, "--timeout", "5s")
+def test_an_age_of_answers_whose_time_is_younger_is_no_stale_cache(faulty, says, age):
+    """A cache whose clock is ahead of the service's takes the difference for age (RFC 9111 section 4.2.3)."""
+    run = check(faulty("answers", "--says", says, "--age", age).url)
+    assert run.verdict == ("OK", "in_sync"), str(run)
+
+
+@pytest.mark.parametrize("says", ["nowd", "hms"])
+@pytest.mark.parametrize("age", [2, 30])
+def test_an_answer_that_is_as_old_as_its_age_is_a_stale_cache(faulty, says, age):
+    server = faulty("answers", "--says", says, "--age", age, "--offset", -age)
+    run = check(server.url, "--timeout", "5s")
     assert_stale(run)
     assert re.search(rf"\b{age}\b", run.words), f"the age is not said: {run.words}"
+
+
+def test_an_answer_that_comes_again_with_an_age_is_a_stale_cache(faulty):
+    assert_stale(check(faulty("repeats-itself", "--age", 1).url, "--timeout", "5s"))
+
+
+def test_an_age_of_an_answer_without_a_time_is_a_stale_cache(faulty):
+    assert_stale(check(faulty("answers", "--says", "no-field", "--age", 1).url, "--timeout", "5s"))
 
 
 def test_an_age_of_zero_is_fresh(faulty):
@@ -544,14 +568,27 @@ def test_a_certificate_that_nobody_vouches_for_is_down_in_words(faulty, authorit
 @pytest.mark.parametrize("shift", ["-1y", "+1y"])
 def test_a_wrong_clock_here_is_suspected_before_the_certificate(faulty, authority, shift):
     server = https(faulty, authority, url_name="127.0.0.1")
-    run = check(server.url, "--ca-file", str(authority.file), "--timeout", "5s", environment=faketime(shift))
+    flags = ["--ca-file", str(authority.file), "--timeout", "5s"]
+    run = check(server.url, *flags, environment=faketime(shift), trust=False)
     words = assert_certificate_refused(run)
+    # The one that nobody could open, and what it asked to find out whose clock it is.
+    assert run.target["requests"] == 1, str(run)
     ours = r"this machine|local|here|checker|own"
     assert re.search(rf"({ours})\b.*\bclock|\bclock\b.*\b({ours})\b", words), words
     assert re.search(r"likel|culprit|probabl|suspect", words), f"it does not say which clock it is rather: {words}"
     # The kernel knows nothing of faketime. Where it vouches for the clock, that clock is rightly believed.
     if run.outcome["reference"]["status"] != "synchronized":
         assert re.search(r"this machine's clock( \([^)]*\))? is the likelier culprit", words), words
+
+
+@pytest.mark.parametrize("shift", ["-1y", "+1y"])
+def test_a_clock_that_the_user_trusts_leaves_the_certificate_as_the_culprit(faulty, authority, shift):
+    server = https(faulty, authority, url_name="127.0.0.1")
+    flags = ["--ca-file", str(authority.file), "--timeout", "5s", "--trust-system-clock"]
+    run = check(server.url, *flags, environment=faketime(shift))
+    words = assert_certificate_refused(run)
+    assert "trusted by the user: the certificate" in words, words
+    assert "this machine's clock is the likelier culprit" not in words, words
 
 
 # ------------------------------------------------------------------------------------------------- wrong usage

@@ -385,7 +385,8 @@ def repeats_itself(c: Connection) -> None:
             c.server.frozen = c.server.frozen or c.now()
         _, body_at = BODIES[c.options.says]
         date = c.now() if c.options.headers_move else c.server.frozen
-        c.send(answer(body_at(c.server.frozen), nanos=date))
+        headers = {"Age": str(c.options.age)} if c.options.age is not None else {}
+        c.send(answer(body_at(c.server.frozen), nanos=date, headers=headers))
 
 
 @behavior

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -86,9 +87,11 @@ def trusting(*arguments: str) -> list[str]:
     return [*arguments] if has_reference else [*arguments, "--trust-system-clock"]
 
 
-def nowcheck(*arguments: str, environment: dict[str, str] | None = None, trust: bool = True) -> Run:
-    """Runs it to its end, whatever the output is."""
-    command = [binary("nowcheck"), *(trusting(*arguments) if trust else arguments)]
+def nowcheck(
+    *arguments: str, environment: dict[str, str] | None = None, trust: bool = True, prefix: Sequence[str] = ()
+) -> Run:
+    """Runs it to its end, whatever the output is. `prefix` is a program that runs it."""
+    command = [*prefix, binary("nowcheck"), *(trusting(*arguments) if trust else arguments)]
     begin = time.monotonic()
     done = subprocess.run(
         command,

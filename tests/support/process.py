@@ -1,6 +1,7 @@
 """Child processes whose lines can be waited for, and that are ended by their own handle."""
 
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -17,6 +18,11 @@ def poll(condition, what: str, seconds: float = WAIT):
             raise AssertionError(f"{what}: not within {seconds:g} s")
         time.sleep(0.005)
     return value
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 class Lines:

@@ -64,12 +64,12 @@ def start_faulty(behavior: str, *options: str, tls=None, name: str | None = None
     return FaultyServer(child, name or found[1], int(found[2]), "https" if tls else "http")
 
 
-def start_nowd(offset: float = 0.0, **environment: str) -> Server:
-    """nowd on a free port of the loopback, its wall clock `offset` seconds ahead."""
+def start_nowd(offset: float = 0.0, port: int = 0, **environment: str) -> Server:
+    """nowd on the loopback, its wall clock `offset` seconds ahead; on a free port, or on that of one that has ended."""
     clock = faketime(f"{offset:+g}s") if offset else {}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NOWD_")}
     # No load balancer has to see that it drains: it may end at once.
-    command = [binary("nowd"), "--listen", "127.0.0.1:0", "--drain-delay", "0s"]
+    command = [binary("nowd"), "--listen", f"127.0.0.1:{port}", "--drain-delay", "0s"]
     child = Child(command, env=kept | clock | environment)
     try:
         found = child.stderr.wait_for(r"listening on http://(\[[^\]]+\]|[^:/\s]+):(\d+)")
