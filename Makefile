@@ -1,12 +1,12 @@
 # Each target is one script or one cargo command, so that everything also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tools audit bench compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
+.PHONY: help run test tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and check it until Ctrl-C
+run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and watch it on a dashboard until Ctrl-C
 	@scripts/run
 
 test: ## install what the tests need, then run every check there is
@@ -18,8 +18,14 @@ tools: ## install what the tests need, with cargo-deny, which takes minutes to b
 audit: tools ## look for known vulnerabilities in the dependencies (needs the network)
 	@PATH="$(CURDIR)/build/tools/bin:$$PATH" cargo deny --locked check advisories
 
-bench: ## measure nowd beside an epoll loop and nginx, and its footprint
-	@scripts/bench
+bench: ## measure nowd beside other servers, and its footprint (ARGS=--write)
+	@scripts/bench $(ARGS)
+
+bench-watch: ## measure `nowcheck watch` beside blackbox_exporter and a loop that only connects, and its dashboard (ARGS=--write)
+	@scripts/bench-watch $(ARGS)
+
+bench-probes: ## measure the rounds on request of `nowcheck watch` (ARGS=--write)
+	@scripts/bench-probes $(ARGS)
 
 compare-accuracy: ## ask nowcheck, htpdate, check_http and naive scripts about the same wrong clocks (ARGS=--quick, ARGS=--write)
 	@scripts/compare-accuracy $(ARGS)
@@ -27,8 +33,8 @@ compare-accuracy: ## ask nowcheck, htpdate, check_http and naive scripts about t
 fuzz: ## search for inputs that break a parser, each for FUZZ_SECONDS=30 (ARGS=plan: only that one)
 	@scripts/fuzz $(ARGS)
 
-image: ## build the container image of nowd (needs a Docker engine, but no registry)
-	@scripts/image
+image: ## build the container images of nowd and nowcheck (needs a Docker engine, but no registry)
+	@scripts/image $(ARGS)
 
 deploy: ## deploy to AWS (ARGS='-e aws_region=eu-west-1', ARGS=--check; the settings are in group_vars/all.yml)
 	@scripts/deploy $(ARGS)

@@ -10,16 +10,17 @@ HERE = Path(__file__).resolve().parent
 
 
 def program() -> str | None:
-    """Where nowcheck is: $NOWCHECK, the PATH, or where cargo builds it."""
+    """Where nowcheck is: $NOWCHECK, beside this Python (`pip install -r requirements.txt`), the PATH, or where cargo builds it."""
+    beside = Path(sys.executable).parent / "nowcheck"
     built = [HERE / "target" / profile / "nowcheck" for profile in ("release", "debug")]
-    candidates = [os.environ.get("NOWCHECK"), shutil.which("nowcheck"), *map(str, built)]
+    candidates = [os.environ.get("NOWCHECK"), str(beside), shutil.which("nowcheck"), *map(str, built)]
     return next((path for path in candidates if path and os.access(path, os.X_OK)), None)
 
 
 def main() -> None:
     found = program()
     if found is None:
-        print("status.py hands over to nowcheck, and that is not built: run `cargo build --release`", file=sys.stderr)
+        print("status.py hands over to nowcheck, which is not there: run `pip install -r requirements.txt`", file=sys.stderr)
         sys.exit(3)
     os.execv(found, [found, *sys.argv[1:]])
 

@@ -65,12 +65,12 @@ class Drawing:
 
 
 def ports(rules):
-    return ", ".join(str(rule["FromPort"]) for rule in rules)
+    return ", ".join(str(port) for port in sorted({rule["FromPort"] for rule in rules}))
 
 
 def document() -> str:
     vpc, groups = stack("vpc"), stack("security-groups")
-    cluster, service = stack("ecs-cluster"), stack("web-service")
+    cluster, service = stack("hosts"), stack("web-service")
     [task] = service.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     [rule] = service.of_type("AWS::ElasticLoadBalancingV2::ListenerRule").values()
     target = service.only("AWS::ElasticLoadBalancingV2::TargetGroup")
@@ -80,7 +80,7 @@ def document() -> str:
     also = [
         r for r in secure.resources["LoadBalancerSecurityGroup"]["Properties"]["SecurityGroupIngress"] if r not in world
     ]
-    closed = stack("vpc", NatGateways="none").of_type("AWS::EC2::VPCEndpoint").values()
+    closed = stack("vpc", Egress="endpoints").of_type("AWS::EC2::VPCEndpoint").values()
     interfaces = [e["ServiceName"].split(".", 3)[3] for e in closed if e["VpcEndpointType"] == "Interface"]
     launch = cluster.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
     paths = rule["Conditions"][0]["PathPatternConfig"]["Values"]
@@ -111,7 +111,7 @@ def document() -> str:
         low, high = ingress["FromPort"], ingress["ToPort"]
         drawing.arrow([(x + 15, 272), (x + 15, 508), (x + 28, 508)], f"{low}–{high}", (x + 22, 368))
     drawing.box(45, 180, 640, 92, "thing", [
-        f"Application Load Balancer, public on {ports(world)} ({ports(also)} instead, with a certificate)",
+        f"Application Load Balancer, IPv4 and IPv6, on {ports(world)} ({ports(also)} instead, with a certificate)",
         f"answers {'  '.join(paths)}",
         "everything else: 404",
         f"a task is ready when {target['HealthCheckPath']} says so",
@@ -140,7 +140,7 @@ def document() -> str:
     drawing.box(740, 433, 255, 58, "aws", ["Systems Manager", "sessions instead of SSH"])
     drawing.box(740, 506, 255, 58, "aws", ["S3, by its endpoint", "layers of images, packages"])
     drawing.arrow([(865, 345), (865, 358)])
-    lines = ["nat_gateways: none", f"no NAT, {len(interfaces)} endpoints in each zone:"]
+    lines = ["egress: endpoints", f"no NAT, {len(interfaces)} endpoints in each zone:"]
     text = ", ".join(interfaces)
     lines += re.findall(r".{1,34}(?:, |$)", text)
     drawing.box(740, 580, 255, 120, "vpc", lines, dashed=True)

@@ -72,45 +72,60 @@ def row(condition: Condition, rounds: list[Held]) -> list[str]:
 
 def document(rows: list[list[str]], made_by: str, report: dict) -> str:
     if made_by == "netem":
-        how = "The kernel's `netem` made the links what they are."
+        links = "The kernel's `netem` delays and drops their packets."
     else:
-        how = (
-            "The kernel that this was measured on has no `netem`, so a program"
-            " ([`bad_link.py`](../tests/servers/bad_link.py)) carried the packets from one to the other, each"
-            f" {seconds(report['lateness'])} later than it was meant to on average."
+        links = (
+            "The kernel of this machine has no `netem`. So a program ([`bad_link.py`](../tests/servers/bad_link.py))"
+            " carried the packets between them. On average it delivered each packet"
+            f" {seconds(report['lateness'])} later than intended."
         )
     offsets = ", ".join(f"{offset:+g}" if offset else "0" for offset in OFFSETS)
     lines = [
         "# How sharp the proof is over a network",
         "",
-        *textwrap.wrap(
-            "What `nowcheck` proves is an interval, and a network makes it wider: by half of the shortest round trip"
-            " on either side. How the two ways share that round trip does not matter, nor does what is lost or late.",
-            WIDTH,
+        *wrapped(
+            "This page is for people who check services over slow or lossy networks. `nowcheck` proves an interval, and"
+            " a network makes that interval wider: by at most half of the shortest round trip on either side. It does"
+            " not matter how the two ways share the round trip, or which packets are lost or late."
         ),
         "",
         "| network, there and back | " + " | ".join(COLUMNS) + " |",
         "|---|" + "---:|" * len(COLUMNS),
         *("| " + " | ".join(cells) + " |" for cells in rows),
         "",
-        *textwrap.wrap(
-            f"Each row is {ROUNDS} rounds against nowd with a clock that is {offsets} s ahead, in turn; a third of them"
-            " over IPv4, a third over IPv6, a third over both. The limit is 1 s. *Truth inside*: the share of rounds"
-            " whose every interval holds the clock's true offset. *Wrong*: an OK or a CRITICAL that is not so. An"
-            " UNKNOWN is the honest answer where the interval straddles the limit: 1.1 s, through 200 ms that may all"
-            " be one way's. Most of the duration goes into looking for further backends behind each address.",
-            WIDTH,
+        "| column | meaning |",
+        "|---|---|",
+        "| truth inside | the share of rounds in which every interval holds the clock's true offset |",
+        "| wrong | rounds with an OK or a CRITICAL that is not true |",
+        "",
+        *wrapped(
+            "UNKNOWN is the right answer when the interval crosses the limit. For example, a clock is 1.1 s ahead, and"
+            " the round trip takes 200 ms. All of those 200 ms may belong to one way, so the clock may be within 1 s."
+            " Most of the duration is the search for other backends behind each address."
         ),
         "",
-        *textwrap.wrap(
-            f"Checker and server are network namespaces on one machine, and so their clocks are one. {how}",
-            WIDTH,
-            break_on_hyphens=False,
+        "## How it was measured",
+        "",
+        *wrapped(f"Each row is {ROUNDS} rounds against nowd. The limit is 1 s."),
+        "",
+        *item(f"**Clocks**: {offsets} s ahead, in turn."),
+        *item("**IP versions**: IPv4, IPv6 and both, in turn."),
+        *item(
+            "**Machine**: checker and server are network namespaces on one machine, so both read the same clock."
+            f" {links}"
         ),
         "",
-        "This page is written by [`docs/network.py`](network.py), which holds these rounds.",
+        "[`docs/network.py`](network.py) runs these rounds and writes this page.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False)
+
+
+def item(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="* ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def main() -> None:

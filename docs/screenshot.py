@@ -3,9 +3,12 @@
 
 docs/screenshot.py          # needs target/release/nowd, or $NOWD; and chromium, here with Debian's fonts-inter
 docs/screenshot.py FILE     # puts it there
+
+The kernel's word on this machine's clock is replaced by that of a machine with NTP.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,12 +16,19 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from support import servers  # noqa: E402
 from support.browser import Browser  # noqa: E402
+from support.tools import compiled  # noqa: E402
 
 WIDTH = 960
 
 
 def take(file: Path) -> None:
-    server = servers.start_nowd()
+    with tempfile.TemporaryDirectory() as directory:
+        shim = compiled("kernel_word", Path(directory))
+        server = servers.start_nowd(KERNEL_SAYS="1240", LD_PRELOAD=str(shim))
+        picture_of(server, file)
+
+
+def picture_of(server: servers.Server, file: Path) -> None:
     browser = Browser()
     try:
         page = browser.page()
