@@ -20,6 +20,16 @@ MADRID = ZoneInfo("Europe/Madrid")
 INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
+def where_it_is(hour: int, minute: int) -> timezone:
+    """A zone in which it is that time now, or up to 15 minutes later: digits look different at each time of day."""
+    now = datetime.now(UTC)
+    shift = timedelta(hours=hour - now.hour, minutes=minute - now.minute // 15 * 15)
+    return timezone((shift + timedelta(hours=12)) % timedelta(days=1) - timedelta(hours=12))
+
+
+NOON, MORNING, MIDNIGHT = where_it_is(12, 0), where_it_is(7, 0), where_it_is(0, 30)
+
+
 @contextmanager
 def serving(body: Body, offset: float = 0.0) -> Iterator[tuple[str, list[str]]]:
     """A server whose answers are made from its clock; its URL, and the requests that it got."""
@@ -207,8 +217,9 @@ NO_TIMES: dict[str, tuple[Body, str]] = {
     "uptime in ns": (uptime(10**9), "1,000,000 times as fast as time, as an uptime"),
     "a counter of requests": (lambda _: f'{{"now": {next(COUNTER)}}}', "as a counter does"),
     "a snowflake id": (lambda t: f'{{"now": {(int(t.timestamp() * 1000) - 1288834974657) << 22}}}', "a snowflake id"),
-    "HHMMSS": (lambda t: f'{{"now": {int(f"{t:%H%M%S}")}}}', "HHMMSS"),
-    "HHMMSS in Madrid": (lambda t: f'{{"now": {int(f"{t.astimezone(MADRID):%H%M%S}")}}}', "HHMMSS"),
+    "HHMMSS": (lambda t: f'{{"now": {int(f"{t.astimezone(NOON):%H%M%S}")}}}', "HHMMSS"),
+    "HHMMSS without a leading zero": (lambda t: f'{{"now": {int(f"{t.astimezone(MORNING):%H%M%S}")}}}', "HHMMSS"),
+    "HHMMSS after midnight": (lambda t: f'{{"now": {int(f"{t.astimezone(MIDNIGHT):%H%M%S}")}}}', "HHMMSS"),
 }
 
 

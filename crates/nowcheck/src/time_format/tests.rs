@@ -423,6 +423,10 @@ fn a_number_in_a_unit_that_is_not_read_is_named_with_the_likeliest() {
         ("201151", "HHMMSS"),
         // In another zone, and before ten o'clock without the leading zero.
         ("51150", "HHMMSS"),
+        // In the first hour of a day.
+        ("1151", "HHMMSS"),
+        ("4152", "HHMMSS"),
+        ("1151123", "HHMMSSmmm"),
         ("201151123", "HHMMSSmmm"),
         ("2124959130178289664", "Twitter"),
         ("1574517860720443392", "Discord"),
@@ -434,7 +438,7 @@ fn a_number_in_a_unit_that_is_not_read_is_named_with_the_likeliest() {
         }
     }
     // A clock that was never set counts from 1970 or from its start, and is a wrong clock.
-    for text in ["0", "5", "12345", "86400", "315360000"] {
+    for text in ["0", "5", "51", "1155", "4527", "12345", "86400", "315360000"] {
         assert!(read(text, Format::Auto, true).is_ok(), "{text}");
     }
 }

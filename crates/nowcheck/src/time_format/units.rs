@@ -151,8 +151,16 @@ fn time_in_digits(text: &str, now: UnixInstant) -> Option<&'static str> {
     const QUARTER: i128 = 15 * MINUTE;
     /// Many an uptime looks like some time of day. Few look like this one.
     const CLOSE: i128 = 10 * SECOND;
-    let millis = matches!(text.len(), 8 | 9);
-    if !matches!(text.len(), 5 | 6 | 8 | 9) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    /// In the first hour of a day, when only minutes and seconds are left, more uptimes do.
+    const CLOSER: i128 = 2 * SECOND;
+    let (millis, close) = match text.len() {
+        3 | 4 => (false, CLOSER),
+        5 | 6 => (false, CLOSE),
+        7 => (true, CLOSER),
+        8 | 9 => (true, CLOSE),
+        _ => return None,
+    };
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let number: i128 = text.parse().ok()?;
@@ -160,7 +168,7 @@ fn time_in_digits(text: &str, now: UnixInstant) -> Option<&'static str> {
     let (hour, minute, second) = (number / 10_000, number / 100 % 100, number % 100);
     let shown = minute * MINUTE + second * SECOND;
     let behind = (shown - now.as_nanos()).rem_euclid(QUARTER);
-    let is_now = hour < 24 && minute < 60 && second < 60 && behind.min(QUARTER - behind) <= CLOSE;
+    let is_now = hour < 24 && minute < 60 && second < 60 && behind.min(QUARTER - behind) <= close;
     is_now.then_some(if millis {
         "a time of day in digits (HHMMSSmmm), without a date"
     } else {
