@@ -15,6 +15,7 @@ mod query;
 mod respond;
 mod routes;
 mod stalled;
+mod unread;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -94,9 +95,13 @@ async fn accept(listener: &tokio::net::TcpListener, served: &Arc<Served>) {
         };
         let served = Arc::clone(served);
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
+            let service = service_fn(move |mut request| {
                 let served = Arc::clone(&served);
-                async move { Ok::<_, std::convert::Infallible>(routes::answer(request, &served).await) }
+                async move {
+                    let reply = routes::answer(&mut request, &served).await;
+                    unread::discard(request.body_mut()).await;
+                    Ok::<_, std::convert::Infallible>(reply)
+                }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())

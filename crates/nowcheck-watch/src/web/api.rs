@@ -69,7 +69,7 @@ impl ApiRoute {
 /// Answers a request to the API.
 pub(super) async fn answer(
     route: ApiRoute,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
     served: &Served,
     now: Timestamp,
 ) -> Reply {

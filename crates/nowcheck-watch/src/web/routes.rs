@@ -31,7 +31,7 @@ enum Route {
 }
 
 /// Answers a request.
-pub(super) async fn answer(request: Request<Incoming>, served: &Arc<Served>) -> Reply {
+pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>) -> Reply {
     let route = route(request.uri().path());
     // Those who watch the monitor need no name.
     if !matches!(route, Some(Route::Health | Route::Readiness))
@@ -65,7 +65,7 @@ pub(super) async fn answer(request: Request<Incoming>, served: &Arc<Served>) -> 
             let (content_type, text) = metrics::text(served, request.headers());
             ok(content_type, text)
         }
-        Route::Probe => probe::answer(&request, served).await,
+        Route::Probe => probe::answer(request, served).await,
         Route::Health => ok("text/plain; charset=utf-8", "ok\n"),
         Route::Readiness => readiness(served),
     }

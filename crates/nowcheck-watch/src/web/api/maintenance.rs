@@ -49,7 +49,7 @@ pub(super) fn all(served: &Served, headers: &HeaderMap, now: Timestamp) -> Reply
 }
 
 /// Announces maintenance.
-pub(super) async fn add(request: Request<Incoming>, served: &Served, now: Timestamp) -> Reply {
+pub(super) async fn add(request: &mut Request<Incoming>, served: &Served, now: Timestamp) -> Reply {
     if let Some(refused) = refused(request.headers(), served) {
         return refused;
     }
@@ -61,7 +61,7 @@ pub(super) async fn add(request: Request<Incoming>, served: &Served, now: Timest
     if !is_json {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json");
     }
-    let body = Limited::new(request.into_body(), LARGEST).collect();
+    let body = Limited::new(request.body_mut(), LARGEST).collect();
     let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
