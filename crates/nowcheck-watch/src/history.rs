@@ -27,6 +27,7 @@ mod queue;
 mod record;
 mod retention;
 mod rows;
+mod salvage;
 mod schema;
 mod sketch;
 mod stands;

@@ -3,6 +3,7 @@
 mod drifts;
 mod maintenance;
 mod record;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,6 +33,7 @@ use drifts::Drifts;
 pub(crate) use maintenance::Announced;
 use maintenance::Planned;
 use record::{empty, record};
+use stored::Stored;
 
 /// A round that was held.
 #[derive(Debug)]
@@ -104,21 +106,22 @@ impl Results {
     /// It goes on where the history says that it ended.
     pub(crate) fn new(clock: Clock, outlets: Outlets, restored: &Restored) -> Self {
         let Outlets { board, log, history, dispatch } = outlets;
-        let stored = |name: &str| restored.state.get(name).map_or("null", String::as_str);
-        let incidents = serde_json::from_str::<Option<Incidents>>(stored(INCIDENTS));
-        let alerts = serde_json::from_str::<Option<Alerts>>(stored(ALERTS));
-        for error in [incidents.as_ref().err(), alerts.as_ref().err()].into_iter().flatten() {
-            let problem =
-                format!("what the history says of open incidents cannot be read ({error}); they begin anew");
-            log.write(timestamps::now(clock), LogEvent::Problem { problem });
-        }
+        let mut stored = Stored::new(restored);
         let state = State {
-            incidents: incidents.ok().flatten().unwrap_or_default(),
-            alerts: alerts.ok().flatten().unwrap_or_default(),
-            planned: maintenance::stored(&restored.state),
-            watched: watched::read(restored.state.get(watched::STATE).map(String::as_str)),
+            incidents: stored.part(INCIDENTS),
+            alerts: stored.part(ALERTS),
+            planned: Planned::of_announced(stored.part(maintenance::STATE)),
+            watched: stored.part(watched::STATE),
             ..State::default()
         };
+        let mut kept = Vec::new();
+        for part in stored.unreadable() {
+            log.write(timestamps::now(clock), LogEvent::Problem { problem: part.problem });
+            kept.push(part.kept);
+        }
+        if !kept.is_empty() {
+            history.commit(Step { state: kept, ..Step::default() });
+        }
         Self {
             clock,
             board,

@@ -68,7 +68,7 @@ pub(super) fn open_to_read(place: &HistoryPlace) -> Result<Connection, HistoryEr
 }
 
 /// Whether something is in the write-ahead log.
-fn has_log(path: &Path) -> bool {
+pub(super) fn has_log(path: &Path) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     std::fs::metadata(log).is_ok_and(|log| log.len() > 0)

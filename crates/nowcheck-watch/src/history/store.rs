@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::error::HistoryError;
 use super::file;
@@ -98,23 +98,32 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
+/// What is stored of the parts of the monitor.
+pub(super) const STATE: &str = "SELECT name, json FROM state";
+
+/// What is not delivered.
+pub(super) const OUTBOX: &str =
+    "SELECT id, receiver, body, first_try, next_try, tries FROM outbox ORDER BY id";
+
 fn restored(connection: &Connection) -> rusqlite::Result<Restored> {
-    let mut state = connection.prepare("SELECT name, json FROM state")?;
-    let state = state.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-    let mut outbox = connection
-        .prepare("SELECT id, receiver, body, first_try, next_try, tries FROM outbox ORDER BY id")?;
-    let message = |row: &rusqlite::Row<'_>| {
-        Ok(OutboxMessage {
-            id: row.get(0)?,
-            receiver: row.get(1)?,
-            body: row.get(2)?,
-            first_try: timestamp(row.get(3)?),
-            next_try: timestamp(row.get(4)?),
-            tries: row.get(5)?,
-        })
-    };
-    let outbox = outbox.query_map([], message)?.collect::<Result<_, _>>()?;
+    let state = connection.prepare(STATE)?.query_map([], state)?.collect::<Result<_, _>>()?;
+    let outbox = connection.prepare(OUTBOX)?.query_map([], message)?.collect::<Result<_, _>>()?;
     Ok(Restored { state, outbox })
+}
+
+pub(super) fn state(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<OutboxMessage> {
+    Ok(OutboxMessage {
+        id: row.get(0)?,
+        receiver: row.get(1)?,
+        body: row.get(2)?,
+        first_try: timestamp(row.get(3)?),
+        next_try: timestamp(row.get(4)?),
+        tries: row.get(5)?,
+    })
 }
 
 /// The check of that name, which is made if there is none.

@@ -11,6 +11,7 @@ use super::place::HistoryPlace;
 use super::queue::{Batch, Ledger, Queue};
 use super::record::Restored;
 use super::retention::Retention;
+use super::salvage::salvage;
 use super::store::Store;
 
 /// The pause after the first failure; each further one is twice as long.
@@ -106,7 +107,9 @@ impl Writer {
             Ok(()) => {}
             Err(error @ HistoryError::Corrupt { .. }) => {
                 let begun = self.begin_anew(queue, &error.to_string());
-                begun.unwrap_or_else(|error| queue.problem(error.to_string()));
+                if let Err(error) = begun {
+                    queue.problem(error.to_string());
+                }
             }
             Err(error) => queue.notice(format!("{error}; its rounds could not be summarized")),
         }
@@ -140,27 +143,32 @@ impl Writer {
                 self.store = Some(store);
                 Ok(restored)
             }
-            Err(error @ HistoryError::Corrupt { .. }) => {
-                self.begin_anew(queue, &error.to_string())?;
-                Ok(Restored::default())
-            }
+            Err(error @ HistoryError::Corrupt { .. }) => self.begin_anew(queue, &error.to_string()),
             Err(error) => Err(error),
         }
     }
 
-    /// Moves the damaged file aside and makes a new one.
-    fn begin_anew(&mut self, queue: &Queue, why: &str) -> Result<(), HistoryError> {
+    /// Moves the damaged file aside and makes a new one with what is known, or else can still be read, of what is open and
+    /// not delivered.
+    fn begin_anew(&mut self, queue: &Queue, why: &str) -> Result<Restored, HistoryError> {
         self.store = None;
+        let mut salvaged = Restored::default();
         if let Some(path) = self.place.path() {
             let other = |error: std::io::Error| HistoryError::Other {
                 path: path.to_owned(),
                 detail: format!("it is damaged and cannot be moved aside: {error}"),
             };
             let aside = move_aside(path).map_err(other)?;
+            // What this program has written itself, it knows better.
+            if self.kept.is_empty() {
+                salvaged = salvage(&aside);
+            }
             queue.notice(format!("{why}; it was moved to {} and a new one begun", aside.display()));
         }
         self.store = Some(Store::open(&self.place)?);
-        self.write_kept()
+        self.kept.put_before(&Ledger::of(&salvaged));
+        self.write_kept()?;
+        Ok(salvaged)
     }
 
     fn write_kept(&mut self) -> Result<(), HistoryError> {

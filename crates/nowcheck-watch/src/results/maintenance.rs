@@ -12,7 +12,7 @@ use crate::incident::{Maintenance, Window};
 use crate::timestamps;
 
 /// The name under which the history keeps it.
-const STATE: &str = "maintenance";
+pub(super) const STATE: &str = "maintenance";
 
 /// Announcements that are kept, at most.
 const MOST: usize = 1_000;
@@ -40,9 +40,8 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// What the history says was announced; nothing if that cannot be read.
-    pub(super) fn restored(json: Option<&String>) -> Self {
-        let announced = json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    /// What was announced before the last start.
+    pub(super) const fn of_announced(announced: Vec<Announced>) -> Self {
         Self { of_file: Vec::new(), announced }
     }
 
@@ -112,9 +111,4 @@ impl Results {
         state.policy.maintenance = state.planned.all();
         changed
     }
-}
-
-/// What the history says was announced.
-pub(super) fn stored(states: &std::collections::BTreeMap<String, String>) -> Planned {
-    Planned::restored(states.get(STATE))
 }

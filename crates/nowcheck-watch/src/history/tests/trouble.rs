@@ -186,6 +186,35 @@ fn a_damaged_file_is_moved_aside_and_a_new_one_begun() {
 }
 
 #[test]
+fn what_can_still_be_read_of_what_is_open_goes_on_in_the_new_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = started(&file(&folder));
+    let state = vec![("incidents".to_owned(), "{\"open\": 1}".to_owned())];
+    history.commit(Step { state: state.clone(), messages: vec![message("a", 1)], ..Step::default() });
+    (0..3_000).for_each(|nth| record(&history, nth));
+    assert!(history.close(SOON));
+    // What is not delivered is lost.
+    let connection = Connection::open(file(&folder)).unwrap();
+    let page: u32 = connection
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'outbox'", [], |row| row.get(0))
+        .unwrap();
+    drop(connection);
+    let mut bytes = fs::read(file(&folder)).unwrap();
+    let at = (page as usize - 1) * 4_096;
+    bytes[at..at + 4_096].fill(0x5a);
+    fs::write(file(&folder), &bytes).unwrap();
+    let (history, restored) = History::start(settings(HistoryPlace::file(&file(&folder)))).unwrap();
+    record(&history, 4_000);
+    assert!(history.flush(SOON));
+    assert!(history.take_notices()[0].contains("damaged"));
+    assert!(history.close(SOON));
+    let (_, anew) = History::start(settings(HistoryPlace::file(&file(&folder)))).unwrap();
+    for restored in [restored, anew] {
+        assert_eq!((restored.state, restored.outbox), (state.clone().into_iter().collect(), vec![]));
+    }
+}
+
+#[test]
 fn a_file_that_is_removed_while_it_is_open_is_begun_anew_with_the_state() {
     let folder = tempfile::tempdir().unwrap();
     let history = started(&file(&folder));
