@@ -1,10 +1,14 @@
 # Each target is one script or one cargo command, so that everything also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
+PREFIX ?= /usr/local
+.PHONY: help build run test install tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build both programs: target/release/nowd and target/release/nowcheck
+	@cargo build --release --locked -p nowd -p nowcheck-cli
 
 run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and watch it on a dashboard until Ctrl-C
 	@scripts/run
@@ -12,7 +16,10 @@ run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and 
 test: ## install what the tests need, then run every check there is
 	@scripts/test
 
-tools: ## install what the tests need, with cargo-deny, which takes minutes to build
+install: ## install both programs, man pages and completions (PREFIX=/usr/local, DESTDIR=)
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install
+
+tools: ## install what the tests need, with cargo-deny and cargo-deb, which take minutes to build
 	@scripts/setup-tests all
 
 audit: tools ## look for known vulnerabilities in the dependencies (needs the network)
