@@ -2,6 +2,7 @@
 
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
+SETUP ?= 1
 .PHONY: help build run test install tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
@@ -13,8 +14,8 @@ build: ## build both programs: target/release/nowd and target/release/nowcheck
 run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and watch it on a dashboard until Ctrl-C
 	@scripts/run
 
-test: ## install what the tests need, then run every check there is
-	@scripts/test
+test: ## install what the tests need (SETUP=0: nothing), then run every check there is
+	@SETUP="$(SETUP)" scripts/test
 
 install: ## install both programs, man pages and completions (PREFIX=/usr/local, DESTDIR=)
 	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install
