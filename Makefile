@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
 SETUP ?= 1
-.PHONY: help build run test install tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
+.PHONY: help build run test install dist tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: ## install what the tests need (SETUP=0: nothing), then run every check th
 
 install: ## install both programs, man pages and completions (PREFIX=/usr/local, DESTDIR=)
 	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install
+
+dist: ## make what a release consists of in build/dist: static tar.gz, .deb, .rpm, SBOM, checksums
+	@scripts/dist $(ARGS)
 
 tools: ## install what the tests need, with cargo-deny and cargo-deb, which take minutes to build
 	@scripts/setup-tests all

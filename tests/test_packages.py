@@ -1,4 +1,4 @@
-"""The packages, from installation to purge, and what `make install` makes."""
+"""The packages, from installation to purge, and what `make install` and `make dist` make."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -235,3 +236,40 @@ def test_bash_completes_flags(program):
     """
     offered = run("bash", "-c", script, cwd=ROOT).split()
     assert {"nowd": "--listen", "nowcheck": "--max-offset"}[program] in offered
+
+
+# make dist
+
+
+@pytest.fixture(scope="module")
+def dist() -> Path:
+    run("scripts/dist", "tar", cwd=ROOT, seconds=1800)
+    return ROOT / "build" / "dist"
+
+
+def test_the_archive_holds_static_programs_that_run_where_it_is_unpacked(dist, tmp_path, one_nowd):
+    [archive] = dist.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        assert {(member.uid, member.gid) for member in tar.getmembers()} == {(0, 0)}
+        tar.extractall(tmp_path, filter="data")
+    [root] = tmp_path.iterdir()
+    for program in PROGRAMS:
+        path = root / "bin" / program
+        assert "NEEDED" not in run("readelf", "--dynamic", str(path)), "it is linked statically"
+        assert run(str(path), "--version").startswith(f"{program} ")
+    # An empty root file system: neither a C library nor a configuration of the resolver.
+    told = run(str(root / "bin" / "nowcheck"), one_nowd.url, "--trust-system-clock", "--max-offset", "10s")
+    assert told.startswith("OK"), told
+    for name in ("share/man/man1/nowd.1", "share/doc/nowd/THIRD-PARTY-nowcheck.txt", "share/doc/nowd/contrib/README.md"):
+        assert (root / name).is_file(), name
+
+
+def test_the_checksums_are_those_of_the_files(dist):
+    told = run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=dist)
+    assert told.count(": OK\n") == len(list(dist.iterdir())) - 1 >= 3
+
+
+def test_made_again_the_archive_is_the_same(dist):
+    sums = (dist / "SHA256SUMS").read_text()
+    run("scripts/dist", "tar", cwd=ROOT, seconds=1800)
+    assert (dist / "SHA256SUMS").read_text() == sums
