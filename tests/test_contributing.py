@@ -1,4 +1,4 @@
-"""What those who carry the project on rely on: the set-up's announcements, the summary of `make test`."""
+"""What those who carry the project on rely on: the set-up's announcements, the summary of `make test`, the check of a release."""
 
 import os
 import re
@@ -114,3 +114,85 @@ def test_the_summary_counts_tests_and_names_why_some_were_skipped(tmp_path):
         "2 tests of the system were SKIPPED:",
         "     2  there is no wrk",
     ]
+
+
+# Releases
+
+
+@pytest.fixture
+def release(tmp_path) -> Path:
+    """A clone that could be released."""
+    files = ["Cargo.toml", "CHANGELOG.md", "contract/openapi.json", "docs/man/nowd.1", "docs/man/nowcheck.1"]
+    for name in [*files, "scripts/check-release"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    changelog = tmp_path / "CHANGELOG.md"
+    changelog.write_text("# Changelog\n\n## [Unreleased]\n\n## [0.1.0] - 2026-11-28\n\n### Added\n\n* The first.\n")
+    replace(tmp_path / "Cargo.toml", r'(?m)^version = ".*"', 'version = "0.1.0"')
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path)
+    return tmp_path
+
+
+def git(place: Path, *arguments: str) -> None:
+    author = ["-c", "user.name=a", "-c", "user.email=a@example"]
+    done = run("git", *author, *arguments, cwd=place)
+    assert done.returncode == 0, done.stderr
+
+
+def commit(place: Path) -> None:
+    git(place, "add", ".")
+    git(place, "commit", "--quiet", "--allow-empty", "--message=all")
+
+
+def replace(path: Path, pattern: str, text: str) -> None:
+    path.write_text(re.sub(pattern, text, path.read_text(), count=1))
+
+
+def test_a_release_is_ready_when_version_changelog_and_tags_agree(release):
+    told = run("scripts/check-release", cwd=release)
+    assert told.stdout.startswith("ready: git tag --annotate v0.1.0"), told
+    git(release, "tag", "v0.1.0")
+    told = run("scripts/check-release", "v0.1.0", "--notes", cwd=release)
+    assert told.stdout.strip() == "### Added\n\n* The first.", told
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "text", "complaint"),
+    [
+        ("Cargo.toml", r'(?m)^version = ".*"', 'version = "0.2.0"', 'CHANGELOG.md has no section "## [0.2.0]'),
+        ("Cargo.toml", r'(?m)^version = ".*"', 'version = "0.2"', "which is not X.Y.Z"),
+        ("CHANGELOG.md", r" - 2026-11-28", "", "does not date 0.1.0"),
+        ("CHANGELOG.md", r"2026-11-28", "2026-02-30", "on a day that is none"),
+        ("CHANGELOG.md", r"2026-11-28", "2999-01-01", "in the future"),
+        ("CHANGELOG.md", r"## \[Unreleased\]", "", "has no section"),
+        ("CHANGELOG.md", r"### Added\n\n\* The first.\n", "", "says nothing of 0.1.0"),
+        ("contract/openapi.json", r'"version": "0.1.0"', '"version": "0.0.9"', "contract/openapi.json has the version 0.0.9"),
+        ("docs/man/nowd.1", r"nowd 0.1.0", "nowd 0.0.9", "docs/man/nowd.1 is not of 0.1.0"),
+    ],
+)
+def test_a_release_is_not_ready_when_they_disagree(release, file, pattern, text, complaint):
+    replace(release / file, pattern, text)
+    commit(release)
+    told = run("scripts/check-release", cwd=release)
+    assert told.returncode == 1
+    assert complaint in told.stderr
+
+
+def test_a_release_is_of_a_clean_tree_and_of_the_tagged_commit(release):
+    (release / "new").write_text("")
+    assert "the work tree has changes" in run("scripts/check-release", cwd=release).stderr
+    git(release, "tag", "v0.1.0")
+    assert "tagged already" in run("scripts/check-release", cwd=release).stderr
+    assert "the tag is v0.1.1" in run("scripts/check-release", "v0.1.1", cwd=release).stderr
+    commit(release)
+    assert "is not of the commit" in run("scripts/check-release", "v0.1.0", cwd=release).stderr
+
+
+def test_the_changelog_of_this_tree_has_the_form_that_a_release_needs():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    sections = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert sections[0] == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", section) for section in sections[1:])
+    kinds = set(re.findall(r"^### (.*)$", text, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}

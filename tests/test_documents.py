@@ -150,7 +150,7 @@ def help_of(program: str) -> str:
     return "".join(subprocess.run(c, capture_output=True, text=True, timeout=20, check=True).stdout for c in commands)
 
 
-@pytest.mark.parametrize("document", [*PAGES, "ARCHITECTURE.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", [*PAGES, "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "contrib/README.md"])
 def test_links_to_files_and_their_sections_lead_somewhere(document):
     missing = []
     for link in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)", read(document)):
@@ -234,7 +234,7 @@ def test_the_map_of_the_code_names_every_directory_with_source():
     assert not missing, f"ARCHITECTURE.md does not know {missing}"
 
 
-@pytest.mark.parametrize("document", [*PAGES, "ARCHITECTURE.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", [*PAGES, "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "contrib/README.md"])
 def test_no_document_waits_to_be_filled_in(document):
     waiting = re.findall(r"(?m)^[A-Z]+(?:_[A-Z]+)+$|\bTODO\b|\bTBD\b|\bFIXME\b", read(document))
     assert not waiting, f"{document} still says {waiting}"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.process import Child, poll
+from support.process import WAIT, Child, poll
 from support.sandbox import Sandbox
 from support.tools import ROOT, binary, faketime, lacking, need
 
@@ -338,10 +338,21 @@ def test_prometheus_of_the_composition_has_a_valid_configuration():
 
 
 def test_the_workflows_are_valid_and_pinned(schemas):
-    files = sorted((CONTRIB / "github-actions").iterdir())
+    files = [*sorted((ROOT / ".github" / "workflows").iterdir()), *sorted((CONTRIB / "github-actions").iterdir())]
+    assert len(files) >= 4
     valid(schemas / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
+    valid(schemas / "check-jsonschema", "--builtin-schema", "vendor.dependabot", ROOT / ".github" / "dependabot.yml")
     # Untrusted text in scripts, credentials that stay, actions that may change, permissions.
-    valid(schemas / "zizmor", "--offline", "--no-progress", "contrib/github-actions")
+    valid(schemas / "zizmor", "--offline", "--no-progress", ".github", "contrib/github-actions")
+
+
+def test_what_the_workflows_run_is_there():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for file in (ROOT / ".github" / "workflows").iterdir():
+        text = file.read_text()
+        assert set(re.findall(r"\bmake ([a-z-]+)$", text, re.MULTILINE)) <= targets
+        for script in re.findall(r"\bscripts/[a-z-]+", text):
+            assert os.access(ROOT / script, os.X_OK), script
 
 
 def workflow_steps(machine: Sandbox, archive: str, code: int) -> str:
@@ -371,7 +382,7 @@ def test_the_workflow_fails_when_the_clock_is_wrong(machine, offset, code, statu
     assert machine.read("/srv/summary") == told
 
 
-# The index
+# The index and the hooks
 
 
 def test_the_index_lists_every_recipe():
@@ -381,3 +392,31 @@ def test_the_index_lists_every_recipe():
     helpers = {"README.md", "docker-compose/nowcheck.toml", "docker-compose/prometheus.yml"}
     unlisted = {path for path in there - helpers - listed if not path.startswith("completions/")}
     assert not unlisted
+
+
+def test_the_hooks_are_valid_and_call_what_is_there(schemas):
+    valid(schemas / "pre-commit", "validate-config", ".pre-commit-config.yaml")
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    for hook in hooks:
+        program = hook["entry"].split()[0]
+        assert os.access(ROOT / program, os.X_OK) or need(program)
+
+
+@pytest.mark.parametrize(
+    ("message", "complaint"),
+    [
+        ("Resolve names as the system does\n\nWhy.\n# a comment of git\n", ""),
+        ("Merge branch 'a' into b, whose names are both much longer than sixty characters\n", ""),
+        ("Resolve names.\n", "the subject ends with a full stop"),
+        ("resolve names\n", "the subject begins with a capital letter"),
+        ("Resolve names\nWhy.\n", "an empty line follows the subject"),
+        (f"Resolve {'names ' * 10}\n", "and 60 are the limit"),
+        ("# nothing\n", "there is no subject"),
+    ],
+)
+def test_the_hook_for_messages(tmp_path, message, complaint):
+    file = tmp_path / "message"
+    file.write_text(message)
+    done = subprocess.run(["scripts/check-subject", str(file)], cwd=ROOT, capture_output=True, text=True, timeout=WAIT)
+    assert (done.returncode != 0) == bool(complaint), done.stderr
+    assert complaint in done.stderr
