@@ -22,13 +22,13 @@ pub(crate) fn report_panics(diagnostics: Diagnostics) {
 }
 
 fn sentence(panic: &PanicHookInfo<'_>) -> String {
-    let why = panic.payload_as_str().unwrap_or("for a reason that it does not tell");
+    let why = panic.payload_as_str().unwrap_or("for an unknown reason");
     let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
     let place = panic.location().map_or_else(String::new, |place| {
         let file = place.file().rsplit('/').next().unwrap_or_default();
         format!(" ({file}:{})", place.line())
     });
-    format!("nowcheck stopped: {why}{place}; nothing is known of the service")
+    format!("nowcheck stopped: {why}{place}; the state of the service is unknown")
 }
 
 #[cfg(not(test))]
@@ -41,10 +41,10 @@ mod signals {
 
     use super::IS_PLUGIN;
 
-    const FOR_PEOPLE: &str = "nowcheck: UNKNOWN: nowcheck was stopped: no memory is left, or this machine refuses a \
-                              system call that it needs; nothing is known of the service\n";
-    const FOR_PLUGINS: &str = "NOWCHECK UNKNOWN - nowcheck was stopped: no memory is left, or this machine refuses a \
-                               system call that it needs; nothing is known of the service\n";
+    const FOR_PEOPLE: &str = "nowcheck: UNKNOWN: nowcheck was stopped: out of memory, or this machine rejects a \
+        system call that it needs; the state of the service is unknown\n";
+    const FOR_PLUGINS: &str = "NOWCHECK UNKNOWN - nowcheck was stopped: out of memory, or this machine rejects \
+        a system call that it needs; the state of the service is unknown\n";
 
     /// Called by the C library before the Rust runtime, which aborts itself when the system calls of its start are
     /// refused.
