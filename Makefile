@@ -23,7 +23,7 @@ install: ## install both programs, man pages and completions (PREFIX=/usr/local,
 dist: ## make what a release consists of in build/dist: static tar.gz, .deb, .rpm, SBOM, checksums
 	@scripts/dist $(ARGS)
 
-tools: ## install what the tests need, with cargo-deny and cargo-deb, which take minutes to build
+tools: ## install what the tests need, with cargo-deny, which takes minutes to build
 	@scripts/setup-tests all
 
 audit: tools ## look for known vulnerabilities in the dependencies (needs the network)
