@@ -86,6 +86,14 @@ def test_every_page_is_in_the_index_of_the_readme():
     assert not lost, f"nothing links to {lost}"
 
 
+def test_the_index_lists_every_page_and_each_page_says_who_it_is_for():
+    listed = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#]+)\)", read("docs/README.md"))}
+    pages = [page for page in PAGES if page.startswith("docs/")]
+    assert {(ROOT / page).resolve() for page in pages} - listed == {ROOT / "docs" / "README.md"}
+    silent = [page for page in pages if not re.search(r"^This page is for (?:the first person|people|maintainers|users)", read(page), re.MULTILINE)]
+    assert not silent
+
+
 def makefile_targets() -> set[str]:
     return set(re.findall(r"^([A-Za-z0-9_.-]+)(?: [A-Za-z0-9_. -]+)?:(?!=)", read("Makefile"), re.MULTILINE))
 
