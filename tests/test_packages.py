@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from support.sandbox import Sandbox
-from support.tools import ROOT, binary, need
+from support.tools import ROOT, binary, compiled, need
+from test_names import HERE, Machine, Names, assert_answered, url, zone
 
 PROGRAMS = ("nowd", "nowcheck")
 FILES = {
@@ -254,6 +255,42 @@ def test_the_archive_holds_static_programs_that_run_where_it_is_unpacked(dist, t
     assert told.startswith("OK"), told
     for name in ("share/man/man1/nowd.1", "share/doc/nowd/THIRD-PARTY-nowcheck.txt", "share/doc/nowd/contrib/README.md"):
         assert (root / name).is_file(), name
+
+
+@pytest.fixture
+def static(dist, sandbox) -> Sandbox:
+    """A machine with the static nowcheck, and with a module of the resolver that ends whoever loads it."""
+    [archive] = dist.glob("*.tar.gz")
+    sandbox.write("/srv/archive.tar.gz", archive.read_bytes())
+    sandbox.run("tar", "-xzf", "/srv/archive.tar.gz", "-C", "/usr/local", "--strip-components=1")
+    sandbox.write("/usr/local/bin/nowd", Path(binary("nowd")).read_bytes(), "755")
+    sandbox.start("/usr/local/bin/nowd", "--listen", "127.0.0.1:80").stderr.wait_for("listening on")
+    module = compiled("nss_intruder", sandbox.folder)
+    sandbox.write("/usr/lib/libnss_intruder.so.2", module.read_bytes())
+    sandbox.run("ldconfig")
+    sandbox.write("/etc/nsswitch.conf", "hosts: intruder [NOTFOUND=return] files dns\n")
+    return sandbox
+
+
+def test_a_static_nowcheck_resolves_by_files_and_dns_and_loads_no_module(static):
+    static.write("/etc/hosts", "127.0.0.1 localhost time.example\n")
+    assert static.run("getent", "ahosts", "time.example", code=99).stderr == "intruder\n", "others load it"
+    told = static.run("nowcheck", "http://time.example", "--trust-system-clock")
+    assert told.stdout.startswith("OK"), told
+
+
+def test_a_static_nowcheck_asks_the_name_servers_of_the_machine(dist, tmp_path, monkeypatch):
+    [archive] = dist.glob("*.tar.gz")
+    run("tar", "-xzf", str(archive), "-C", str(tmp_path), "--strip-components=1")
+    monkeypatch.setenv("NOWCHECK", str(tmp_path / "bin" / "nowcheck"))
+    machine = Machine()
+    try:
+        machine.tell(Names(servers=zone(time_example=HERE)))
+        assert_answered(machine.check(url("time.example")))
+        machine.tell(Names())
+        assert machine.check(url("time.example")).failure["kind"] == "no_such_name"
+    finally:
+        machine.end()
 
 
 def test_the_checksums_are_those_of_the_files(dist):
