@@ -8,6 +8,7 @@ deny.toml; here a crate without any license text is an error.
 """
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -119,7 +120,10 @@ def main() -> None:
         return
     file = ROOT / "build" / "third-party" / f"{sys.argv[1]}.txt"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
+    # At once, because tests make packages side by side.
+    new = file.with_suffix(f".{os.getpid()}")
+    new.write_text(text)
+    new.rename(file)
 
 
 if __name__ == "__main__":
