@@ -1,16 +1,27 @@
 # Each target is one script or one cargo command, so that everything also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
+PREFIX ?= /usr/local
+SETUP ?= 1
+.PHONY: help build run test install dist tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+build: ## build both programs: target/release/nowd and target/release/nowcheck
+	@cargo build --release --locked -p nowd -p nowcheck-cli
+
 run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and watch it on a dashboard until Ctrl-C
 	@scripts/run
 
-test: ## install what the tests need, then run every check there is
-	@scripts/test
+test: ## install what the tests need (SETUP=0: nothing), then run every check there is
+	@SETUP="$(SETUP)" scripts/test
+
+install: ## install both programs, man pages and completions (PREFIX=/usr/local, DESTDIR=)
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install
+
+dist: ## make what a release consists of in build/dist: static tar.gz, .deb, .rpm, SBOM, checksums
+	@scripts/dist $(ARGS)
 
 tools: ## install what the tests need, with cargo-deny, which takes minutes to build
 	@scripts/setup-tests all

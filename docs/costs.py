@@ -184,6 +184,8 @@ def document() -> str:
     lines = [
         "# What it costs",
         "",
+        "This page is for people who decide how to deploy to AWS.",
+        "",
         f"In US dollars a month ({HOURS} hours) in {REGION}, for {hosts} hosts, or as many tasks on Fargate, and little traffic, by the",
         "settings `egress`, `instance_type` and `compute`.",
         "",

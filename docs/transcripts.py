@@ -70,9 +70,10 @@ class Machine:
         self.show(command, done.stdout + done.stderr)
         return done.returncode
 
-    def run_for(self, lines: int, *command: str) -> None:
-        """Runs a command until it has printed so many lines, and interrupts it."""
-        child = Child([binary(command[0]), *command[1:]], env=clean_environment(**self.environment()))
+    def run_for(self, lines: int, *command: str, hidden: tuple[str, ...] = (), **variables: str) -> None:
+        """Runs a command until it has printed so many lines, and interrupts it. What is `hidden` of it is not shown."""
+        kept = clean_environment(**self.environment(), **variables)
+        child = Child([binary(command[0]), *command[1:], *hidden], env=kept)
         try:
             poll(lambda: len(child.stdout.lines) >= lines, f"{lines} lines")
             child.process.send_signal(signal.SIGINT)
@@ -121,8 +122,31 @@ def plugin(machine: Machine) -> None:
     machine.run("nowcheck", "-H", "127.0.0.1", "-p", port, "-w", "0.5", "-c", "1", "--output", "nagios")
 
 
+def serving(machine: Machine) -> None:
+    """Free ports in the place of 8080."""
+    child = Child([binary("nowd"), "--listen", "0.0.0.0:0", "--listen", "[::]:0"], env=clean_environment())
+    try:
+        line = child.stderr.wait_for(" listening on .*").string
+    finally:
+        child.end()
+    for port in re.findall(r":(\d+)(?= |$)", line.strip()):
+        machine.ports[int(port)] = 8080
+    machine.show(("nowd", "--listen", ":8080", "--listen", "[::]:8080"), line)
+
+
+def watching(machine: Machine) -> None:
+    right = machine.nowd(8080)
+    state = machine.directory / "nowcheck"
+    state.mkdir()
+    hidden = ("--listen", "127.0.0.1:0")
+    machine.run_for(2, "nowcheck", "watch", f"http://{right}", hidden=hidden, STATE_DIRECTORY=str(state))
+    [port] = re.findall(r"dashboard on http://127.0.0.1:(\d+)/", machine.shown[-1])
+    machine.ports[int(port)] = 9464
+    machine.shown[-1] = machine.shown[-1].replace(str(machine.directory), "/var/lib")
+
+
 SCENES: dict[str, Callable[[Machine], None]] = {
-    scene.__name__: scene for scene in (first, checking, references, plugin)
+    scene.__name__: scene for scene in (first, checking, references, plugin, serving, watching)
 }
 
 

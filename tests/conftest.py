@@ -6,6 +6,7 @@ pytest tests -n 4         # side by side
 
 import datetime
 import ipaddress
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -37,13 +38,21 @@ from support.browser import Browser, Page  # noqa: E402
 from support.monitor import Monitor  # noqa: E402
 from support.raw_answers import RawAnswers  # noqa: E402
 from support.scripted import Scripted  # noqa: E402
-from support.tools import lacking  # noqa: E402
+from support.tools import ROOT, lacking  # noqa: E402
 
 
 @pytest.fixture
 def faulty() -> Iterator[Callable[..., servers.FaultyServer]]:
     """Starts servers with a fault: `faulty("redirects", "--location", url)`."""
     yield from stopped_at_the_end(servers.start_faulty)
+
+
+@pytest.fixture(scope="session")
+def schemas() -> Path:
+    """Where the programs are that know the schemas of other people's files."""
+    command = ["scripts/python-packages", "build/schemas", "tests/requirements-schemas.txt"]
+    subprocess.run(command, cwd=ROOT, timeout=600, check=True)
+    return ROOT / "build" / "schemas" / "bin"
 
 
 @pytest.fixture

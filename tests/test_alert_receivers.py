@@ -186,7 +186,7 @@ def test_mail_of_one_incident_is_one_conversation(send):
     assert opened["Subject"].startswith("shop: wrong: ") and closed["Subject"].startswith("shop: resolved: ")
     text = opened.get_content()
     assert opened.get_content_type() == "text/plain"
-    assert "What to do: on the host" in text and message("opened")["link"] in text
+    assert "What to do: on the server" in text and message("opened")["link"] in text
 
 
 @pytest.mark.parametrize("tls", ["starttls", "tls"])

@@ -184,4 +184,4 @@ def test_a_clock_that_jitters_is_asked_no_more_often_than_eight_backends_and_sai
     assert run.verdict == (("OK", "in_sync") if limit == "1s" else ("CRITICAL", "desynchronized")), str(run)
     # As many connections as meet eight backends but for 1 %, and two requests over each.
     assert run.target["requests"] <= 2 * 52, str(run)
-    assert "one that jumps back and forth" in run.words, run.words
+    assert "one clock jumps back and forth" in run.words, run.words

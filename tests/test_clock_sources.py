@@ -105,7 +105,7 @@ def test_the_newer_of_two_layouts_is_taken_and_the_older_while_it_says_nothing(n
     server.child.stderr.wait_for("ClockBound's, from .*/shm0")
     assert 0.020 <= clock(server)["max_error"] < 0.021
     (tmp_path / "shm0").unlink()
-    server.child.stderr.wait_for("is the kernel's: what is at --clock-bound is out of date")
+    server.child.stderr.wait_for("is the kernel's: the file at --clock-bound is out of date")
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_the_newer_of_two_layouts_is_taken_and_the_older_while_it_says_nothing(n
         ({"age": 1_001 * 10**9}, "is out of date"),
         ({"status": 0}, "says that the daemon does not know the clock's status"),
         ({"versions": 0x0404}, "is of version 4; nowd understands 1 to 3"),
-        ({"bound": -1}, "is no segment of ClockBound"),
+        ({"bound": -1}, "is not a segment of ClockBound"),
     ],
     ids=lambda value: "" if isinstance(value, str) else "-".join(map(str, *value.items())),
 )
 def test_a_segment_that_proves_nothing_is_named_and_the_kernel_is_asked(nowd, tmp_path, counter, change, why):
     (tmp_path / "shm1").write_bytes(third_version(counter, **change))
     server = nowd(NOWD_CLOCK_BOUND=str(tmp_path))
-    server.child.stderr.wait_for(f"the bound on the clock's error is the kernel's: what is at --clock-bound {why}")
+    server.child.stderr.wait_for(f"the bound on the clock's error is the kernel's: the file at --clock-bound {why}")
 
 
 @pytest.mark.parametrize("cut", [0, 8, 15, 98])
@@ -131,7 +131,7 @@ def test_half_a_segment_and_garbage_are_no_segment(nowd, tmp_path, counter, cut)
     for name, content in [("shm1", third_version(counter)[:cut]), ("shm0", bytes(range(200)))]:
         (tmp_path / name).write_bytes(content)
     server = nowd(NOWD_CLOCK_BOUND=str(tmp_path))
-    server.child.stderr.wait_for("is the kernel's: what is at --clock-bound is no segment of ClockBound")
+    server.child.stderr.wait_for("is the kernel's: the file at --clock-bound is not a segment of ClockBound")
 
 
 def test_a_disrupted_clock_is_not_synchronized_whatever_the_kernel_says(nowd, tmp_path, counter):
@@ -280,8 +280,8 @@ def test_the_last_bound_holds_while_the_endpoint_fails_and_each_change_is_one_li
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        (None, "ECS_CONTAINER_METADATA_URI_V4 is not set, which --clock-source ecs-metadata needs"),
-        ("169.254.170.2", "ECS_CONTAINER_METADATA_URI_V4 is no http URL"),
+        (None, "--clock-source ecs-metadata needs the environment variable ECS_CONTAINER_METADATA_URI_V4, which is not set"),
+        ("169.254.170.2", "ECS_CONTAINER_METADATA_URI_V4 is not an http URL"),
     ],
 )
 def test_without_the_variable_of_ecs_it_does_not_start(tmp_path: Path, url, why):

@@ -309,7 +309,7 @@ def test_silence_for_one_family_does_not_cost_the_other(machine):
 UNUSABLE = {
     # YunoHost-Apps/uptime-kuma_ynh#75.
     "no-route": ("2001:db8::1", "no route"),
-    "link-local-without-a-zone": ("fe80::77", "is a link-local address, and no interface is given for it"),
+    "link-local-without-a-zone": ("fe80::77", "is a link-local address, and its interface is missing"),
 }
 
 
@@ -393,7 +393,7 @@ def test_a_zone_that_is_not_needed_and_one_that_is_missing_are_named(machine):
     assert_not_blamed(machine.check(url("[::1%25lo]")), "local", "::1 is not a link-local address")
     assert "next: write the address without %lo" in machine.advice(url("[::1%25lo]"))
     missing = machine.advice(url("[fe80::77]"))
-    assert "no interface is given for it" in missing and "next: write the interface behind the address" in missing
+    assert "its interface is missing" in missing and "next: add the interface to the address" in missing
 
 
 def test_references_are_resolved_in_the_same_way(machine):

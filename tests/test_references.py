@@ -268,7 +268,7 @@ def test_a_time_server_that_denies_is_not_asked_again_in_later_rounds(one_nowd, 
         status, message = said_of(outcome, denies)
         assert status == "unusable", outcome
         assert code in message, outcome
-        assert "not asked any more" in message, outcome
+        assert "not asked again" in message, outcome
         notes = [note for note in messages(outcome["reference"]["notes"]) if denies.reference in note]
         assert notes == [f"{denies.reference} was not used: {message}"], outcome
         assert outcome["status"] == "OK", outcome
@@ -303,7 +303,7 @@ def test_a_single_line_a_round_says_that_the_only_time_server_is_not_asked_any_m
     denies = ntp("--kod", "DENY")
     child = endless(one_nowd.url, *by(denies), "--every", "1s")
     child.stdout.wait_for_count(2)
-    assert "not asked any more" in child.stdout.lines[1][1], child.stdout.text
+    assert "not asked again" in child.stdout.lines[1][1], child.stdout.text
 
 
 def test_a_time_server_of_others_is_not_asked_more_often_than_they_allow(one_nowd):

@@ -272,7 +272,7 @@ def test_that_a_client_certificate_is_wanted_has_its_own_sentence(certificates, 
     run = asked(certificates, asks_back(maximum_version=version))
     assert run.verdict == ("UNKNOWN", "checker_fault"), str(run)
     assert run.failure["kind"] == "client_certificate", str(run)
-    assert "wants a client certificate" in run.failure["message"], str(run)
+    assert "requires a client certificate" in run.failure["message"], str(run)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

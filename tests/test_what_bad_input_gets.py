@@ -193,7 +193,7 @@ def test_what_is_to_be_known_of_a_server_that_redirects_is_not_lost(faulty, auth
     run = check_in_time(away.url, "--follow", "--ca-file", str(authority.file), timeout=3)
     assert run.verdict == ("OK", "in_sync"), str(run)
     (note,) = (note for note in messages(run.target["notes"]) if "certificate" in note)
-    assert re.search(rf"{re.escape(away.url)}/now: the certificate ends in", note), str(run)
+    assert re.search(rf"{re.escape(away.url)}/now: the certificate expires in", note), str(run)
     assert f"reached by a redirect from {away.url}/now" in messages(run.target["notes"]), str(run)
 
 

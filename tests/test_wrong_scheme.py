@@ -125,4 +125,4 @@ def test_a_port_that_is_silent_to_everything_is_silent(port):
     finally:
         done.set()
     assert run.verdict == ("CRITICAL", "down"), str(run)
-    assert "the TLS handshake is not answered" in run.outcome["summary"], str(run)
+    assert "the server does not answer the TLS handshake" in run.outcome["summary"], str(run)

@@ -2,6 +2,8 @@
 //!
 //! Two ways lead here. A panic is told by the panic hook, with its reason. An abort (no memory, a library that gives up, a
 //! mistake in the panic hook) raises SIGABRT, whose handler writes a line that was prepared.
+//!
+//! One known crash is prevented: a static binary loads no module of the system's resolver.
 
 use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,13 +24,13 @@ pub(crate) fn report_panics(diagnostics: Diagnostics) {
 }
 
 fn sentence(panic: &PanicHookInfo<'_>) -> String {
-    let why = panic.payload_as_str().unwrap_or("for a reason that it does not tell");
+    let why = panic.payload_as_str().unwrap_or("for an unknown reason");
     let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
     let place = panic.location().map_or_else(String::new, |place| {
         let file = place.file().rsplit('/').next().unwrap_or_default();
         format!(" ({file}:{})", place.line())
     });
-    format!("nowcheck stopped: {why}{place}; nothing is known of the service")
+    format!("nowcheck stopped: {why}{place}; the state of the service is unknown")
 }
 
 #[cfg(not(test))]
@@ -41,10 +43,10 @@ mod signals {
 
     use super::IS_PLUGIN;
 
-    const FOR_PEOPLE: &str = "nowcheck: UNKNOWN: nowcheck was stopped: no memory is left, or this machine refuses a \
-                              system call that it needs; nothing is known of the service\n";
-    const FOR_PLUGINS: &str = "NOWCHECK UNKNOWN - nowcheck was stopped: no memory is left, or this machine refuses a \
-                               system call that it needs; nothing is known of the service\n";
+    const FOR_PEOPLE: &str = "nowcheck: UNKNOWN: nowcheck was stopped: out of memory, or this machine rejects a \
+        system call that it needs; the state of the service is unknown\n";
+    const FOR_PLUGINS: &str = "NOWCHECK UNKNOWN - nowcheck was stopped: out of memory, or this machine rejects \
+        a system call that it needs; the state of the service is unknown\n";
 
     /// Called by the C library before the Rust runtime, which aborts itself when the system calls of its start are
     /// refused.
@@ -62,6 +64,26 @@ mod signals {
         handle(libc::SIGXCPU, ends);
         if !handled {
             last_line(libc::SIGABRT);
+        }
+        #[cfg(all(target_feature = "crt-static", target_env = "gnu"))]
+        load_no_resolver();
+    }
+
+    /// A static binary has `files` and `dns` of /etc/nsswitch.conf in it. The C library would load every other module
+    /// together with a second C library, and crash in some of them (`myhostname`, with glibc 2.36).
+    #[cfg(all(target_feature = "crt-static", target_env = "gnu"))]
+    fn load_no_resolver() {
+        unsafe extern "C" {
+            /// nss.h of glibc.
+            fn __nss_configure_lookup(
+                database: *const libc::c_char,
+                services: *const libc::c_char,
+            ) -> libc::c_int;
+        }
+        // SAFETY: both texts end with a zero and live for ever; no other thread runs yet. If it fails, the modules of the
+        // machine stay as they are.
+        unsafe {
+            __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr());
         }
     }
 

@@ -127,13 +127,13 @@ fn too_frequent(error: &TooFrequent) -> anyhow::Error {
     match error {
         TooFrequent::NoPeriod => anyhow!("--every must be more than zero"),
         TooFrequent::TimeServer { reference, is_foreign: true, .. } => anyhow!(
-            "--every must be 16s or more with {reference} as a reference, because it is asked in each round and \
-             may be somebody else's (RFC 4330 section 10); only a private address, or a name for one by \
-             --resolve HOST:ADDR, may be asked each second"
+            "--every must be 16s or more with {reference} as a reference: each round asks it, and it may be \
+             somebody else's (RFC 4330 section 10). Only a private address, or a name with one from --resolve \
+             HOST:ADDR, may be asked every second"
         ),
-        TooFrequent::TimeServer { reference, is_foreign: false, .. } => anyhow!(
-            "--every must be 1s or more with time servers as references: {reference} is asked in each round"
-        ),
+        TooFrequent::TimeServer { reference, is_foreign: false, .. } => {
+            anyhow!("--every must be 1s or more with time servers as references: each round asks {reference}")
+        }
     }
 }
 

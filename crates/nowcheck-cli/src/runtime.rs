@@ -16,7 +16,7 @@ pub(crate) fn start() -> anyhow::Result<Runtime> {
         Some(TOO_MANY_OF_THE_PROCESS | TOO_MANY_OF_THE_SYSTEM) => anyhow!(
             "this machine lets nowcheck open too few files ({error}): raise the limit (`ulimit -n`), to 64 or more"
         ),
-        _ => anyhow!("this machine refuses what nowcheck needs to start ({error}); see its seccomp profile and limits"),
+        _ => anyhow!("this machine does not let nowcheck start ({error}): check its seccomp profile and its limits"),
     })
 }
 

@@ -87,16 +87,16 @@ mod tests {
             ),
             (
                 NotATime::BodyIsNotJson("it looks like HTML".to_owned()),
-                "(it looks like HTML); --field says where else the time stands",
+                "(it looks like HTML); --field selects another place",
             ),
             (
                 unreadable(Some(Format::UnixSeconds), Some(Format::UnixMicros)),
-                "it is not (--format unix-s; it looks like unix-us: write that, or leave the flag out)",
+                "it is not (--format unix-s; it looks like unix-us: use that, or leave the flag out)",
             ),
             (unreadable(Some(Format::TimeOfDay), None), "it is not (--format hms);"),
             (
                 NotATime::WrongUnit { given: Format::UnixMillis, likelier: Format::UnixSeconds },
-                "by --format unix-ms it is far from now, by --format unix-s it is not",
+                "with --format unix-ms it is far from now, and with --format unix-s it is near",
             ),
         ] {
             let sentence = not_a_time(why);

@@ -95,11 +95,11 @@ impl Unreadable {
     pub fn without_zone(text: &str, unknown: Option<&str>) -> Self {
         let why = match unknown {
             Some(name) => format!(
-                "{text} does not say its zone, and `{}` beside it is none that is known",
+                "{text} does not state its zone, and `{}` beside it is not a known zone",
                 printable(name.as_bytes(), 40)
             ),
             None => format!(
-                "{text} does not say its zone: it is near now in UTC, and not in the zone that is named beside it"
+                "{text} does not state its zone: it is near now in UTC, but not in the zone that is named beside it"
             ),
         };
         Self { lacks: Some(Lack::Zone), ..Self::new(why) }

@@ -61,7 +61,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 fn ask(address: SocketAddr, path: &str) -> io::Result<String> {
     if address.port() == 0 {
         return Err(io::Error::other(
-            "port 0 is chosen at start; give the port that the service logged to --listen",
+            "with port 0, the system chooses a port; give --listen the port from nowd's first log line",
         ));
     }
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;

@@ -20,7 +20,7 @@ pub(crate) enum NotReady {
     )]
     ClockRecovering { limit: Duration },
     #[error(
-        "the clock of this host {clock}, and --max-clock-error allows {limit:?}: see to its time service"
+        "the clock of this host {clock}, and --max-clock-error allows {limit:?}: check its time synchronization"
     )]
     ClockNotTrusted { clock: ClockStatus, limit: Duration },
 }
@@ -113,8 +113,8 @@ mod tests {
         };
         assert_eq!(
             reason.to_string(),
-            "the clock of this host may be wrong by 60ms, and --max-clock-error allows 50ms: see to \
-             its time service"
+            "the clock of this host may be wrong by 60ms, and --max-clock-error allows 50ms: check its time \
+             synchronization"
         );
     }
 }

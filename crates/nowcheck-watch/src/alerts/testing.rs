@@ -62,7 +62,7 @@ pub(super) fn notice(event: NoticeEvent) -> Notice {
         monitor: "frankfurt",
         external_url: Some(&external_url),
         labels: Some(&labels),
-        advice: Some("on the host behind it look at `chronyc tracking`"),
+        advice: Some("on the server, look at `chronyc tracking`"),
     };
     let of = |event| Notice::new(&message(event, Scope::Check("shop".to_owned())), &context);
     match event {

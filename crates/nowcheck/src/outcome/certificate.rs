@@ -55,7 +55,7 @@ pub enum CertificateFault {
     },
     /// The host is an address, and stands in it as a DNS name.
     #[error(
-        "the certificate has the address {host} as a DNS name, where no client looks for it: make it anew \
+        "the certificate has the address {host} as a DNS name, where no client looks for it: create it again \
          with subjectAltName=IP:{host}"
     )]
     AddressAsName {
@@ -63,7 +63,9 @@ pub enum CertificateFault {
         host: String,
     },
     /// Its RSA key is too short.
-    #[error("nowcheck cannot verify the certificate: its RSA key has {bits} bits, and 2048 are the fewest")]
+    #[error(
+        "nowcheck cannot verify the certificate: its RSA key has {bits} bits, and at least 2048 are required"
+    )]
     ShortKey {
         /// How many bits it has.
         bits: usize,
@@ -76,14 +78,14 @@ pub enum CertificateFault {
     },
     /// It is marked as an authority's, and used as a server's.
     #[error(
-        "nowcheck cannot verify the certificate: it is marked as an authority's and used as a server's; make \
-         it anew with basicConstraints=critical,CA:FALSE"
+        "nowcheck cannot verify the certificate: it is marked as an authority's but used by a server; create it \
+         again with basicConstraints=critical,CA:FALSE"
     )]
     IsAuthority,
     /// It is signed by another kind of key than the trusted authority of that name has.
     #[error(
-        "the certificate is signed by another kind of key than that of the authority of this name which \
-         this machine trusts: was the authority renewed?"
+        "this machine trusts an authority of this name, but another kind of key signed the certificate: was the \
+         authority renewed?"
     )]
     OtherAuthorityKey,
     /// The TLS library has another reason.
@@ -217,8 +219,8 @@ pub enum ClockSuspect {
     },
     /// Nothing vouches for the judging clock, and by the server's the certificate is valid.
     #[error(
-        "{by} is the likelier culprit: its kernel says that nothing keeps it right, and by the server's \
-         clock ({}) the certificate is valid",
+        "{by} is the likelier culprit: its kernel reports no synchronization, and by the server's clock ({}) \
+         the certificate is valid",
         date_and_time(*server)
     )]
     JudgingClock {
@@ -247,7 +249,7 @@ pub enum ClockSuspect {
     },
     /// Nothing is known of either clock.
     #[error(
-        "{by} ({}) is not synchronized and the server's could not be asked: look at both",
+        "{by} ({}) is not synchronized, and the server's could not be asked: check both",
         date_and_time(*local)
     )]
     Unknown {

@@ -114,7 +114,7 @@ pub enum NotATime {
         per_mille: i64,
     },
     /// No two answers can have come from one clock, and all are far from now.
-    #[error("the numbers of no two answers fit one clock, as those of a counter or an id")]
+    #[error("no two answers fit one clock: the number may be a counter or an id")]
     NoTwoAgree,
     /// The number is far from now in the unit that was given, and near now in another one. Such a clock would seem to
     /// run a thousand times too fast, and each answer would look like another backend.

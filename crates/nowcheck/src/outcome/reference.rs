@@ -158,21 +158,19 @@ pub enum Restraint {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NtpError {
     /// Nothing came until the deadline.
-    #[error("no answer came: see whether UDP to this port is let through, there and back")]
+    #[error("no answer came: check that firewalls let UDP through to this port and back")]
     Silent,
     /// Packets came until the deadline, and none of them is an answer to the request.
-    #[error(
-        "{count} packets came, and none answers the request: see whether this port is that of an NTP server"
-    )]
+    #[error("{count} packets came, but none answers the request: check that an NTP server uses this port")]
     OnlyStrays {
         /// How many.
         count: u32,
     },
     /// Nothing listens on the port.
-    #[error("nothing listens on this port (connection refused): see whether an NTP server runs there")]
+    #[error("nothing listens on this port (connection refused): check that an NTP server runs there")]
     Refused,
     /// The network says that the host cannot be reached.
-    #[error("the network cannot reach it ({why}): see whether the address is right")]
+    #[error("the network cannot reach it ({why}): check the address")]
     Unreachable {
         /// The system's words.
         why: String,
@@ -184,13 +182,13 @@ pub enum NtpError {
         why: String,
     },
     /// Another fault on the checker's side.
-    #[error("this machine cannot ask it ({why}): see its firewall and its limits")]
+    #[error("this machine cannot ask it ({why}): check this machine's firewall and limits")]
     Local {
         /// The system's words.
         why: String,
     },
     /// The server refuses: a kiss-o'-death (RFC 5905 section 7.4).
-    #[error("the server refuses to say the time (kiss code {code}): {}", kiss_code_advice(code))]
+    #[error("the server refused the request (kiss code {code}): {}", kiss_code_advice(code))]
     KissOfDeath {
         /// Up to four letters, made printable.
         code: String,

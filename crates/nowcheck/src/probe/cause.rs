@@ -167,7 +167,7 @@ mod tests {
             (io::ErrorKind::NetworkDown, FailureKind::NoRoute, "this machine has no route to"),
             (io::ErrorKind::HostUnreachable, FailureKind::NoRoute, "this machine has no route to"),
             (io::ErrorKind::TimedOut, FailureKind::Timeout, "does not answer a connection attempt"),
-            (io::ErrorKind::ConnectionReset, FailureKind::Closed, "ended the connection at once"),
+            (io::ErrorKind::ConnectionReset, FailureKind::Closed, "closed the connection at once"),
             (io::ErrorKind::PermissionDenied, FailureKind::Local, "this machine forbids"),
             (io::ErrorKind::OutOfMemory, FailureKind::Local, "this machine cannot open"),
         ] {

@@ -20,7 +20,7 @@ const MOST_CODINGS: usize = 4;
 pub enum CodingFault {
     /// A coding that is not known here.
     #[error(
-        "its body is encoded as {coding}, although it was asked for as it is; gzip, deflate and br can be decoded"
+        "its body is encoded as {coding}, although no encoding was asked for; gzip, deflate and br can be decoded"
     )]
     Unknown {
         /// Its name, made printable.

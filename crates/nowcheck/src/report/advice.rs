@@ -38,8 +38,8 @@ impl Words<'_> {
             Finding::ClocksDisagree(_) => self.find_the_wrong_clock(),
             Finding::NotWithinWarning(_) | Finding::Desynchronized(_) if has(is_zone) => {
                 format!(
-                    "if {} is given, check it; otherwise make the service answer in UTC or with its zone's \
-                     offset (RFC 3339)",
+                    "if {} is given, check it; otherwise make the service answer in UTC or with its UTC offset \
+                     (RFC 3339)",
                     self.name(Setting::Zone)
                 )
             }
@@ -47,24 +47,24 @@ impl Words<'_> {
                 self.after_wrong_clock(backends)
             }
             Finding::Stale(Stale::Age { .. } | Stale::Standstill { .. }) => {
-                "make the cache in between pass this path (Cache-Control: no-store), or ask the service \
-                 behind it"
+                "exclude this path from the cache on the way (Cache-Control: no-store), or check the service \
+                 behind the cache"
                     .to_owned()
             }
             Finding::BackendsMissing { .. } => format!(
-                "look at the balancer's list of targets: which are not healthy? If it is right, mend {}",
+                "look at the balancer's list of targets: which are unhealthy? If the list is right, correct {}",
                 self.name(Setting::ExpectBackends)
             ),
             Finding::CheckerFault(CheckerFault::Doubted { doubt, .. }) => self.after_doubt(doubt),
             Finding::Undetermined(Undetermined::Uncounted { missing, .. }) if missing.are_nameless => {
                 format!(
-                    "leave out {}: it counts answers that carry an `instance`",
+                    "leave out {}: it only counts backends that send an `instance`",
                     self.name(Setting::ExpectBackends)
                 )
             }
             Finding::Undetermined(_) if has(|note| matches!(note, Note::DateMayBeCached { .. })) => format!(
-                "a Date header that may be old proves little: {} if this server renews it in time, or a {} \
-                 that is greater than its age by a second",
+                "a Date header that may be old proves little: set {} if this server renews it in time, or a {} \
+                 that exceeds its age by a second",
                 self.with(Setting::DateCache, "0s"),
                 self.name(Setting::MaxOffset)
             ),
@@ -80,20 +80,20 @@ impl Words<'_> {
     fn after_wrong_clock(self, backends: &Backends) -> String {
         if is_decades_behind(backends) {
             return format!(
-                "is it a time? A number that is no Unix time, such as an uptime in seconds, looks like a clock that is \
-                 decades behind: {} names the field of a time; a clock that was never set, on the host behind it, looks \
-                 the same",
+                "is this a time? Another number, such as an uptime in seconds, looks like a clock that is \
+                 decades behind: then select the field of the time with {}. A clock on the server that was \
+                 never set looks the same",
                 self.name(Setting::Field)
             );
         }
-        "on the host behind it look at `chronyc tracking` or `timedatectl`: is time synchronization running, and can it \
-         reach its servers?"
+        "on the server, look at `chronyc tracking` or `timedatectl`: is time synchronization running, and can \
+         it reach its servers?"
             .to_owned()
     }
 
     fn ask_again(self) -> String {
         format!(
-            "ask again with a longer {} or more {}, or from a place that is nearer",
+            "check again with a longer {} or more {}, or from a machine that is closer to the service",
             self.name(Setting::Timeout),
             self.name(Setting::Samples)
         )
@@ -109,7 +109,7 @@ impl Words<'_> {
 
     fn after_too_few_answers(self, too_few: TooFewAnswers) -> String {
         format!(
-            "allow it more time: {}. An answer takes {}, and {} of them, one after the other, are needed",
+            "allow more time: {}. One answer takes {}, and {} of them are needed, one after the other",
             self.with(Setting::Timeout, &format!("{}s", too_few.enough().as_secs())),
             length(too_few.each),
             too_few.needed
@@ -118,8 +118,8 @@ impl Words<'_> {
 
     fn after_slow_answers(self, backends: &Backends, limits: &Limits) -> String {
         format!(
-            "the fastest answer took {}, which is too long for the limit of {}: allow a greater {}, or ask from \
-             a place that is nearer",
+            "the fastest answer took {}, which is too long for the limit of {}: set a greater {}, or check from \
+             a machine that is closer to the service",
             length(backends.worst().round_trip.min),
             limit(limits.max_offset),
             self.name(Setting::MaxOffset),
@@ -137,8 +137,8 @@ impl Words<'_> {
 
     fn find_the_wrong_clock(self) -> String {
         format!(
-            "find out which clock is wrong: `chronyc tracking` or `timedatectl`, first on this machine, \
-             then on the host behind it; or compare with time servers: {}",
+            "find out which clock is wrong: look at `chronyc tracking` or `timedatectl` on this machine, then \
+             on the server; or compare with time servers: {}",
             self.with(Setting::Reference, "ntp:HOST")
         )
     }
@@ -147,20 +147,18 @@ impl Words<'_> {
         let reference = self.name(Setting::Reference);
         match doubt {
             Doubt::ReferencesDisagree => {
-                "find out which time server is wrong, or give three or more references: then the majority \
-                 decides"
+                "find out which time server is wrong, or give three or more references, so that the majority decides"
                     .to_owned()
             }
             Doubt::NoReference | Doubt::TooFewReferences => format!(
-                "see whether this machine reaches its time servers (UDP port 123), or give it others with \
-                 {reference}"
+                "check that this machine reaches its time servers (UDP port 123), or name others with {reference}"
             ),
             Doubt::ReferenceTooWide { is_of_servers: true, .. } => format!(
                 "name better time servers with {reference}, or allow a greater {}",
                 self.name(Setting::MaxOffset)
             ),
             Doubt::LocalClockWrong { .. } => format!(
-                "mend this machine's clock (`chronyc tracking`, `timedatectl`), or leave out {}",
+                "correct this machine's clock (`chronyc tracking`, `timedatectl`), or leave out {}",
                 self.with(Setting::Reference, "system")
             ),
             Doubt::ReferenceNotVouchedFor => format!(
@@ -171,8 +169,7 @@ impl Words<'_> {
             Doubt::Suspended
             | Doubt::WallClockStepped { .. }
             | Doubt::ReferenceTooWide { is_of_servers: false, .. } => {
-                "mend this machine's clock first (`chronyc tracking`, `timedatectl`), or check from \
-                 another one"
+                "correct this machine's clock first (`chronyc tracking`, `timedatectl`), or check from another machine"
                     .to_owned()
             }
         }
@@ -183,7 +180,8 @@ impl Words<'_> {
             return self.after_failure(failure);
         }
         format!(
-            "give it more time for fewer requests: {}, {} and a longer {}; rounds that follow each other need a longer {}",
+            "send fewer requests and allow more time: {}, {} and a longer {}. For repeated rounds, also set a \
+             longer {}",
             self.with(Setting::Connections, "1"),
             self.with(Setting::Samples, "1"),
             self.name(Setting::Timeout),
@@ -194,54 +192,53 @@ impl Words<'_> {
     fn after_failure(self, failure: &Failure) -> String {
         if matches!(failure.cause, Cause::TooLittleTime(_)) {
             return format!(
-                "the service was slow: give the round a longer {}, and look at the load of the service",
+                "the service was slow: set a longer {}, and look at the load of the service",
                 self.name(Setting::Timeout)
             );
         }
         let step = match failure.kind() {
-            FailureKind::NoSuchName => "check the spelling of the URL and the record in the DNS",
+            FailureKind::NoSuchName => "check the spelling of the URL, and the DNS record",
             FailureKind::DnsFailure => "look at the name servers in /etc/resolv.conf",
             FailureKind::Refused => "is the service running, and does it listen on this port?",
-            FailureKind::Unreachable => "check the host, the route to it and the firewalls between",
+            FailureKind::Unreachable => "check the host, the route to it and the firewalls on the way",
             FailureKind::Timeout => {
-                "look at the load and the logs of the service, and at the firewalls between"
+                "look at the load and the logs of the service, and at the firewalls on the way"
             }
             FailureKind::Closed => {
-                "look at the logs of the service and of the balancer before it; if it speaks TLS, write \
-                 https://"
+                "look at the logs of the service and of its balancer; if this port speaks TLS, write https://"
             }
             FailureKind::Certificate => return self.after_certificate(&failure.cause),
             FailureKind::Protocol => "is this the right port and scheme?",
             FailureKind::Status => return self.after_status(failure),
-            FailureKind::Redirect => "check the URL that it points at",
+            FailureKind::Redirect => "check the URL that it leads to",
             FailureKind::NotATime if failure.is_contradiction() => {
-                "look at the program that makes the answer: one clock cannot have given both times"
+                "look at the program that writes the answer: one clock cannot have given both times"
             }
             FailureKind::NotATime if let Some(elsewhere) = failure.elsewhere() => {
                 return format!(
-                    "{}; or see whether the service has changed its answer",
+                    "{}; or check whether the service has changed its answer",
                     self.settings_for(elsewhere)
                 );
             }
             FailureKind::NotATime | FailureKind::TooLarge => {
                 return format!(
-                    "is this the right path? {} and {} say where and how the time stands",
+                    "is this the right path? {} says where the time is, and {} how it is written",
                     self.name(Setting::Field),
                     self.name(Setting::Format)
                 );
             }
             FailureKind::Unsupported => {
-                "the service may be well: ask it with another client, or let it offer what is named above"
+                "the service may be fine: try another client, or make the service offer what the line above names"
             }
             FailureKind::ClientCertificate => {
                 return format!(
-                    "give a certificate that the server accepts with {} and {}",
+                    "give a certificate that the server accepts: {} and {}",
                     self.with(Setting::ClientCertificate, "FILE"),
                     self.with(Setting::ClientKey, "FILE")
                 );
             }
             FailureKind::NoRoute if is_without_zone(&failure.cause) => {
-                "write the interface behind the address, such as [fe80::1%25eth0]; `ip address` lists this \
+                "add the interface to the address, such as [fe80::1%25eth0]; `ip address` lists this \
                  machine's interfaces"
             }
             FailureKind::NoRoute => "look at the routes of this machine: `ip route get ADDRESS`",
@@ -257,13 +254,13 @@ impl Words<'_> {
             Some(
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED,
             ) => format!(
-                "it wants to know who asks: give credentials that it accepts with {} (a redirect to another \
-                 server does not take them along), or open this path to the check",
+                "the service requires authorization: give credentials with {} (they are not sent to another \
+                 server after a redirect), or allow this path without them",
                 self.with(Setting::UserFile, "FILE")
             ),
             Some(StatusCode::TOO_MANY_REQUESTS) => format!(
-                "the service limits how often it may be asked: allow this machine more, or ask less with {}, {} \
-                 and a greater {}",
+                "the service limits requests: raise the limit for this machine, or send fewer requests with {}, \
+                 {} and a greater {}",
                 self.with(Setting::Connections, "1"),
                 self.with(Setting::Samples, "1"),
                 self.name(Setting::MissProbability)
@@ -272,8 +269,7 @@ impl Words<'_> {
                 "is the path right? A URL without a path means /now; http://HOST/. asks for the root".to_owned()
             }
             Some(StatusCode::SERVICE_UNAVAILABLE) => {
-                "the service is overloaded, is shutting down or is not ready: look at its load, its limits and \
-                 its logs"
+                "the service is overloaded, shutting down or not ready: look at its load, its limits and its logs"
                     .to_owned()
             }
             _ => "look at the logs of the service".to_owned(),
@@ -290,14 +286,14 @@ impl Words<'_> {
             | CertificateFault::SelfSigned
             | CertificateFault::MissingIntermediate { .. }
             | CertificateFault::OtherAuthorityKey => format!(
-                "mend what the line above names; {} trusts an authority that this machine does not know",
+                "fix what the line above names. To trust an authority that this machine does not know, add {}",
                 self.with(Setting::CaFile, "FILE")
             ),
             CertificateFault::OtherName { .. } => {
                 "use a name that is in the certificate, or get a certificate for this name".to_owned()
             }
             CertificateFault::OutOfTime { .. } => {
-                "see when the certificate was to be renewed, and whether the server uses the new one"
+                "check whether the certificate was renewed, and whether the server uses the new one"
                     .to_owned()
             }
             CertificateFault::AddressAsName { .. }

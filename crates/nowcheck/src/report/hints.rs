@@ -18,10 +18,10 @@ impl Words<'_> {
                 CertificateFault::UnknownAuthority
                 | CertificateFault::OtherAuthorityKey
                 | CertificateFault::MissingIntermediate { .. } => {
-                    format!("{cause} (then name its certificate with {})", self.name(Setting::CaFile))
+                    format!("{cause} (then add its certificate with {})", self.name(Setting::CaFile))
                 }
                 CertificateFault::SelfSigned => {
-                    format!("{cause} (if it is the right one, name it with {})", self.name(Setting::CaFile))
+                    format!("{cause} (if it is the right one, add it with {})", self.name(Setting::CaFile))
                 }
                 _ => cause.to_string(),
             },
@@ -115,8 +115,8 @@ impl Words<'_> {
             Writing::ByPattern(patterns, zoning) => tries.push(self.by(patterns, zoning.as_ref())),
             Writing::Unread(_) => {
                 return format!(
-                    "let the service say the time in a form that is read, such as RFC 3339 or Unix time in UTF-8, or \
-                     name another field with {}",
+                    "make the service send a format that can be read, such as RFC 3339 or Unix time in UTF-8, \
+                     or name another field with {}",
                     self.name(Setting::Field)
                 );
             }
@@ -135,11 +135,11 @@ impl Words<'_> {
                 self.name(Setting::Format)
             ),
             NotATime::BodyIsNotJson(_) => {
-                format!("{why}; {} says where else the time stands", self.name(Setting::Field))
+                format!("{why}; {} selects another place", self.name(Setting::Field))
             }
             NotATime::NoField { .. } => format!("{why}; {} names the right one", self.name(Setting::Field)),
             NotATime::WrongUnit { given, likelier } => format!(
-                "by {} it is far from now, by {} it is not: write that, or leave the {} out",
+                "with {} it is far from now, and with {} it is near: use that, or leave the {} out",
                 self.with(Setting::Format, given.name()),
                 self.with(Setting::Format, likelier.name()),
                 self.names.noun(),
@@ -152,15 +152,12 @@ impl Words<'_> {
     fn not_readable(self, unreadable: &Unreadable) -> String {
         match &unreadable.lacks {
             Some(Lack::Zone) => {
-                return format!(
-                    "{unreadable}; {} says where it is that time",
-                    self.with(Setting::Zone, "NAME")
-                );
+                return format!("{unreadable}; {} sets its zone", self.with(Setting::Zone, "NAME"));
             }
             Some(Lack::Pattern(patterns)) => {
                 let has_offset = patterns.iter().any(|pattern| pattern.ends_with('z'));
                 let zoning = (!has_offset).then_some(Zoning::Open);
-                return format!("{unreadable}; say it with {}", self.by(patterns, zoning.as_ref()));
+                return format!("{unreadable}; set it with {}", self.by(patterns, zoning.as_ref()));
             }
             Some(Lack::Unit | Lack::AnotherNumber) => {
                 return format!("{unreadable}; {} names another one", self.name(Setting::Field));
@@ -169,7 +166,7 @@ impl Words<'_> {
         }
         let Some(given) = unreadable.given else { return unreadable.to_string() };
         let hint = unreadable.likelier.map_or_else(String::new, |likelier| {
-            format!("; it looks like {}: write that, or leave the {} out", likelier.name(), self.names.noun())
+            format!("; it looks like {}: use that, or leave the {} out", likelier.name(), self.names.noun())
         });
         format!("{unreadable} ({}{hint})", self.with(Setting::Format, given.name()))
     }

@@ -21,8 +21,7 @@ impl Words<'_> {
         );
         let took = target.phases.resolve.filter(|&took| was_short && took >= SLOW)?;
         Some(format!(
-            "the DNS took {} of the round: look at the name servers in /etc/resolv.conf, or give the round a \
-             longer {}",
+            "the DNS took {} of the round: look at the name servers in /etc/resolv.conf, or set a longer {}",
             length(took),
             self.name(Setting::Timeout)
         ))
@@ -40,7 +39,7 @@ impl Words<'_> {
             )),
             NameFault::Silent(_) => Some(format!(
                 "the DNS is slow or silent: look at the name servers in /etc/resolv.conf (`time getent ahosts \
-                 {name}`), or give the round a longer {}",
+                 {name}`), or set a longer {}",
                 self.name(Setting::Timeout)
             )),
             NameFault::UnknownZone { .. } => Some("`ip address` lists this machine's interfaces".to_owned()),

@@ -14,25 +14,24 @@ impl Words<'_> {
     pub fn note(self, note: &Note) -> String {
         match note {
             Note::WholeDaysUnseen => {
-                "the answer is a time of day without a date: an error of whole days cannot be seen".to_owned()
+                "the answer is a time of day without a date, so an error of whole days cannot be seen"
+                    .to_owned()
             }
             Note::DateMayBeCached { cache } => format!(
-                "the header Date is taken to be up to {} old; for a server that is known to renew it in \
-                 time, {} proves more",
+                "the Date header may be up to {} old; if this server is known to renew it in time, {} proves more",
                 limit(*cache),
                 self.with(Setting::DateCache, "0s"),
             ),
             Note::ResemblesTimeZone { zone } => format!(
-                "the error is {}, which looks like a time zone: an answer in local time that is read as \
-                 UTC, or a clock that was set to local time",
+                "the error is {}, which looks like a time zone: either the answer is local time and was read as \
+                 UTC, or the clock was set to local time",
                 signed(*zone)
             ),
             Note::FewReferences { answered, asked } => format!(
-                "only {answered} of {asked} references could be used, so no majority of them stands behind \
-                 this"
+                "only {answered} of {asked} references could be used, so the result does not rest on a majority"
             ),
             Note::AddressSkipped { address, cause } => {
-                format!("{address} was left out: {}", self.cause(cause))
+                format!("{address} was skipped: {}", self.cause(cause))
             }
             Note::AddressesUnknown(cause) => {
                 format!("there may be more addresses than were checked: {}", self.cause(cause))
@@ -40,17 +39,17 @@ impl Words<'_> {
             Note::Redirected { url } => format!("reached by a redirect from {url}"),
             Note::OnTheWay { url, note } => format!("on the way, at {url}: {}", self.note(note)),
             Note::NotVerified => {
-                "the certificate was not verified, as was asked for: anybody on the way could have answered"
+                "the certificate was not verified, as requested: anybody on the way could have answered"
                     .to_owned()
             }
             Note::CertificateEndsSoon { left } if left.as_nanos() > 0 => {
                 format!(
-                    "the certificate ends in {}: see whether it is being renewed",
+                    "the certificate expires in {}: check that it is being renewed",
                     length(left.magnitude())
                 )
             }
             Note::CertificateEndsSoon { left } => {
-                format!("the certificate ended {} ago by the reference's time", length(left.magnitude()))
+                format!("the certificate expired {} ago, by the reference's time", length(left.magnitude()))
             }
             Note::FewConnections { connections, rejected } => few_connections(*connections, *rejected),
             Note::RateLimited { pause, rejected } => rate_limited(*pause, *rejected),
@@ -71,22 +70,21 @@ impl Words<'_> {
     pub(super) fn doubt(self, doubt: &Doubt) -> String {
         match doubt {
             Doubt::Suspended => {
-                "this machine was suspended during the round, and nothing that was measured before counts \
-                 after"
+                "this machine was suspended during the round, so the measurements before that do not count"
                     .to_owned()
             }
             Doubt::WallClockStepped { step } => {
                 format!("this machine's clock was stepped by {} during the round", signed(*step))
             }
             Doubt::ReferencesDisagree => {
-                "the references contradict each other and no majority agrees: nobody knows what time it is"
+                "the references contradict each other and no majority agrees, so the time is not known"
                     .to_owned()
             }
             Doubt::NoReference => {
-                "no time server gave a time that can be used, so there is nothing to compare with".to_owned()
+                "no time server gave a usable time, so there is nothing to compare with".to_owned()
             }
             Doubt::ReferenceNotVouchedFor => {
-                "nothing vouches for this machine's clock; offsets are from that clock as it is".to_owned()
+                "nothing vouches for this machine's clock, from which the offsets are measured".to_owned()
             }
             Doubt::TooFewReferences => format!(
                 "{}: no more than half of the references could be used, and that is not enough",
@@ -97,7 +95,7 @@ impl Words<'_> {
                 offset(local)
             ),
             Doubt::ReferenceTooWide { max_error, .. } => format!(
-                "the reference is only known to ± {} itself, so no answer could prove more",
+                "the reference itself is only known to ± {}, so no answer can prove more",
                 length(*max_error)
             ),
         }
@@ -108,11 +106,11 @@ pub(super) fn missing_backends(missing: &MissingBackends) -> String {
     let MissingBackends { met, expected, are_nameless } = missing;
     if *are_nameless {
         format!(
-            "{expected} backends or more are expected, but of those that answer only {met} named \
-             themselves by an `instance`, so that they cannot be counted"
+            "{expected} or more backends are expected, but only {met} of those that answered sent an \
+             `instance`, so they cannot be counted"
         )
     } else {
-        format!("{met} of the {expected} backends that are expected were met")
+        format!("{met} of the {expected} expected backends were reached")
     }
 }
 
@@ -122,10 +120,10 @@ fn few_connections(connections: u32, rejected: u32) -> String {
         several => format!("{several} connections at a time"),
     };
     match rejected {
-        0 => format!("some connections beside others had to wait, so the service was asked over {then}"),
-        1 => format!("one connection beside others failed, so the service was asked over {then}"),
+        0 => format!("some parallel connections had to wait, so the service was asked over {then}"),
+        1 => format!("one parallel connection failed, so the service was asked over {then}"),
         several => {
-            format!("{several} connections beside others failed, so the service was asked over {then}")
+            format!("{several} parallel connections failed, so the service was asked over {then}")
         }
     }
 }
@@ -137,14 +135,14 @@ fn rate_limited(pause: Duration, rejected: u32) -> String {
         several => format!("rejected {several} requests"),
     };
     let then =
-        if pause.is_zero() { "one at a time".to_owned() } else { format!("once in {}", length(pause)) };
-    format!("the service limits how often it may be asked: it {rejected}, and was then asked {then}")
+        if pause.is_zero() { "one at a time".to_owned() } else { format!("once every {}", length(pause)) };
+    format!("the service limits requests: it {rejected}, and was then asked {then}")
 }
 
 fn keeps_rejecting(asked: u32, rejected: u32, pause: Duration) -> String {
     format!(
-        "the service was asked over single connections with pauses of {}, and rejected {rejected} of {asked} as too \
-         many requests: one of several backends may reject all of them",
+        "the service was asked over single connections with pauses of {}, and rejected {rejected} of {asked} \
+         requests as too many: perhaps one of several backends rejects all of its requests",
         length(pause)
     )
 }
@@ -157,13 +155,13 @@ fn several_nameless(clocks: usize, apart: Span) -> String {
         if apart > Span::ZERO { format!(" by up to {}", length(apart.magnitude())) } else { String::new() };
     if clocks > FEW_CLOCKS {
         return format!(
-            "the answers contradict each other{by}: either many clocks answer here, which do not name \
-             themselves, or one that jumps back and forth"
+            "the answers contradict each other{by}: either many clocks without names answer here, or one clock \
+             jumps back and forth"
         );
     }
     format!(
-        "the answers contradict each other{by}, so several clocks answer here; they do not name \
-         themselves, and are told apart by their times only"
+        "the answers contradict each other{by}, so several clocks answer here; they send no names, and only \
+         their times tell them apart"
     )
 }
 
@@ -178,19 +176,19 @@ fn on_the_answers(note: &Note) -> String {
         }
         Note::KeptConnectionsLost { count } => {
             return format!(
-                "the server closed {count} kept connection(s) before a request over them was answered"
+                "the server closed {count} kept-alive connection(s) before it answered a request on them"
             );
         }
         Note::OneClockAssumed => {
-            "the answers are vaguer than the limit and name no instance: that they all come from one clock \
-             is taken for granted"
+            "the answers are vaguer than the limit and name no instance: this result assumes that they all come \
+             from one clock"
         }
         Note::BackendsUncounted => {
-            "the answers name no instance: backends whose clocks agree look like one, so a rarer one that \
-             is wrong may have been missed"
+            "the answers name no instance, so backends whose clocks agree look like one: a rare backend that is \
+             wrong may have been missed"
         }
         Note::BackendsMayBeMissing { .. } => {
-            "the round ended before every backend was likely seen: more may stand behind this address"
+            "the round ended too early to reach every backend with confidence: this address may have more"
         }
         Note::ServerUnsynchronized => "the server says that its own clock is not synchronized (NTP)",
         _ => "",

@@ -77,11 +77,11 @@ impl Words<'_> {
                 _ => format!("{} announces a leap second at the end of the month", source.name),
             },
             ReferenceNote::SmearsDiffer { smearing, other } => format!(
-                "{} smears leap seconds and {} is not known to: around one they differ by up to a second",
+                "{} smears leap seconds and {} is not known to: near a leap second, they differ by up to a second",
                 smearing.name, other.name
             ),
             ReferenceNote::LocalClockWrong(local) => format!(
-                "this machine's own clock is wrong: {} from the reference; no verdict rests on it",
+                "this machine's own clock is wrong: {} from the reference; no verdict depends on it",
                 offset(local)
             ),
         }
@@ -98,7 +98,7 @@ impl Words<'_> {
             | SourceStanding::NotVouchedFor => None,
             SourceStanding::Silent => Some(NtpError::Silent.to_string()),
             SourceStanding::Duplicate { of } => {
-                Some(format!("it is the same server as {of}, and has one vote"))
+                Some(format!("it is the same server as {of}, and one server has one vote"))
             }
             SourceStanding::Unusable(why) => Some(match why {
                 Unusable::Unresolved(failure) => self.cause(&failure.cause),
@@ -127,12 +127,12 @@ impl Words<'_> {
     fn after_refusal(self, restraint: &Restraint) -> String {
         match restraint {
             Restraint::NeverAgain { code } => format!(
-                "the server refused to say the time (kiss code {code}) and is not asked any more: {}",
+                "the server refused the request (kiss code {code}) and is not asked again: {}",
                 kiss_code_advice(code)
             ),
             Restraint::LessOften { pause } => format!(
-                "the server was asked too often (kiss code RATE) and is asked only every {} now: name \
-                 another one, or write a longer {}",
+                "the server was asked too often (kiss code RATE) and is now asked only every {}: name another \
+                 one, or set a longer {}",
                 limit(*pause),
                 self.name(Setting::Every)
             ),

@@ -164,7 +164,7 @@ impl Words<'_> {
                     self.failed("this machine cannot check", failure, found.backends(), target.requests)
                 }
                 (Doubt::ReferencesDisagree, _) => {
-                    "the references contradict each other, so that no clock can be judged".to_owned()
+                    "the references contradict each other, so no clock can be judged".to_owned()
                 }
                 _ => format!("this machine cannot judge the clock: {}", self.doubt(doubt)),
             },
@@ -203,11 +203,10 @@ pub fn place(target: &TargetOutcome) -> String {
 fn old_answer(stale: Stale) -> String {
     match stale {
         Stale::Age { seconds } => {
-            format!("a cache answered instead of the service: its answer is {seconds} s old (header Age)")
+            format!("a cache answered instead of the service: its answer is {seconds} s old (Age header)")
         }
         Stale::Standstill { elapsed } => format!(
-            "the answers stand still: the same time again after {}; a cache answers, or the clock has \
-             stopped",
+            "the time stands still: the same time came again after {}; a cache answers, or the clock has stopped",
             length(elapsed)
         ),
     }

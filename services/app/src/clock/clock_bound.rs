@@ -18,11 +18,11 @@ const MAGIC: [u32; 2] = [0x414D_5A4E, 0x4342_0200];
 /// Why a segment gives no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SegmentError {
-    #[error("is no segment of ClockBound")]
+    #[error("is not a segment of ClockBound")]
     NotASegment,
     #[error("is of version {0}; nowd understands 1 to 3")]
     Version(u8),
-    #[error("was being written each time that it was read")]
+    #[error("was being written at every attempt to read it")]
     Torn,
     #[error("is out of date: is the daemon running?")]
     Stale,

@@ -8,9 +8,9 @@ use crate::readiness::NotReady;
 /// Why a request is rejected. The text is the `detail` of the problem, and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("nothing is at {}: ask for /now, or read /openapi.json for all there is", Quoted(.path))]
+    #[error("nothing is at {}: ask for /now, or see /openapi.json for all paths", Quoted(.path))]
     NotFound { path: String },
-    #[error("{} is not possible here: use GET or HEAD", Quoted(.method))]
+    #[error("{} is not allowed here: use GET or HEAD", Quoted(.method))]
     MethodNotAllowed { method: String },
     #[error("a request of HTTP/1.1 has exactly one Host header (RFC 9112, section 3.2): send one")]
     Host,
@@ -18,20 +18,20 @@ pub(crate) enum Problem {
         "the Host header is not a host and an optional port (RFC 9110, section 7.2): send the one of the URL"
     )]
     HostSyntax,
-    #[error("the request's target is not of a form that this server can serve: ask for a path, such as /now")]
+    #[error("this server does not support this form of request target: ask for a path, such as /now")]
     Target,
-    #[error("a request to this server has no body: send it without one")]
+    #[error("this server accepts no request body: send the request without one")]
     Body,
     #[error(
-        "the head of the request is malformed (RFC 9112): see to its syntax, and percent-encode what a \
-         URL cannot have, such as spaces, quotes and angle brackets"
+        "the head of the request is malformed (RFC 9112): check its syntax, and percent-encode what a URL \
+         cannot have, such as spaces, quotes and angle brackets"
     )]
     Malformed,
     #[error("this begins like TLS, and plain HTTP is spoken here: ask with http:// instead of https://")]
     Tls,
     #[error(
         "the head of the request has more than {bytes} bytes (--max-head-bytes) or {headers} headers \
-         (--max-headers): send fewer or shorter ones, or a shorter target"
+         (--max-headers): send fewer or shorter headers, or a shorter target"
     )]
     HeadTooLarge { bytes: usize, headers: usize },
     #[error("the target of the request is too long: ask for a path, such as /now")]
@@ -40,7 +40,7 @@ pub(crate) enum Problem {
     Version,
     #[error("the query is not well-formed: percent-encode it as UTF-8, such as ?tz=Europe%2FMadrid")]
     QueryEncoding,
-    #[error("{} is not what the parameter is called: write tz, in small letters", Quoted(.name))]
+    #[error("there is no parameter {}: write tz, in lower case", Quoted(.name))]
     ZoneSpelling { name: String },
     #[error("tz is empty: name a zone of the IANA time zone database, such as ?tz=Europe/Madrid")]
     ZoneEmpty,
@@ -52,7 +52,7 @@ pub(crate) enum Problem {
         Quoted(.name)
     )]
     ZoneUnknown { name: String },
-    #[error("this process serves as many connections as it may (--max-connections): come back later")]
+    #[error("this process has reached its limit of connections (--max-connections): try again later")]
     Full,
     #[error(transparent)]
     NotReady(#[from] NotReady),

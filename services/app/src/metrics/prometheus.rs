@@ -31,8 +31,8 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut family = encoder.encode_descriptor(
             "nowd_http_requests",
-            "Answers, by route and class of status; a 5xx of /readyz, or of a client that speaks \
-             another HTTP, is no error here",
+            "Answers, by route and class of status; a 5xx of /readyz, or to a client with another version of \
+             HTTP, is not a failure",
             None,
             MetricType::Counter,
         )?;
@@ -46,7 +46,7 @@ impl Collector for Snapshot {
         counters(
             &mut encoder,
             "nowd_server_errors",
-            "Answers that say that the service could not do its work; what an alarm should watch",
+            "Answers that report a failure of the service; base alarms on this",
             &[(None, self.totals.server_errors())],
         )?;
 
@@ -87,7 +87,7 @@ impl Snapshot {
         counters(
             encoder,
             "nowd_connections_refused",
-            "Refused by --max-connections: answered 503, or closed unheard for the sake of newer ones",
+            "Refused because of --max-connections: answered with 503, or closed to make room for newer ones",
             &[
                 (Some(("how", "answered")), event(CountedEvent::TurnedAway)),
                 (Some(("how", "closed")), event(CountedEvent::ClosedUnheard)),
@@ -96,7 +96,7 @@ impl Snapshot {
         counters(
             encoder,
             "nowd_connections_timed_out",
-            "Ended by --head-timeout, by --idle-timeout, or because the client did not take its answer",
+            "Ended by --head-timeout, by --idle-timeout, or because the client did not read its answer",
             &[
                 (Some(("limit", "head")), event(CountedEvent::HeadTimeout)),
                 (Some(("limit", "idle")), event(CountedEvent::IdleTimeout)),

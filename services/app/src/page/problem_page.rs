@@ -37,7 +37,7 @@ mod tests {
         for text in [
             "<title>404 Not found · nowd</title>",
             "<h1>Not found</h1>",
-            "<p>Nothing is at “/nope”: ask for /now, or read /openapi.json for all there is.</p>",
+            "<p>Nothing is at “/nope”: ask for /now, or see /openapi.json for all paths.</p>",
             "<a href=\"/\">The current time</a>",
         ] {
             assert!(page.contains(text), "no {text} in {page}");

@@ -90,8 +90,8 @@ impl Housekeeping {
             if let Some(dropped) = self.dropped_lines.observe(self.metric_sources.dropped_lines()) {
                 warn!(
                     dropped,
-                    "{dropped} lines of log, access log and metrics were dropped since the start: \
-                     whoever reads standard output or standard error is too slow"
+                    "{dropped} lines of the log, the access log and the metrics were dropped since the start: \
+                     the reader of standard output or standard error is too slow"
                 );
             }
             if ticks.is_multiple_of(TICKS_PER_METRIC_LINE) {
@@ -138,7 +138,7 @@ impl Housekeeping {
         let (taken, limit) = (connection_limit.regular_connections(), connection_limit.limit());
         if self.refused_before_full.is_none() && taken >= limit {
             self.refused_before_full = Some(self.refused());
-            warn!("all {limit} connections of --max-connections are taken: further ones are answered 503");
+            warn!("all {limit} connections of --max-connections are taken: further ones get 503");
         } else if let Some(before) = self.refused_before_full
             && !connection_limit.is_nearly_full()
         {
@@ -164,14 +164,14 @@ pub(crate) fn log_bound_source(bound_source: Option<BoundSource>) {
             info!("the bound on the clock's error is ClockBound's, from {}", file.display());
         }
         Some(BoundSource::Kernel { why }) => {
-            warn!("the bound on the clock's error is the kernel's: what is at --clock-bound {why}");
+            warn!("the bound on the clock's error is the kernel's: the file at --clock-bound {why}");
         }
         Some(BoundSource::EcsMetadata) => {
             info!("the bound on the clock's error is what the ECS task metadata states");
         }
         Some(BoundSource::NoEcsMetadata { why }) => {
             warn!(
-                "the ECS task metadata states no bound on the clock's error, and the last one, if any, grows: {why}"
+                "the ECS task metadata states no bound on the clock's error; the last one, if any, grows: {why}"
             );
         }
         None => {}

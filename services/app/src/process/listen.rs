@@ -23,7 +23,9 @@ type Flag = &'static str;
 /// Why an address cannot be bound, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BindError {
-    #[error("cannot listen on {0}: the port is in use; stop what uses it, or choose another with {1}")]
+    #[error(
+        "cannot listen on {0}: the port is in use; stop the program that uses it, or choose another with {1}"
+    )]
     InUse(SocketAddr, Flag),
     #[error(
         "cannot listen on {0}: ports below 1024 need a permission that this user lacks; choose a \

@@ -166,7 +166,7 @@ impl Workers {
 async fn serve_metrics(listener: TcpListener, metric_sources: MetricSources) {
     let metrics = move || metric_sources.snapshot().prometheus_text();
     if let Err(error) = admin_listener::serve(listener, metrics).await {
-        warn!("nothing can be read at --admin-listen: {error}");
+        warn!("metrics cannot be read at --admin-listen: {error}");
     }
 }
 
@@ -174,8 +174,11 @@ async fn serve_metrics(listener: TcpListener, metric_sources: MetricSources) {
 fn log_totals(metric_sources: &MetricSources) {
     let (totals, dropped) = (Totals::of(&metric_sources.counters), metric_sources.dropped_lines());
     let requests = totals.requests();
-    let lost =
-        if dropped > 0 { format!("; lines that nobody read in time: {dropped}") } else { String::new() };
+    let lost = if dropped > 0 {
+        format!("; lines dropped because of a slow reader: {dropped}")
+    } else {
+        String::new()
+    };
     let s = if requests == 1 { "" } else { "s" };
     info!(requests, dropped_lines = dropped, "stopped after {requests} request{s}{totals}{lost}");
 }

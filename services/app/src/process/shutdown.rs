@@ -36,7 +36,7 @@ pub(crate) async fn wait_for_shutdown(
     }
     service_state.start_draining();
     if drain_delay > Duration::ZERO {
-        info!("terminated: draining, serving on for {drain_delay:?} while /readyz answers 503");
+        info!("terminated: draining, serving for {drain_delay:?} more while /readyz answers 503");
     } else {
         info!("terminated: draining at once, without a --drain-delay");
     }

@@ -72,15 +72,15 @@ fn warnings(settings: &Settings, given: &ClientLimits, files: usize, needed: usi
     }
     if given.idle_seconds <= BALANCER_IDLE_SECONDS {
         warnings.push(format!(
-            "--idle-timeout {} s does not outlast the {BALANCER_IDLE_SECONDS} s for which load \
-             balancers keep a connection: behind one, raise it or expect some answers of 502",
+            "--idle-timeout {} s is not longer than the {BALANCER_IDLE_SECONDS} s for which load balancers keep \
+             a connection: behind one, raise it, or expect some 502 answers",
             given.idle_seconds
         ));
     }
     if let Some(everywhere) = settings.admin_listen.filter(|address| address.ip().is_unspecified()) {
         warnings.push(format!(
-            "--admin-listen {everywhere} is every address of this machine: whoever reaches one of them \
-             reads /metrics; name a private address, such as 127.0.0.1:{}",
+            "--admin-listen {everywhere} means every address of this machine: anybody who reaches one of them \
+             can read /metrics; use a private address, such as 127.0.0.1:{}",
             everywhere.port()
         ));
     }

@@ -23,7 +23,7 @@ fn a_port_in_use_is_refused_in_one_line_even_to_a_second_nowd() {
     assert_eq!(
         stderr(&second),
         format!(
-            "nowd: cannot listen on {address}: the port is in use; stop what uses it, or choose \
+            "nowd: cannot listen on {address}: the port is in use; stop the program that uses it, or choose \
              another with --listen\n"
         )
     );
@@ -278,5 +278,9 @@ fn the_health_check_does_not_wait_for_ever() {
 fn the_health_check_cannot_guess_a_port() {
     let checked = output(nowd().args(["healthcheck", "--listen=127.0.0.1:0"]));
     assert_eq!(checked.status.code(), Some(1));
-    assert!(stdout(&checked).contains("give the port that the service logged"), "{}", stdout(&checked));
+    assert!(
+        stdout(&checked).contains("the system chooses a port; give --listen the port"),
+        "{}",
+        stdout(&checked)
+    );
 }

@@ -117,7 +117,7 @@ fn an_idle_connection_serves_on_after_it_gave_its_buffers_back() {
 fn a_connection_without_requests_is_closed_when_its_time_is_over() {
     let mut service = Service::with(&["--idle-timeout=2s"]);
     let warning = service.line_with("WARN");
-    assert!(warning.contains("--idle-timeout 2 s does not outlast the 60 s"), "{warning}");
+    assert!(warning.contains("--idle-timeout 2 s is not longer than the 60 s"), "{warning}");
     let (mut used, mut unused) = (service.connect(), service.connect());
     assert_eq!(ask(&mut used, "/now").status(), 200);
     assert_eq!(used.rest(), "");

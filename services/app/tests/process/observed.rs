@@ -264,7 +264,7 @@ fn a_reader_of_the_access_log_that_stands_still_holds_nobody_up_and_what_is_lost
         }
     }
     assert!(dropped > 0.0);
-    let warning = service.line_with("lines of log, access log and metrics were dropped");
+    let warning = service.line_with("lines of the log, the access log and the metrics were dropped");
     assert!(warning.contains("WARN"), "{warning}");
     // It ends all the same.
     service.signal("TERM");
@@ -272,7 +272,7 @@ fn a_reader_of_the_access_log_that_stands_still_holds_nobody_up_and_what_is_lost
     assert_eq!(status.code(), Some(0));
     // Each request has a line, or is counted.
     let last = log.last().unwrap();
-    let (_, unread) = last.rsplit_once("lines that nobody read in time: ").unwrap();
+    let (_, unread) = last.rsplit_once("lines dropped because of a slow reader: ").unwrap();
     let mut text = String::new();
     stdout.read_to_string(&mut text).unwrap();
     let read = text.matches("\"message\":\"request\"").count();

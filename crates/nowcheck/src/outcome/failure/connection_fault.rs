@@ -43,10 +43,10 @@ impl ConnectionFault {
         match self {
             Self::Refused => format!("nothing listens on {address} (connection refused)"),
             Self::NoRoute(error) => format!("this machine has no route to {address} ({error})"),
-            Self::NoZone => format!("{address} is a link-local address, and no interface is given for it"),
+            Self::NoZone => format!("{address} is a link-local address, and its interface is missing"),
             Self::Unreachable(error) => format!("the network cannot reach {address} ({error})"),
             Self::Silent => format!("{address} does not answer a connection attempt"),
-            Self::Reset(error) => format!("{address} ended the connection at once ({error})"),
+            Self::Reset(error) => format!("{address} closed the connection at once ({error})"),
             Self::Forbidden(error) => format!("this machine forbids a connection to {address} ({error})"),
             Self::Failed(error) => format!("this machine cannot open a connection to {address} ({error})"),
             Self::Setup(error) => format!("the HTTP connection could not be set up: {error}"),

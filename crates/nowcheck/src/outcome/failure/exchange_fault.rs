@@ -6,7 +6,7 @@ use super::FailureKind;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeFault {
     /// What came is not HTTP.
-    #[error("what came is not HTTP ({error}); it begins with: {start}")]
+    #[error("the answer is not HTTP ({error}); it begins with: {start}")]
     NotHttp {
         /// The library's words.
         error: String,
@@ -29,10 +29,7 @@ pub enum ExchangeFault {
         answer_began: bool,
     },
     /// The connection ended before the body was as long as its head says.
-    #[error(
-        "the connection ended after {received} of the {announced} bytes that the header Content-Length \
-         announces"
-    )]
+    #[error("the connection ended after {received} of the {announced} bytes that Content-Length announces")]
     TooShort {
         /// Bytes that came.
         received: u64,
@@ -46,7 +43,7 @@ pub enum ExchangeFault {
     #[error("the answer began, but did not end")]
     Unfinished,
     /// This machine refused to send or to receive: its firewall, a sandbox, or no memory.
-    #[error("this machine refuses to go on with the connection ({error})")]
+    #[error("this machine stopped the connection ({error})")]
     Local {
         /// The system's words.
         error: String,

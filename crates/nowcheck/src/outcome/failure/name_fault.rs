@@ -60,8 +60,8 @@ impl NameFault {
 
     pub(super) fn sentence(&self, name: &str) -> String {
         match self {
-            Self::NotFound => format!("this machine's resolver finds no name {name}"),
-            Self::NoAddress => format!("this machine's resolver finds no address of {name}"),
+            Self::NotFound => format!("this machine's resolver does not find the name {name}"),
+            Self::NoAddress => format!("this machine's resolver finds no address for {name}"),
             Self::ServerFailure(error) => format!(
                 "this machine could not resolve {name} ({error}): its name servers answer with a failure, or \
                  cannot be reached"

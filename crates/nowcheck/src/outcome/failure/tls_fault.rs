@@ -21,7 +21,7 @@ pub enum TlsFault {
         host: String,
     },
     /// What came is not TLS.
-    #[error("what came is not TLS; if the server speaks plain HTTP, write http://")]
+    #[error("the answer is not TLS; if the server speaks plain HTTP, write http://")]
     NotTls,
     /// The port speaks plain HTTP.
     #[error("this port speaks plain HTTP, and not TLS: write http://")]
@@ -36,7 +36,7 @@ pub enum TlsFault {
         offer: String,
     },
     /// The server wants a client certificate, and there is none.
-    #[error("the server wants a client certificate ({alert})")]
+    #[error("the server requires a client certificate ({alert})")]
     WantsCertificate {
         /// What it says.
         alert: String,
@@ -48,7 +48,9 @@ pub enum TlsFault {
         alert: String,
     },
     /// The server has no certificate for the name that it was asked for.
-    #[error("the server knows no {host} (unrecognized_name): its certificates are for other names")]
+    #[error(
+        "the server does not know the name {host} (unrecognized_name): its certificates are for other names"
+    )]
     UnknownName {
         /// As it stands in the URL.
         host: String,
@@ -60,16 +62,16 @@ pub enum TlsFault {
         error: String,
     },
     /// The server ended the connection.
-    #[error("the server ended the connection in the TLS handshake ({error})")]
+    #[error("the server closed the connection during the TLS handshake ({error})")]
     Closed {
         /// The system's words.
         error: String,
     },
     /// The server did not answer.
-    #[error("the TLS handshake is not answered")]
+    #[error("the server does not answer the TLS handshake")]
     Silent,
     /// This machine refused to send or to receive.
-    #[error("this machine refuses to go on with the TLS handshake ({error})")]
+    #[error("this machine stopped the TLS handshake ({error})")]
     Local {
         /// The system's words.
         error: String,

@@ -1,7 +1,7 @@
 //! The system's resolver, `getaddrinfo`: what it answers is what every other program on this machine gets.
 //!
 //! It knows the files, name servers, search domains and options of this machine. It also works in a static binary in an
-//! empty file system: since version 2.34 glibc has `files` and `dns` in itself.
+//! empty file system: since version 2.34 glibc has `files` and `dns` in itself. A static nowcheck uses these two alone.
 //!
 //! | the DNS | `getaddrinfo` of glibc 2.36 |
 //! |---|---|

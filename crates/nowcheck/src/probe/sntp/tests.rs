@@ -260,7 +260,7 @@ async fn a_kiss_of_death_is_told_with_its_code() {
     assert!(!escape.contains('\x1b') && escape.contains("[2J"), "{escape}");
     assert_eq!(refused(b"\0\0\0\0").await, Err(NtpError::Unsynchronized), "no code, no refusal");
     let words = refused(b"RATE").await.unwrap_err().to_string();
-    assert_eq!(words, "the server refuses to say the time (kiss code RATE): ask it less often");
+    assert_eq!(words, "the server refused the request (kiss code RATE): ask it less often");
 }
 
 #[tokio::test]

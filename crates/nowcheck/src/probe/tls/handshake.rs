@@ -138,16 +138,16 @@ mod tests {
         let no_tls = Error::InvalidMessage(InvalidMessage::InvalidContentType);
         assert_told([
             // nginx and Go, TLS 1.3 and 1.2.
-            (Error::AlertReceived(Alert::CertificateRequired), ASKED, identity, "wants a client"),
-            (Error::AlertReceived(Alert::HandshakeFailure), ASKED, identity, "wants a client"),
-            (Error::AlertReceived(Alert::BadCertificate), ASKED, identity, "wants a client"),
+            (Error::AlertReceived(Alert::CertificateRequired), ASKED, identity, "requires a client"),
+            (Error::AlertReceived(Alert::HandshakeFailure), ASKED, identity, "requires a client"),
+            (Error::AlertReceived(Alert::BadCertificate), ASKED, identity, "requires a client"),
             (Error::AlertReceived(Alert::UnknownCA), SHOWN, identity, "(unknown_ca)"),
             // Java, Caddy: no certificate for this name.
             (
                 Error::AlertReceived(Alert::UnrecognisedName),
                 NOBODY,
                 FailureKind::Certificate,
-                "knows no time.example",
+                "does not know the name time.example",
             ),
             (no_tls, NOBODY, FailureKind::Protocol, "not TLS"),
             (Error::AlertReceived(Alert::InternalError), NOBODY, FailureKind::Protocol, "internal_error"),

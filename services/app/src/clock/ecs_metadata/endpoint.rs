@@ -26,11 +26,11 @@ const MAX_ANSWER: usize = 1 << 20;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EndpointError {
     #[error(
-        "the environment variable {VARIABLE} is not set, which --clock-source ecs-metadata needs: Amazon ECS sets it \
-         in each container; elsewhere, choose another --clock-source"
+        "--clock-source ecs-metadata needs the environment variable {VARIABLE}, which is not set: Amazon ECS \
+         sets it in each container; elsewhere, choose another --clock-source"
     )]
     NotSet,
-    #[error("the environment variable {VARIABLE} is no http URL: it has to be as Amazon ECS sets it")]
+    #[error("the environment variable {VARIABLE} is not an http URL: leave it as Amazon ECS sets it")]
     NotAnUrl,
 }
 
