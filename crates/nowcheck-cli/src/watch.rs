@@ -3,6 +3,7 @@
 pub(crate) mod alert;
 mod table;
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -127,16 +128,20 @@ fn signals() -> anyhow::Result<mpsc::Receiver<Command>> {
         on_signal(SignalKind::terminate())?,
     );
     let (sender, commands) = mpsc::channel(4);
-    for (signal, command) in
-        [(hangup, Command::Reload), (interrupt, Command::Stop), (terminate, Command::Stop)]
-    {
-        tokio::spawn(forward(signal, command, sender.clone()));
-    }
+    let began_on_a_terminal = std::io::stdout().is_terminal();
+    // The signal says that too when the terminal was closed. Then it is none any more.
+    let of_hangup = move || {
+        let is_closed = began_on_a_terminal && !std::io::stdout().is_terminal();
+        if is_closed { Command::Stop } else { Command::Reload }
+    };
+    tokio::spawn(forward(hangup, of_hangup, sender.clone()));
+    tokio::spawn(forward(interrupt, || Command::Stop, sender.clone()));
+    tokio::spawn(forward(terminate, || Command::Stop, sender));
     Ok(commands)
 }
 
-async fn forward(mut signal: Signal, command: Command, commands: mpsc::Sender<Command>) {
-    while signal.recv().await.is_some() && commands.send(command).await.is_ok() {}
+async fn forward(mut signal: Signal, command: impl Fn() -> Command, commands: mpsc::Sender<Command>) {
+    while signal.recv().await.is_some() && commands.send(command()).await.is_ok() {}
 }
 
 /// Prints records as they come, up to the last one of the monitor; on a terminal below a live table.

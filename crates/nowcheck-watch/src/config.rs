@@ -32,7 +32,9 @@ mod unusable;
 mod values;
 mod warnings;
 
+use std::cell::RefCell;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use alert::{AlertConfig, Email, Encryption, HeartbeatConfig, Hook, Receiver};
 pub use check::CheckConfig;
@@ -44,7 +46,7 @@ pub use probe::{AllowedUrl, ProbeModule};
 pub use problem::{ConfigError, ConfigErrors, Problem};
 pub use process::{HistoryConfig, PeerConfig, ServerConfig, User};
 pub use schema::schema;
-pub use secret::{Secret, SecretSource, System};
+pub use secret::{KnownSecrets, Secret, SecretSource, System};
 pub use setting_names::{FileKeys, words};
 pub use shorthand::Shorthand;
 pub use unusable::UnusableSetting;
@@ -115,11 +117,16 @@ impl Config {
             return Err(of_the_file(file, None, Problem::TooLarge));
         }
         match std::str::from_utf8(bytes) {
-            Ok(text) => document::read(
-                file,
-                text,
-                values::Secrets { source: secrets, folder, trusts: &trusts::Trusts::default() },
-            ),
+            Ok(text) => {
+                let (trusts, known) = (trusts::Trusts::default(), RefCell::default());
+                let secrets = values::Secrets { source: secrets, folder, trusts: &trusts, known: &known };
+                let mut config = document::read(file, text, secrets)?;
+                let known = Arc::new(known.take());
+                for alert in &mut config.alerts {
+                    alert.receiver.keeps_from_programs(&known);
+                }
+                Ok(config)
+            }
             Err(error) => {
                 let before = &bytes[..error.valid_up_to()];
                 let line = before.split(|byte| *byte == b'\n').count();

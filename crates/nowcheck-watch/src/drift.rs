@@ -32,6 +32,12 @@ impl DriftBounds {
         Self { lower: rates.earliest().as_ratio(), upper: rates.latest().as_ratio() }
     }
 
+    /// Whether any rate that is thought possible is ruled out.
+    pub(crate) fn rules_anything_out(self) -> bool {
+        let possible = POSSIBLE_PPM * 1e-6;
+        self.lower > -possible || self.upper < possible
+    }
+
     /// The least bounds that hold both.
     pub(crate) fn hull(self, other: Self) -> Self {
         Self { lower: self.lower.min(other.lower), upper: self.upper.max(other.upper) }

@@ -211,6 +211,14 @@ impl Incidents {
         self.part_with(check, Ending::Moved, summary, now)
     }
 
+    /// A part of the monitor that is not used any more, such as a receiver that was taken out of the file.
+    pub fn forget_part(&mut self, part: &MonitorPart, now: Timestamp) -> Option<Change> {
+        self.not_after(now);
+        let summary = format!("{part} is no longer in the configuration");
+        let step = Step { now, summary, offset: None, stands_for: Duration::ZERO };
+        self.monitor.remove(part).and_then(|track| track.removed(Ending::Removed, &step))
+    }
+
     fn part_with(&mut self, check: &str, ending: Ending, summary: String, now: Timestamp) -> Vec<Change> {
         self.not_after(now);
         self.standings.remove(check);
@@ -271,16 +279,19 @@ impl Incidents {
         let place = Place::Check(round.check.to_owned());
         let mut changes = Vec::new();
         for (part, track) in self.monitor.iter_mut().filter(|(part, _)| part.is_seen_by_rounds()) {
+            let mut step = Step::of(round, now);
             let finding = if faults.contains(part) {
                 let trouble = Trouble::new(TroubleKind::Down, &part.to_string());
                 Finding { bad: BTreeMap::from([(place.clone(), trouble)]), ..Finding::default() }
             } else if round.observation.is_informative() {
+                // What is wrong with the service is its own matter.
+                step.summary = format!("{} can be checked again", round.check);
                 Finding { leaving: vec![place.clone()], is_calm: true, ..Finding::default() }
             } else {
                 Finding::default()
             };
             let scope = Scope::Monitor(part.clone());
-            changes.extend(track.apply(&scope, finding, &Step::of(round, now), &mut self.opened));
+            changes.extend(track.apply(&scope, finding, &step, &mut self.opened));
         }
         changes
     }

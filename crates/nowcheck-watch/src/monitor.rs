@@ -276,7 +276,11 @@ impl Monitor {
 
     fn reload(&mut self) {
         let Some(file) = &self.file else { return };
-        notify_supervisor(&[sd_notify::NotifyState::Reloading]);
+        // Type=notify-reload takes no other form.
+        let now = sd_notify::NotifyState::monotonic_usec_now().ok();
+        notify_supervisor(
+            &[Some(sd_notify::NotifyState::Reloading), now].into_iter().flatten().collect::<Vec<_>>(),
+        );
         let read = Config::load(file);
         self.results.set_reload_failed(read.is_err());
         let event = match read {

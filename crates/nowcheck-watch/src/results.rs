@@ -168,6 +168,20 @@ impl Results {
         for gone in open {
             changes.extend(state.incidents.forget(&gone, now));
         }
+        let is_receiver = |name: &str| policy.receivers.iter().any(|receiver| receiver.name == name);
+        let unused: Vec<MonitorPart> = state
+            .incidents
+            .open()
+            .filter_map(|incident| match incident.scope() {
+                Scope::Monitor(part @ MonitorPart::Receiver(name)) if !is_receiver(name) => {
+                    Some(part.clone())
+                }
+                _ => None,
+            })
+            .collect();
+        for part in unused {
+            changes.extend(state.incidents.forget_part(&part, now));
+        }
         let of_file = policy.maintenance.clone();
         state.policy = policy;
         state.plan(of_file);
@@ -289,9 +303,17 @@ impl Results {
             }
             DeliveryResult::GaveUp { fault } => Some(format!("not delivered, given up: {fault}")),
         };
+        let name = &report.receiver;
+        let is_used = state.policy.receivers.iter().any(|receiver| receiver.name == *name);
         let changes = match (self.dispatch.judge(report), &problem) {
-            (ReceiverState::Works, _) => state.incidents.report_working(&part, "it takes messages", now),
-            (ReceiverState::IsFaulty, Some(problem)) => state.incidents.report_fault(&part, problem, now),
+            // What was left over for one that was taken out of the file.
+            _ if !is_used => Vec::new(),
+            (ReceiverState::Works, _) => {
+                state.incidents.report_working(&part, &format!("the alert {name} takes messages"), now)
+            }
+            (ReceiverState::IsFaulty, Some(problem)) => {
+                state.incidents.report_fault(&part, &format!("the alert {name} was {problem}"), now)
+            }
             (ReceiverState::IsFaulty | ReceiverState::Fails, _) => Vec::new(),
         };
         self.settle(state, &changes, now);

@@ -102,6 +102,8 @@ impl Words {
         let text = self.text(error);
         if error.is_permanent() || error.is_transient() {
             SmtpFault::Busy(text)
+        } else if text.contains("InvalidContentType") {
+            SmtpFault::NoTlsFromTheFirstByte
         } else if error.is_tls() || text.contains("certificate") {
             SmtpFault::Tls(text)
         } else {

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::fault::{Fault, ProgramFault};
 use super::notice::Notice;
+use crate::config::KnownSecrets;
 
 /// How much of what the program prints is kept, in bytes: the end, where the error is.
 const MOST_OF_OUTPUT: usize = 2_000;
@@ -23,9 +24,9 @@ const PATIENCE_FOR_OUTPUT: Duration = Duration::from_millis(200);
 /// How long those are waited for that were killed.
 const PATIENCE_FOR_THE_KILLED: Duration = Duration::from_millis(200);
 
-/// Runs the program once.
+/// Runs the program once, without the variables that hold secrets of the configuration.
 pub(super) async fn run(
-    command: &[String],
+    (command, secrets): (&[String], &KnownSecrets),
     notice: &Notice,
     body: &str,
     longest: Duration,
@@ -34,6 +35,9 @@ pub(super) async fn run(
         return Err(ProgramFault::Missing(String::new()).into());
     };
     let mut command = Command::new(program);
+    for variable in secrets.variables() {
+        command.env_remove(variable);
+    }
     command
         .args(arguments)
         .envs(environment(notice))
@@ -54,7 +58,7 @@ pub(super) async fn run(
         }
         Ok(Err(error)) => Err(ProgramFault::NotStarted(shown(program), error.kind().to_string()).into()),
         Ok(Ok((status, _))) if status.success() => Ok(()),
-        Ok(Ok((status, output))) => Err(failed(status, &output).into()),
+        Ok(Ok((status, output))) => Err(failed(status, &output, secrets).into()),
     }
 }
 
@@ -175,12 +179,18 @@ fn not_started(program: &str, error: &io::Error) -> Fault {
     .into()
 }
 
-fn failed(status: ExitStatus, output: &[u8]) -> ProgramFault {
+fn failed(status: ExitStatus, output: &[u8], secrets: &KnownSecrets) -> ProgramFault {
     let ending = match status.code() {
         Some(code) => format!("exited with {code}"),
         None => format!("was ended by a signal ({status})"),
     };
-    let words = String::from_utf8_lossy(output).split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = String::from_utf8_lossy(output);
+    if output.len() >= MOST_OF_OUTPUT {
+        // The first word may be the end of a secret.
+        let rest = text.split_once(char::is_whitespace).map_or("", |(_, rest)| rest).to_owned();
+        text = rest.into();
+    }
+    let words = secrets.masked(&text).split_whitespace().collect::<Vec<_>>().join(" ");
     let output = (!words.is_empty()).then(|| printable(words.as_bytes(), 300));
     ProgramFault::Failed { ending, output }
 }

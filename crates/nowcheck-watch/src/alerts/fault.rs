@@ -61,6 +61,12 @@ pub enum SmtpFault {
          from the first byte (465), or tls = \"none\" if the network is trusted"
     )]
     NoStartTls,
+    /// It speaks no TLS from the first byte.
+    #[error(
+        "the SMTP server speaks no TLS from the first byte, so nothing was sent; set tls = \"starttls\", or the port \
+         that does (465)"
+    )]
+    NoTlsFromTheFirstByte,
     /// It has no way to log in that this program knows.
     #[error(
         "the SMTP server offers no login with PLAIN or LOGIN; leave out user, or use its submission port"

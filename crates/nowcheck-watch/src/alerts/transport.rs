@@ -1,5 +1,6 @@
 //! One message to one receiver, once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nowcheck::clock::Clock;
@@ -12,7 +13,7 @@ use super::fault::{Fault, SmtpFault};
 use super::notice::{Notice, NoticeEvent};
 use super::slack;
 use super::webhook;
-use crate::config::{AlertConfig, Email, Receiver, Secret};
+use crate::config::{AlertConfig, Email, KnownSecrets, Receiver, Secret};
 use crate::http_client::Client;
 use crate::timestamps::now;
 
@@ -30,7 +31,7 @@ enum Way {
     Slack(Client),
     Alertmanager(Client),
     Email(Email),
-    Exec(Vec<String>),
+    Exec(Vec<String>, Arc<KnownSecrets>),
     /// A file that was there when the configuration was validated is gone.
     Unusable(Fault),
 }
@@ -47,7 +48,7 @@ impl Transport {
             Receiver::Alertmanager(hook) => Client::new(hook, clock)
                 .map(|client| Way::Alertmanager(client.below(&["api", "v2", "alerts"]))),
             Receiver::Email(email) => Ok(Way::Email(email.clone())),
-            Receiver::Exec { command } => Ok(Way::Exec(command.clone())),
+            Receiver::Exec { command, secrets } => Ok(Way::Exec(command.clone(), Arc::clone(secrets))),
         };
         Self { way: way.unwrap_or_else(|fault| Way::Unusable(fault.into())), timeout: alert.timeout, clock }
     }
@@ -72,7 +73,7 @@ impl Transport {
                 Ok(sent) => sent,
                 Err(_) => Err(SmtpFault::Silent(self.timeout).into()),
             },
-            Way::Exec(command) => exec::run(command, &notice, body, self.timeout).await,
+            Way::Exec(command, secrets) => exec::run((command, secrets), &notice, body, self.timeout).await,
             Way::Unusable(fault) => Err(fault.clone()),
         }
     }

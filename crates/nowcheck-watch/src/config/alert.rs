@@ -1,10 +1,11 @@
 //! `[[alert]]` and `[heartbeat]`: what is sent, and where.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::problem::Problem;
-use super::secret::Secret;
+use super::secret::{KnownSecrets, Secret};
 use super::section::Section;
 use super::values::{Secrets, http_url};
 
@@ -45,7 +46,18 @@ pub enum Receiver {
     Exec {
         /// The program, and its arguments.
         command: Vec<String>,
+        /// What it does not get from the environment of the monitor, and what is taken out of its output.
+        secrets: Arc<KnownSecrets>,
     },
+}
+
+impl Receiver {
+    /// Programs get no secret of the configuration by accident, and those that they print are not shown.
+    pub(super) fn keeps_from_programs(&mut self, known: &Arc<KnownSecrets>) {
+        if let Self::Exec { secrets, .. } = self {
+            *secrets = Arc::clone(known);
+        }
+    }
 }
 
 /// A URL that is a secret, or may be.
@@ -123,7 +135,7 @@ fn receiver(section: &Section<'_>, kind: &str, secrets: Secrets<'_>) -> Option<R
         "email" => email(section, secrets).map(Receiver::Email),
         _ => {
             let command = required_list(section, "command")?;
-            Some(Receiver::Exec { command })
+            Some(Receiver::Exec { command, secrets: Arc::default() })
         }
     }
 }

@@ -146,9 +146,16 @@ pub(super) fn history(section: &Section<'_>, secrets: Secrets<'_>) -> Option<His
     let (rounds, minutes, hours) = (rounds?, minutes?, hours?);
     let minutes = not_less(section, ("keep_minutes", minutes), ("keep_rounds", &rounds));
     let hours = not_less(section, ("keep_hours", hours), ("keep_minutes", &minutes));
-    let path = path?.value;
+    let path = path?;
+    let line = path.line;
+    let path = (path.value.as_os_str() != "none").then(|| secrets.resolved(&path.value));
+    if let Some(folder) = path.as_ref().filter(|path| path.is_dir()) {
+        let must = format!("must be a file, and is a folder; write {}", folder.join("nowcheck.db").display());
+        let value = format!("\"{}\"", nowcheck::text::printable(folder.as_os_str().as_encoded_bytes(), 100));
+        section.wrong(line, Problem::Value { key: "path".to_owned(), value, must, closest: None });
+    }
     Some(HistoryConfig {
-        path: (path.as_os_str() != "none").then(|| secrets.resolved(&path)),
+        path,
         keep_rounds: rounds.value,
         keep_minutes: minutes.value,
         keep_hours: hours.value,

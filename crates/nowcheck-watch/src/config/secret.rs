@@ -1,11 +1,13 @@
 //! Secrets, and where they come from.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use nowcheck::probe::tls::Trust;
+use nowcheck::text::Secrets;
 
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +30,43 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(hidden)")
+    }
+}
+
+/// All secrets of a configuration, for those who must neither have nor tell them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownSecrets {
+    variables: BTreeSet<String>,
+    texts: Secrets,
+}
+
+impl KnownSecrets {
+    /// A shorter part of a secret file, of a URL or of a header is no secret by itself.
+    const LEAST: usize = 8;
+
+    /// Adds what was read, and the variable that it was read from.
+    pub(crate) fn add(&mut self, variable: Option<&str>, secret: &Secret) {
+        self.variables.extend(variable.map(str::to_owned));
+        for line in secret.expose().lines() {
+            // The begin of a URL is that of many others.
+            if !line.contains("://") {
+                self.texts.add(line.as_bytes());
+            }
+            let separators = ['/', '?', '&', '=', '@', ':', ' ', ',', ';', '"'];
+            for part in line.split(separators).filter(|part| part.len() >= Self::LEAST) {
+                self.texts.add(part.as_bytes());
+            }
+        }
+    }
+
+    /// The environment variables that hold one.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(String::as_str)
+    }
+
+    /// The text without any of them.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        self.texts.masked(text)
     }
 }
 

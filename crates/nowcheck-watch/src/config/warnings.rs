@@ -15,7 +15,7 @@ impl Config {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.heartbeat_is_too_fast().into_iter().collect();
         for alert in &self.alerts {
-            if let Receiver::Exec { command } = &alert.receiver
+            if let Receiver::Exec { command, .. } = &alert.receiver
                 && let Some(why) = command.first().and_then(|program| cannot_be_run(program))
             {
                 warnings.push(format!("{}: {why}", called("alert", &alert.name)));

@@ -130,7 +130,13 @@ impl Writer {
                 Err(error)
             }
             Err(error @ HistoryError::Replaced { .. }) => {
+                queue.notice(format!(
+                    "{error}; what is there now is written from here on, and a new one begun if nothing is"
+                ));
                 self.store = None;
+                // The lock beside it may be gone too.
+                self.claim = None;
+                self.claim = Some(Claim::of(&self.place)?);
                 Err(error)
             }
             written => written,

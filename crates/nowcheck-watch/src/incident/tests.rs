@@ -251,6 +251,40 @@ fn a_part_that_no_round_shows_is_reported_and_rounds_do_not_close_it() {
 }
 
 #[test]
+fn a_receiver_that_is_taken_out_of_the_file_leaves_no_incident() {
+    let mut watch = Watch::default();
+    let part = MonitorPart::Receiver("night".to_owned());
+    assert_eq!(watch.0.forget_part(&part, at(0)), None);
+    watch.0.report_fault(&part, "500 for an hour", at(0));
+    let closed = watch.0.forget_part(&part, at(1)).unwrap();
+    assert_eq!(closed.kind, ChangeKind::Closed(Ending::Removed));
+    assert_eq!(watch.0.open().count(), 0);
+    assert_eq!(watch.0.report_working(&part, "", at(2)), []);
+}
+
+#[test]
+fn the_end_of_a_fault_of_the_monitor_says_nothing_of_a_service() {
+    let mut watch = Watch::default();
+    let blind = Observation::of_fault(MonitorPart::Network);
+    watch.shop(&blind, 0);
+    let observation = down();
+    let round = Round {
+        check: "shop",
+        observation: &observation,
+        summary: "down: 503".to_owned(),
+        stands_for: Duration::from_mins(1),
+        took: Duration::ZERO,
+    };
+    let changes = watch.0.observe(&round, at(10));
+    let [closed] =
+        changes.iter().filter(|change| matches!(change.scope, Scope::Monitor(_))).collect::<Vec<_>>()[..]
+    else {
+        panic!("{changes:?}");
+    };
+    assert_eq!(closed.evidence.summary, "shop can be checked again");
+}
+
+#[test]
 fn a_status_stands_only_as_long_as_its_round() {
     let mut watch = Watch::default();
     assert_eq!(watch.status(0), ServiceStatus::Unknown);

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::alerts::NoticeEvent;
 use crate::alerts::testing::notice;
+use crate::config::Secret;
 
 fn script(words: &str) -> Vec<String> {
     ["/bin/sh", "-c", words].map(str::to_owned).into()
@@ -10,7 +11,7 @@ fn script(words: &str) -> Vec<String> {
 
 async fn ran(command: &[String], longest: Duration) -> Result<(), Fault> {
     let notice = notice(NoticeEvent::Opened);
-    run(command, &notice, &notice.to_json(), longest).await
+    run((command, &KnownSecrets::default()), &notice, &notice.to_json(), longest).await
 }
 
 async fn sentence(command: &[String]) -> String {
@@ -101,4 +102,28 @@ async fn what_a_program_leaves_behind_is_ended_with_it_and_does_not_make_it_fail
         assert!(!is_running(&id), "{id} is gone when the result is told");
     }
     std::fs::remove_file(&file).unwrap();
+}
+
+#[tokio::test]
+async fn a_program_gets_no_secret_of_the_configuration_and_none_that_it_prints_is_shown() {
+    // Set in every environment.
+    let (path, home) = (std::env::var("PATH").unwrap(), "https://hooks.example/T0/aVeryLongToken");
+    let mut secrets = KnownSecrets::default();
+    secrets.add(Some("PATH"), &Secret::new(path.clone()));
+    secrets.add(None, &Secret::new(home));
+    let notice = notice(NoticeEvent::Opened);
+    let printed = async |words: &str| {
+        let command = script(words);
+        let ran = run((&command, &secrets), &notice, &notice.to_json(), Duration::from_secs(10)).await;
+        ran.unwrap_err().to_string()
+    };
+    // The shell sets one of its own, but does not export it.
+    let words = printed("/usr/bin/env | /usr/bin/grep -c ^PATH=; exit 1").await;
+    assert!(words.contains("exited with 1: \"0\""), "{words}");
+    let words = printed(&format!("echo cannot post to {home} or {path}; exit 1")).await;
+    assert!(words.contains("cannot post to") && words.contains("***"), "{words}");
+    assert!(!words.contains("aVery") && !words.contains(&path), "{words}");
+    // What is left of a long output begins somewhere.
+    let words = printed(&format!("printf '%01998d' 1 | tr 0-9 x; echo; echo {home}; exit 1")).await;
+    assert!(!words.contains("LongToken"), "{words}");
 }

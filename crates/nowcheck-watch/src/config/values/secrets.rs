@@ -1,10 +1,11 @@
 //! Secrets: `KEY_file` or `KEY_env`, read while the file is validated. No message holds a value.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::{Given, Section};
 use crate::config::problem::Problem;
-use crate::config::secret::{Secret, SecretSource};
+use crate::config::secret::{KnownSecrets, Secret, SecretSource};
 use crate::config::trusts::Trusts;
 
 /// The most that is read of a secret: more of it would be another file.
@@ -16,6 +17,8 @@ pub(in crate::config) struct Secrets<'a> {
     pub(in crate::config) source: &'a dyn SecretSource,
     pub(in crate::config) folder: &'a Path,
     pub(in crate::config) trusts: &'a Trusts,
+    /// All that were read.
+    pub(in crate::config) known: &'a RefCell<KnownSecrets>,
 }
 
 impl Secrets<'_> {
@@ -31,13 +34,18 @@ impl Secrets<'_> {
             return Err("is larger than 64 KiB; is this the right file?".to_owned());
         }
         let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-        not_empty(&text)
+        self.noted(None, not_empty(&text)?)
     }
 
     fn variable(&self, name: &str) -> Result<Secret, String> {
         let text =
             self.source.variable(name).ok_or("is not set, or is not UTF-8; set this environment variable")?;
-        not_empty(&text)
+        self.noted(Some(name), not_empty(&text)?)
+    }
+
+    fn noted(&self, variable: Option<&str>, secret: Secret) -> Result<Secret, String> {
+        self.known.borrow_mut().add(variable, &secret);
+        Ok(secret)
     }
 }
 
