@@ -1,9 +1,13 @@
 """`nowcheck watch`: what runs for months. It measures on a schedule, says what has changed, and goes on after a restart."""
 
+import fcntl
 import json
+import os
+import pty
 import signal
 import socket
 import subprocess
+import termios
 import threading
 import time
 
@@ -257,3 +261,29 @@ def test_ctrl_c_ends_it_as_a_supervisor_does(nowd, monitor, tmp_path):
     watching.wait_for("shop", "ok")
     watching.child.signal(signal.SIGINT)
     assert watching.child.wait(5) == 0
+
+
+def test_it_ends_with_the_terminal_that_it_was_started_on(one_nowd):
+    ours, its = pty.openpty()
+
+    def adopt_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    command = [binary("nowcheck"), "watch", one_nowd.url, "--history", "none", "--listen", "127.0.0.1:0"]
+    ends = {"stdin": its, "stdout": its, "stderr": its}
+    watching = subprocess.Popen(command, **ends, env=clean_environment(), preexec_fn=adopt_terminal)
+    try:
+        os.close(its)
+        drawn = b""
+        while one_nowd.url.removeprefix("http://").encode() not in drawn:
+            drawn += os.read(ours, 4096)
+        # As long as the terminal is there, that is a reload.
+        watching.send_signal(signal.SIGHUP)
+        os.read(ours, 4096)
+        assert watching.poll() is None
+        os.close(ours)
+        assert watching.wait(5) == 0
+    finally:
+        watching.kill()
+        watching.wait()
