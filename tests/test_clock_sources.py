@@ -273,7 +273,12 @@ def test_the_last_bound_holds_while_the_endpoint_fails_and_each_change_is_one_li
     assert 0.001 < clock(server)["max_error"] < 0.003
     metadata.answer = lambda: (200, task())
     poll(lambda: clock(server)["max_error"] < 0.001, "a new bound", 20)
-    lines = [line for _, line in server.child.stderr.lines if "on the clock's error" in line]
+
+    def changes() -> list[str]:
+        return [line for _, line in server.child.stderr.lines if "on the clock's error" in line]
+
+    poll(lambda: len(changes()) >= 3, "the line of the new bound")
+    lines = changes()
     assert len(lines) == 3, lines
 
 
