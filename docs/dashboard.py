@@ -11,6 +11,7 @@ past is written by crates/nowcheck-watch/examples/simulated_history.rs.
 import sys
 import tempfile
 import urllib.parse
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +20,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support import servers  # noqa: E402
 from support.browser import Browser, Page  # noqa: E402
 from support.monitor import Monitor, configuration, simulated_history  # noqa: E402
+from support.process import poll  # noqa: E402
 
 NAMES = ["shop", "api", "search", "payment", "time", "mail"]
 
@@ -31,6 +33,13 @@ def picture(page: Page, url: str, file: Path, width: int = 1100, most: int = 150
     height = page.evaluate("Math.ceil(document.querySelector('footer').getBoundingClientRect().bottom) + 16")
     page.resize(width, min(most, height), scale=1)
     page.screenshot(file)
+
+
+def published(watching: Monitor) -> str:
+    """The status page, once it shows the past."""
+    read = lambda: urllib.request.urlopen(watching.status_page, timeout=10).read()  # noqa: E731
+    poll(lambda: b"<article" in read(), "incidents are on the status page")
+    return watching.status_page
 
 
 def take(folder: Path) -> None:
@@ -46,7 +55,9 @@ def take(folder: Path) -> None:
             services[NAMES.index("mail")].stop()
             simulated_history(work / "history.db", 92, *NAMES)
             file = configuration(work, *zip(NAMES, urls, strict=True), every="10s")
-            file.write_text(file.read_text().replace('name = "shop"', 'name = "shop"\nlabels = { team = "web", tier = "1" }'))
+            text = file.read_text().replace('name = "shop"', 'name = "shop"\nlabels = { team = "web", tier = "1" }')
+            text = text.replace("[history]", 'status_page = "127.0.0.1:0"\n[history]')
+            file.write_text(text.replace("[defaults]", "[defaults]\npublic = true"))
             watching = Monitor("--config", file)
             started.append(watching)
             watching.wait_for("payment", "wrong")
@@ -61,6 +72,10 @@ def take(folder: Path) -> None:
                 for scheme in ("light", "dark"):
                     picture(page, watching.url + path, folder / f"{name}-{scheme}.png", prefers_color_scheme=scheme)
                 picture(page, watching.url + path, folder / f"{name}-phone.png", 390, 1700, prefers_color_scheme="light")
+            public = published(watching)
+            for scheme in ("light", "dark"):
+                picture(page, public, folder / f"status-page-{scheme}.png", prefers_color_scheme=scheme)
+            picture(page, public, folder / "status-page-phone.png", 390, 1700, prefers_color_scheme="light")
             empty = Monitor("--listen", "127.0.0.1:0", "--history", "none")
             started.append(empty)
             picture(page, empty.url, folder / "empty-light.png", prefers_color_scheme="light")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support import servers
+from support.accessibility import CONTRAST
 from support.browser import Page
 from support.monitor import Monitor, configuration, simulated_history
 from support.process import poll
@@ -296,35 +297,6 @@ def test_no_page_scrolls_sideways(visit, watching, width):
     for name in each_page(page, watching):
         wide = page.evaluate("document.scrollingElement.scrollWidth")
         assert wide <= width, f"{name} is {wide} px wide"
-
-
-CONTRAST = """(() => {
-    const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
-    const light = (color) => {
-        const [r, g, b] = numbers(color).map((part) => part / 255)
-            .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const behind = (element) => {
-        for (let at = element; at; at = at.parentElement) {
-            const color = getComputedStyle(at).backgroundColor;
-            if (numbers(color)[3] !== 0) return color;
-        }
-        return "rgb(255, 255, 255)";
-    };
-    const weak = [];
-    for (const element of document.querySelectorAll("body *")) {
-        const has = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-        if (!has || element.closest(".hidden, .skip, script, title, desc") || !element.checkVisibility()) continue;
-        const style = getComputedStyle(element);
-        const [one, other] = [element.ownerSVGElement ? style.fill : style.color, behind(element)].map(light);
-        const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-        const size = parseFloat(style.fontSize);
-        const least = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
-        if (ratio < least) weak.push(`${ratio.toFixed(2)} ${element.tagName}.${element.className} ${element.textContent.slice(0, 40)}`);
-    }
-    return weak;
-})()"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -26,6 +26,11 @@ class Monitor:
             raise AssertionError(f"{error}\nstderr: {self.child.stderr.text}") from error
         self.url = self.records("started")[0]["listen"].rstrip("/")
 
+    @property
+    def status_page(self) -> str:
+        """Where its status page is."""
+        return poll(lambda: self.records("status_page"), "the status page is served")[0]["listen"].rstrip("/")
+
     def records(self, event: str | None = None) -> list[dict]:
         """The records so far, or those of one kind."""
         lines = [json.loads(line) for _, line in list(self.child.stdout.lines)]

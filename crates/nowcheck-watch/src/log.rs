@@ -19,6 +19,11 @@ pub enum LogEvent {
         /// How many checks are watched.
         checks: usize,
     },
+    /// The status page is served.
+    StatusPage {
+        /// Where it is.
+        listen: String,
+    },
     /// A check is something else than before.
     Status {
         /// The name of the check.
@@ -119,6 +124,7 @@ impl fmt::Display for LogEvent {
                 let checks = count(*checks, "check", "checks");
                 write!(f, "watching {checks}; dashboard on {listen}; history in {history}")
             }
+            Self::StatusPage { listen } => write!(f, "status page on {listen}"),
             Self::Status { check, before, status, summary, .. } => {
                 write!(f, "{check}: {} (was {before}): {summary}", status.to_uppercase())
             }

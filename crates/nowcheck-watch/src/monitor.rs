@@ -1,5 +1,7 @@
 //! The whole monitor: from a configuration to rounds, pages and alerts, until it is stopped.
 
+mod status_page;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,7 @@ use crate::side_thread::SideThread;
 use crate::timestamps;
 use crate::web::auth::Guard;
 use crate::web::{self, Served};
+use status_page::StatusPage;
 
 /// How often the configuration file is looked at.
 const POLLED_EVERY: Duration = Duration::from_secs(30);
@@ -38,6 +41,16 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ({error}); {}", what_to_do(error))]
     Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// Why. It is part of the sentence, so it is no source.
+        error: io::Error,
+    },
+    /// The address of the status page cannot be listened on.
+    #[error(
+        "cannot serve the status page on {address} ({error}); set status_page in [server] to another address"
+    )]
+    StatusPage {
         /// Which one.
         address: SocketAddr,
         /// Why. It is part of the sentence, so it is no source.
@@ -99,6 +112,7 @@ pub struct Monitor {
     scheduler: Scheduler,
     served: Arc<Served>,
     side: SideThread,
+    status_page: Option<StatusPage>,
     exports: Exports,
     fixed: Fixed,
     heartbeat: Option<(HeartbeatConfig, AbortHandle)>,
@@ -108,12 +122,17 @@ pub struct Monitor {
 #[derive(Debug, PartialEq, Eq)]
 struct Fixed {
     listen: SocketAddr,
+    status_page: Option<SocketAddr>,
     history: HistoryConfig,
 }
 
 impl Fixed {
     fn of(config: &Config) -> Self {
-        Self { listen: config.server.listen, history: config.history.clone() }
+        Self {
+            listen: config.server.listen,
+            status_page: config.server.status_page,
+            history: config.history.clone(),
+        }
     }
 }
 
@@ -127,6 +146,7 @@ impl Monitor {
         let address = config.server.listen;
         let listener = web::listen(address).map_err(|error| StartError::Listen { address, error })?;
         let listen = listener.local_addr().map_err(StartError::Machine)?;
+        let status_page = StatusPage::listen(&config)?;
         let board = Arc::new(Board::default());
         let (history, restored) = History::start(history_settings(&config.history))?;
         let side = SideThread::start("side").map_err(StartError::Machine)?;
@@ -150,6 +170,8 @@ impl Monitor {
         };
         let served = Arc::new(served);
         side.handle().spawn(web::serve(listener, Arc::clone(&served)));
+        let status_page =
+            status_page.map(|listener| StatusPage::serve(listener, &served, &restored)).transpose()?;
         let exports = Exports::new(side.handle().clone(), metrics, monitor_name, log.clone());
         let fixed = Fixed::of(&config);
         let mut monitor = Self {
@@ -161,6 +183,7 @@ impl Monitor {
             scheduler,
             served,
             side,
+            status_page,
             exports,
             fixed,
             heartbeat: None,
@@ -172,6 +195,9 @@ impl Monitor {
             checks: config.checks.len(),
         };
         monitor.log.write(timestamps::now(clock), event);
+        if let Some(page) = &monitor.status_page {
+            monitor.log.write(timestamps::now(clock), page.event());
+        }
         Ok(monitor)
     }
 
@@ -287,7 +313,13 @@ impl Monitor {
             Ok(config) => {
                 self.watch(&config);
                 self.served.guard.replace(config.server.users.clone());
-                if Fixed::of(&config) != self.fixed {
+                let fixed = Fixed::of(&config);
+                if fixed.status_page != self.fixed.status_page {
+                    let problem =
+                        "status_page has changed in the file; restart nowcheck to use it".to_owned();
+                    self.log.write(timestamps::now(self.clock), LogEvent::Problem { problem });
+                }
+                if (fixed.listen, &fixed.history) != (self.fixed.listen, &self.fixed.history) {
                     let problem =
                         "listen and [history] have changed in the file; restart nowcheck to use them"
                             .to_owned();
@@ -304,10 +336,7 @@ impl Monitor {
 
 /// What the file may say and nothing heeds: an operator must not rely on it.
 fn not_supported(config: &Config) -> Vec<&'static str> {
-    let said = [
-        ("status_page in [server]", config.server.status_page.is_some()),
-        ("[[peer]] with [quorum]", !config.peers.is_empty()),
-    ];
+    let said = [("[[peer]] with [quorum]", !config.peers.is_empty())];
     said.into_iter().filter(|(_, is_said)| *is_said).map(|(key, _)| key).collect()
 }
 

@@ -6,6 +6,7 @@ mod accept;
 mod api;
 mod assets;
 pub(crate) mod auth;
+mod badge;
 mod conditional;
 mod events;
 mod metrics;
@@ -15,6 +16,7 @@ mod query;
 mod respond;
 mod routes;
 mod stalled;
+pub(crate) mod status_page;
 mod unread;
 
 use std::io;

@@ -172,6 +172,19 @@ impl HistoryReader {
         self.read(|connection| incidents::within(connection, None, range.stretch(), most))
     }
 
+    /// Incidents of these scopes that were open at some time of the range, the latest first, at most so many.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn incidents_of(
+        &self,
+        is_asked_for: impl Fn(&Scope) -> bool,
+        range: Range,
+        most: usize,
+    ) -> Result<Vec<PastIncident>, HistoryError> {
+        self.read(|connection| incidents::chosen(connection, &is_asked_for, range.stretch(), most))
+    }
+
     /// The incidents of one check and of the monitor itself that were open at some time of the range, the latest first, at
     /// most so many.
     ///

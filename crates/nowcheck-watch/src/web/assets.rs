@@ -12,8 +12,10 @@ use crate::plot;
 pub(super) const SCRIPT: &str = include_str!("pages/script.js");
 
 /// The style of pages and plots.
-pub(super) static STYLE: LazyLock<String> =
-    LazyLock::new(|| [include_str!("pages/style.css"), plot::STYLE].concat());
+pub(super) static STYLE: LazyLock<String> = LazyLock::new(|| [PAGES, plot::STYLE].concat());
+
+/// The style of pages.
+pub(super) const PAGES: &str = include_str!("pages/style.css");
 
 /// Pages load nothing from anywhere. They run the one script and have the one style, both by their hashes (CSP level 3,
 /// section 2.3.1), and the script may ask this server.
@@ -27,7 +29,8 @@ pub(super) static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 });
 
-fn hash(text: &str) -> String {
+/// What a policy calls a script or a style.
+pub(super) fn hash(text: &str) -> String {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
     format!("'sha256-{}'", Base64::encode_string(hash.as_ref()))
 }

@@ -4,7 +4,7 @@ pub(super) mod check;
 mod filter;
 pub(super) mod incidents;
 pub(super) mod overview;
-mod parts;
+pub(super) mod parts;
 mod past;
 mod shown;
 
@@ -63,7 +63,7 @@ impl Page<'_> {
 }
 
 /// A disk in the color of a status, with a sign in it that tells it without the color.
-fn icon(status: CheckStatus) -> String {
+pub(super) fn icon(status: CheckStatus) -> String {
     let (color, sign) = match status {
         CheckStatus::Ok => ("1a7f37", "M4 8.5l3 3 5-6"),
         CheckStatus::Warning => ("9a6700", "M8 4v5M8 11v1"),

@@ -1,6 +1,7 @@
 //! A request → a response.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, StatusCode};
@@ -11,9 +12,11 @@ use percent_encoding::percent_decode_str;
 
 use super::api::ApiRoute;
 use super::auth::Refusal;
+use super::badge::{self, Badge};
 use super::query::Query;
 use super::respond::{Reply, method_not_allowed, ok, page, problem};
 use super::{Served, api, events, metrics, pages, probe};
+use crate::history::Range;
 use crate::timestamps;
 
 /// What is served at a path.
@@ -24,6 +27,7 @@ enum Route {
     Incidents,
     Incident(String),
     Events,
+    Badge(Badge),
     Metrics,
     Probe,
     Health,
@@ -61,6 +65,7 @@ pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>
         // Its head is that of a stream without an end.
         Route::Events if request.method() == Method::HEAD => ok("text/event-stream", ""),
         Route::Events => events::stream(served, query.get("check")),
+        Route::Badge(badge) => badge_of(badge, served, now).await,
         Route::Metrics => {
             let (content_type, text) = metrics::text(served, request.headers());
             ok(content_type, text)
@@ -119,7 +124,8 @@ fn route(path: &str) -> Option<Route> {
         "/events" => Some(Route::Events),
         _ => None
             .or_else(|| named(path, "/checks/").map(Route::CheckPage))
-            .or_else(|| named(path, "/incidents/").map(Route::Incident)),
+            .or_else(|| named(path, "/incidents/").map(Route::Incident))
+            .or_else(|| Badge::of(path).map(Route::Badge)),
     }
 }
 
@@ -127,6 +133,34 @@ fn route(path: &str) -> Option<Route> {
 fn named(path: &str, prefix: &str) -> Option<String> {
     let name = path.strip_prefix(prefix).filter(|name| !name.is_empty() && !name.contains('/'))?;
     percent_decode_str(name).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+async fn badge_of(badge: Badge, served: &Arc<Served>, now: Timestamp) -> Reply {
+    let (Badge::Status(name) | Badge::Uptime(name)) = &badge;
+    let Some(check) = served.board.check(name) else {
+        return problem(StatusCode::NOT_FOUND, "no check of that name is watched");
+    };
+    if let Badge::Status(name) = &badge {
+        return svg(badge::status(name, check.status_at(now).service()));
+    }
+    let (history, of) = (served.results.history().clone(), name.clone());
+    let length = Duration::from_hours(24 * u64::from(badge::UPTIME_DAYS));
+    let reading =
+        tokio::task::spawn_blocking(move || history.reader()?.period(&of, Range::last(length, now)));
+    match reading.await {
+        Ok(Ok(period)) => {
+            let times = period.map(|period| period.summary.times).unwrap_or_default();
+            svg(badge::uptime(name, &times))
+        }
+        Ok(Err(error)) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, &format!("the history cannot be read: {error}"))
+        }
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+fn svg(picture: Markup) -> Reply {
+    ok("image/svg+xml", picture.into_string())
 }
 
 /// Ready once the first round of a check was held: then there is something to show. Without checks, at once.

@@ -44,6 +44,24 @@ pub(super) fn within(
     incidents.into_iter().map(|incident| with_changes(connection, incident)).collect()
 }
 
+/// The incidents of that time that are asked for.
+pub(super) fn chosen(
+    connection: &Connection,
+    is_asked_for: &dyn Fn(&Scope) -> bool,
+    within: Stretch,
+    most: usize,
+) -> rusqlite::Result<Vec<PastIncident>> {
+    let select = "SELECT id, scope, since, until FROM incidents
+        WHERE since < ?2 AND (until IS NULL OR until >= ?1) ORDER BY since DESC, id";
+    let mut select = connection.prepare_cached(select)?;
+    let all = select.query_map(params![within.from, within.until], incident)?;
+    let is_chosen = |found: &rusqlite::Result<PastIncident>| {
+        found.as_ref().map_or(true, |incident| is_asked_for(&incident.scope))
+    };
+    let chosen: Vec<PastIncident> = all.filter(is_chosen).take(most).collect::<Result<_, _>>()?;
+    chosen.into_iter().map(|incident| with_changes(connection, incident)).collect()
+}
+
 pub(super) fn named(connection: &Connection, id: &str) -> rusqlite::Result<Option<PastIncident>> {
     let mut select =
         connection.prepare_cached("SELECT id, scope, since, until FROM incidents WHERE id = ?1")?;

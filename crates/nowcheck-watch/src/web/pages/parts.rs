@@ -15,7 +15,7 @@ use crate::status::CheckStatus;
 use crate::timestamps::elapsed;
 
 /// A status, with a sign that tells it without its color.
-pub(super) fn status(status: &str) -> Markup {
+pub(in crate::web) fn status(status: &str) -> Markup {
     html! { span class={ "status " (status) } { (status) } }
 }
 
@@ -38,17 +38,17 @@ pub(super) fn until(at: Timestamp, now: Timestamp) -> Markup {
 }
 
 /// Since when a check is what it is at the moment.
-pub(super) fn since(check: &CheckState, now: Timestamp) -> Timestamp {
+pub(in crate::web) fn since(check: &CheckState, now: Timestamp) -> Timestamp {
     if now < check.stands_until { check.since } else { check.stands_until }
 }
 
 /// An offset with its bound: `-20 µs ± 92 µs`.
-pub(super) fn offset(bounds: OffsetBounds) -> String {
+pub(in crate::web) fn offset(bounds: OffsetBounds) -> String {
     figures::offset(&Interval::new(Offset::from_nanos(bounds.lower), Offset::from_nanos(bounds.upper)))
 }
 
 /// What can stand in a path, whatever a name has in it.
-pub(super) fn encoded(name: &str) -> String {
+pub(in crate::web) fn encoded(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
