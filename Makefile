@@ -1,10 +1,10 @@
 # Each target is one script or one cargo command, so that everything also works without make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
+.PHONY: help run test tools audit bench bench-watch bench-probes bench-status-page compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and watch it on a dashboard until Ctrl-C
 	@scripts/run
@@ -26,6 +26,9 @@ bench-watch: ## measure `nowcheck watch` beside blackbox_exporter and a loop tha
 
 bench-probes: ## measure the rounds on request of `nowcheck watch` (ARGS=--write)
 	@scripts/bench-probes $(ARGS)
+
+bench-status-page: ## measure what the status page of `nowcheck watch` costs its rounds (ARGS=--write)
+	@scripts/bench-status-page $(ARGS)
 
 compare-accuracy: ## ask nowcheck, htpdate, check_http and naive scripts about the same wrong clocks (ARGS=--quick, ARGS=--write)
 	@scripts/compare-accuracy $(ARGS)
