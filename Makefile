@@ -3,10 +3,10 @@
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
 SETUP ?= 1
-.PHONY: help build run test install dist tools audit bench bench-watch bench-probes compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
+.PHONY: help build run test install dist tools audit bench bench-watch bench-probes bench-status-page compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build both programs: target/release/nowd and target/release/nowcheck
 	@cargo build --release --locked -p nowd -p nowcheck-cli
@@ -37,6 +37,9 @@ bench-watch: ## measure `nowcheck watch` beside blackbox_exporter and a loop tha
 
 bench-probes: ## measure the rounds on request of `nowcheck watch` (ARGS=--write)
 	@scripts/bench-probes $(ARGS)
+
+bench-status-page: ## measure what the status page of `nowcheck watch` costs its rounds (ARGS=--write)
+	@scripts/bench-status-page $(ARGS)
 
 compare-accuracy: ## ask nowcheck, htpdate, check_http and naive scripts about the same wrong clocks (ARGS=--quick, ARGS=--write)
 	@scripts/compare-accuracy $(ARGS)

@@ -25,34 +25,28 @@ pub(super) fn strip(service: &PublicService) -> Markup {
         format!("The last {DAYS} days of {}: {} available", service.name, words::availability(&times));
     let width = STEP * f64::from(DAYS) - (STEP - COLUMN);
     let first = usize::from(DAYS).saturating_sub(service.days.len());
-    let (mut ok, mut empty) = (String::new(), String::new());
-    let column = |nth: usize| {
-        // At most 90.
-        let nth = u32::try_from(nth).unwrap_or_default();
-        STEP * f64::from(nth)
-    };
-    for nth in 0..first {
-        bar(&mut empty, column(nth), 0.0, HEIGHT);
-    }
-    let mut parts = Vec::new();
-    for (nth, day) in service.days.iter().enumerate() {
-        let x = column(first + nth);
+    let mut whole = Whole::default();
+    whole.ends(first, Kind::Empty);
+    let (mut ok, mut parts) = (String::new(), Vec::new());
+    for (day, nth) in service.days.iter().zip(first..) {
         if day.times.total().is_zero() {
-            bar(&mut empty, x, 0.0, HEIGHT);
-            continue;
-        }
-        let heights = heights(day);
-        let top: f64 = heights.iter().sum();
-        if top < HEIGHT {
-            bar(&mut ok, x, top, HEIGHT - top);
-        }
-        if top > 0.0 {
-            parts.push((day, x, heights));
+            whole.ends(nth + 1, Kind::Empty);
+        } else if has_trouble(day) {
+            let heights = heights(day);
+            let top: f64 = heights.iter().sum();
+            if top < HEIGHT {
+                bar(&mut ok, column(nth), top, HEIGHT - top);
+            }
+            whole.ends(nth + 1, Kind::Parts);
+            parts.push((day, column(nth), heights));
+        } else {
+            whole.ends(nth + 1, Kind::Ok);
         }
     }
+    let (empty, all_ok) = whole.paths();
     html! {
         svg.strip viewBox={ "0 0 " (width) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(label) {
-            @if !empty.is_empty() { path.empty d=(empty) {} }
+            @for (kind, path) in [("empty", empty), ("ok", all_ok)] { @if !path.is_empty() { path class={ "whole " (kind) } d=(path) {} } }
             @if !ok.is_empty() { path.ok d=(ok) {} }
             @for (day, x, heights) in &parts {
                 g {
@@ -66,6 +60,58 @@ pub(super) fn strip(service: &PublicService) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Where a column begins.
+fn column(nth: usize) -> f64 {
+    // At most 90.
+    STEP * f64::from(u32::try_from(nth).unwrap_or_default())
+}
+
+/// What fills a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Empty,
+    Ok,
+    Parts,
+}
+
+/// Columns that are filled by one kind. Neighbors are one dashed line, because most days are ok, and a page has many.
+#[derive(Debug, Default)]
+struct Whole {
+    /// Of each run its kind, and where it ends.
+    runs: Vec<(Kind, usize)>,
+}
+
+impl Whole {
+    /// From where the last run ended until there, it is this.
+    fn ends(&mut self, until: usize, kind: Kind) {
+        match self.runs.last_mut() {
+            Some((last, end)) if *last == kind => *end = until,
+            _ if until > 0 => self.runs.push((kind, until)),
+            _ => {}
+        }
+    }
+
+    /// The lines of empty columns, and of those that are ok.
+    fn paths(&self) -> (String, String) {
+        let (mut empty, mut ok) = (String::new(), String::new());
+        let mut from = 0;
+        for (kind, until) in &self.runs {
+            let path = match kind {
+                Kind::Empty => Some(&mut empty),
+                Kind::Ok => Some(&mut ok),
+                Kind::Parts => None,
+            };
+            if let Some(path) = path {
+                // Writing to a String cannot fail.
+                let _ =
+                    write!(path, "M{} {}H{}", column(from), HEIGHT / 2.0, column(*until) - (STEP - COLUMN));
+            }
+            from = *until;
+        }
+        (empty, ok)
     }
 }
 
@@ -115,6 +161,20 @@ mod tests {
 
     use super::*;
     use crate::availability::FourTimes;
+
+    #[test]
+    fn neighbors_that_are_alike_are_one_line_that_ends_with_its_last_column() {
+        let mut whole = Whole::default();
+        whole.ends(2, Kind::Empty);
+        for nth in 2..90 {
+            whole.ends(nth + 1, if nth == 50 { Kind::Parts } else { Kind::Ok });
+        }
+        assert_eq!(whole.paths(), ("M0 16H14".to_owned(), "M16 16H398M408 16H718".to_owned()));
+        let mut whole = Whole::default();
+        whole.ends(0, Kind::Empty);
+        whole.ends(1, Kind::Ok);
+        assert_eq!(whole.paths(), (String::new(), "M0 16H6".to_owned()));
+    }
 
     proptest! {
         #[test]
