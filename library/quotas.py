@@ -137,8 +137,8 @@ def of_compute(ec2, plan: Plan) -> tuple[Quota, int, str]:
         quota = Quota("vCPUs of tasks on Fargate", "fargate", "L-3032A538", first, lambda: 0)
         return quota, most, f"tasks_max is {plan.tasks_max}, and with those of a deployment"
     each = cpus_of(ec2, [plan.instance_type]).get(plan.instance_type, 0) if re.match(STANDARD, plan.instance_type) else 0
-    # One host more while one is replaced.
-    first, most = (each * (hosts + 1) for hosts in (plan.hosts_desired, plan.hosts_max))
+    # One host more while one is replaced. The usual quota of a new account is 5: enough to begin with two hosts of 2 CPUs.
+    first, most = each * plan.hosts_desired, each * (plan.hosts_max + 1)
     quota = Quota("vCPUs of running on-demand hosts", "ec2", "L-1216C47A", first, lambda: cpus(ec2, plan))
     return quota, most, f"hosts_max is {plan.hosts_max}, and with the one more while hosts are replaced"
 

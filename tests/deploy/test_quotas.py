@@ -89,7 +89,7 @@ def test_an_account_with_room_is_no_problem():
     [
         ({"vpcs": 5}, "eu-central-1 allows this account 5 VPCs; others use 5, and this needs 1"),
         ({"addresses": 4}, "eu-central-1 allows this account 5 elastic addresses; others use 4, and this needs 2"),
-        ({"instances": 1, "quotas": {**PLENTY, CPUS: 8}}, "8 vCPUs of running on-demand hosts; others use 4, and this needs 6"),
+        ({"instances": 1, "quotas": {**PLENTY, CPUS: 7}}, "7 vCPUs of running on-demand hosts; others use 4, and this needs 4"),
         ({"balancers": 5}, "5 application load balancers; others use 5, and this needs 1"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_quota_that_is_too_small_is_told_with_what_is_used_of_it(settings, sen
 
 def test_the_request_for_more_asks_for_what_is_needed():
     [problem], _ = looked_at(quotas=PLENTY | {CPUS: 8}, instances=3)
-    assert "--service-code ec2 --quota-code L-1216C47A --desired-value 18" in problem
+    assert "--service-code ec2 --quota-code L-1216C47A --desired-value 16" in problem
 
 
 def test_what_this_deployment_has_already_is_not_counted_twice():
@@ -115,7 +115,7 @@ def test_without_nat_gateways_no_address_is_needed():
 
 
 def test_room_for_the_beginning_only_is_a_warning():
-    problems, [warning] = looked_at(quotas=PLENTY | {CPUS: 6})
+    problems, [warning] = looked_at(quotas=PLENTY | {CPUS: 5})
     assert problems == []
     assert "hosts_max is 4, and with the one more while hosts are replaced that takes 10 vCPUs" in warning
 
