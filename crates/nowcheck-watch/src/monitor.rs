@@ -257,10 +257,6 @@ impl Monitor {
         for problem in config.warnings() {
             self.log.write(timestamps::now(self.clock), LogEvent::Problem { problem });
         }
-        for key in not_supported(config) {
-            let problem = format!("{key} is not supported yet, and has no effect");
-            self.log.write(timestamps::now(self.clock), LogEvent::Problem { problem });
-        }
         self.exports.replace(&config.exports);
         self.served.prober.replace(&config.probes);
     }
@@ -332,12 +328,6 @@ impl Monitor {
         self.log.write(timestamps::now(self.clock), event);
         notify_supervisor(&[sd_notify::NotifyState::Ready]);
     }
-}
-
-/// What the file may say and nothing heeds: an operator must not rely on it.
-fn not_supported(config: &Config) -> Vec<&'static str> {
-    let said = [("[[peer]] with [quorum]", !config.peers.is_empty())];
-    said.into_iter().filter(|(_, is_said)| *is_said).map(|(key, _)| key).collect()
 }
 
 fn history_settings(config: &HistoryConfig) -> HistorySettings {

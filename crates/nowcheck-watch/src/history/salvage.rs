@@ -29,7 +29,7 @@ fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// The rows until the first that SQLite cannot find; those whose columns cannot be read are left out.
+/// The rows until the first that cannot be found; those whose columns cannot be read are left out.
 fn rows<T>(connection: &Connection, select: &str, read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
     let mut found = Vec::new();
     let Ok(mut statement) = connection.prepare(select) else { return found };

@@ -27,7 +27,7 @@ impl<'a> Stored<'a> {
     /// The part of that name. It begins anew if nothing is stored or that cannot be read.
     pub(super) fn part<T: DeserializeOwned + Default>(&mut self, name: &str) -> T {
         let Some(json) = self.restored.state.get(name) else { return T::default() };
-        serde_json::from_str::<Option<T>>(json).map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        serde_json::from_str::<Option<T>>(json).map_or_else(|error| {
             let aside = format!("{name} (unreadable)");
             let problem = format!(
                 "what the history says of {name} cannot be read ({error}): that begins anew, and the history keeps \
@@ -35,7 +35,7 @@ impl<'a> Stored<'a> {
             );
             self.unreadable.push(Unreadable { problem, kept: (aside, json.clone()) });
             T::default()
-        })
+        }, Option::unwrap_or_default)
     }
 
     /// What could not be read.

@@ -32,13 +32,27 @@ pub(crate) fn read() -> Command {
         Ok(command) => command,
         Err(error) => {
             // If even standard error is closed, there is nothing left to do.
-            let _ = error.print();
-            if let Some(name) = variable_of(&error, &arguments) {
-                let _ = writeln!(io::stderr(), "\nThe value is that of the environment variable {name}.");
-            }
+            let _ = if error.use_stderr() {
+                let variable = variable_of(&error, &arguments);
+                let variable =
+                    variable.map(|name| format!("; the value is that of the environment variable {name}"));
+                let said = in_one_line(&error);
+                writeln!(io::stderr(), "nowd: {said}{}; see `nowd --help`", variable.unwrap_or_default())
+            } else {
+                error.print()
+            };
             std::process::exit(error.exit_code())
         }
     }
+}
+
+/// What clap says of a wrong command line, for a log in which each line stands alone.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let is_said = |line: &&str| !line.is_empty() && !line.starts_with("For more information");
+    let said = lines.filter(is_said).collect::<Vec<_>>().join("; ").replace(":; ", ": ");
+    said.strip_prefix("error: ").unwrap_or(&said).to_owned()
 }
 
 /// The environment variable that the wrong value came from, if it was one.

@@ -62,7 +62,8 @@ fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
     ] {
         let refused = output(nowd().args(flags));
         assert_eq!(refused.status.code(), Some(2), "{flags:?}");
-        assert!(stderr(&refused).contains(advice), "{flags:?}: {}", stderr(&refused));
+        let text = stderr(&refused);
+        assert!(text.contains(advice) && text.lines().count() == 1, "{flags:?}: {text}");
     }
 }
 
@@ -246,7 +247,9 @@ fn a_variable_that_is_empty_is_none_and_one_that_is_wrong_is_named() {
         assert_eq!(refused.status.code(), Some(2));
         let text = String::from_utf8(refused.stderr).unwrap();
         assert!(
-            text.ends_with(&format!("The value is that of the environment variable {name}.\n")),
+            text.ends_with(&format!(
+                "; the value is that of the environment variable {name}; see `nowd --help`\n"
+            )),
             "{text}"
         );
     }

@@ -34,18 +34,18 @@ impl Secrets<'_> {
             return Err("is larger than 64 KiB; is this the right file?".to_owned());
         }
         let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-        self.noted(None, not_empty(&text)?)
+        Ok(self.noted(None, not_empty(&text)?))
     }
 
     fn variable(&self, name: &str) -> Result<Secret, String> {
         let text =
             self.source.variable(name).ok_or("is not set, or is not UTF-8; set this environment variable")?;
-        self.noted(Some(name), not_empty(&text)?)
+        Ok(self.noted(Some(name), not_empty(&text)?))
     }
 
-    fn noted(&self, variable: Option<&str>, secret: Secret) -> Result<Secret, String> {
+    fn noted(&self, variable: Option<&str>, secret: Secret) -> Secret {
         self.known.borrow_mut().add(variable, &secret);
-        Ok(secret)
+        secret
     }
 }
 
