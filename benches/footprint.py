@@ -97,10 +97,10 @@ def main() -> None:
         return [name, f"{figure:.2f} {unit}", spread, f"≤ {goal:g} {unit}", "met" if figure <= goal else "NOT MET"]
 
     rows = [
-        row("start to first answer", first_answers, "ms", GOAL_FIRST_ANSWER_MS),
-        row("memory after one request (RSS)", [resident / BYTES_A_MEGABYTE], "MB", GOAL_MEMORY_MB),
-        row("static binary", [Path(nowd).stat().st_size / BYTES_A_MEGABYTE], "MB", GOAL_BINARY_MB),
-        row("one round of nowcheck", [elapsed for elapsed, _ in checks], "ms", GOAL_CHECK_MS),
+        row("nowd: start to first answer", first_answers, "ms", GOAL_FIRST_ANSWER_MS),
+        row("nowd: memory after one request (RSS)", [resident / BYTES_A_MEGABYTE], "MB", GOAL_MEMORY_MB),
+        row("nowd: static binary", [Path(nowd).stat().st_size / BYTES_A_MEGABYTE], "MB", GOAL_BINARY_MB),
+        row("nowcheck: one round", [elapsed for elapsed, _ in checks], "ms", GOAL_CHECK_MS),
     ]
     figures = table(["", "measured", "min–max", "goal", ""], rows)
     print(f"What nowd needs, and how long a check takes: medians of {options.runs}.\n\n{figures}")

@@ -234,7 +234,7 @@ def valid(*command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["nowd.yaml", "nowcheck-cronjob.yaml"])
+@pytest.mark.parametrize("name", ["nowd.yaml", "nowcheck-cronjob.yaml", "nowcheck.yaml"])
 def test_kubernetes_knows_every_field(schemas, name):
     valid(schemas / "kubernetes-validate", "--strict", CONTRIB / "kubernetes" / name)
 

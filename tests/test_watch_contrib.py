@@ -133,14 +133,16 @@ def test_the_panels_do_not_overlap():
 
 def manifests() -> dict[str, dict]:
     """The manifests of Kubernetes by their kind."""
-    files = sorted((CONTRIB / "kubernetes").glob("*.yaml"))
-    return {one["kind"]: one for file in files for one in yaml.safe_load_all(file.read_text())}
+    files = [CONTRIB / "kubernetes" / name for name in ("nowcheck.yaml", "probe.yaml")]
+    parts = [one for file in files for one in yaml.safe_load_all(file.read_text())]
+    assert len({one["kind"] for one in parts}) == len(parts)
+    return {one["kind"]: one for one in parts}
 
 
 def test_the_manifests_name_the_same_ports_modules_and_labels():
     found = manifests()
     [container] = found["Deployment"]["spec"]["template"]["spec"]["containers"]
-    config = found["ConfigMap"]["data"][container["command"][3].rsplit("/", 1)[1]]
+    config = found["ConfigMap"]["data"][container["args"][2].rsplit("/", 1)[1]]
     document = tomllib.loads(config)
     port = container["ports"][0]["containerPort"]
     assert document["server"]["listen"] == f"0.0.0.0:{port}"
@@ -163,3 +165,15 @@ def test_the_configuration_of_the_manifest_allows_its_targets_and_no_others(moni
     for target in found["Probe"]["spec"]["targets"]["staticConfig"]["static"]:
         assert watching.get(f"/probe?module={module}&target={target}")[0] == 200, target
     assert watching.get(f"/probe?module={module}&target=http://169.254.169.254/now")[0] == 403
+
+
+def test_the_scrape_of_probe_names_a_module_and_targets_that_are_answered(monitor, tmp_path):
+    assert "SUCCESS" in promtool("check", "config", "probe.yml")
+    [job] = yaml.safe_load((CONTRIB / "prometheus" / "probe.yml").read_text())["scrape_configs"]
+    [module] = job["params"]["module"]
+    file = configuration(tmp_path, more=f'[[probe]]\nmodule = "{module}"\nallow = ["https://*.example/*"]\ntimeout = "1s"\n')
+    watching = monitor("--config", file)
+    [targets] = [part["targets"] for part in job["static_configs"]]
+    for target in targets:
+        status, _, body = watching.get(f"{job['metrics_path']}?module={module}&target={target}")
+        assert status == 200 and "probe_success 0" in body, target
