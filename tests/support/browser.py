@@ -214,6 +214,22 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
+    def follow(self, link: str, until: str, seconds: float = WAIT):
+        """Clicks a link of a page that is live, and waits for the next page: an update may move the link away from
+        the mouse, as it does for people, who click again."""
+
+        end = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(Navigated):
+                if self.evaluate(f"document.querySelector({json.dumps(link)}) !== null"):
+                    self.click(link)
+            try:
+                # Another click sooner would end what this one began.
+                return self.wait_for(until, 2)
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+
     def resize(self, width: int, height: int, scale: float = 1, mobile: bool = False) -> None:
         self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile
