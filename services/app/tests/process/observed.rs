@@ -72,12 +72,14 @@ fn metrics_are_read_on_the_private_listener_and_never_on_the_public_one() {
 
 #[test]
 fn whatever_a_limit_ends_is_counted() {
-    let (service, admin) = with_admin(&["--max-connections=3", "--head-timeout=1s", "--idle-timeout=3s"]);
+    let (service, admin) = with_admin(&["--max-connections=3", "--head-timeout=3s", "--idle-timeout=5s"]);
     let mut unfinished = service.connect();
     unfinished.send("GET /now HTTP/1.1\r\nHo");
     let (mut idle, mut used) = (service.connect(), service.connect());
     used.send("GET /now HTTP/1.1\r\nHost: test\r\n\r\n");
     assert_eq!(used.answer().status(), 200);
+    // A thread that is busy accepts later.
+    until_it_is(admin, "nowd_connections_accepted_total", 3.0);
     assert_eq!(service.get("/now").status(), 503);
     for client in [&mut unfinished, &mut idle, &mut used] {
         assert_eq!(client.rest(), "");
