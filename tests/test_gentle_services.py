@@ -426,12 +426,18 @@ def test_one_backend_of_several_that_rejects_everything_as_too_much_is_not_hidde
         status = "429 Too Many Requests" if next(turns) % backends == backends - 1 else "200 OK"
         threading.Thread(target=Limited(lambda: (status, headers)).serve, args=(connection,), daemon=True).start()
 
-    with serving(take) as port:
-        run = check(f"http://127.0.0.1:{port}")
-    assert run.verdict == ("UNKNOWN", "undetermined"), str(run)
+    claim = "one of several backends rejects all of its requests"
     # The more there are, the rarer it is met, and the longer it looks like a limit.
-    if not headers and backends <= 4:
-        assert "one of several backends rejects all of its requests" in run.words, run.words
+    is_claimed = not headers and backends <= 4
+    with serving(take) as port:
+        # On a busy machine a round may end before it has met it often enough to claim that.
+        for _ in range(3):
+            run = check(f"http://127.0.0.1:{port}")
+            assert run.verdict == ("UNKNOWN", "undetermined"), str(run)
+            if not is_claimed or claim in run.words:
+                break
+    if is_claimed:
+        assert claim in run.words, run.words
         assert "keeps_rejecting" in notes(run), run.target["notes"]
 
 

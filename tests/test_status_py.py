@@ -88,7 +88,7 @@ def test_without_the_program_it_says_how_to_build_it(tmp_path):
 def test_the_old_way_to_install_it_works_as_ever(tmp_path, faulty):
     """A virtual environment, its requirements, and the call: as every page about the old health check had it."""
     venv = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=WAIT)
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=6 * WAIT)
     # The build is that of the release binary, so it takes what cargo has built there already.
     pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"]
     subprocess.run(pip, cwd=ROOT, check=True, timeout=1_200)
