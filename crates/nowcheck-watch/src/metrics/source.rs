@@ -75,6 +75,12 @@ impl MetricSource {
             labels: further(&[("alert", alert.into()), ("result", result.into())]),
             value: self.counted(count),
         });
+        let standings = self.results.peers().standings().into_iter().filter(|peer| !peer.is_this);
+        let peers = standings.map(|peer| Sample {
+            labels: further(&[("peer", peer.name.into())]),
+            value: f64::from(u8::from(peer.lives)),
+        });
+        let peers = peers.collect();
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³")]
         let number = |number: usize| gauge(number as f64);
         vec![
@@ -89,6 +95,13 @@ impl MetricSource {
                 "Tries to deliver a message, by alert and result",
                 None,
                 Samples::Counter(messages.collect()),
+            ),
+            Family::new("nowcheck_peer_up", "Whether another instance is heard of", None, Samples::Gauge(peers)),
+            Family::new(
+                "nowcheck_references_agree",
+                "0 while instances prove that a reference of one of them is wrong",
+                None,
+                gauge(f64::from(u8::from(self.results.peers().contradiction().is_none()))),
             ),
             Family::new(
                 "nowcheck_history_queue_length",
