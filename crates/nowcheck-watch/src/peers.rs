@@ -91,8 +91,7 @@ impl Peers {
             state.begins_to_ask(&peer.name, self.clock.now());
             let (peers, name) = (Arc::clone(self), peer.name.clone());
             let answered = move |begun, result| peers.answered(&name, begun, result);
-            let reading =
-                reader::read_for_ever(peer.clone(), self.clock, Arc::clone(&self.hurry), answered);
+            let reading = reader::read_for_ever(peer.clone(), self.clock, Arc::clone(&self.hurry), answered);
             let task = self.on.spawn(reading).abort_handle();
             readers.insert(peer.name.clone(), (peer.clone(), task));
         }

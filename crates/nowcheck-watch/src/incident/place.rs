@@ -69,7 +69,9 @@ impl MonitorPart {
             Self::Receiver(_) => {
                 "correct the receiver, then try `nowcheck alert test NAME`; messages are kept for a day"
             }
-            Self::Peer(_) => "look whether that instance runs, and whether its URL in [[peer]] can be reached from here",
+            Self::Peer(_) => {
+                "look whether that instance runs, and whether its URL in [[peer]] can be reached from here"
+            }
             Self::Agreement => {
                 "on the machine of the instance that is wrong look at `chronyc tracking`, and at references in its configuration"
             }

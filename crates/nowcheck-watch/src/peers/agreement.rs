@@ -120,7 +120,8 @@ impl Measurements {
             }
         }
         let example = example?;
-        let parties = pairs.iter().flat_map(|(one, other)| [one, other]).map(|name| (*name).to_owned()).collect();
+        let parties =
+            pairs.iter().flat_map(|(one, other)| [one, other]).map(|name| (*name).to_owned()).collect();
         let compared: Vec<&str> = compared.into_iter().collect();
         Some(Contradiction { wrong: outvoted(&compared, &pairs), parties, example })
     }
@@ -163,9 +164,8 @@ fn bracketed(inner: &VecDeque<Measured>, outer: &VecDeque<Measured>) -> Option<(
     let mut pairs = pairs.filter(|(before, after)| after.when.latest.since(before.when.earliest) <= BRACKET);
     // The latest says how things stand now.
     let (before, after) = pairs.next_back()?;
-    let between = |one: &&Measured| {
-        before.when.latest <= one.when.earliest && one.when.latest <= after.when.earliest
-    };
+    let between =
+        |one: &&Measured| before.when.latest <= one.when.earliest && one.when.latest <= after.when.earliest;
     let hull = Measured {
         when: after.when,
         lower: before.lower.min(after.lower),
@@ -181,9 +181,8 @@ fn outvoted(all: &[&str], pairs: &BTreeSet<(&str, &str)>) -> BTreeSet<String> {
         return BTreeSet::new();
     }
     let places = |set: u32| (0..all.len()).filter(move |nth| set >> nth & 1 == 1);
-    let agrees = |set: &u32| {
-        !places(*set).any(|a| places(*set).any(|b| a < b && pairs.contains(&(all[a], all[b]))))
-    };
+    let agrees =
+        |set: &u32| !places(*set).any(|a| places(*set).any(|b| a < b && pairs.contains(&(all[a], all[b]))));
     let sets: Vec<u32> = (1..1_u32 << all.len()).filter(agrees).collect();
     let largest = sets.iter().map(|set| set.count_ones()).max().unwrap_or(0);
     if usize::try_from(largest).unwrap_or(0) * 2 <= all.len() {

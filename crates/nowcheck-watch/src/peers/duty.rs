@@ -59,16 +59,13 @@ impl Heard {
 }
 
 /// Whether too few see that a service is down.
-pub(super) fn lacks_agreement(
-    trouble: Trouble<'_>,
-    quorum: u32,
-    living: &[&Heard],
-) -> bool {
+pub(super) fn lacks_agreement(trouble: Trouble<'_>, quorum: u32, living: &[&Heard]) -> bool {
     if !trouble.is_down {
         return false;
     }
     let watching = living.iter().filter(|other| other.view.checks.contains_key(trouble.check));
-    let agreeing = watching.clone().filter(|other| other.incident(trouble.check).is_some_and(|one| one.is_down));
+    let agreeing =
+        watching.clone().filter(|other| other.incident(trouble.check).is_some_and(|one| one.is_down));
     let quorum = usize::try_from(quorum).unwrap_or(usize::MAX);
     agreeing.count() + 1 < quorum.min(watching.count() + 1)
 }

@@ -9,6 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use nowcheck::clock::Clock;
 use nowcheck::probe::tls::Trust;
+use nowcheck::text::figures;
 use tokio::sync::Notify;
 
 use super::view::{Answer, SCHEMA_VERSION};
@@ -50,7 +51,7 @@ pub(super) async fn read_for_ever(
         };
         answered(begun, result);
         tokio::time::sleep(LEAST).await;
-        let _ = tokio::time::timeout(EVERY - LEAST, hurried).await;
+        let _ = tokio::time::timeout(EVERY.saturating_sub(LEAST), hurried).await;
     }
 }
 
@@ -77,6 +78,8 @@ fn in_words(fault: &HttpFault) -> String {
         HttpFault::Status { status, .. } if status.as_u16() == 401 => {
             "it does not know the token; both sides need the same one".to_owned()
         }
+        HttpFault::Connection(why) => why.clone(),
+        HttpFault::Silent(longest) => format!("no answer within {}", figures::limit(*longest)),
         other => other.to_string(),
     }
 }

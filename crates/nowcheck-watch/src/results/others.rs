@@ -51,9 +51,7 @@ impl Results {
 
 impl State {
     fn is_failing(&self, receiver: &str) -> bool {
-        let is_it = |incident: &Incident| {
-            matches!(incident.scope(), Scope::Monitor(MonitorPart::Receiver(name)) if name == receiver)
-        };
+        let is_it = |incident: &Incident| matches!(incident.scope(), Scope::Monitor(MonitorPart::Receiver(name)) if name == receiver);
         self.incidents.open().any(is_it)
     }
 

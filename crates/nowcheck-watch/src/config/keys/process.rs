@@ -43,7 +43,9 @@ pub(in crate::config) const PEER: Table = Table {
     is_list: true,
     about: "Another instance, elsewhere.",
     groups: &[&[
-        Key::new("name", Shape::Name, "Its name: name in [server] there.").example("\"frankfurt\"").required(),
+        Key::new("name", Shape::Name, "Its name: name in [server] there.")
+            .example("\"frankfurt\"")
+            .required(),
         Key::new("url", Shape::Url, "Where its dashboard is.")
             .example("\"https://nowcheck.fra.example\"")
             .required(),

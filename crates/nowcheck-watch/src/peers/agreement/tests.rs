@@ -33,7 +33,10 @@ fn wrong(found: Option<Contradiction>) -> Option<Vec<String>> {
 
 #[test]
 fn the_majority_names_the_instance_whose_reference_is_wrong() {
-    assert_eq!(wrong(measurements(&[0.0, 0.0, 0.5], |_| 0.2, 3).contradiction()), Some(vec!["i2".to_owned()]));
+    assert_eq!(
+        wrong(measurements(&[0.0, 0.0, 0.5], |_| 0.2, 3).contradiction()),
+        Some(vec!["i2".to_owned()])
+    );
     assert_eq!(wrong(measurements(&[0.0, 0.0, 0.0], |_| 7.0, 3).contradiction()), None);
     assert_eq!(
         wrong(measurements(&[0.0, -3.0, 0.0, 2.0, 0.0], |_| 0.0, 3).contradiction()),
@@ -76,7 +79,10 @@ fn a_measurement_that_is_told_again_is_no_other_one() {
 fn a_contradiction_is_told_with_its_evidence() {
     let found = measurements(&[0.0, 0.0, 0.5], |_| 0.2, 3).contradiction().unwrap();
     let words = found.summary();
-    assert!(words.starts_with("the reference of i2 is wrong: of the backend b1 of shop, i0 measures "), "{words}");
+    assert!(
+        words.starts_with("the reference of i2 is wrong: of the backend b1 of shop, i0 measures "),
+        "{words}"
+    );
     assert!(words.contains(" and i2 measures "), "{words}");
 }
 

@@ -115,7 +115,11 @@ impl World {
                     } else {
                         Err("connection refused".to_owned())
                     };
-                    self.instances[nth].state.answered(&peer.to_string(), within(now - now.min(100), now), result);
+                    self.instances[nth].state.answered(
+                        &peer.to_string(),
+                        within(now - now.min(100), now),
+                        result,
+                    );
                 }
             }
             for instance in self.instances.iter_mut().filter(|instance| instance.lives) {
@@ -129,9 +133,8 @@ impl World {
     fn groups(&self) -> Vec<BTreeSet<usize>> {
         let mut groups: Vec<BTreeSet<usize>> = Vec::new();
         for nth in (0..self.instances.len()).filter(|nth| self.instances[*nth].lives) {
-            let (joined, mut others): (Vec<_>, Vec<_>) = groups
-                .into_iter()
-                .partition(|group| group.iter().any(|other| self.reach(nth, *other)));
+            let (joined, mut others): (Vec<_>, Vec<_>) =
+                groups.into_iter().partition(|group| group.iter().any(|other| self.reach(nth, *other)));
             others.push(joined.into_iter().flatten().chain([nth]).collect());
             groups = others;
         }
@@ -237,7 +240,8 @@ fn the_first_of_those_that_live_tells_of_one_that_nobody_hears_of() {
 
 #[test]
 fn nobody_waits_for_one_that_would_not_alert() {
-    let cases: [(&str, fn(&mut Answer)); 4] = [
+    type Change = fn(&mut Answer);
+    let cases: [(&str, Change); 4] = [
         ("it has no such receiver", |answer| answer.instance.receivers.clear()),
         ("it watches no such check", |answer| answer.instance.checks.clear()),
         ("the check alerts others", |answer| {

@@ -4,10 +4,13 @@ use maud::{Markup, html};
 
 use super::parts::{self, status};
 use crate::figures::rough;
-use crate::incident::OffsetBounds;
+use crate::incident::{MonitorPart, OffsetBounds, Scope};
 use crate::peers::view::{CheckView, Reading};
 use crate::peers::{PeerStanding, SeenFrom};
 use crate::web::Served;
+
+/// What an incident about references that contradict each other is about.
+const AGREEMENT: Scope = Scope::Monitor(MonitorPart::Agreement);
 
 /// All instances in one line, and whether their references agree.
 pub(super) fn all(served: &Served) -> Markup {
@@ -15,11 +18,13 @@ pub(super) fn all(served: &Served) -> Markup {
     if peers.is_alone() {
         return html! { div #instances {} };
     }
+    // Above, as a fault of this monitor.
+    let is_told = served.results.faults().iter().any(|fault| *fault.scope() == AGREEMENT);
     let others: Vec<PeerStanding> = peers.standings().into_iter().filter(|peer| !peer.is_this).collect();
     html! {
         div #instances {
             p { "Instances: " strong { (peers.name()) } " (this one)" @for peer in &others { ", " (standing(peer)) } "." }
-            @if let Some(found) = peers.contradiction() { p.fault { (found.summary()) "." } }
+            @if !is_told { @if let Some(found) = peers.contradiction() { p.fault { (found.summary()) "." } } }
         }
     }
 }
