@@ -58,7 +58,9 @@ def contents(program: str, kind: str, binary: Path, folder: Path):
     about = PROGRAMS[program]
     completions = ROOT / "contrib" / "completions"
     yield file(binary, f"/usr/bin/{program}", mode=0o755)
-    yield file(compressed(ROOT / "docs" / "man" / f"{program}.1", folder), f"/usr/share/man/man1/{program}.1.gz")
+    man = ROOT / "docs" / "man"
+    for page in (man / f"{program}.1", *sorted(man.glob(f"{program}-*.1"))):
+        yield file(compressed(page, folder), f"/usr/share/man/man1/{page.name}.gz")
     yield file(completions / f"{program}.bash", f"/usr/share/bash-completion/completions/{program}")
     yield file(completions / f"{program}.zsh", f"{ZSH[kind]}/_{program}")
     yield file(completions / f"{program}.fish", f"/usr/share/fish/vendor_completions.d/{program}.fish")

@@ -195,12 +195,13 @@ def test_make_install_puts_everything_below_the_prefix(tmp_path):
     run("make", "install", "PREFIX=/opt/time", f"DESTDIR={tmp_path}/root", cwd=ROOT, env=os.environ | binaries)
     root = tmp_path / "root" / "opt" / "time"
     installed = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    assert installed == {
+    pages = {f"share/man/man1/{page.name}" for page in (ROOT / "docs" / "man").iterdir()}
+    assert "share/man/man1/nowcheck-watch.1" in pages
+    assert installed == pages | {
         path.format(program)
         for program in PROGRAMS
         for path in (
             "bin/{}",
-            "share/man/man1/{}.1",
             "share/bash-completion/completions/{}",
             "share/zsh/site-functions/_{}",
             "share/fish/vendor_completions.d/{}.fish",

@@ -29,10 +29,10 @@ complete -c nowcheck -n "__fish_nowcheck_needs_command" -s p -l port -d 'The por
 complete -c nowcheck -n "__fish_nowcheck_needs_command" -s u -l url -d 'The path on -H, with its query; `/` is the root. Default: /now, or / with --field header:NAME' -r
 complete -c nowcheck -n "__fish_nowcheck_needs_command" -l resolve -d 'Check this address of HOST instead of the addresses in the DNS. Repeat it for several addresses' -r
 complete -c nowcheck -n "__fish_nowcheck_needs_command" -l ca-file -d 'Trust the certificate authorities in this PEM file too' -r -F
-complete -c nowcheck -n "__fish_nowcheck_needs_command" -l cert -d 'Present this client certificate if the server asks for one (PEM, followed by the certificates of its authorities). Redirects to other servers do not take it along' -r -F
+complete -c nowcheck -n "__fish_nowcheck_needs_command" -l cert -d 'Present this client certificate if the server asks for one (PEM, followed by the certificates of its authorities). It is not sent to another server after a redirect' -r -F
 complete -c nowcheck -n "__fish_nowcheck_needs_command" -l key -d 'The private key of --cert (PEM, not encrypted)' -r -F
-complete -c nowcheck -n "__fish_nowcheck_needs_command" -l header -d 'Send this header with each request. Repeat it for several headers. Redirects to other servers do not take it along' -r
-complete -c nowcheck -n "__fish_nowcheck_needs_command" -l user-file -d 'Read Basic credentials from this file: one line, user:password. Redirects to other servers do not take them along' -r -F
+complete -c nowcheck -n "__fish_nowcheck_needs_command" -l header -d 'Send this header with each request. Repeat it for several headers. It is not sent to another server after a redirect' -r
+complete -c nowcheck -n "__fish_nowcheck_needs_command" -l user-file -d 'Read Basic credentials from this file: one line, user:password. They are not sent to another server after a redirect' -r -F
 complete -c nowcheck -n "__fish_nowcheck_needs_command" -s c -l max-offset -l critical -d 'A clock that is off by more than this is CRITICAL. Exactly this is OK' -r
 complete -c nowcheck -n "__fish_nowcheck_needs_command" -s w -l warn-offset -l warning -d 'A clock that is not proven to be within this is a WARNING' -r
 complete -c nowcheck -n "__fish_nowcheck_needs_command" -l field -d 'Where the answer holds the time: a member of the JSON body (`a.b.c`), a JSON Pointer (`/a/b`; empty for the whole document), `header:NAME`, or `body`. Default: nowd\'s `datetime`, else `current_time`' -r
@@ -79,10 +79,10 @@ complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -s p -l port -d
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -s u -l url -d 'The path on -H, with its query; `/` is the root. Default: /now, or / with --field header:NAME' -r
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l resolve -d 'Check this address of HOST instead of the addresses in the DNS. Repeat it for several addresses' -r
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l ca-file -d 'Trust the certificate authorities in this PEM file too' -r -F
-complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l cert -d 'Present this client certificate if the server asks for one (PEM, followed by the certificates of its authorities). Redirects to other servers do not take it along' -r -F
+complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l cert -d 'Present this client certificate if the server asks for one (PEM, followed by the certificates of its authorities). It is not sent to another server after a redirect' -r -F
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l key -d 'The private key of --cert (PEM, not encrypted)' -r -F
-complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l header -d 'Send this header with each request. Repeat it for several headers. Redirects to other servers do not take it along' -r
-complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l user-file -d 'Read Basic credentials from this file: one line, user:password. Redirects to other servers do not take them along' -r -F
+complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l header -d 'Send this header with each request. Repeat it for several headers. It is not sent to another server after a redirect' -r
+complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l user-file -d 'Read Basic credentials from this file: one line, user:password. They are not sent to another server after a redirect' -r -F
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -s c -l max-offset -l critical -d 'A clock that is off by more than this is CRITICAL. Exactly this is OK' -r
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -s w -l warn-offset -l warning -d 'A clock that is not proven to be within this is a WARNING' -r
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l field -d 'Where the answer holds the time: a member of the JSON body (`a.b.c`), a JSON Pointer (`/a/b`; empty for the whole document), `header:NAME`, or `body`. Default: nowd\'s `datetime`, else `current_time`' -r

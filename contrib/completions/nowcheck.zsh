@@ -23,10 +23,10 @@ _nowcheck() {
 '--url=[The path on -H, with its query; \`/\` is the root. Default\: /now, or / with --field header\:NAME]:PATH:_default' \
 '*--resolve=[Check this address of HOST instead of the addresses in the DNS. Repeat it for several addresses]:HOST:ADDR:_default' \
 '--ca-file=[Trust the certificate authorities in this PEM file too]:FILE:_files' \
-'--cert=[Present this client certificate if the server asks for one (PEM, followed by the certificates of its authorities). Redirects to other servers do not take it along]:FILE:_files' \
+'--cert=[Present this client certificate if the server asks for one (PEM, followed by the certificates of its authorities). It is not sent to another server after a redirect]:FILE:_files' \
 '--key=[The private key of --cert (PEM, not encrypted)]:FILE:_files' \
-'*--header=[Send this header with each request. Repeat it for several headers. Redirects to other servers do not take it along]:NAME: VALUE:_default' \
-'--user-file=[Read Basic credentials from this file\: one line, user\:password. Redirects to other servers do not take them along]:FILE:_files' \
+'*--header=[Send this header with each request. Repeat it for several headers. It is not sent to another server after a redirect]:NAME: VALUE:_default' \
+'--user-file=[Read Basic credentials from this file\: one line, user\:password. They are not sent to another server after a redirect]:FILE:_files' \
 '-c+[A clock that is off by more than this is CRITICAL. Exactly this is OK]:DURATION:_default' \
 '--max-offset=[A clock that is off by more than this is CRITICAL. Exactly this is OK]:DURATION:_default' \
 '--critical=[A clock that is off by more than this is CRITICAL. Exactly this is OK]:DURATION:_default' \
@@ -95,10 +95,10 @@ _arguments "${_arguments_options[@]}" : \
 '--url=[The path on -H, with its query; \`/\` is the root. Default\: /now, or / with --field header\:NAME]:PATH:_default' \
 '*--resolve=[Check this address of HOST instead of the addresses in the DNS. Repeat it for several addresses]:HOST:ADDR:_default' \
 '--ca-file=[Trust the certificate authorities in this PEM file too]:FILE:_files' \
-'--cert=[Present this client certificate if the server asks for one (PEM, followed by the certificates of its authorities). Redirects to other servers do not take it along]:FILE:_files' \
+'--cert=[Present this client certificate if the server asks for one (PEM, followed by the certificates of its authorities). It is not sent to another server after a redirect]:FILE:_files' \
 '--key=[The private key of --cert (PEM, not encrypted)]:FILE:_files' \
-'*--header=[Send this header with each request. Repeat it for several headers. Redirects to other servers do not take it along]:NAME: VALUE:_default' \
-'--user-file=[Read Basic credentials from this file\: one line, user\:password. Redirects to other servers do not take them along]:FILE:_files' \
+'*--header=[Send this header with each request. Repeat it for several headers. It is not sent to another server after a redirect]:NAME: VALUE:_default' \
+'--user-file=[Read Basic credentials from this file\: one line, user\:password. They are not sent to another server after a redirect]:FILE:_files' \
 '-c+[A clock that is off by more than this is CRITICAL. Exactly this is OK]:DURATION:_default' \
 '--max-offset=[A clock that is off by more than this is CRITICAL. Exactly this is OK]:DURATION:_default' \
 '--critical=[A clock that is off by more than this is CRITICAL. Exactly this is OK]:DURATION:_default' \

@@ -29,9 +29,9 @@ clock-bound\:"ClockBound, at --clock-bound or in /var/run/clockbound"
 ecs-metadata\:"The task metadata endpoint of Amazon ECS (version 4), which states a bound on Fargate"))' \
 '--clock-bound=[Read the bound on the clock'\''s error from ClockBound at this path]:PATH:_files' \
 '--drain-delay=[How long to keep serving after SIGTERM]:DURATION:_default' \
-'--log=[The format of log lines on standard error]:FORM:((text\:"Lines for people"
+'--log=[The format of log lines on standard error]:FORMAT:((text\:"Lines for people"
 json\:"One JSON object a line"))' \
-'--metrics=[Write a line of metrics to standard output once a minute\: clock error, requests, durations]:FORM:((emf\:"Amazon'\''s embedded metric format"))' \
+'--metrics=[Write a line of metrics to standard output once a minute\: clock error, requests, durations]:FORMAT:((emf\:"Amazon'\''s embedded metric format"))' \
 '--metrics-environment=[The dimension \`Environment\` of those metrics, which names the deployment]:NAME:_default' \
 '--access-log[Write one JSON object per request to standard output]' \
 '-h[Print help (see more with '\''--help'\'')]' \

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     pub(crate) ca_file: Option<PathBuf>,
 
     /// Present this client certificate if the server asks for one (PEM, followed by the certificates of its authorities).
-    /// Redirects to other servers do not take it along.
+    /// It is not sent to another server after a redirect.
     #[arg(long, value_name = "FILE", help_heading = heading::TLS)]
     pub(crate) cert: Option<PathBuf>,
 
@@ -65,11 +65,11 @@ pub(crate) struct Arguments {
     #[arg(long, help_heading = heading::TLS)]
     pub(crate) insecure: bool,
 
-    /// Send this header with each request. Repeat it for several headers. Redirects to other servers do not take it along.
+    /// Send this header with each request. Repeat it for several headers. It is not sent to another server after a redirect.
     #[arg(long = "header", value_name = "NAME: VALUE", help_heading = heading::TLS)]
     pub(crate) headers: Vec<String>,
 
-    /// Read Basic credentials from this file: one line, user:password. Redirects to other servers do not take them along.
+    /// Read Basic credentials from this file: one line, user:password. They are not sent to another server after a redirect.
     #[arg(long, value_name = "FILE", help_heading = heading::TLS)]
     pub(crate) user_file: Option<PathBuf>,
 

@@ -131,6 +131,8 @@ pub struct CheckState {
     pub watched_since: Timestamp,
     /// Since when it is that.
     pub since: Timestamp,
+    /// How long the result of a round stands; nothing before the first one.
+    pub stands_for: Duration,
     /// Until when that stands if no round follows.
     pub stands_until: Timestamp,
     /// The latest round that was held.
@@ -162,6 +164,7 @@ impl CheckState {
             reason: NOT_CHECKED_YET.to_owned(),
             watched_since: now,
             since: now,
+            stands_for: Duration::ZERO,
             stands_until: Timestamp::MAX,
             latest: None,
             recent: Recent::default(),

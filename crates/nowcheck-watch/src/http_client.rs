@@ -37,8 +37,8 @@ pub use fault::HttpFault;
 pub(crate) use fault::quoted;
 pub(crate) use hidden::Hidden;
 
-/// The most that is read of an answer: it only matters when it says what is wrong.
-const MOST_OF_A_BODY: usize = 16 * 1024;
+/// The most that is read of an answer that only matters when it says what is wrong.
+pub(crate) const MOST_OF_A_BODY: usize = 16 * 1024;
 
 /// How much of an answer is quoted.
 const EXCERPT: usize = 200;
@@ -123,12 +123,17 @@ impl Client {
         self.exchange(message, longest, async |_| ()).await
     }
 
-    /// Sends a message, and returns what the answer holds. Any 2xx is success.
+    /// Sends a message, and returns what the answer holds, of which no more than that many bytes are read. Any 2xx is success.
     ///
     /// # Errors
     /// Why it was not taken. An answer that breaks off, or is too long, is none.
-    pub(crate) async fn ask(&self, message: Message, longest: Duration) -> Result<Bytes, HttpFault> {
-        let read = async |body| Limited::new(body, MOST_OF_A_BODY).collect().await;
+    pub(crate) async fn ask(
+        &self,
+        message: Message,
+        longest: Duration,
+        most: usize,
+    ) -> Result<Bytes, HttpFault> {
+        let read = async |body| Limited::new(body, most).collect().await;
         let body = self.exchange(message, longest, read).await?;
         Ok(body.map_err(|_| HttpFault::NoAnswer("its body broke off or is too long"))?.to_bytes())
     }

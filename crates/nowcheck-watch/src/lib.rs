@@ -17,6 +17,7 @@ pub mod jumps;
 pub mod log;
 mod metrics;
 pub mod monitor;
+mod peers;
 pub mod plot;
 mod prober;
 mod references;

@@ -20,6 +20,7 @@ use crate::export::{self, Exports};
 use crate::history::{History, HistoryError, HistoryPlace, HistorySettings, QueueLimits, Retention};
 use crate::log::{Log, LogEvent};
 use crate::metrics::MetricSource;
+use crate::peers::Peers;
 use crate::prober::Prober;
 use crate::results::{Outlets, Results};
 use crate::scheduler::{Scheduler, most_side_by_side};
@@ -153,7 +154,8 @@ impl Monitor {
         let monitor_name = config.server.name.clone().unwrap_or_else(name_of_this_machine);
         let (dispatch, reports) =
             Dispatch::start(side.handle(), &config, &monitor_name, (&history, &restored.outbox), clock);
-        let outlets = Outlets { board: Arc::clone(&board), log: log.clone(), history, dispatch };
+        let peers = Arc::new(Peers::new(clock, &monitor_name, side.handle().clone()));
+        let outlets = Outlets { board: Arc::clone(&board), log: log.clone(), history, dispatch, peers };
         let results = Arc::new(Results::new(clock, outlets, &restored));
         side.handle().spawn(listen_to_reports(reports, Arc::clone(&results)));
         let scheduler = Scheduler::new(clock, Arc::clone(&results), most_side_by_side(open_files));

@@ -2,6 +2,7 @@
 
 mod drifts;
 mod maintenance;
+mod others;
 mod record;
 mod stored;
 
@@ -26,6 +27,7 @@ use crate::incident::{
     ServiceStatus,
 };
 use crate::log::{Log, LogEvent};
+use crate::peers::Peers;
 use crate::status::CheckStatus;
 use crate::timestamps::{self, elapsed};
 use crate::watched::{self, WatchedChecks};
@@ -66,6 +68,7 @@ pub(crate) struct Results {
     log: Log,
     history: History,
     dispatch: Dispatch,
+    peers: Arc<Peers>,
     held: AtomicU64,
     reload_failed: AtomicBool,
     state: Mutex<State>,
@@ -78,6 +81,7 @@ pub(crate) struct Outlets {
     pub(crate) log: Log,
     pub(crate) history: History,
     pub(crate) dispatch: Dispatch,
+    pub(crate) peers: Arc<Peers>,
 }
 
 #[derive(Debug, Default)]
@@ -105,7 +109,7 @@ const STORED_EVERY: Duration = Duration::from_mins(1);
 impl Results {
     /// It goes on where the history says that it ended.
     pub(crate) fn new(clock: Clock, outlets: Outlets, restored: &Restored) -> Self {
-        let Outlets { board, log, history, dispatch } = outlets;
+        let Outlets { board, log, history, dispatch, peers } = outlets;
         let mut stored = Stored::new(restored);
         let state = State {
             incidents: stored.part(INCIDENTS),
@@ -128,6 +132,7 @@ impl Results {
             log,
             history,
             dispatch,
+            peers,
             held: AtomicU64::new(0),
             reload_failed: AtomicBool::new(false),
             state: Mutex::new(state),
@@ -138,6 +143,7 @@ impl Results {
     pub(crate) fn configure(&self, config: &Config) {
         let (checks, policy) = (&config.checks, config.policy());
         self.dispatch.replace_receivers(config.alerts.clone());
+        self.peers.configure(config);
         let now = timestamps::now(self.clock);
         let mut state = self.lock();
         for receiver in &policy.receivers {
@@ -168,14 +174,16 @@ impl Results {
         for gone in open {
             changes.extend(state.incidents.forget(&gone, now));
         }
-        let is_receiver = |name: &str| policy.receivers.iter().any(|receiver| receiver.name == name);
+        let is_used = |part: &MonitorPart| match part {
+            MonitorPart::Receiver(name) => policy.receivers.iter().any(|receiver| receiver.name == *name),
+            MonitorPart::Peer(name) => config.peers.iter().any(|peer| peer.name == *name),
+            _ => true,
+        };
         let unused: Vec<MonitorPart> = state
             .incidents
             .open()
             .filter_map(|incident| match incident.scope() {
-                Scope::Monitor(part @ MonitorPart::Receiver(name)) if !is_receiver(name) => {
-                    Some(part.clone())
-                }
+                Scope::Monitor(part) if !is_used(part) => Some(part.clone()),
                 _ => None,
             })
             .collect();
@@ -205,11 +213,17 @@ impl Results {
         }
         let health = self.history.health();
         let mut state = self.lock();
-        let changes = match &health.problem {
+        let mut changes = match &health.problem {
             Some(problem) => state.incidents.report_fault(&MonitorPart::History, problem, now),
             None => state.incidents.report_working(&MonitorPart::History, "the history is written", now),
         };
+        changes.extend(self.hear_of_others(&mut state, now));
         self.settle(state, &changes, now);
+    }
+
+    /// What is known of other instances.
+    pub(crate) fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     /// The history that results go to.
@@ -249,6 +263,7 @@ impl Results {
             ..LatestRound::of(round.outcome, words, observation.offset(), round.lateness)
         };
         let check = &round.config.name;
+        self.peers.round_held(check, round.outcome);
         let stands_for = stands_for(round.config);
         let mut state = self.lock();
         let incident_round = Round {
@@ -329,6 +344,7 @@ impl Results {
 
     /// Decides who is alerted of these changes, and stores all of it together.
     fn settle(&self, mut state: MutexGuard<'_, State>, changes: &[Change], now: Timestamp) {
+        state.keep_what_others_alert(&self.peers);
         let State { incidents, alerts, policy, stored, .. } = &mut *state;
         let messages = alerts.decide(incidents, changes, policy, now);
         let is_old = stored.is_none_or(|stored| elapsed(stored, now) >= STORED_EVERY);
@@ -371,6 +387,7 @@ impl Results {
             }
             state.status = *status;
             (*reason).clone_into(&mut state.reason);
+            state.stands_for = stands_for(round.config);
             state.stands_until = now.checked_add(stands_for(round.config)).unwrap_or(Timestamp::MAX);
             state.counters.count_round(*status, reason, latest.duration);
             state.meet(round.outcome, *now);

@@ -94,6 +94,7 @@ fn policy() -> Policy {
             window: Window::Once { from: second(100), until: second(400) },
             checks: None,
         }],
+        ..Policy::default()
     }
 }
 

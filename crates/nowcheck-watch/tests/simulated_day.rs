@@ -246,6 +246,7 @@ fn policy(world: &World) -> Policy {
             window: Window::Once { from: second(MAINTENANCE.0), until: second(MAINTENANCE.1) },
             checks: Some(under_maintenance.map(|(_, check)| check.name.clone()).collect()),
         }],
+        ..Policy::default()
     }
 }
 

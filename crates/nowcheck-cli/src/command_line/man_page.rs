@@ -1,4 +1,4 @@
-//! The man page of nowcheck is made from its command line, and checked in.
+//! The man pages of nowcheck and its commands are made from its command line, and checked in.
 
 use std::io::{self, Write as _};
 
@@ -45,6 +45,9 @@ fn man_page() -> io::Result<String> {
     for command in CommandLine::command().get_subcommands() {
         let about = command.get_about().unwrap_or_default().to_string();
         writeln!(page, ".TP\n\\fB{}\\fR\n{}", command.get_name(), roff(&about))?;
+        if has_page(command) {
+            writeln!(page, "See \\fBnowcheck\\-{}\\fR(1).", command.get_name())?;
+        }
     }
     let after_help = CommandLine::command().get_after_help().map(ToString::to_string).unwrap_or_default();
     for section in after_help.split("\n\n") {
@@ -57,6 +60,42 @@ fn man_page() -> io::Result<String> {
         writeln!(page, "{heading}\n.nf\n{}\n.fi", roff(lines))?;
     }
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// Whether a command has flags of its own: `check` has those of the main page.
+fn has_page(command: &clap::Command) -> bool {
+    !["check", "help"].contains(&command.get_name())
+}
+
+/// The pages of a command and those below it, by their names: `nowcheck-config-check`.
+fn pages_of(command: &clap::Command, pages: &mut Vec<(String, String)>) -> io::Result<()> {
+    let name = command.get_display_name().unwrap_or_default().to_owned();
+    let source = format!("{name} {}", env!("CARGO_PKG_VERSION"));
+    let man = clap_mangen::Man::new(command.clone()).date("").title(&name).source(source);
+    let mut page = Vec::new();
+    man.render(&mut page)?;
+    pages.push((name, String::from_utf8_lossy(&page).into_owned()));
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        pages_of(below, pages)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_man_pages_of_the_commands_are_up_to_date() {
+    let mut command = CommandLine::command().name("nowcheck").disable_help_subcommand(true);
+    command.build();
+    let mut pages = Vec::new();
+    for below in command.get_subcommands().filter(|below| has_page(below)) {
+        pages_of(below, &mut pages).expect("they can be written to memory");
+    }
+    let folder = format!("{}/../../docs/man", env!("CARGO_MANIFEST_DIR"));
+    for (name, page) in &pages {
+        expect_file![format!("{folder}/{name}.1")].assert_eq(page);
+    }
+    let there = std::fs::read_dir(folder).expect("the folder of the pages").filter_map(Result::ok);
+    let there = there.filter(|file| file.file_name().to_string_lossy().starts_with("nowcheck-")).count();
+    assert_eq!(there, pages.len(), "there is a page of a command that there is not");
 }
 
 #[test]

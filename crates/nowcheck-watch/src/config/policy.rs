@@ -1,5 +1,7 @@
 //! What the incidents need to know of a configuration.
 
+use std::collections::BTreeSet;
+
 use super::Config;
 use crate::incident::{CheckPolicy, Maintenance, Policy, Receiver};
 
@@ -25,6 +27,7 @@ impl Config {
             receivers: receivers.collect(),
             checks: checks.collect(),
             maintenance: maintenance.collect(),
+            kept: BTreeSet::new(),
         }
     }
 }

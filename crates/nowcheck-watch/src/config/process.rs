@@ -187,8 +187,25 @@ fn not_less(
 pub(super) fn peer(section: &Section<'_>, secrets: Secrets<'_>) -> Option<PeerConfig> {
     let name = section.name("name");
     let url = section.url("url");
-    let token = section.secret("token", secrets).map(|given| given.value);
+    let token = section.secret("token", secrets);
+    if let Some(given) = &token
+        && let Some(must) = unusable_token(given.value.expose())
+    {
+        section.wrong(given.line, Problem::Hidden { key: "token".to_owned(), must: must.to_owned() });
+    }
+    let token = token.map(|given| given.value);
     Some(PeerConfig { name: name?.value, url: url?.value, token, line: section.line.unwrap_or_default() })
+}
+
+/// What is wrong with a token: somebody may guess it, or no header can hold it.
+fn unusable_token(token: &str) -> Option<&'static str> {
+    if token.len() < 16 {
+        Some("is shorter than 16 characters; make one with: openssl rand -hex 32")
+    } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Some("must have no spaces, and only characters of ASCII; make one with: openssl rand -hex 32")
+    } else {
+        None
+    }
 }
 
 /// Reads how many instances must agree on “down”.

@@ -23,9 +23,8 @@ impl SecretSource for Made {
             "/run/secrets/headers" | "/run/secrets/collector" => "X-Key: T0KEN\n".to_owned(),
             "/run/secrets/bad-headers" => "X-Key T0KEN\n".to_owned(),
             "/run/secrets/shop" => "me:T0KEN\n".to_owned(),
-            "/run/secrets/no-colon" | "/run/secrets/hook-key" | "/run/secrets/peer" | "/run/secrets/smtp" => {
-                "T0KEN\n".to_owned()
-            }
+            "/run/secrets/no-colon" | "/run/secrets/hook-key" | "/run/secrets/smtp" => "T0KEN\n".to_owned(),
+            "/run/secrets/peer" => "T0KEN-of-many-characters\n".to_owned(),
             "/run/secrets/empty" => "\n".to_owned(),
             "/run/secrets/large" => "T0KEN".repeat(20_000),
             "/run/secrets/bytes" => return Ok(b"T0KEN\xff".to_vec()),

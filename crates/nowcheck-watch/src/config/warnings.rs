@@ -21,11 +21,6 @@ impl Config {
                 warnings.push(format!("{}: {why}", called("alert", &alert.name)));
             }
         }
-        if !self.peers.is_empty() {
-            let peers =
-                "[[peer]] and [quorum] have no effect yet, so every instance alerts by itself; remove them";
-            warnings.push(peers.to_owned());
-        }
         let history = self.history.path.as_deref().map(|path| ("history".to_owned(), path));
         let exports = self.exports.iter().enumerate().filter_map(|(nth, export)| {
             let (Export::Textfile { path } | Export::Emf { path: Some(path), .. }) = &export.destination

@@ -16,7 +16,7 @@ use nowcheck::text::printable;
 use prost::Message as _;
 
 use crate::config::Hook;
-use crate::http_client::{Client, HttpFault, Message};
+use crate::http_client::{Client, HttpFault, MOST_OF_A_BODY, Message};
 use crate::metrics::{Counted, Family, Histogram, Labels, Sample, Samples, Unit};
 use protobuf as wire;
 
@@ -71,7 +71,7 @@ impl Collector {
         self.headers.put_into(&mut headers);
         let body = request(self.resource.clone(), families, now).encode_to_vec().into();
         let message = Message { method: Method::POST, headers, body };
-        let answer = client.ask(message, longest).await.map_err(|fault| fault.to_string())?;
+        let answer = client.ask(message, longest, MOST_OF_A_BODY).await.map_err(|fault| fault.to_string())?;
         judged(&answer)
     }
 }

@@ -47,6 +47,8 @@ pub struct Policy {
     pub checks: BTreeMap<String, CheckPolicy>,
     /// When no alert is opened.
     pub maintenance: Vec<Maintenance>,
+    /// The alerts that another instance opens, or that too few instances agree on: the check, and the receiver.
+    pub kept: BTreeSet<(String, String)>,
 }
 
 /// What a message is about. The names are those of the contract.
@@ -122,7 +124,9 @@ impl Alerts {
         }
         for incident in incidents.open() {
             for receiver in policy.receivers.iter().filter(|receiver| policy.sends(incident, receiver)) {
-                let opened = self.open(incident, receiver, policy.holds_back(incident, incidents, now), now);
+                let is_held_back =
+                    policy.keeps(incident, receiver) || policy.holds_back(incident, incidents, now);
+                let opened = self.open(incident, receiver, is_held_back, now);
                 // It was marked before anybody was told of it.
                 let is_new = opened.as_ref().is_some_and(|opened| opened.event == Event::Opened);
                 messages.extend(opened);
@@ -132,6 +136,11 @@ impl Alerts {
             }
         }
         messages
+    }
+
+    /// The receivers that were alerted of an incident that is open.
+    pub fn told(&self, incident: &IncidentId) -> impl Iterator<Item = &str> {
+        self.sent.get(incident).into_iter().flat_map(|sent| sent.keys().map(String::as_str))
     }
 
     /// The first message about an incident, or a reminder.
@@ -231,8 +240,15 @@ impl Policy {
         }
     }
 
+    /// Whether the receiver is not alerted by this instance at the moment.
+    fn keeps(&self, incident: &Incident, receiver: &Receiver) -> bool {
+        let Scope::Check(check) = incident.scope() else { return false };
+        // Looked up without a copy of the names: mostly there is nothing.
+        self.kept.iter().any(|(kept, name)| kept == check && *name == receiver.name)
+    }
+
     /// Whether it is no time to open an alert.
-    fn holds_back(&self, incident: &Incident, incidents: &Incidents, now: Timestamp) -> bool {
+    pub(crate) fn holds_back(&self, incident: &Incident, incidents: &Incidents, now: Timestamp) -> bool {
         let Scope::Check(check) = incident.scope() else { return false };
         let troubled = incidents.troubled(check);
         let is_ok = |needed: &String| incidents.vouches_for(needed, incident.since(), troubled, now);

@@ -39,6 +39,10 @@ pub enum MonitorPart {
     History,
     /// An alert receiver takes no message.
     Receiver(String),
+    /// Nobody hears of another instance.
+    Peer(String),
+    /// The references of several instances contradict each other.
+    Agreement,
 }
 
 impl MonitorPart {
@@ -65,12 +69,18 @@ impl MonitorPart {
             Self::Receiver(_) => {
                 "correct the receiver, then try `nowcheck alert test NAME`; messages are kept for a day"
             }
+            Self::Peer(_) => {
+                "look whether that instance runs, and whether its URL in [[peer]] can be reached from here"
+            }
+            Self::Agreement => {
+                "on the machine of the instance that is wrong look at `chronyc tracking`, and at references in its configuration"
+            }
         }
     }
 
     /// Whether rounds show that it is at fault, and that it works again.
     pub(super) fn is_seen_by_rounds(&self) -> bool {
-        !matches!(self, Self::History | Self::Receiver(_))
+        !matches!(self, Self::History | Self::Receiver(_) | Self::Peer(_) | Self::Agreement)
     }
 }
 
@@ -116,6 +126,8 @@ impl fmt::Display for MonitorPart {
             Self::Setup => f.write_str("setup"),
             Self::History => f.write_str("history"),
             Self::Receiver(name) => write!(f, "receiver {name}"),
+            Self::Peer(name) => write!(f, "peer {name}"),
+            Self::Agreement => f.write_str("agreement"),
         }
     }
 }
@@ -131,7 +143,9 @@ impl FromStr for MonitorPart {
             ("machine", _) => Ok(Self::Machine),
             ("setup", _) => Ok(Self::Setup),
             ("history", _) => Ok(Self::History),
+            ("agreement", _) => Ok(Self::Agreement),
             (_, Some(("receiver", name))) => Ok(Self::Receiver(name.to_owned())),
+            (_, Some(("peer", name))) => Ok(Self::Peer(name.to_owned())),
             _ => Err(UnknownName(text.to_owned())),
         }
     }
@@ -171,8 +185,9 @@ mod tests {
             {
                 assert_eq!(place.to_string().parse(), Ok(place));
             }
-            let receiver = MonitorPart::Receiver(name.to_owned());
-            assert_eq!(receiver.to_string().parse(), Ok(receiver));
+            for part in [MonitorPart::Receiver(name.to_owned()), MonitorPart::Peer(name.to_owned())] {
+                assert_eq!(part.to_string().parse(), Ok(part));
+            }
         }
         assert!("elsewhere".parse::<Place>().is_err());
         assert!("elsewhere".parse::<MonitorPart>().is_err());

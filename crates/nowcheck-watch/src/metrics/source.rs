@@ -54,6 +54,7 @@ impl MetricSource {
         let checks = Checks { states: self.board.checks(), now: timestamps::now(self.clock) };
         let mut families = checks.families();
         families.extend(self.of_monitor());
+        families.extend(self.of_other_instances());
         families
     }
 
@@ -117,6 +118,27 @@ impl MetricSource {
                 None,
                 Samples::Info(further(&[("version", env!("CARGO_PKG_VERSION").into())])),
             ),
+        ]
+    }
+
+    /// What is told of other instances.
+    fn of_other_instances(&self) -> [Family; 2] {
+        let peers = self.results.peers();
+        let standings = peers.standings().into_iter().filter(|peer| !peer.is_this);
+        let up = standings.map(|peer| Sample {
+            labels: further(&[("peer", peer.name.into())]),
+            value: f64::from(u8::from(peer.lives)),
+        });
+        let agree = gauge(f64::from(u8::from(peers.contradiction().is_none())));
+        let about_agreement = "0 while instances prove that a reference of one of them is wrong";
+        [
+            Family::new(
+                "nowcheck_peer_up",
+                "Whether another instance is heard of",
+                None,
+                Samples::Gauge(up.collect()),
+            ),
+            Family::new("nowcheck_references_agree", about_agreement, None, agree),
         ]
     }
 

@@ -30,6 +30,7 @@ pub(super) enum ApiRoute {
     Incident(String),
     Maintenance,
     Window(String),
+    Instance,
     Description,
 }
 
@@ -51,6 +52,7 @@ impl ApiRoute {
             ["incidents"] => Some(Self::Incidents),
             ["incidents", id] => name(id).map(Self::Incident),
             ["maintenance"] => Some(Self::Maintenance),
+            ["instance"] => Some(Self::Instance),
             ["maintenance", id] => name(id).map(Self::Window),
             _ => None,
         }
@@ -98,6 +100,7 @@ pub(super) async fn answer(
         }
         ApiRoute::Maintenance => maintenance::all(served, headers, now),
         ApiRoute::Window(id) => maintenance::remove(headers, served, &id, now),
+        ApiRoute::Instance => json(&served.results.told_to_others()),
         ApiRoute::Description => unless_known(headers, &DESCRIPTION, || ok("application/json", DESCRIPTION)),
     }
 }
@@ -139,7 +142,7 @@ mod tests {
                 .collect();
             assert_eq!(methods, route.methods().split(", ").map(str::to_owned).collect(), "{path}");
         }
-        // Checks, one of them, its rounds, incidents, one of them, maintenance, a window of it, the description.
-        assert_eq!(described, 8);
+        // Checks, one of them, its rounds, incidents, one of them, maintenance, a window of it, the instance, the description.
+        assert_eq!(described, 9);
     }
 }

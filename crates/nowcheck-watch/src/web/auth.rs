@@ -33,6 +33,8 @@ const NOBODY: &str = "$2y$05$nyi2mRmyEYq8CcG7uXnsAe6yO3pYBqZmNUJpF3AJR4nmQnOeH4D
 pub(crate) enum Refusal {
     /// No credentials, or wrong ones.
     NotKnown,
+    /// No token, or a wrong one.
+    WrongToken,
     /// There were too many wrong ones.
     TooManyTries,
 }

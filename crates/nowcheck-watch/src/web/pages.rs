@@ -3,6 +3,7 @@
 pub(super) mod check;
 mod filter;
 pub(super) mod incidents;
+mod instances;
 pub(super) mod overview;
 pub(super) mod parts;
 mod past;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use maud::Markup;
@@ -37,14 +37,18 @@ enum Route {
 /// Answers a request.
 pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>) -> Reply {
     let route = route(request.uri().path());
-    // Those who watch the monitor need no name.
-    if !matches!(route, Some(Route::Health | Route::Readiness))
-        && let Err(refusal) = served.guard.admit(request.headers(), served.clock.now()).await
-    {
+    let api_route = ApiRoute::of(request.uri().path());
+    let admitted = match (&route, &api_route) {
+        // Those who watch the monitor need no name.
+        (Some(Route::Health | Route::Readiness), _) => Ok(()),
+        (_, Some(ApiRoute::Instance)) => admit_instance(request.headers(), served).await,
+        _ => served.guard.admit(request.headers(), served.clock.now()).await,
+    };
+    if let Err(refusal) = admitted {
         return refusal.into();
     }
     let now = timestamps::now(served.clock);
-    if let Some(route) = ApiRoute::of(request.uri().path()) {
+    if let Some(route) = api_route {
         return api::answer(route, request, served, now).await;
     }
     let Some(route) = route else {
@@ -76,6 +80,17 @@ pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>
     }
 }
 
+/// Lets in another instance, by its token, and whoever may see everything.
+async fn admit_instance(headers: &HeaderMap, served: &Served) -> Result<(), Refusal> {
+    let peers = served.results.peers();
+    match peers.admits(headers) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Refusal::WrongToken),
+        None if peers.wants_tokens() && !served.guard.wants_names() => Err(Refusal::WrongToken),
+        None => served.guard.admit(headers, served.clock.now()).await,
+    }
+}
+
 /// A page that may not exist, or cannot be made.
 fn found(served: &Served, now: Timestamp, found: Result<Option<Markup>, String>) -> Reply {
     match found {
@@ -101,6 +116,12 @@ impl From<Refusal> for Reply {
                     problem(StatusCode::UNAUTHORIZED, "log in with a name and a password of auth_file");
                 let challenge = HeaderValue::from_static("Basic realm=\"nowcheck\", charset=\"UTF-8\"");
                 reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                reply
+            }
+            Refusal::WrongToken => {
+                let mut reply =
+                    problem(StatusCode::UNAUTHORIZED, "send the token of a [[peer]] of this instance");
+                reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 reply
             }
             Refusal::TooManyTries => {

@@ -181,7 +181,7 @@ pub(crate) struct Cli {
     )]
     drain_delay: Duration,
     /// The format of log lines on standard error
-    #[arg(long, env = "NOWD_LOG", help_heading = LOGS, value_name = "FORM", value_enum, default_value = "text")]
+    #[arg(long, env = "NOWD_LOG", help_heading = LOGS, value_name = "FORMAT", value_enum, default_value = "text")]
     log: LogFormat,
     /// Write one JSON object per request to standard output
     #[arg(
@@ -192,7 +192,7 @@ pub(crate) struct Cli {
     )]
     access_log: bool,
     /// Write a line of metrics to standard output once a minute: clock error, requests, durations
-    #[arg(long, env = "NOWD_METRICS", help_heading = LOGS, value_name = "FORM", value_enum)]
+    #[arg(long, env = "NOWD_METRICS", help_heading = LOGS, value_name = "FORMAT", value_enum)]
     metrics: Option<MetricsFormat>,
     /// The dimension `Environment` of those metrics, which names the deployment
     #[arg(

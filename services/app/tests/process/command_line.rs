@@ -153,7 +153,7 @@ fn help_names_every_flag_with_its_variable_and_version_names_the_version() {
         "--drain-delay <DURATION>",
         "[env: NOWD_DRAIN_DELAY=]",
         "[default: 5s]",
-        "--log <FORM>",
+        "--log <FORMAT>",
         "[env: NOWD_LOG=]",
         "--admin-listen <ADDRESS>",
         "--max-connections <N>",

@@ -43,11 +43,13 @@ pub(in crate::config) const PEER: Table = Table {
     is_list: true,
     about: "Another instance, elsewhere.",
     groups: &[&[
-        Key::new("name", Shape::Name, "The name that it has there.").example("\"frankfurt\"").required(),
+        Key::new("name", Shape::Name, "Its name: name in [server] there.")
+            .example("\"frankfurt\"")
+            .required(),
         Key::new("url", Shape::Url, "Where its dashboard is.")
             .example("\"https://nowcheck.fra.example\"")
             .required(),
-        Key::new("token", Shape::Secret, "What proves to it who asks.")
+        Key::new("token", Shape::Secret, "What all instances show each other, as Authorization: Bearer.")
             .example("/run/secrets/peer PEER_TOKEN"),
     ]],
     named_by: "name",

@@ -313,6 +313,10 @@ fn the_process_has_its_rules() {
             ],
         ),
         (
+            "[[peer]]\nname = \"a\"\nurl = \"http://a\"\ntoken_file = \"/run/secrets/hook-key\"",
+            &["7: peer \"a\": token is shorter than 16 characters; make one with: openssl rand -hex 32"],
+        ),
+        (
             "[heartbeat]\nevery = \"1m\"",
             &["4: heartbeat: url is missing; write url_file = \"PATH\" or url_env = \"VARIABLE\""],
         ),

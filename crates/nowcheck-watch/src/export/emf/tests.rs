@@ -50,6 +50,7 @@ fn state(rounds: &[(CheckStatus, u64)], offset: Option<OffsetBounds>) -> Arc<Che
         reason: "any".to_owned(),
         watched_since: at(-60),
         since: at(0),
+        stands_for: Duration::from_mins(1),
         stands_until: at(60),
         latest: Some(latest(offset)),
         recent: Recent::default(),

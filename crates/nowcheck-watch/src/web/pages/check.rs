@@ -8,7 +8,7 @@ use nowcheck::text::figures;
 
 use super::parts::{self, ago, check_path, encoded, incident_path, status, until};
 use super::shown::{Length, Shown};
-use super::{Page, RELOAD, incidents};
+use super::{Page, RELOAD, incidents, instances};
 use crate::board::{BackendState, CheckState, LatestRound};
 use crate::figures::{bounds, rough};
 use crate::history::{History, Point};
@@ -74,6 +74,7 @@ pub(super) fn content(
             (None, Ok(_)) => section #course { h2 { "Course" } p { "Nothing is stored of this time yet." } },
         }
         (backends(state, check.map(|(check, _)| check), now))
+        (instances::of_check(served, &state.identity.name))
         @if let Some((_, report)) = check { (incidents::of_check(&report.incidents, now)) }
         (explanation())
     }

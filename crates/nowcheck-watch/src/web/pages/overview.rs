@@ -9,7 +9,7 @@ use nowcheck::text::figures;
 
 use super::filter::{Filter, ON_A_PAGE, label, with_text};
 use super::parts::{self, ago, check_path, encoded, incident_path, is_bad, status, until};
-use super::{Page, RELOAD, past};
+use super::{Page, RELOAD, instances, past};
 use crate::board::{CheckState, NOT_CHECKED_YET, Recent};
 use crate::incident::{Incident, Scope};
 use crate::plot::sparkline;
@@ -72,6 +72,7 @@ fn content(served: &Served, all: &[Arc<CheckState>], query: &Query, title: &str,
         @if shown.is_empty() { (no_match(&filter, found.len())) }
         ol #checks data-rows { @for check in shown { (row(served, check, now)) } }
         (pages(&filter, first, shown.len(), found.len()))
+        (instances::all(served))
     }
 }
 

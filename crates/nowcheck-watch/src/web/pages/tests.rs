@@ -23,6 +23,7 @@ use crate::incident::{
 use crate::jumps::Jump;
 use crate::log::Log;
 use crate::metrics::MetricSource;
+use crate::peers::Peers;
 use crate::prober::Prober;
 use crate::report::{CheckReport, Clock as MetClock, Drift, Report};
 use crate::results::{Outlets, Results};
@@ -59,7 +60,8 @@ fn served(urls: &[&str]) -> Arc<Served> {
     let runtime = tokio::runtime::Handle::current();
     let (dispatch, _) = Dispatch::start(&runtime, &config, "here", (&history, &restored.outbox), clock);
     let board = Arc::new(Board::default());
-    let outlets = Outlets { board: Arc::clone(&board), log: Log::new().0, history, dispatch };
+    let peers = Arc::new(Peers::new(clock, "here", runtime));
+    let outlets = Outlets { board: Arc::clone(&board), log: Log::new().0, history, dispatch, peers };
     let results = Arc::new(Results::new(clock, outlets, &Restored::default()));
     results.configure(&config);
     let metrics = MetricSource::new(clock, Arc::clone(&board), Arc::clone(&results));

@@ -1,0 +1,286 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::peers::view::IncidentView;
+
+const RECEIVER: &str = "night";
+const CHECK: &str = "shop";
+const EVERY: u64 = 10_000;
+
+fn at(millis: u64) -> MonotonicInstant {
+    MonotonicInstant::after_origin(Duration::from_millis(millis))
+}
+
+fn within(earliest: u64, latest: u64) -> When {
+    When { earliest: at(earliest), latest: at(latest) }
+}
+
+/// An instance as it would run: it holds rounds, asks, and alerts when it may. Times are milliseconds.
+#[derive(Debug)]
+struct Instance {
+    state: State,
+    /// When its rounds are, within each period.
+    phase: u64,
+    /// What its rounds find, from the beginning of the trouble on: down, or nothing.
+    sees_it: bool,
+    incident: Option<u64>,
+    told: Option<u64>,
+    lives: bool,
+}
+
+impl Instance {
+    fn new(name: &str, id: usize, phase: u64) -> Self {
+        let state = State::new(format!("{id}"), name);
+        Self { state, phase, sees_it: true, incident: None, told: None, lives: true }
+    }
+
+    fn answer(&self, now: u64) -> Answer {
+        let incident = self.incident.map(|since| IncidentView {
+            id: since.to_string(),
+            is_down: true,
+            is_held_back: false,
+            told: self.told.iter().map(|_| RECEIVER.to_owned()).collect(),
+        });
+        let check = CheckView {
+            status: "ok".to_owned(),
+            reason: "in_sync".to_owned(),
+            stands_seconds: 16.0,
+            round_age_seconds: None,
+            alert: None,
+            incident,
+            backends: Vec::new(),
+        };
+        let checks = BTreeMap::from([(CHECK.to_owned(), check)]);
+        self.state.answer(checks, BTreeSet::from([RECEIVER.to_owned()]), at(now))
+    }
+
+    fn step(&mut self, now: u64, trouble: std::ops::Range<u64>) {
+        if now % EVERY == self.phase {
+            self.state.round_held(CHECK, within(now, now), Vec::new());
+            let is_there = self.sees_it && trouble.contains(&now);
+            self.incident = if is_there { self.incident.or(Some(now)) } else { None };
+            if self.incident.is_none() {
+                self.told = None;
+            }
+        }
+        if let Some(since) = self.incident {
+            self.state.sees_trouble(CHECK, &since.to_string(), at(now));
+            if self.told.is_none() && !self.state.keeps_from_alerting(CHECK, true, RECEIVER, at(now)) {
+                self.told = Some(now);
+            }
+        }
+    }
+}
+
+/// Several instances, and which of them reach each other.
+#[derive(Debug)]
+struct World {
+    instances: Vec<Instance>,
+    links: BTreeSet<(usize, usize)>,
+    now: u64,
+}
+
+impl World {
+    fn new(phases: &[u64], links: BTreeSet<(usize, usize)>) -> Self {
+        let mut instances: Vec<Instance> = phases
+            .iter()
+            .enumerate()
+            .map(|(nth, &phase)| Instance::new(&format!("name{}", nth / 2 * 2), nth, phase))
+            .collect();
+        for (nth, instance) in instances.iter_mut().enumerate() {
+            for peer in (0..phases.len()).filter(|peer| *peer != nth) {
+                instance.state.begins_to_ask(&peer.to_string(), at(0));
+            }
+        }
+        Self { instances, links, now: 0 }
+    }
+
+    fn reach(&self, one: usize, other: usize) -> bool {
+        let is_linked = self.links.contains(&(one.min(other), one.max(other)));
+        is_linked && self.instances[one].lives && self.instances[other].lives
+    }
+
+    /// Questions take 100 ms, and are asked every two seconds; so is one after each incident, as in a hurry.
+    fn run_until(&mut self, end: u64, trouble: &std::ops::Range<u64>) {
+        while self.now < end {
+            let now = self.now;
+            for nth in 0..self.instances.len() {
+                let is_in_hurry = self.instances[nth].incident.is_some_and(|since| now == since + 200);
+                if !self.instances[nth].lives || !(now % 2_000 == 100 * nth as u64 || is_in_hurry) {
+                    continue;
+                }
+                for peer in (0..self.instances.len()).filter(|peer| *peer != nth) {
+                    let result = if self.reach(nth, peer) {
+                        Ok(self.instances[peer].answer(now))
+                    } else {
+                        Err("connection refused".to_owned())
+                    };
+                    self.instances[nth].state.answered(
+                        &peer.to_string(),
+                        within(now - now.min(100), now),
+                        result,
+                    );
+                }
+            }
+            for instance in self.instances.iter_mut().filter(|instance| instance.lives) {
+                instance.step(now, trouble.clone());
+            }
+            self.now += 100;
+        }
+    }
+
+    /// The groups of those that can hear of each other.
+    fn groups(&self) -> Vec<BTreeSet<usize>> {
+        let mut groups: Vec<BTreeSet<usize>> = Vec::new();
+        for nth in (0..self.instances.len()).filter(|nth| self.instances[*nth].lives) {
+            let (joined, mut others): (Vec<_>, Vec<_>) =
+                groups.into_iter().partition(|group| group.iter().any(|other| self.reach(nth, *other)));
+            others.push(joined.into_iter().flatten().chain([nth]).collect());
+            groups = others;
+        }
+        groups
+    }
+
+    fn told_of(&self, group: &BTreeSet<usize>) -> usize {
+        group.iter().filter(|nth| self.instances[**nth].told.is_some()).count()
+    }
+}
+
+fn worlds() -> impl Strategy<Value = (Vec<u64>, BTreeSet<(usize, usize)>)> {
+    (2..6_usize).prop_flat_map(|count| {
+        let pairs: Vec<(usize, usize)> =
+            (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other))).collect();
+        let links = proptest::sample::subsequence(pairs.clone(), 0..=pairs.len());
+        let phases = proptest::collection::vec((0..EVERY / 100).prop_map(|phase| phase * 100), count);
+        (phases, links.prop_map(|links| links.into_iter().collect()))
+    })
+}
+
+proptest! {
+    #[test]
+    fn of_all_that_hear_of_each_other_exactly_one_alerts((phases, links) in worlds(), start in 200..300_u64) {
+        let mut world = World::new(&phases, links);
+        let trouble = start * 100..u64::MAX;
+        world.run_until(trouble.start + 2 * EVERY, &trouble);
+        for group in world.groups() {
+            prop_assert_eq!(world.told_of(&group), 1, "{:?} of {:#?}", group, world);
+        }
+    }
+
+    #[test]
+    fn when_the_one_whose_duty_it_is_dies_another_one_alerts((phases, links) in worlds(), start in 200..300_u64) {
+        let mut world = World::new(&phases, links);
+        let first = world.instances.iter().enumerate().min_by_key(|(_, one)| (one.state.name.clone(), one.state.id.clone()));
+        let first = first.map_or(0, |(nth, _)| nth);
+        world.run_until(start * 100, &(u64::MAX..u64::MAX));
+        world.instances[first].lives = false;
+        let trouble = start * 100..u64::MAX;
+        world.run_until(trouble.start + 4 * EVERY, &trouble);
+        for group in world.groups() {
+            prop_assert_eq!(world.told_of(&group), 1, "{:?} of {:#?}", group, world);
+        }
+    }
+
+    #[test]
+    fn down_is_alerted_if_and_only_if_the_quorum_sees_it(
+        phases in proptest::collection::vec((0..EVERY / 100).prop_map(|phase| phase * 100), 3),
+        seeing in proptest::collection::vec(any::<bool>(), 3),
+        quorum in 1..4_u32,
+    ) {
+        let mut world = World::new(&phases, BTreeSet::from([(0, 1), (1, 2)]));
+        for (instance, sees_it) in world.instances.iter_mut().zip(&seeing) {
+            (instance.sees_it, instance.state.quorum) = (*sees_it, quorum);
+        }
+        let trouble = 20_000..u64::MAX;
+        world.run_until(trouble.start + 5 * EVERY, &trouble);
+        let count = seeing.iter().filter(|sees_it| **sees_it).count();
+        let is_due = count > 0 && count >= quorum as usize;
+        let all = BTreeSet::from([0, 1, 2]);
+        prop_assert_eq!(world.told_of(&all), usize::from(is_due), "{:#?}", world);
+    }
+}
+
+fn three() -> World {
+    World::new(&[0, 3_000, 6_000], BTreeSet::from([(0, 1), (0, 2), (1, 2)]))
+}
+
+#[test]
+fn an_instance_that_comes_back_leaves_an_open_alert_to_who_has_sent_it() {
+    let mut world = three();
+    world.instances[0].lives = false;
+    let trouble = 20_000..u64::MAX;
+    world.run_until(40_000, &trouble);
+    let told: Vec<bool> = world.instances.iter().map(|one| one.told.is_some()).collect();
+    assert_eq!(told, [false, true, false]);
+    world.instances[0].lives = true;
+    world.run_until(80_000, &trouble);
+    assert_eq!(world.told_of(&BTreeSet::from([0, 1, 2])), 1);
+}
+
+#[test]
+fn the_first_of_those_that_live_tells_of_one_that_nobody_hears_of() {
+    let mut world = three();
+    world.run_until(10_000, &(0..0));
+    world.instances[1].lives = false;
+    world.run_until(60_000, &(0..0));
+    let missing = |world: &mut World, nth: usize| {
+        let now = at(world.now);
+        let news = world.instances[nth].state.news(now);
+        news.into_iter().any(|one| matches!(one, PeerNews::Missing { peer, .. } if peer == "1"))
+    };
+    assert!(!missing(&mut world, 0), "a restart takes no minute");
+    world.run_until(80_000, &(0..0));
+    assert!(missing(&mut world, 0) && !missing(&mut world, 2));
+    world.instances[1].lives = true;
+    world.run_until(90_000, &(0..0));
+    let now = at(world.now);
+    let there = PeerNews::There { peer: "1".to_owned() };
+    assert!(world.instances[0].state.news(now).contains(&there));
+}
+
+#[test]
+fn nobody_waits_for_one_that_would_not_alert() {
+    type Change = fn(&mut Answer);
+    let cases: [(&str, Change); 4] = [
+        ("it has no such receiver", |answer| answer.instance.receivers.clear()),
+        ("it watches no such check", |answer| answer.instance.checks.clear()),
+        ("the check alerts others", |answer| {
+            for check in answer.instance.checks.values_mut() {
+                check.alert = Some(BTreeSet::from(["day".to_owned()]));
+            }
+        }),
+        ("it holds its alert back", |answer| {
+            for incident in answer.instance.checks.values_mut().filter_map(|check| check.incident.as_mut()) {
+                incident.is_held_back = true;
+            }
+        }),
+    ];
+    for (why, change) in cases {
+        let mut first = Instance::new("a", 0, 0);
+        first.incident = Some(1_000);
+        let mut state = State::new("1".to_owned(), "b");
+        state.begins_to_ask("a", at(0));
+        state.sees_trouble(CHECK, "x", at(1_000));
+        let told = within(1_100, 1_200);
+        state.answered("a", told, Ok(first.answer(1_200)));
+        assert!(state.keeps_from_alerting(CHECK, true, RECEIVER, at(1_300)), "it is the duty of a");
+        let mut answer = first.answer(1_200);
+        change(&mut answer);
+        let mut state = State::new("1".to_owned(), "b");
+        state.begins_to_ask("a", at(0));
+        state.sees_trouble(CHECK, "x", at(1_000));
+        state.answered("a", told, Ok(answer));
+        assert!(!state.keeps_from_alerting(CHECK, true, RECEIVER, at(1_300)), "{why}");
+    }
+}
+
+#[test]
+fn an_instance_that_is_its_own_peer_is_none() {
+    let mut world = World::new(&[0], BTreeSet::new());
+    world.instances[0].state.begins_to_ask("self", at(0));
+    let answer = world.instances[0].answer(0);
+    let state = &mut world.instances[0].state;
+    state.answered("self", within(0, 100), Ok(answer));
+    assert!(state.standings(at(200)).iter().all(|standing| standing.is_this && !standing.lives));
+    assert_eq!(state.news(at(100_000)), [PeerNews::There { peer: "self".to_owned() }, PeerNews::Agreement]);
+}
