@@ -14,6 +14,18 @@ pub fn bounds(offset: OffsetBounds) -> String {
     format!("{} … {}", signed(lower), signed(upper))
 }
 
+/// Nanoseconds in seconds; exact for a month, which is more than any offset that is still of interest in its digits.
+#[expect(clippy::cast_precision_loss, reason = "53 bits are nanoseconds for 104 days")]
+pub(crate) fn seconds(nanos: i128) -> f64 {
+    nanos as f64 / 1e9
+}
+
+/// Seconds in nanoseconds: the way back, for figures that are shown.
+#[expect(clippy::cast_possible_truncation, reason = "what no offset can be is the greatest that one can")]
+pub(crate) fn nanoseconds(seconds: f64) -> i128 {
+    (seconds * 1e9) as i128
+}
+
 /// A length of time in its greatest unit, for a glance: `59 s`, `1 min`, `2 h`, `3 days`.
 #[must_use]
 pub fn rough(length: Duration) -> String {

@@ -32,8 +32,8 @@ pub(crate) use state::{PeerNews, PeerStanding, SeenFrom};
 use view::{Answer, CheckView};
 
 use crate::config::{Config, PeerConfig};
+use crate::figures::seconds;
 use crate::incident::OffsetBounds;
-use crate::metrics::seconds;
 
 /// All that is known of other instances.
 #[derive(Debug)]

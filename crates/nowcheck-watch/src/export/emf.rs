@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::board::{CheckState, Counters, DURATION_LIMITS};
-use crate::metrics::{MonitorFigures, seconds};
+use crate::figures::seconds;
+use crate::metrics::MonitorFigures;
 use crate::status::CheckStatus;
 
 /// The lines of one export.

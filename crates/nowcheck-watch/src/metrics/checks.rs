@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Counted, Family, Histogram, Labels, Sample, Samples, Unit, seconds};
+use super::{Counted, Family, Histogram, Labels, Sample, Samples, Unit};
 use crate::board::{CheckState, DURATION_LIMITS};
+use crate::figures::seconds;
 use crate::scheduler::MISSED_REASONS;
 use crate::status::CheckStatus;
 

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use nowcheck::outcome::{Outcome, TargetOutcome};
 
 use super::checks::Checks;
-use super::{Family, Labels, Sample, Samples, Unit, seconds};
+use super::{Family, Labels, Sample, Samples, Unit};
 use crate::board::CheckState;
+use crate::figures::seconds;
 use crate::status::CheckStatus;
 
 /// The metrics of a round that has just ended.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use clock_offset::MonotonicInstant;
 
 use super::known::{LIVING, When};
-use crate::figures::bounds as bounds_in_words;
+use crate::figures::{bounds as bounds_in_words, nanoseconds};
 use crate::incident::OffsetBounds;
 
 /// Two measurements of an instance bracket that of another if they are no further apart.
@@ -146,9 +146,7 @@ impl Contradiction {
 
 /// What an instance says: `paris measures between …`.
 fn side((name, lower, upper): &(String, f64, f64)) -> String {
-    #[expect(clippy::cast_possible_truncation, reason = "a figure that is shown")]
-    let nanos = |seconds: f64| (seconds * 1e9) as i128;
-    let bounds = OffsetBounds { lower: nanos(*lower), upper: nanos(*upper) };
+    let bounds = OffsetBounds { lower: nanoseconds(*lower), upper: nanoseconds(*upper) };
     format!("{name} measures {}", bounds_in_words(bounds))
 }
 

@@ -24,8 +24,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Served;
 use super::respond::{Reply, events, problem};
 use crate::board::CheckState;
+use crate::figures::seconds;
 use crate::incident::OffsetBounds;
-use crate::metrics::seconds;
 use crate::status::CheckStatus;
 use crate::timestamps;
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::board::{BackendState, CheckState};
 use crate::drift::DriftBounds;
+use crate::figures::seconds;
 use crate::incident::OffsetBounds;
-use crate::metrics::seconds;
 use crate::web::Served;
 
 /// All checks.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::parts::{self, status};
-use crate::figures::rough;
+use crate::figures::{nanoseconds, rough};
 use crate::incident::{MonitorPart, OffsetBounds, Scope};
 use crate::peers::view::{CheckView, Reading};
 use crate::peers::{PeerStanding, SeenFrom};
@@ -87,7 +87,5 @@ fn known(status: &str) -> &str {
 }
 
 fn bounds(reading: &Reading) -> OffsetBounds {
-    #[expect(clippy::cast_possible_truncation, reason = "a figure that is shown")]
-    let nanos = |seconds: f64| (seconds * 1e9) as i128;
-    OffsetBounds { lower: nanos(reading.lower), upper: nanos(reading.upper) }
+    OffsetBounds { lower: nanoseconds(reading.lower), upper: nanoseconds(reading.upper) }
 }
