@@ -18,7 +18,7 @@ from pathlib import Path
 
 from support.tools import ROOT, lacking
 
-DEADLINE_SECONDS = 300
+DEADLINE_SECONDS = 900
 
 
 def need_an_engine() -> None:
@@ -49,6 +49,14 @@ class Run:
     def words(self) -> str:
         """The text without the breaks that YAML puts into long lines."""
         return " ".join(self.text.split())
+
+
+def docker(*arguments: str, given: str | None = None) -> str:
+    ended = subprocess.run(
+        ["docker", *arguments], input=given, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.strip()
 
 
 @dataclass
