@@ -261,6 +261,8 @@ impl Monitor {
         }
         self.exports.replace(&config.exports);
         self.served.prober.replace(&config.probes);
+        let tokens = config.peers.iter().filter_map(|peer| peer.token.clone());
+        self.served.guard.replace_tokens(tokens.collect());
     }
 
     /// Pings that dead-man's switch from now on, and no other one.

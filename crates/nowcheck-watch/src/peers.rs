@@ -15,11 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clock_offset::MonotonicInstant;
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use nowcheck::clock::Clock;
 use nowcheck::outcome::{Outcome, TargetOutcome};
-use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -40,8 +37,6 @@ use crate::incident::OffsetBounds;
 pub(crate) struct Peers {
     clock: Clock,
     name: String,
-    /// For comparing tokens: whoever times that learns nothing about them.
-    key: hmac::Key,
     on: Handle,
     /// Ask now.
     hurry: Arc<Notify>,
@@ -57,12 +52,9 @@ impl Peers {
         // Without randomness two instances may have the same id, which only matters if they have the same name, too.
         let _ = SystemRandom::new().fill(&mut random);
         let id = format!("{:016x}", u64::from_be_bytes(random));
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, b"nowcheck"));
         Self {
             clock,
             name: name.to_owned(),
-            key,
             on,
             hurry: Arc::default(),
             state: Mutex::new(State::new(id, name)),
@@ -172,27 +164,6 @@ impl Peers {
     /// What this instance has to tell people about the others.
     pub(crate) fn news(&self) -> Vec<PeerNews> {
         self.lock().news(self.clock.now())
-    }
-
-    /// Whether a request bears the token of a peer: `Authorization: Bearer TOKEN` (RFC 6750). None if it bears no token, or no
-    /// peer has one.
-    pub(crate) fn admits(&self, headers: &HeaderMap) -> Option<bool> {
-        let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("bearer") || !self.wants_tokens() {
-            return None;
-        }
-        let given = hmac::sign(&self.key, token.trim().as_bytes());
-        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tokens = readers.values().filter_map(|(peer, _)| peer.token.as_ref());
-        let is_it =
-            tokens.any(|known| hmac::verify(&self.key, known.expose().as_bytes(), given.as_ref()).is_ok());
-        Some(is_it)
-    }
-
-    /// Whether who asks for what this instance sees has to show a token.
-    pub(crate) fn wants_tokens(&self) -> bool {
-        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        readers.values().any(|(peer, _)| peer.token.is_some())
     }
 
     /// Takes an answer, or why there is none, to a question that was begun at that instant.

@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use ring::hmac;
 use ring::rand::SystemRandom;
 
-use crate::config::User;
+use crate::config::{Secret, User};
 
 /// Wrong passwords that are allowed in [`PERIOD`], of all clients together.
 const MOST_FAILURES: usize = 10;
@@ -44,6 +44,8 @@ pub(crate) enum Refusal {
 pub(crate) struct Guard {
     /// None if everybody may connect.
     users: RwLock<Option<Arc<[User]>>>,
+    /// Of the other instances.
+    tokens: RwLock<Vec<Secret>>,
     key: hmac::Key,
     known: Mutex<HashSet<Vec<u8>>>,
     failures: Mutex<Vec<MonotonicInstant>>,
@@ -59,6 +61,7 @@ impl Guard {
             .unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, b"nowcheck"));
         Self {
             users: RwLock::new(users.map(Arc::from)),
+            tokens: RwLock::default(),
             key,
             known: Mutex::default(),
             failures: Mutex::default(),
@@ -70,6 +73,41 @@ impl Guard {
     pub(crate) fn replace(&self, users: Option<Vec<User>>) {
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = users.map(Arc::from);
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Other instances show one of these from now on.
+    pub(crate) fn replace_tokens(&self, tokens: Vec<Secret>) {
+        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+
+    /// Lets in another instance by its token, `Authorization: Bearer TOKEN` (RFC 6750), and whoever may see everything.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) async fn admit_instance(
+        &self,
+        headers: &HeaderMap,
+        now: MonotonicInstant,
+    ) -> Result<(), Refusal> {
+        let is_right = {
+            let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+            // Compared as keyed hashes, so that the time that it takes tells nothing.
+            let given = bearer(headers).map(|token| hmac::sign(&self.key, token.as_bytes()));
+            let is_it = |given: &hmac::Tag, token: &Secret| {
+                hmac::verify(&self.key, token.expose().as_bytes(), given.as_ref()).is_ok()
+            };
+            match given {
+                _ if tokens.is_empty() => None,
+                Some(given) => Some(tokens.iter().any(|token| is_it(&given, token))),
+                None if self.wants_names() => None,
+                None => Some(false),
+            }
+        };
+        match is_right {
+            Some(true) => Ok(()),
+            Some(false) => Err(Refusal::WrongToken),
+            None => self.admit(headers, now).await,
+        }
     }
 
     /// Whether only some may connect.
@@ -116,6 +154,11 @@ impl Guard {
     }
 }
 
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
     let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -131,7 +174,6 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::config::Secret;
 
     fn guard() -> Guard {
         let hash = bcrypt::hash("correct horse", 4).unwrap();
@@ -176,6 +218,23 @@ mod tests {
         assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Ok(()));
         guard.replace(Some(Vec::new()));
         assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Err(Refusal::NotKnown));
+    }
+
+    #[tokio::test]
+    async fn an_instance_is_let_in_by_its_token_or_as_a_user() {
+        let with = |text: &str| HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(text).unwrap())]);
+        let token = vec![Secret::new("a-token-of-an-instance")];
+        let open = Guard::new(None);
+        assert_eq!(open.admit_instance(&HeaderMap::new(), at(0)).await, Ok(()));
+        open.replace_tokens(token.clone());
+        assert_eq!(open.admit_instance(&HeaderMap::new(), at(0)).await, Err(Refusal::WrongToken));
+        assert_eq!(open.admit_instance(&with("Bearer another"), at(0)).await, Err(Refusal::WrongToken));
+        assert_eq!(open.admit_instance(&with("bearer a-token-of-an-instance"), at(0)).await, Ok(()));
+        let closed = guard();
+        closed.replace_tokens(token);
+        assert_eq!(closed.admit_instance(&HeaderMap::new(), at(0)).await, Err(Refusal::NotKnown));
+        assert_eq!(closed.admit_instance(&headers("ops:correct horse"), at(0)).await, Ok(()));
+        assert_eq!(closed.admit(&with("Bearer a-token-of-an-instance"), at(0)).await, Err(Refusal::NotKnown));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use maud::Markup;
@@ -41,7 +41,9 @@ pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>
     let admitted = match (&route, &api_route) {
         // Those who watch the monitor need no name.
         (Some(Route::Health | Route::Readiness), _) => Ok(()),
-        (_, Some(ApiRoute::Instance)) => admit_instance(request.headers(), served).await,
+        (_, Some(ApiRoute::Instance)) => {
+            served.guard.admit_instance(request.headers(), served.clock.now()).await
+        }
         _ => served.guard.admit(request.headers(), served.clock.now()).await,
     };
     if let Err(refusal) = admitted {
@@ -77,17 +79,6 @@ pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>
         Route::Probe => probe::answer(request, served).await,
         Route::Health => ok("text/plain; charset=utf-8", "ok\n"),
         Route::Readiness => readiness(served),
-    }
-}
-
-/// Lets in another instance, by its token, and whoever may see everything.
-async fn admit_instance(headers: &HeaderMap, served: &Served) -> Result<(), Refusal> {
-    let peers = served.results.peers();
-    match peers.admits(headers) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Refusal::WrongToken),
-        None if peers.wants_tokens() && !served.guard.wants_names() => Err(Refusal::WrongToken),
-        None => served.guard.admit(headers, served.clock.now()).await,
     }
 }
 
