@@ -131,7 +131,7 @@ def serving(machine: Machine) -> None:
         child.end()
     for port in re.findall(r":(\d+)(?= |$)", line.strip()):
         machine.ports[int(port)] = 8080
-    machine.show(("nowd", "--listen", ":8080", "--listen", "[::]:8080"), line)
+    machine.show(("nowd", "--listen", ":8080", "--listen", "'[::]:8080'"), line)
 
 
 def watching(machine: Machine) -> None:

@@ -15,7 +15,7 @@ import pytest
 from support.balancer import Balancer
 from support.monitor import configuration
 from support.nowcheck import clean_environment
-from support.process import Child, poll
+from support.process import Child, poll, within
 from support.raw_answers import answer
 from support.tools import binary
 
@@ -42,12 +42,29 @@ def test_a_service_that_ends_is_down_within_a_period_and_ok_again_within_another
     service = nowd()
     watching = monitor("--config", configuration(tmp_path, ("shop", service.url), every="1s"))
     watching.wait_for("shop", "ok")
-    service.child.process.kill()
-    killed = time.monotonic()
-    watching.child.stdout.wait_for('"status":"down"')
-    assert time.monotonic() - killed < 2, "a period and a second"
+    with within(2, "a period and a second"):
+        service.child.process.kill()
+        watching.child.stdout.wait_for('"status":"down"')
     statuses = [(record["before"], record["status"]) for record in watching.records("status")]
     assert statuses == [("unknown", "ok"), ("ok", "down")]
+
+
+def test_a_configuration_may_stand_in_a_variable_where_there_are_no_files(nowd, monitor, tmp_path):
+    text = configuration(tmp_path, ("shop", nowd().url)).read_text().replace("history.db", "none")
+    watching = monitor("--config", "env:SHOP_TOML", environment={"SHOP_TOML": text})
+    watching.wait_for("shop", "ok")
+    # There is nothing to read again, and no harm in asking for it.
+    watching.child.process.send_signal(signal.SIGHUP)
+    watching.wait_for_rounds("shop", 2)
+    for given, code, sentence in (
+        (text, 0, "env:SHOP_TOML: valid, 1 check"),
+        ("[[check]]\nname = 1\n", 3, "env:SHOP_TOML:2: "),
+        (None, 3, "env:SHOP_TOML: is not set, or is not UTF-8"),
+    ):
+        environment = clean_environment(**({} if given is None else {"SHOP_TOML": given}))
+        command = [binary("nowcheck"), "config", "check", "env:SHOP_TOML"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=20, env=environment)
+        assert (ended.returncode, sentence in ended.stdout + ended.stderr) == (code, True), ended
 
 
 def test_a_steady_service_is_asked_once_a_round(nowd, monitor, tmp_path):
@@ -68,8 +85,8 @@ def test_whole_seconds_take_few_requests_in_short_periods_too(raw, monitor, tmp_
     # The first rounds find out how it answers, and in which slots.
     poll(lambda: (watching.check("shop")["round"] or {}).get("full_because", "") is None, "a steady round", 20)
     rounds = [watching.wait_for_rounds("shop", 1)["round"] for _ in range(6)]
-    # On a busy machine an answer may come too late once.
-    assert len([held for held in rounds if held["requests"] <= 3]) >= 5, rounds
+    # On a busy machine an answer may come too late once or twice.
+    assert len([held for held in rounds if held["requests"] <= 3]) >= 4, rounds
 
 
 def test_a_service_that_falls_silent_is_down_and_takes_no_slot_but_its_own(raw, monitor, tmp_path):
@@ -142,12 +159,22 @@ def test_a_valid_file_is_taken_over_and_an_invalid_one_changes_nothing(nowd, mon
     poll(lambda: set(watching.checks()) == {"two"}, "only two is watched")
 
 
+def test_a_reload_leaves_the_rounds_of_what_did_not_change_steady(nowd, monitor, tmp_path):
+    service = nowd()
+    watching = monitor("--config", configuration(tmp_path, ("one", service.url), every="2s"))
+    watching.wait_for("one", "ok")
+    assert watching.wait_for_rounds("one", 2)["round"]["full_because"] is None
+    configuration(tmp_path, ("one", service.url), ("two", service.url), every="2s")
+    watching.reload()
+    poll(lambda: "two" in watching.checks(), "two is watched")
+    assert watching.wait_for_rounds("one", 1)["round"]["full_because"] is None
+
+
 def test_it_ends_within_a_second_with_exit_code_0(nowd, monitor, tmp_path):
     watching = monitor("--config", configuration(tmp_path, ("shop", nowd().url), ("silent", "http://192.0.2.1")))
     watching.wait_for("shop", "ok")
-    begin = time.monotonic()
-    assert watching.stop() == 0
-    assert time.monotonic() - begin < 1.5
+    with within(1.5, "the end"):
+        assert watching.stop() == 0
     assert watching.records()[-1]["event"] == "stopped"
 
 

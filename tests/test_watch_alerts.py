@@ -4,7 +4,6 @@ import json
 import signal
 import sqlite3
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from jsonschema import Draft202012Validator
 
 from support import servers
 from support.monitor import configuration
+from support.nginx import Nginx
 from support.nowcheck import clean_environment
-from support.process import Child, poll
+from support.process import Child, poll, within
 from support.sink import Sink, is_signed
 from support.tools import ROOT, binary
 
@@ -42,22 +42,21 @@ def webhook(folder, sink: Sink, more: str = "") -> str:
     return f'[[alert]]\nname = "night"\ntype = "webhook"\nurl_file = "{file}"\nsecret_env = "HOOK_KEY"\n{more}'
 
 
-def test_six_services_with_four_faults_give_one_alert_each_and_one_end_each(nowd, raw, monitor, sink, tmp_path):
+@pytest.fixture
+def limited(nowd, tmp_path):
+    """A nowd behind nginx, which takes twenty requests a second of a client, and eight more at once."""
+    zone = "limit_req_zone $http_user_agent zone=requests:1m rate=20r/s;"
+    limit = "limit_req zone=requests burst=8 nodelay; limit_req_status 429;"
+    proxy = Nginx(tmp_path, [("127.0.0.1", nowd().port)], http=zone, location=limit)
+    yield proxy
+    proxy.stop()
+
+
+def test_six_services_with_four_faults_give_one_alert_each_and_one_end_each(nowd, limited, monitor, sink, tmp_path):
     right, fast, slow, killed, replaced = nowd(), nowd(+3), nowd(-2), nowd(), nowd()
-    answered: list[float] = []
-
-    def within_a_limit(head: bytes) -> bytes:
-        """Ten answers a second, and not more."""
-        now = time.monotonic()
-        if len([one for one in answered if now - one < 1]) >= 10:
-            return b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        answered.append(now)
-        body = right.get("/now")[2]
-        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
-
-    limited = raw(within_a_limit)
-    names = {"right": right, "fast": fast, "slow": slow, "killed": killed, "replaced": replaced, "limited": limited}
+    names = {"right": right, "fast": fast, "slow": slow, "killed": killed, "replaced": replaced}
     checks = [(name, server.url) for name, server in names.items()]
+    checks.append(("limited", f"http://{limited.host}:{limited.port}"))
     watching = monitor(configuration(tmp_path, *checks, more=webhook(tmp_path, sink)))
     for name in ("right", "killed", "replaced", "limited"):
         watching.wait_for(name, "ok")
@@ -106,10 +105,9 @@ def test_an_alert_is_sent_within_a_period_and_a_second_of_the_fault(nowd, monito
     service = nowd()
     watching = monitor(configuration(tmp_path, ("shop", service.url), every="2s", more=webhook(tmp_path, sink)))
     watching.wait_for("shop", "ok")
-    service.child.process.kill()
-    fault = time.monotonic()
-    sink.wait_for("the alert", lambda messages: messages)
-    assert time.monotonic() - fault < 3
+    with within(3, "a period and a second"):
+        service.child.process.kill()
+        sink.wait_for("the alert", lambda messages: messages)
 
 
 def test_what_could_not_be_delivered_is_delivered_after_a_restart_and_once(nowd, monitor, sink, tmp_path):

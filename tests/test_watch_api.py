@@ -19,7 +19,7 @@ import openapi_spec_validator
 import pytest
 from jsonschema import Draft202012Validator
 from support.monitor import configuration
-from support.process import poll
+from support.process import poll, within
 from support.tools import ROOT, lacking
 
 DESCRIPTION = json.loads((ROOT / "contract/nowcheck-watch.openapi.json").read_text())
@@ -298,8 +298,8 @@ def test_large_heads_are_refused_and_slow_clients_hold_nobody_up(watching):
     for one in slow:
         one.sendall(b"GET /api/v1/checks HTTP/1.1\r\nHost:")
     begin = time.monotonic()
-    assert watching.get("/api/v1/checks")[0] == 200
-    assert time.monotonic() - begin < 1
+    with within(1, "an answer beside slow clients"):
+        assert watching.get("/api/v1/checks")[0] == 200
     # And they are not waited for.
     slow[0].settimeout(15)
     while slow[0].recv(4096):

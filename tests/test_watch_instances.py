@@ -231,6 +231,27 @@ def test_a_peer_that_does_not_answer_is_told_with_the_reason(monitor, nowd, tmp_
     assert 'nowcheck_peer_up{peer="gone"} 0' in one.get("/metrics")[2]
 
 
+def test_an_instance_whose_reference_is_wrong_alerts_of_that_and_of_no_service(monitor, nowd, chronyd, ntp, tmp_path):
+    url, alerts = nowd().url, tmp_path / "alerts"
+    alerts.touch()
+    receiver = f'[[alert]]\nname = "night"\ntype = "exec"\ncommand = ["/bin/sh", "-c", "cat >>{alerts}; echo >>{alerts}"]\n'
+    right, wrong = chronyd(), ntp("--offset", 5)
+    started: dict[str, Monitor] = {}
+    for name, server in {"a": right, "b": right, "c": wrong}.items():
+        reference = f'references = ["{server.reference}"]'
+        started[name] = monitor("--config", alone(tmp_path, name, url, peers(tmp_path, **started) + receiver, reference))
+
+    def messages() -> list[dict]:
+        return [json.loads(line) for line in alerts.read_text().splitlines()]
+
+    poll(lambda: any("the reference of c is wrong" in one["summary"] for one in messages()), "c alerts of itself", 60)
+    shop = json.loads(started["c"].get("/api/v1/checks/shop")[2])
+    assert (shop["status"], shop["incident"] is None) == ("wrong", False)
+    held = sum(shop["rounds"].values())
+    poll(lambda: sum(json.loads(started["c"].get("/api/v1/checks/shop")[2])["rounds"].values()) > held + 5, "five rounds more", 30)
+    assert not [one for one in messages() if one["check"] == "shop"]
+
+
 def test_the_instance_whose_reference_is_wrong_is_named(monitor, nowd, chronyd, ntp, tmp_path):
     url = nowd().url
     right, wrong = chronyd(), ntp("--offset", 0.4)

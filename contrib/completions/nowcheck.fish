@@ -117,7 +117,7 @@ complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -s v -l verbose
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -s q -l quiet -d 'Print nothing while the status is OK, for use from cron. With --every, print only the rounds that are not OK'
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -l ascii -d 'Print ASCII only: `+/- 85 us`. This is the default if the locale (`LC_ALL`, `LC_CTYPE`, `LANG`) is not UTF-8, except with --output json'
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c nowcheck -n "__fish_nowcheck_using_subcommand watch" -l config -d 'Watch what this file lists. `nowcheck config example` prints one with every key' -r -F
+complete -c nowcheck -n "__fish_nowcheck_using_subcommand watch" -l config -d 'Watch what this file lists. `nowcheck config example` prints one with every key. With `env:NAME`, the text of the file is in the environment variable NAME' -r -F
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand watch" -l every -d 'Check each URL once per DURATION' -r
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand watch" -l listen -d 'Serve the dashboard, the API and the metrics at this address' -r
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand watch" -l history -d 'Keep the history in this file, or nowhere with `none`. Default: nowcheck.db in `$STATE_DIRECTORY`, `$XDG_STATE_HOME/nowcheck` or `~/.local/state/nowcheck`' -r -F
@@ -128,7 +128,7 @@ complete -c nowcheck -n "__fish_nowcheck_using_subcommand watch" -s h -l help -d
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand alert; and not __fish_seen_subcommand_from test help" -s h -l help -d 'Print help'
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand alert; and not __fish_seen_subcommand_from test help" -f -a "test" -d 'Send one test message and print the result. The exit code is 3 if the message was not accepted'
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand alert; and not __fish_seen_subcommand_from test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c nowcheck -n "__fish_nowcheck_using_subcommand alert; and __fish_seen_subcommand_from test" -l config -d 'The file that lists it' -r -F
+complete -c nowcheck -n "__fish_nowcheck_using_subcommand alert; and __fish_seen_subcommand_from test" -l config -d 'The file that lists it, or env:NAME' -r -F
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand alert; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "test" -d 'Send one test message and print the result. The exit code is 3 if the message was not accepted'
 complete -c nowcheck -n "__fish_nowcheck_using_subcommand alert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -150,7 +150,7 @@ nagios\:"One line as monitoring plugins print it, with performance data"))' \
 ;;
 (watch)
 _arguments "${_arguments_options[@]}" : \
-'(--every --listen --history --trust-system-clock)--config=[Watch what this file lists. \`nowcheck config example\` prints one with every key]:FILE:_files' \
+'(--every --listen --history --trust-system-clock)--config=[Watch what this file lists. \`nowcheck config example\` prints one with every key. With \`env\:NAME\`, the text of the file is in the environment variable NAME]:FILE:_files' \
 '--every=[Check each URL once per DURATION]:DURATION:_default' \
 '--listen=[Serve the dashboard, the API and the metrics at this address]:ADDR:PORT:_default' \
 '--history=[Keep the history in this file, or nowhere with \`none\`. Default\: nowcheck.db in \`\$STATE_DIRECTORY\`, \`\$XDG_STATE_HOME/nowcheck\` or \`~/.local/state/nowcheck\`]:FILE:_files' \
@@ -178,7 +178,7 @@ _arguments "${_arguments_options[@]}" : \
         case $line[1] in
             (test)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The file that lists it]:FILE:_files' \
+'--config=[The file that lists it, or env\:NAME]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':name -- The name of the alert:_default' \
@@ -243,7 +243,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
 '--help[Print help]' \
-':file -- The file:_files' \
+':file -- The file, or env\:NAME:_files' \
 && ret=0
 ;;
 (schema)

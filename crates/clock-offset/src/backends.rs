@@ -210,12 +210,12 @@ fn with_their_renewal(
     members: &[(usize, BoundedTime)],
     renewal: &Renewal,
 ) -> Vec<Backend> {
+    let later = |bounds: &BoundedTime, age: Duration| {
+        let latest = bounds.shows.latest() + Span::from(age);
+        BoundedTime { shows: Interval::new(bounds.shows.earliest(), latest), ..*bounds }
+    };
     let widened = |ages: &[Duration]| -> Vec<(usize, BoundedTime)> {
-        let later = |((index, bounds), age): (&(usize, BoundedTime), &Duration)| {
-            let latest = bounds.shows.latest() + Span::from(*age);
-            (*index, BoundedTime { shows: Interval::new(bounds.shows.earliest(), latest), ..*bounds })
-        };
-        members.iter().zip(ages).map(later).collect()
+        members.iter().zip(ages).map(|((index, bounds), age)| (*index, later(bounds, *age))).collect()
     };
     let earlier = |bounds: BoundedTime, age: Duration| {
         let earliest = bounds.shows.earliest() - Span::from(age);
@@ -236,23 +236,18 @@ fn with_their_renewal(
         Renewal::SeveralCaches { ages } => ages.clone(),
     };
     let longest = ages.iter().flatten().max().copied().unwrap_or(renewal::UNKNOWN_AGE);
-    // Before all were renewed, the answers say only what they say.
-    let is_known = ages.iter().any(Option::is_some);
-    let said_each: Vec<Duration> = ages
-        .iter()
-        .map(|age| age.unwrap_or(if is_known { Duration::ZERO } else { renewal::UNKNOWN_AGE }))
-        .collect();
-    let each = widened(&said_each);
-    let ages: Vec<Duration> = ages.into_iter().map(|age| age.unwrap_or(renewal::UNKNOWN_AGE)).collect();
     let of_a_cache = |clock: Backend| {
-        let mut of_it =
-            each.iter().filter(|(index, _)| clock.samples.contains(index)).map(|(_, each)| each.shows);
-        let first = of_it.next().unwrap_or(clock.bounds_each.shows);
-        let shows = of_it.fold(first, |all, bounds| all.hull(&bounds));
+        // Answers from before its renewal say only what they say, and without one that came after it, nothing is known.
+        let of_it = || members.iter().zip(&ages).filter(|((index, _), _)| clock.samples.contains(index));
+        let was_renewed = of_it().any(|(_, age)| age.is_some());
+        let unseen = if was_renewed { Duration::ZERO } else { renewal::UNKNOWN_AGE };
+        let said = of_it().map(|((_, bounds), age)| later(bounds, age.unwrap_or(unseen)).shows);
+        let shows = said.reduce(|all, one| all.hull(&one)).unwrap_or(clock.bounds_each.shows);
         let bounds_each = earlier(BoundedTime { shows, ..clock.bounds_each }, longest);
         Backend { evidence: Evidence::SeveralCaches, tick: longest, bounds_each, ..clock }
     };
-    split_contradictions(instance, at, widened(&ages)).into_iter().map(of_a_cache).collect()
+    let at_most: Vec<Duration> = ages.iter().map(|age| age.unwrap_or(renewal::UNKNOWN_AGE)).collect();
+    split_contradictions(instance, at, widened(&at_most)).into_iter().map(of_a_cache).collect()
 }
 
 fn split_contradictions(

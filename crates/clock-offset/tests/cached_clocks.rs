@@ -6,8 +6,8 @@ mod round;
 use std::time::Duration;
 
 use clock_offset::{
-    BoundedTime, Drift, Interval, MonotonicInstant, Offset, Plan, Reading, ReferenceClock, Sample, Shown,
-    UnixInstant, Verdict,
+    BoundedTime, Drift, Interval, JudgedBackend, MonotonicInstant, Offset, Plan, Reading, ReferenceClock,
+    Sample, Shown, UnixInstant, Verdict,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -85,6 +85,12 @@ impl World {
 
 fn worst(plan: &Plan) -> Option<Verdict> {
     plan.conclusion().backends.iter().map(|judged| judged.verdict).max()
+}
+
+/// Whether its bounds prove that.
+fn is_within_the_limit(judged: &JudgedBackend) -> bool {
+    let allowed = Interval::new(Offset::from_nanos(-LIMIT), Offset::from_nanos(LIMIT));
+    judged.offset.is_within(&allowed)
 }
 
 prop_compose! {
@@ -169,6 +175,9 @@ proptest! {
         let turns = (0..caches.len()).collect();
         let plan = World { caches, delays, turns, is_named, limit: LIMIT }.round();
         let conclusion = plan.conclusion();
+        for judged in &conclusion.backends {
+            prop_assert!(judged.verdict != Verdict::InSync || is_within_the_limit(judged), "{judged:?}");
+        }
         if worst(&plan) == Some(Verdict::InSync) && conclusion.standstill.is_none() {
             prop_assert!(are_right, "{:?}", conclusion.backends);
         }
@@ -203,5 +212,21 @@ fn several_caches_that_are_renewed_often_enough_are_in_sync() {
         let plan = world.round();
         assert_eq!(worst(&plan), Some(Verdict::InSync), "{age}: {:?}", plan.conclusion());
         assert!(plan.samples().len() <= 64, "{age}: {} requests", plan.samples().len());
+    }
+}
+
+/// One is ahead by more than the limit after each renewal. What it said before that was seen may have been of any age.
+#[test]
+fn a_cache_that_was_not_seen_to_be_renewed_is_not_in_sync_by_what_it_said() {
+    for age in (0..1_000).step_by(3) {
+        let cache =
+            |age: i128, offset: i128| Cache { offset, periods: vec![SECOND], age: age % 1_000 * MILLI };
+        let caches = vec![cache(age, 1_400 * MILLI), cache(age + 500, 0)];
+        let delays = vec![(200_000, 100_000)];
+        let plan = World { caches, delays, turns: vec![0, 1], is_named: false, limit: LIMIT }.round();
+        for judged in &plan.conclusion().backends {
+            assert!(judged.verdict != Verdict::InSync || is_within_the_limit(judged), "{age}: {judged:?}");
+        }
+        assert_ne!(worst(&plan), Some(Verdict::InSync), "{age}");
     }
 }

@@ -7,6 +7,8 @@ mod abnormal_exit;
 mod arguments;
 mod charset;
 mod command_line;
+#[cfg(feature = "watch")]
+mod config_source;
 mod diagnostics;
 mod every;
 #[cfg(feature = "watch")]

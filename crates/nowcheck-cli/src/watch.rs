@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::charset::Charset;
 use crate::command_line::watch::{ConfigCommand, LogFormat, WatchArguments};
+use crate::config_source::ConfigSource;
 use crate::diagnostics::Diagnostics;
 use crate::history_file;
 use crate::open_files;
@@ -42,17 +43,13 @@ pub(crate) fn run(arguments: &WatchArguments, diagnostics: Diagnostics, clock: C
 /// Checks a configuration, or prints what there is to configure.
 pub(crate) fn configure(command: &ConfigCommand, diagnostics: Diagnostics) -> ExitCode {
     let text = match command {
-        ConfigCommand::Check { file } => match Config::load(file) {
+        ConfigCommand::Check { file } => match file.load() {
             Ok(config) => {
-                for warning in config.warnings() {
-                    diagnostics.aside(&format!("{}: {warning}", file.display()));
+                for warning in config.warnings().into_iter().chain(config.hints()) {
+                    diagnostics.aside(&format!("{file}: {warning}"));
                 }
                 let checks = config.checks.len();
-                format!(
-                    "{}: valid, {checks} {}\n",
-                    file.display(),
-                    if checks == 1 { "check" } else { "checks" }
-                )
+                format!("{file}: valid, {checks} {}\n", if checks == 1 { "check" } else { "checks" })
             }
             Err(errors) => return diagnostics.file(&errors.to_string()).into(),
         },
@@ -69,7 +66,8 @@ fn watch(arguments: &WatchArguments, clock: Clock) -> anyhow::Result<()> {
     let config = configuration(arguments)?;
     let runtime = runtime::start()?;
     let (log, records) = Log::new();
-    let setup = Setup { config, file: arguments.config.clone(), open_files: open_files::raise_limit(), log };
+    let file = arguments.config.as_ref().and_then(ConfigSource::file).map(Path::to_path_buf);
+    let setup = Setup { config, file, open_files: open_files::raise_limit(), log };
     let ended = runtime.block_on(async {
         let commands = signals()?;
         let monitor = Monitor::start(setup, clock)?;
@@ -87,8 +85,8 @@ fn watch(arguments: &WatchArguments, clock: Clock) -> anyhow::Result<()> {
 }
 
 fn configuration(arguments: &WatchArguments) -> anyhow::Result<Config> {
-    if let Some(file) = &arguments.config {
-        return Ok(Config::load(file)?);
+    if let Some(source) = &arguments.config {
+        return Ok(source.load()?);
     }
     let shorthand = Shorthand {
         urls: arguments.urls.clone(),

@@ -1,6 +1,6 @@
 //! What a round costs in the history: `cargo run --release -p nowcheck-watch --example history_cost`.
 //!
-//! Writes a week of 20 checks every 30 seconds, and ten years of one, and prints time of the processor and bytes.
+//! Writes a week of 20 checks every 30 seconds, and ten years of one, and prints a table of processor time and bytes.
 
 #![expect(clippy::print_stdout, reason = "it is what this program is for")]
 
@@ -29,18 +29,19 @@ struct Load {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
+    println!("| history | µs CPU each | bytes each | MB in all | ms to read a check's plot |");
+    println!("|---|---:|---:|---:|---:|");
+
     let week = Load { checks: 20, seconds: 7 * DAY, period: 30, at_once: 200 };
     let history = start(&folder.path().join("week.db"), Duration::from_hours(24 * 7))?;
     let took = time(|| write(&history, week));
-    report("a week, for each round", &history, week.checks * week.seconds / week.period, took)?;
-    read(&history, week)?;
+    report("a week of 20 checks: a round", &history, week, week.checks * week.seconds / week.period, took)?;
 
     // Everything but days is removed after a day. A round every quarter of an hour fills the sketch of a day well enough.
     let years = Load { checks: 1, seconds: 3_650 * DAY, period: 900, at_once: 48 };
     let history = start(&folder.path().join("years.db"), Duration::from_hours(24))?;
     let took = time(|| write(&history, years));
-    report("ten years, for each day of a check", &history, years.checks * years.seconds / DAY, took)?;
-    read(&history, years)
+    report("ten years of a check: a day", &history, years, years.checks * years.seconds / DAY, took)
 }
 
 fn start(path: &Path, kept: Duration) -> Result<History, Box<dyn std::error::Error>> {
@@ -88,30 +89,32 @@ fn round(check: String, milliseconds: u64, period: u64, below: &mut impl FnMut(u
     }
 }
 
-/// The whole time of a check, as the dashboard asks for it.
-fn read(history: &History, load: Load) -> Result<(), Box<dyn std::error::Error>> {
+/// A row of the table.
+fn report(
+    what: &str,
+    history: &History,
+    load: Load,
+    number: u64,
+    took: Duration,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let bytes = history.place().path().map(std::fs::metadata).transpose()?.map_or(0, |file| file.len());
+    let micros = took.as_micros() / u128::from(number);
+    let read = read(history, load)?.as_millis();
+    let (whole, tenths) = (bytes / 1_000_000, bytes / 100_000 % 10);
+    println!("| {what} | {micros} | {} | {whole}.{tenths} | {read} |", bytes / number);
+    Ok(())
+}
+
+/// The time of the processor that the whole time of a check takes to be read, as the dashboard asks for it.
+fn read(history: &History, load: Load) -> Result<Duration, Box<dyn std::error::Error>> {
     let now = Timestamp::UNIX_EPOCH + Duration::from_millis(ORIGIN) + Duration::from_secs(load.seconds);
     let reader = history.reader()?;
     let range = Range::last(Duration::from_secs(load.seconds), now);
     let mut points = Ok(Vec::new());
     let took = time(|| points = reader.series("check 0", range, 500));
-    println!("all of a check: {} points in {took:?}", points?.len());
-    Ok(())
-}
-
-fn report(
-    what: &str,
-    history: &History,
-    number: u64,
-    took: Duration,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let bytes = history.place().path().map(std::fs::metadata).transpose()?.map_or(0, |file| file.len());
-    let each = took / u32::try_from(number)?;
-    println!(
-        "{what}: {each:?} of the processor, {} bytes ({number} of them, {bytes} bytes in all)",
-        bytes / number
-    );
-    Ok(())
+    let points = points?.len();
+    assert!(points > 100, "a plot of {points} points is not the whole time");
+    Ok(took)
 }
 
 /// The time of the processor that something takes, with that of the thread that writes.

@@ -22,7 +22,7 @@ mod notice;
 mod outbox;
 mod slack;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod transport;
 mod webhook;
 

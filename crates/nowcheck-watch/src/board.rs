@@ -3,6 +3,8 @@
 mod backends;
 mod counters;
 mod recent;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -129,7 +131,7 @@ pub struct CheckState {
     pub reason: String,
     /// Since when it is watched: counters begin there.
     pub watched_since: Timestamp,
-    /// Since when it is that.
+    /// Since when it is that, as long as it stands.
     pub since: Timestamp,
     /// How long the result of a round stands; nothing before the first one.
     pub stands_for: Duration,
@@ -211,6 +213,18 @@ impl CheckState {
     pub fn reason_at(&self, now: Timestamp) -> &str {
         if now < self.stands_until { &self.reason } else { OVERDUE }
     }
+
+    /// Since when it is that.
+    #[must_use]
+    pub fn since_at(&self, now: Timestamp) -> Timestamp {
+        if now < self.stands_until { self.since } else { self.stands_until }
+    }
+
+    /// Bounds on the offset, as far as something is proven at that instant.
+    #[must_use]
+    pub fn offset_at(&self, now: Timestamp) -> Option<OffsetBounds> {
+        self.latest.as_ref().filter(|_| now < self.stands_until)?.offset
+    }
 }
 
 /// The current state of everything.
@@ -245,9 +259,8 @@ impl Board {
         self.changed.subscribe()
     }
 
-    /// What is watched from now on. A check that was watched before, by the same URL, stays what it is. Returns the names of
-    /// the others that were watched: what is known of them is of no use any more.
-    pub(crate) fn watch_these(&self, checks: &[CheckConfig], now: Timestamp) -> Vec<String> {
+    /// What is watched from now on. A check that was watched before, by the same URL, stays what it is.
+    pub(crate) fn watch_these(&self, checks: &[CheckConfig], now: Timestamp) {
         let mut all = self.write();
         let mut before = std::mem::take(&mut *all);
         for config in checks {
@@ -264,7 +277,6 @@ impl Board {
         }
         drop(all);
         self.announce();
-        before.into_keys().collect()
     }
 
     /// Changes one check, if it is watched still.

@@ -103,6 +103,19 @@ impl Config {
         }
     }
 
+    /// Reads an environment variable that holds the text of a file, which messages call `env:NAME`. Relative paths begin at
+    /// the working directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn of_variable(name: &str) -> Result<Self, ConfigErrors> {
+        let file = format!("env:{name}");
+        match System.variable(name) {
+            Some(text) => Self::parse(&file, text.as_bytes(), Path::new(""), &System),
+            None => Err(of_the_file(&file, None, Problem::NoVariable)),
+        }
+    }
+
     /// Reads the text of a file, which messages call `file`. Relative paths begin at `folder`.
     ///
     /// # Errors

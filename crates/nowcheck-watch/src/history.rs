@@ -202,4 +202,6 @@ impl Drop for Inner {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

@@ -19,9 +19,12 @@
 //!   round that proved *this place* good. A round that met other backends says nothing about it.
 //! * A named backend that was replaced is never met again. It leaves once the chance of having missed it, over all rounds
 //!   since, is at most one in a million.
+//! * An address leaves when three lookups in a row, over five minutes or more, did not have it: a name server may answer
+//!   with some of many addresses.
 //! * An unknown round changes nothing about a service.
 //! * When the checker is at fault, the incident is about the [`MonitorPart`] and lists the checks that it blinds. It closes
-//!   when the last of them could be checked again. Its growth is recorded and not announced.
+//!   when the last of them could be checked again. Its growth is recorded and not announced. That the network is at fault
+//!   also shows when all hosts fall silent at once: then none of them is down as far as is known.
 //! * Five starts of trouble within an hour make an incident flapping. It then stays open until half an hour of calm is
 //!   proven. A start is an opening, or the return of a place that had left. Unknown time is not calm.
 //!
@@ -66,6 +69,7 @@ mod maintenance;
 mod notify;
 mod observation;
 mod place;
+mod silence;
 mod track;
 
 use std::collections::BTreeMap;
@@ -74,11 +78,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use change::Names;
 pub use change::{Change, ChangeKind, Ending, Evidence, IncidentId, Scope, Subject};
 pub use maintenance::{Maintenance, Window};
 pub use notify::{Alerts, CheckPolicy, Event, Message, Policy, Receiver};
 pub use observation::{Observation, OffsetBounds, Proof, ServiceStatus, Trouble, TroubleKind};
 pub use place::{MonitorPart, Place, UnknownName};
+pub(crate) use silence::{Contact, Held, Meaning, Silence};
 pub use track::Incident;
 use track::{Finding, Step, Track};
 
@@ -122,7 +128,8 @@ struct Standing {
 /// All incidents that are open, and what is needed to tell whether checks flap.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incidents {
-    opened: u64,
+    #[serde(flatten)]
+    names: Names,
     latest: Option<Timestamp>,
     standings: BTreeMap<String, Standing>,
     checks: BTreeMap<String, Track>,
@@ -130,6 +137,12 @@ pub struct Incidents {
 }
 
 impl Incidents {
+    /// Tells the names of incidents apart from those of other instances, which may see the same fault in the same second.
+    /// Incidents that have been told apart stay so.
+    pub fn tell_apart(&mut self, instance: &str) {
+        self.names.tell_apart(instance);
+    }
+
     /// What a round changes, about its check and about the monitor.
     pub fn observe(&mut self, round: &Round<'_>, now: Timestamp) -> Vec<Change> {
         self.not_after(now);
@@ -170,6 +183,14 @@ impl Incidents {
         standing.status == ServiceStatus::Ok && is_measured && was_ok
     }
 
+    /// Whether the latest result of its check stands. After a restart or a suspend it may be old, and the trouble over.
+    fn stands(&self, incident: &Incident, now: Timestamp) -> bool {
+        match incident.scope() {
+            Scope::Check(check) => self.standings.get(check).is_some_and(|standing| now < standing.until),
+            Scope::Monitor(_) => true,
+        }
+    }
+
     /// When the latest round began that proved trouble of a check.
     fn troubled(&self, check: &str) -> Option<Timestamp> {
         self.standings.get(check).and_then(|standing| standing.troubled)
@@ -197,7 +218,7 @@ impl Incidents {
         let step =
             Step { now, summary: summary.to_owned(), offset: None, stands_for: Duration::from_mins(1) };
         let track = self.monitor.entry(part.clone()).or_default();
-        track.apply(&Scope::Monitor(part.clone()), finding, &step, &mut self.opened)
+        track.apply(&Scope::Monitor(part.clone()), finding, &step, &mut self.names)
     }
 
     /// A check that is watched no more: its incident is closed, and it blinds no part of the monitor.
@@ -229,7 +250,7 @@ impl Incidents {
         let place = Place::Check(check.to_owned());
         for (part, track) in &mut self.monitor {
             let finding = Finding { gone: vec![place.clone()], ..Finding::default() };
-            changes.extend(track.apply(&Scope::Monitor(part.clone()), finding, &step, &mut self.opened));
+            changes.extend(track.apply(&Scope::Monitor(part.clone()), finding, &step, &mut self.names));
         }
         changes
     }
@@ -262,9 +283,9 @@ impl Incidents {
             return Vec::new();
         }
         let track = self.checks.entry(round.check.to_owned()).or_default();
-        let finding = track.finding(observation);
+        let finding = track.finding(observation, now);
         let scope = Scope::Check(round.check.to_owned());
-        let changes = track.apply(&scope, finding, &Step::of(round, now), &mut self.opened);
+        let changes = track.apply(&scope, finding, &Step::of(round, now), &mut self.names);
         if track.is_over(now) {
             self.checks.remove(round.check);
         }
@@ -283,7 +304,7 @@ impl Incidents {
             let finding = if faults.contains(part) {
                 let trouble = Trouble::new(TroubleKind::Down, &part.to_string());
                 Finding { bad: BTreeMap::from([(place.clone(), trouble)]), ..Finding::default() }
-            } else if round.observation.is_informative() {
+            } else if round.observation.shows(part) {
                 // What is wrong with the service is its own matter.
                 step.summary = format!("{} can be checked again", round.check);
                 Finding { leaving: vec![place.clone()], is_calm: true, ..Finding::default() }
@@ -291,7 +312,7 @@ impl Incidents {
                 Finding::default()
             };
             let scope = Scope::Monitor(part.clone());
-            changes.extend(track.apply(&scope, finding, &step, &mut self.opened));
+            changes.extend(track.apply(&scope, finding, &step, &mut self.names));
         }
         changes
     }

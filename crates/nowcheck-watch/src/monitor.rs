@@ -1,10 +1,12 @@
 //! The whole monitor: from a configuration to rounds, pages and alerts, until it is stopped.
 
+mod file;
+mod fixed;
 mod status_page;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +30,8 @@ use crate::side_thread::SideThread;
 use crate::timestamps;
 use crate::web::auth::Guard;
 use crate::web::{self, Served};
+use file::{Loaded, WatchedFile};
+use fixed::Fixed;
 use status_page::StatusPage;
 
 /// How often the configuration file is looked at.
@@ -106,7 +110,7 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Monitor {
     clock: Clock,
-    file: Option<PathBuf>,
+    file: WatchedFile,
     log: Log,
     board: Arc<Board>,
     results: Arc<Results>,
@@ -117,24 +121,6 @@ pub struct Monitor {
     exports: Exports,
     fixed: Fixed,
     heartbeat: Option<(HeartbeatConfig, AbortHandle)>,
-}
-
-/// What stays as it was at the start, whatever the file says later.
-#[derive(Debug, PartialEq, Eq)]
-struct Fixed {
-    listen: SocketAddr,
-    status_page: Option<SocketAddr>,
-    history: HistoryConfig,
-}
-
-impl Fixed {
-    fn of(config: &Config) -> Self {
-        Self {
-            listen: config.server.listen,
-            status_page: config.server.status_page,
-            history: config.history.clone(),
-        }
-    }
 }
 
 impl Monitor {
@@ -178,7 +164,7 @@ impl Monitor {
         let fixed = Fixed::of(&config);
         let mut monitor = Self {
             clock,
-            file,
+            file: WatchedFile::new(file),
             log,
             board,
             results,
@@ -191,6 +177,7 @@ impl Monitor {
             heartbeat: None,
         };
         monitor.watch(&config);
+        monitor.log_problems(config.warnings());
         let event = LogEvent::Started {
             listen: format!("http://{listen}/"),
             history: config.history.path.map_or("memory".to_owned(), |path| path.display().to_string()),
@@ -212,26 +199,17 @@ impl Monitor {
     /// Watches until it is told to stop, or nobody can tell it any more.
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         notify_supervisor(&[sd_notify::NotifyState::Ready]);
-        let mut seen = self.file.as_deref().map(content);
         let mut poll = tokio::time::interval(POLLED_EVERY);
         let mut watchdog = tokio::time::interval(watchdog_period());
         let mut second = tokio::time::interval(Duration::from_secs(1));
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Reload) => {
-                        seen = self.file.as_deref().map(content);
-                        self.reload();
-                    }
+                    Some(Command::Reload) => self.file.load(),
                     Some(Command::Stop) | None => break,
                 },
-                _ = poll.tick() => {
-                    let found = self.file.as_deref().map(content);
-                    if found != seen {
-                        seen = found;
-                        self.reload();
-                    }
-                }
+                _ = poll.tick() => self.file.look(),
+                loaded = self.file.loaded() => self.reload(loaded),
                 _ = second.tick() => self.results.tick(),
                 _ = watchdog.tick() => notify_supervisor(&[sd_notify::NotifyState::Watchdog]),
             }
@@ -240,6 +218,7 @@ impl Monitor {
         // Beside the history: both together have to end within a second.
         let begun = self.clock.now();
         let ending = self.exports.stop();
+        self.results.take_the_last();
         if !self.results.history().close(LAST_WRITE) {
             let problem = "what was measured last could not be written to the history".to_owned();
             self.log.write(timestamps::now(self.clock), LogEvent::Problem { problem });
@@ -256,13 +235,16 @@ impl Monitor {
         self.results.configure(config);
         self.scheduler.watch_these(&config.checks);
         self.beat(config.heartbeat.as_ref());
-        for problem in config.warnings() {
-            self.log.write(timestamps::now(self.clock), LogEvent::Problem { problem });
-        }
         self.exports.replace(&config.exports);
         self.served.prober.replace(&config.probes);
         let tokens = config.peers.iter().filter_map(|peer| peer.token.clone());
         self.served.guard.replace_tokens(tokens.collect());
+    }
+
+    fn log_problems(&self, problems: Vec<String>) {
+        for problem in problems {
+            self.log.write(timestamps::now(self.clock), LogEvent::Problem { problem });
+        }
     }
 
     /// Pings that dead-man's switch from now on, and no other one.
@@ -300,31 +282,19 @@ impl Monitor {
         }
     }
 
-    fn reload(&mut self) {
-        let Some(file) = &self.file else { return };
+    fn reload(&mut self, loaded: Loaded) {
         // Type=notify-reload takes no other form.
         let now = sd_notify::NotifyState::monotonic_usec_now().ok();
         notify_supervisor(
             &[Some(sd_notify::NotifyState::Reloading), now].into_iter().flatten().collect::<Vec<_>>(),
         );
-        let read = Config::load(file);
-        self.results.set_reload_failed(read.is_err());
-        let event = match read {
-            Ok(config) => {
+        self.results.set_reload_failed(loaded.is_err());
+        let event = match loaded {
+            Ok((config, warnings)) => {
                 self.watch(&config);
                 self.served.guard.replace(config.server.users.clone());
-                let fixed = Fixed::of(&config);
-                if fixed.status_page != self.fixed.status_page {
-                    let problem =
-                        "status_page has changed in the file; restart nowcheck to use it".to_owned();
-                    self.log.write(timestamps::now(self.clock), LogEvent::Problem { problem });
-                }
-                if (fixed.listen, &fixed.history) != (self.fixed.listen, &self.fixed.history) {
-                    let problem =
-                        "listen and [history] have changed in the file; restart nowcheck to use them"
-                            .to_owned();
-                    self.log.write(timestamps::now(self.clock), LogEvent::Problem { problem });
-                }
+                self.log_problems(warnings);
+                self.log_problems(self.fixed.changes(&Fixed::of(&config)));
                 LogEvent::Reloaded { checks: config.checks.len() }
             }
             Err(errors) => reload_failed(&errors),
@@ -355,11 +325,6 @@ async fn listen_to_reports(mut reports: mpsc::UnboundedReceiver<Report>, results
 
 fn reload_failed(errors: &ConfigErrors) -> LogEvent {
     LogEvent::ReloadFailed { errors: errors.to_string() }
-}
-
-/// What a file holds; none if it cannot be read.
-fn content(path: &Path) -> Option<Vec<u8>> {
-    std::fs::read(path).ok()
 }
 
 /// Tells systemd, if it started this program.

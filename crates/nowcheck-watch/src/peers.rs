@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 pub(crate) use agreement::Contradiction;
+pub(crate) use duty::Kind;
 use known::When;
 use state::{Bounds, State};
 pub(crate) use state::{PeerNews, PeerStanding, SeenFrom};
@@ -94,6 +95,11 @@ impl Peers {
         self.lock().is_alone()
     }
 
+    /// The id of this run of the instance: sixteen hexadecimal digits.
+    pub(crate) fn id(&self) -> String {
+        self.lock().id().to_owned()
+    }
+
     /// The name of this instance.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -137,8 +143,8 @@ impl Peers {
     }
 
     /// Whether this instance must not alert a receiver of an incident of a check at the moment.
-    pub(crate) fn keep_from_alerting(&self, check: &str, is_down: bool, receiver: &str) -> bool {
-        self.lock().keeps_from_alerting(check, is_down, receiver, self.clock.now())
+    pub(crate) fn keep_from_alerting(&self, check: &str, kind: Kind, receiver: &str) -> bool {
+        self.lock().keeps_from_alerting(check, kind, receiver, self.clock.now())
     }
 
     /// Whether too few instances see that a service is down for it to be alerted; if so, how many there must be.

@@ -1,7 +1,10 @@
 //! From the result of a round to everything that it changes: incidents, the board, the history, the log.
 
+mod configured;
+mod delivered;
 mod drifts;
 mod maintenance;
+mod meaning;
 mod others;
 mod record;
 mod stored;
@@ -11,20 +14,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use clock_offset::MonotonicInstant;
 use jiff::Timestamp;
 use nowcheck::clock::Clock;
 use nowcheck::outcome::Outcome;
 use nowcheck::report;
 
-use crate::alerts::{DeliveryResult, Report};
-use crate::board::{Board, Identity, LatestRound, NOT_CHECKED_YET};
-use crate::config::{self, CheckConfig, Config};
-use crate::dispatch::{Dispatch, ReceiverState};
+use crate::board::{Board, LatestRound, NOT_CHECKED_YET};
+use crate::config::{self, CheckConfig};
+use crate::dispatch::Dispatch;
 use crate::drift::DriftBounds;
 use crate::history::{History, Restored, RoundRecord, Step};
 use crate::incident::{
-    Alerts, Change, ChangeKind, Ending, Incident, Incidents, MonitorPart, Observation, Policy, Round, Scope,
-    ServiceStatus,
+    Alerts, Change, ChangeKind, Ending, Incident, Incidents, Meaning, MonitorPart, Policy, Round, Scope,
+    ServiceStatus, Silence,
 };
 use crate::log::{Log, LogEvent};
 use crate::peers::Peers;
@@ -34,14 +37,15 @@ use crate::watched::{self, WatchedChecks};
 use drifts::Drifts;
 pub(crate) use maintenance::Announced;
 use maintenance::Planned;
+use meaning::Reading;
 use record::{empty, record};
 use stored::Stored;
 
 /// A round that was held.
 #[derive(Debug)]
-pub(crate) struct HeldRound<'a> {
-    pub(crate) config: &'a CheckConfig,
-    pub(crate) outcome: &'a Outcome,
+pub(crate) struct HeldRound {
+    pub(crate) config: Arc<CheckConfig>,
+    pub(crate) outcome: Outcome,
     /// How much later than its slot it began.
     pub(crate) lateness: Duration,
     /// When the next one is due.
@@ -50,6 +54,8 @@ pub(crate) struct HeldRound<'a> {
     pub(crate) found_within: Duration,
     /// Why it was a full round, if it was.
     pub(crate) full_because: Option<&'static str>,
+    /// When it ended.
+    pub(crate) ended: MonotonicInstant,
 }
 
 /// What a check is after a round.
@@ -58,6 +64,7 @@ struct Shown<'a> {
     reason: &'a str,
     latest: LatestRound,
     now: Timestamp,
+    stands_for: Duration,
 }
 
 /// Takes the results of all rounds, one after the other.
@@ -71,6 +78,7 @@ pub(crate) struct Results {
     peers: Arc<Peers>,
     held: AtomicU64,
     reload_failed: AtomicBool,
+    silence: Mutex<Silence<HeldRound>>,
     state: Mutex<State>,
 }
 
@@ -103,6 +111,9 @@ struct State {
 const INCIDENTS: &str = "incidents";
 const ALERTS: &str = "alerts";
 
+/// So many letters of an instance's id are in the names of its incidents.
+const IDS_ARE_TOLD_APART_BY: usize = 6;
+
 /// While an incident is open, its state changes with each round. It is stored with each change, and this often.
 const STORED_EVERY: Duration = Duration::from_mins(1);
 
@@ -111,13 +122,15 @@ impl Results {
     pub(crate) fn new(clock: Clock, outlets: Outlets, restored: &Restored) -> Self {
         let Outlets { board, log, history, dispatch, peers } = outlets;
         let mut stored = Stored::new(restored);
-        let state = State {
+        let mut state = State {
             incidents: stored.part(INCIDENTS),
             alerts: stored.part(ALERTS),
             planned: Planned::of_announced(stored.part(maintenance::STATE)),
             watched: stored.part(watched::STATE),
             ..State::default()
         };
+        let id = peers.id();
+        state.incidents.tell_apart(id.get(..IDS_ARE_TOLD_APART_BY).unwrap_or(&id));
         let mut kept = Vec::new();
         for part in stored.unreadable() {
             log.write(timestamps::now(clock), LogEvent::Problem { problem: part.problem });
@@ -135,79 +148,15 @@ impl Results {
             peers,
             held: AtomicU64::new(0),
             reload_failed: AtomicBool::new(false),
+            silence: Mutex::default(),
             state: Mutex::new(state),
         }
-    }
-
-    /// What is watched from now on, and who is alerted of what.
-    pub(crate) fn configure(&self, config: &Config) {
-        let (checks, policy) = (&config.checks, config.policy());
-        self.dispatch.replace_receivers(config.alerts.clone());
-        self.peers.configure(config);
-        let now = timestamps::now(self.clock);
-        let mut state = self.lock();
-        for receiver in &policy.receivers {
-            for result in DeliveryResult::NAMES {
-                state.sent.entry((receiver.name.clone(), result)).or_default();
-            }
-        }
-        let mut changes = Vec::new();
-        for gone in self.board.watch_these(checks, now) {
-            changes.extend(if checks.iter().any(|check| check.name == gone) {
-                state.incidents.forget_the_former(&gone, now)
-            } else {
-                state.incidents.forget(&gone, now)
-            });
-            state.drifts.forget(&gone);
-            self.history.forget(&gone, now);
-        }
-        // Of what was watched before the last start.
-        let is_watched = |name: &str| checks.iter().any(|check| check.name == name);
-        let open: Vec<String> = state
-            .incidents
-            .open()
-            .filter_map(|incident| match incident.scope() {
-                Scope::Check(check) if !is_watched(check) => Some(check.clone()),
-                _ => None,
-            })
-            .collect();
-        for gone in open {
-            changes.extend(state.incidents.forget(&gone, now));
-        }
-        let is_used = |part: &MonitorPart| match part {
-            MonitorPart::Receiver(name) => policy.receivers.iter().any(|receiver| receiver.name == *name),
-            MonitorPart::Peer(name) => config.peers.iter().any(|peer| peer.name == *name),
-            _ => true,
-        };
-        let unused: Vec<MonitorPart> = state
-            .incidents
-            .open()
-            .filter_map(|incident| match incident.scope() {
-                Scope::Monitor(part) if !is_used(part) => Some(part.clone()),
-                _ => None,
-            })
-            .collect();
-        for part in unused {
-            changes.extend(state.incidents.forget_part(&part, now));
-        }
-        let of_file = policy.maintenance.clone();
-        state.policy = policy;
-        state.plan(of_file);
-        self.remember(&mut state.watched, checks);
-        self.settle(state, &changes, now);
-    }
-
-    /// Stores what the checks are about, so that who reads only the history knows their limits.
-    fn remember(&self, watched: &mut WatchedChecks, checks: &[CheckConfig]) {
-        watched.extend(checks.iter().map(|check| (check.name.clone(), (&Identity::of(check)).into())));
-        // Texts and numbers: nothing that JSON cannot hold.
-        let json = serde_json::to_string(watched).unwrap_or_default();
-        self.history.commit(Step { state: vec![(watched::STATE.to_owned(), json)], ..Step::default() });
     }
 
     /// What is due without a round: alerts that had to wait, and the state of the monitor itself. Call it once a second.
     pub(crate) fn tick(&self) {
         let now = timestamps::now(self.clock);
+        self.take_those_that_waited();
         for problem in self.history.take_notices() {
             self.log.write(now, LogEvent::Problem { problem });
         }
@@ -253,38 +202,34 @@ impl Results {
         self.lock().incidents.open().count()
     }
 
-    /// Takes the result of a round.
-    pub(crate) fn take(&self, round: &HeldRound<'_>) {
+    /// Takes in what the result of a round means.
+    fn take_in(&self, round: &HeldRound, meaning: Meaning) {
         let now = timestamps::now(self.clock);
-        let observation = Observation::from(round.outcome);
-        let words = config::words();
-        let latest = LatestRound {
-            full_because: round.full_because,
-            ..LatestRound::of(round.outcome, words, observation.offset(), round.lateness)
-        };
+        let Reading { observation, latest, summary } = round.read(meaning);
         let check = &round.config.name;
-        self.peers.round_held(check, round.outcome);
-        let stands_for = stands_for(round.config);
+        // What waited is as old as it is.
+        let waited = self.clock.now().since(round.ended);
+        let stands_for = stands_for(&round.config).saturating_sub(waited);
         let mut state = self.lock();
         let incident_round = Round {
             check,
             observation: &observation,
-            summary: latest.summary.clone(),
+            summary,
             stands_for,
-            took: round.outcome.duration,
+            took: round.outcome.duration + waited,
         };
         let changes = state.incidents.observe(&incident_round, now);
         let status = match state.incidents.status(check, now) {
             ServiceStatus::Ok if observation.is_warning() => CheckStatus::Warning,
             other => other.into(),
         };
-        let shown = Shown { status, reason: observation.reason(), latest, now };
-        let outcome =
-            (status != CheckStatus::Ok).then(|| report::json::line(round.outcome, words).ok()).flatten();
+        let shown = Shown { status, reason: observation.reason(), latest, now, stands_for };
+        let outcome = (status != CheckStatus::Ok)
+            .then(|| report::json::line(&round.outcome, config::words()).ok())
+            .flatten();
         let record = record(round, &shown);
         let drift = state.drifts.meet(&record, self.clock.now());
         self.history.record(record, outcome);
-        self.held.fetch_add(1, Ordering::Relaxed);
         // First, because messages say what the board says.
         self.show(round, &shown, drift);
         self.settle(state, &changes, now);
@@ -303,43 +248,6 @@ impl Results {
     /// How many rounds were held since the start.
     pub(crate) fn rounds_held(&self) -> u64 {
         self.held.load(Ordering::Relaxed)
-    }
-
-    /// What became of a message.
-    pub(crate) fn delivered(&self, report: &Report) {
-        let now = timestamps::now(self.clock);
-        let mut state = self.lock();
-        *state.sent.entry((report.receiver.clone(), report.result.name())).or_default() += 1;
-        let part = MonitorPart::Receiver(report.receiver.clone());
-        let problem = match &report.result {
-            DeliveryResult::Delivered => None,
-            DeliveryResult::Failed { fault, will_retry_at } => {
-                Some(format!("not delivered, tried again at {will_retry_at:.0}: {fault}"))
-            }
-            DeliveryResult::GaveUp { fault } => Some(format!("not delivered, given up: {fault}")),
-        };
-        let name = &report.receiver;
-        let is_used = state.policy.receivers.iter().any(|receiver| receiver.name == *name);
-        let changes = match (self.dispatch.judge(report), &problem) {
-            // What was left over for one that was taken out of the file.
-            _ if !is_used => Vec::new(),
-            (ReceiverState::Works, _) => {
-                state.incidents.report_working(&part, &format!("the alert {name} takes messages"), now)
-            }
-            (ReceiverState::IsFaulty, Some(problem)) => {
-                state.incidents.report_fault(&part, &format!("the alert {name} was {problem}"), now)
-            }
-            (ReceiverState::IsFaulty | ReceiverState::Fails, _) => Vec::new(),
-        };
-        self.settle(state, &changes, now);
-        if let Some(problem) = problem {
-            self.log.write(now, LogEvent::AlertFailed { alert: report.receiver.clone(), problem });
-        }
-    }
-
-    /// How many messages met which result, by receiver and result.
-    pub(crate) fn messages_sent(&self) -> BTreeMap<(String, &'static str), u64> {
-        self.lock().sent.clone()
     }
 
     /// Decides who is alerted of these changes, and stores all of it together.
@@ -377,8 +285,8 @@ impl Results {
         self.history.record(RoundRecord { reason: reason.to_owned(), ..empty(config, now) }, None);
     }
 
-    fn show(&self, round: &HeldRound<'_>, shown: &Shown<'_>, drift: Option<DriftBounds>) {
-        let Shown { status, reason, latest, now } = shown;
+    fn show(&self, round: &HeldRound, shown: &Shown<'_>, drift: Option<DriftBounds>) {
+        let Shown { status, reason, latest, now, stands_for } = shown;
         let mut before = None;
         self.board.update(&round.config.name, |state| {
             if state.status != *status || state.reason == NOT_CHECKED_YET {
@@ -387,10 +295,10 @@ impl Results {
             }
             state.status = *status;
             (*reason).clone_into(&mut state.reason);
-            state.stands_for = stands_for(round.config);
-            state.stands_until = now.checked_add(stands_for(round.config)).unwrap_or(Timestamp::MAX);
+            state.stands_for = self::stands_for(&round.config);
+            state.stands_until = now.checked_add(*stands_for).unwrap_or(Timestamp::MAX);
             state.counters.count_round(*status, reason, latest.duration);
-            state.meet(round.outcome, *now);
+            state.meet(&round.outcome, *now);
             state.recent.add(latest.at, state.stands_until, *status, latest.offset);
             state.latest = Some(latest.clone());
             state.drift = drift;

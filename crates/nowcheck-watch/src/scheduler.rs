@@ -64,15 +64,15 @@ impl Scheduler {
         Self { shared: Arc::new(shared), checks: BTreeMap::new() }
     }
 
-    /// Watches these checks from now on. The slots of one that was watched before stay where they are, and a round that is
-    /// under way ends as it began.
+    /// Watches these checks from now on. The slots of one that was watched before stay where they are, a round that is
+    /// under way ends as it began, and a check whose rounds have not changed goes on with steady ones.
     pub(crate) fn watch_these(&mut self, checks: &[CheckConfig]) {
         let mut before = std::mem::take(&mut self.checks);
         for config in checks {
             let latest = Arc::new(config.clone());
             let sender = match before.remove(&config.name) {
                 Some(sender) if !sender.is_closed() => {
-                    sender.send_replace(latest);
+                    replace(&sender, latest);
                     sender
                 }
                 _ => self.begin(latest, checks.len()),
@@ -87,6 +87,15 @@ impl Scheduler {
         tokio::spawn(task.run(checks));
         sender
     }
+}
+
+/// Hands a check its latest configuration. Rounds read it when they begin, so the check is notified only of what its memory
+/// and its slots depend on.
+fn replace(sender: &watch::Sender<Arc<CheckConfig>>, latest: Arc<CheckConfig>) {
+    sender.send_if_modified(|current| {
+        let before = std::mem::replace(current, latest);
+        before.every != current.every || !before.check.asks_the_same_as(&current.check)
+    });
 }
 
 /// Why a full round is held: only that can prove that an incident is over.
@@ -134,18 +143,20 @@ impl CheckTask {
         let mut is_first = true;
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(clock.deadline(slot)) => {}
+                // A change first, so that no round begins with the memory of another one.
+                biased;
                 changed = self.config.changed() => match changed {
                     Ok(()) => {
-                        let config = Arc::clone(&self.config.borrow_and_update());
-                        slot = self.slots(&config, &Memory::default()).after(clock.now());
                         memory = Memory::default();
+                        let config = Arc::clone(&self.config.borrow());
+                        slot = self.slots(&config, &memory).instead_of(slot, clock.now());
                         continue;
                     }
                     Err(_) => return,
                 },
+                () = tokio::time::sleep_until(clock.deadline(slot)) => {}
             }
-            let config = Arc::clone(&self.config.borrow_and_update());
+            let config = Arc::clone(&self.config.borrow());
             let slots = self.slots(&config, &memory);
             let late = if is_first { 0 } else { slots.between(slot, clock.now()) };
             if late > 0 {
@@ -169,7 +180,13 @@ impl CheckTask {
     }
 
     /// Holds the round of a slot, unless the next slot begins before its turn comes.
-    async fn hold(&self, config: &CheckConfig, slot: MonotonicInstant, slots: Slots, memory: &mut Memory) {
+    async fn hold(
+        &self,
+        config: &Arc<CheckConfig>,
+        slot: MonotonicInstant,
+        slots: Slots,
+        memory: &mut Memory,
+    ) {
         let Shared { clock, references, results, side_by_side, .. } = &*self.shared;
         let until = clock.deadline(slots.after(slot));
         let Ok(Ok(turn)) = tokio::time::timeout_at(until, side_by_side.acquire()).await else {
@@ -189,13 +206,13 @@ impl CheckTask {
             results.missed(config, TOO_SHORT, 1);
             return;
         };
-        let now = clock.now();
-        let left = slots.after(now).since(now);
+        let ended = clock.now();
+        let left = slots.after(ended).since(ended);
         let next = timestamps::now(*clock).checked_add(left).unwrap_or(jiff::Timestamp::MAX);
         // Steady rounds meet one backend each; whatever a full round has looked for is found by it.
         let rounds = memory.steady.rounds_to_meet_all(config.check.miss_probability());
-        let found_within = config.every * rounds;
-        results.take(&HeldRound { config, outcome: &outcome, lateness, next, found_within, full_because });
+        let (config, found_within) = (Arc::clone(config), config.every * rounds);
+        results.take(HeldRound { config, outcome, lateness, next, found_within, full_because, ended });
     }
 }
 
@@ -244,7 +261,41 @@ pub(crate) fn most_side_by_side(open_files: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::{Config, System};
+
+    fn configured(lines: &str) -> Arc<CheckConfig> {
+        let text = format!("[[check]]\nname = \"shop\"\n{lines}");
+        let mut config = Config::parse("a.toml", text.as_bytes(), Path::new(""), &System).unwrap();
+        Arc::new(config.checks.remove(0))
+    }
+
+    #[test]
+    fn a_check_is_notified_only_of_what_its_memory_or_its_slots_depend_on() {
+        const URL: &str = "url = \"http://shop.example\"\n";
+        let (sender, mut receiver) = watch::channel(configured(URL));
+        let mut is_notified = |lines: &str| {
+            let latest = configured(lines);
+            replace(&sender, Arc::clone(&latest));
+            assert!(Arc::ptr_eq(&receiver.borrow(), &latest), "the next round does not read it: {lines}");
+            let is_notified = receiver.has_changed().unwrap();
+            receiver.mark_unchanged();
+            is_notified
+        };
+        assert!(!is_notified(URL));
+        assert!(!is_notified(&format!("{URL}labels = {{ team = \"web\" }}\ninsecure = true\npublic = true")));
+        for lines in [
+            "every = \"1m\"",
+            "max_offset = \"2s\"",
+            "headers = [\"Accept-Language: es\"]",
+            "date_cache = \"2s\"",
+        ] {
+            assert!(is_notified(&format!("{URL}{lines}")), "{lines}");
+        }
+        assert!(is_notified("url = \"http://other.example\""));
+    }
 
     #[test]
     fn slots_in_which_a_clock_ticks_too_late_are_moved() {

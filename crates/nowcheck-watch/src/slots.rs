@@ -46,6 +46,11 @@ impl Slots {
         grid + Duration::from_nanos(u64::try_from(begun * self.period.as_nanos()).unwrap_or(u64::MAX))
     }
 
+    /// The slot to wait for instead of one of another grid. One that is due stays: it has to be held, or counted as missed.
+    pub(crate) fn instead_of(&self, slot: MonotonicInstant, now: MonotonicInstant) -> MonotonicInstant {
+        if slot <= now { slot } else { self.after(now) }
+    }
+
     /// The last slot up to and with an instant. There has to be one.
     pub(crate) fn latest(&self, now: MonotonicInstant) -> MonotonicInstant {
         let grid = self.start + self.phase;
@@ -105,6 +110,15 @@ mod tests {
         assert_eq!(slots.latest(first), first);
         assert_eq!(slots.latest(first + Duration::from_millis(39)), first);
         assert_eq!(slots.latest(first + Duration::from_millis(81)), first + Duration::from_millis(80));
+    }
+
+    #[test]
+    fn a_slot_that_is_due_when_the_configuration_changes_is_not_skipped() {
+        let slots = Slots { start: at(0), phase: Duration::from_millis(300), period: Duration::from_secs(1) };
+        assert_eq!(slots.instead_of(at(900), at(899)), at(1_300));
+        for late in [900, 901, 1_500] {
+            assert_eq!(slots.instead_of(at(900), at(late)), at(900));
+        }
     }
 
     #[test]

@@ -19,11 +19,23 @@ pub struct WatchedCheck {
     pub every: Duration,
     /// How far the clock may be off.
     pub max_offset: Duration,
+    /// Whether it is no longer watched.
+    #[serde(default)]
+    pub is_over: bool,
+    /// Its labels, with which the end of its incident is told.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 impl From<&Identity> for WatchedCheck {
     fn from(identity: &Identity) -> Self {
-        Self { url: identity.url.clone(), every: identity.every, max_offset: identity.max_offset }
+        Self {
+            url: identity.url.clone(),
+            every: identity.every,
+            max_offset: identity.max_offset,
+            is_over: false,
+            labels: identity.labels.clone(),
+        }
     }
 }
 

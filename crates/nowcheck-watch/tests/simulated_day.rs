@@ -8,8 +8,8 @@ use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use jiff::Timestamp;
 use nowcheck::clock::Synchronization;
 use nowcheck::outcome::{
-    BackendOutcome, Cause, ConnectionFault, Discarded, Failure, Finding, Outcome, Phase, Phases,
-    ReferenceOutcome, Spread, Standing, TargetOutcome,
+    BackendOutcome, Cause, ConnectionFault, Failure, Finding, Outcome, Phase, ReferenceOutcome, Spread,
+    Standing, TargetOutcome,
 };
 use nowcheck_watch::alerts::{Context, Notice, Outbox, Pending, Setback};
 use nowcheck_watch::availability::Account;
@@ -170,18 +170,13 @@ fn observation(check: &Check, seen: Seen) -> Observation {
         return Observation::of_fault(MonitorPart::Reference);
     }
     let targets = (80..80 + check.addresses).map(|port| TargetOutcome {
-        url: "http://shop.example/now".to_owned(),
-        address: Some(SocketAddr::from(([192, 0, 2, 1], port))),
-        finding: finding(port),
-        phases: Phases::default(),
-        http_status: None,
-        certificate: None,
-        connections: 1,
-        requests: 1,
-        discarded: Discarded::default(),
         // Who was not asked was not missed.
         miss_probability: (seen != Seen::Network).then_some(0.001),
-        notes: Vec::new(),
+        ..TargetOutcome::new(
+            "http://shop.example/now",
+            Some(SocketAddr::from(([192, 0, 2, 1], port))),
+            finding(port),
+        )
     });
     Observation::from(&Outcome {
         checked_at: UnixInstant::from_nanos(0),
@@ -469,8 +464,11 @@ fn due(world: &World, nth: usize, after: i64, incident: &Expected) -> Option<i64
     let is_due = |now: &i64| {
         let is_bad = |then: &i64| world.seen(check, *then).is_some_and(Seen::is_bad);
         let troubled = (incident.opens..=*now).rev().find(is_bad).expect("it opened with trouble");
+        // After a pause of the monitor nobody is told of what was seen before.
+        let stands = || (*now - stands_for(check) + 1..=*now).any(|then| world.seen(check, then).is_some());
         at(&world.off, *now).is_none()
             && *now - incident.opens >= after
+            && stands()
             && !is_maintained(*now)
             && !is_maintained(troubled)
             && (!needs(nth) || needed_is_ok(world, incident.opens, troubled, *now))

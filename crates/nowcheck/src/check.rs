@@ -80,6 +80,42 @@ impl Check {
         self.limits
     }
 
+    /// Whether rounds of both ask the same servers for the same, and judge the answers by the same limits. What is trusted
+    /// does not matter: each round verifies the certificates of its own connections.
+    #[must_use]
+    pub fn asks_the_same_as(&self, other: &Self) -> bool {
+        // Without dots, so that the compiler asks about each new field.
+        let Self {
+            targets,
+            limits,
+            timeout,
+            requests_per_connection,
+            max_connections,
+            time,
+            references,
+            strict,
+            trust_system_clock,
+            expected_backends,
+            miss_probability,
+            resolution,
+            follow,
+            trust: _,
+            destinations: _,
+        } = self;
+        *targets == other.targets
+            && *limits == other.limits
+            && *timeout == other.timeout
+            && *requests_per_connection == other.requests_per_connection
+            && *max_connections == other.max_connections
+            && *time == other.time
+            && *references == other.references
+            && (*strict, *trust_system_clock) == (other.strict, other.trust_system_clock)
+            && *expected_backends == other.expected_backends
+            && miss_probability.to_bits() == other.miss_probability.to_bits()
+            && *resolution == other.resolution
+            && *follow == other.follow
+    }
+
     /// The same with a timeout of at most that.
     #[must_use]
     pub fn ending_within(self, longest: Duration) -> Self {

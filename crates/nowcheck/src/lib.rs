@@ -10,6 +10,7 @@ pub mod answer;
 pub mod check;
 pub mod clock;
 pub mod endpoint;
+pub mod input_file;
 pub mod outcome;
 pub mod parallel;
 pub mod probe;

@@ -132,6 +132,24 @@ pub struct TargetOutcome {
 }
 
 impl TargetOutcome {
+    /// A finding before anything was measured: nothing is opened, asked or noted.
+    #[must_use]
+    pub fn new(url: impl Into<String>, address: Option<SocketAddr>, finding: Finding) -> Self {
+        Self {
+            url: url.into(),
+            address,
+            finding,
+            phases: Phases::default(),
+            http_status: None,
+            certificate: None,
+            connections: 0,
+            requests: 0,
+            discarded: Discarded::default(),
+            miss_probability: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// The status of the finding.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use crate::arguments::heading;
 use crate::arguments::values::duration;
+use crate::config_source::ConfigSource;
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
@@ -27,10 +28,11 @@ pub(crate) struct WatchArguments {
     #[arg(value_name = "URL")]
     pub(crate) urls: Vec<String>,
 
-    /// Watch what this file lists. `nowcheck config example` prints one with every key.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["urls", "every", "listen", "history", "trust_system_clock"])]
+    /// Watch what this file lists. `nowcheck config example` prints one with every key. With `env:NAME`, the text of
+    /// the file is in the environment variable NAME.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, conflicts_with_all = ["urls", "every", "listen", "history", "trust_system_clock"])]
     #[arg(help_heading = heading::TARGET)]
-    pub(crate) config: Option<PathBuf>,
+    pub(crate) config: Option<ConfigSource>,
 
     /// Check each URL once per DURATION.
     #[arg(help_heading = heading::ROUNDS)]
@@ -70,8 +72,9 @@ pub(crate) enum LogFormat {
 pub(crate) enum ConfigCommand {
     /// Check a file and print each error with its line. The exit code is 3 if there is an error.
     Check {
-        /// The file.
-        file: PathBuf,
+        /// The file, or env:NAME.
+        #[arg(value_hint = ValueHint::AnyPath)]
+        file: ConfigSource,
     },
     /// Print the JSON Schema of the file.
     Schema,
@@ -87,8 +90,8 @@ pub(crate) enum AlertCommand {
         /// The name of the alert.
         name: String,
 
-        /// The file that lists it.
-        #[arg(long, value_name = "FILE", default_value = "nowcheck.toml")]
-        config: PathBuf,
+        /// The file that lists it, or env:NAME.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, default_value = "nowcheck.toml")]
+        config: ConfigSource,
     },
 }

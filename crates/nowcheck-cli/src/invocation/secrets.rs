@@ -1,10 +1,9 @@
 //! What proves to a server who asks. No message has a value in it.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
+use nowcheck::input_file;
 use nowcheck::probe::tls::Trust;
 use nowcheck::probe::tls::identity::ClientIdentity;
 use nowcheck::request_headers::{HeaderError, RequestHeaders, basic_from_line};
@@ -33,8 +32,7 @@ pub(super) fn request_headers(texts: &[String], user_file: Option<&Path>) -> any
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    let mut text = Vec::new();
-    File::open(path)?.take(MOST_OF_A_USER_FILE).read_to_end(&mut text)?;
+    let text = input_file::read(path, MOST_OF_A_USER_FILE)?;
     // The library's error would hold the bytes.
     String::from_utf8(text).map_err(|_| anyhow!("is not UTF-8"))
 }

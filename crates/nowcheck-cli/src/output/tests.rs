@@ -37,25 +37,15 @@ fn measured(backends: Vec<BackendOutcome>) -> TargetOutcome {
 }
 
 fn target(finding: Finding) -> TargetOutcome {
-    TargetOutcome {
-        url: "http://time.example/now".to_owned(),
-        address: Some(([192, 0, 2, 7], 80).into()),
-        finding,
-        http_status: None,
-        phases: Phases {
-            resolve: Some(Duration::from_micros(900)),
-            connect: Some(Duration::from_micros(150)),
-            tls: None,
-            wait: Some(Duration::from_micros(300)),
-            transfer: Some(Duration::ZERO),
-        },
-        certificate: None,
-        connections: 8,
-        requests: 16,
-        discarded: Discarded::default(),
-        miss_probability: None,
-        notes: Vec::new(),
-    }
+    let phases = Phases {
+        resolve: Some(Duration::from_micros(900)),
+        connect: Some(Duration::from_micros(150)),
+        tls: None,
+        wait: Some(Duration::from_micros(300)),
+        transfer: Some(Duration::ZERO),
+    };
+    let bare = TargetOutcome::new("http://time.example/now", Some(([192, 0, 2, 7], 80).into()), finding);
+    TargetOutcome { phases, connections: 8, requests: 16, ..bare }
 }
 
 fn outcome(targets: Vec<TargetOutcome>) -> Outcome {

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use nowcheck::clock::Clock;
 use nowcheck_watch::alerts::{Context, test_message};
-use nowcheck_watch::config::Config;
 use tokio::signal::unix::SignalKind;
 
 use crate::command_line::watch::AlertCommand;
@@ -27,7 +26,7 @@ pub(crate) fn run(command: &AlertCommand, diagnostics: Diagnostics, clock: Clock
 
 fn test(command: &AlertCommand, clock: Clock) -> anyhow::Result<String> {
     let AlertCommand::Test { name, config } = command;
-    let config = Config::load(config).map_err(|errors| anyhow!("{errors}"))?;
+    let config = config.load().map_err(|errors| anyhow!("{errors}"))?;
     let Some(alert) = config.alerts.iter().find(|alert| alert.name == *name) else {
         let names: Vec<&str> = config.alerts.iter().map(|alert| alert.name.as_str()).collect();
         let names =

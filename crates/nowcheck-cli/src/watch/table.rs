@@ -112,14 +112,14 @@ impl Widths {
 }
 
 fn row(check: &CheckState, now: Timestamp, widths: Widths) -> String {
-    let offset = check.latest.as_ref().and_then(|latest| latest.offset).map_or_else(String::new, bounds);
+    let offset = check.offset_at(now).map_or_else(String::new, bounds);
     let next = check.next_round.map(|next| elapsed(now, next));
     widths.row(
         &check.identity.name,
         check.status_at(now).name(),
         [
             &offset,
-            &rough(elapsed(check.since, now)),
+            &rough(elapsed(check.since_at(now), now)),
             &next.map_or_else(String::new, |next| format!("in {}", rough(next))),
         ],
     )

@@ -2,12 +2,16 @@
 
 mod text;
 
+use std::time::Duration;
+
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters, TlsParametersBuilder,
 };
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::{self, Error};
+use nowcheck::input_file;
+use tokio::time::timeout;
 
 use super::fault::{Fault, SmtpFault};
 use super::notice::Notice;
@@ -16,9 +20,20 @@ use crate::http_client::Hidden;
 
 /// How much of what the server says is quoted.
 const EXCERPT: usize = 300;
+/// How long a server may take to answer QUIT after it accepted the message.
+const TIME_TO_QUIT: Duration = Duration::from_secs(1);
 
-/// Sends one message. The caller sets the time limit.
-pub(super) async fn send(settings: &Email, notice: &Notice) -> Result<(), Fault> {
+/// Sends one message. The server has to accept it within the limit.
+pub(super) async fn send(settings: &Email, notice: &Notice, limit: Duration) -> Result<(), Fault> {
+    let delivered = timeout(limit, deliver(settings, notice)).await;
+    let mut connection = delivered.map_err(|_| SmtpFault::Silent(limit))??;
+    // The server has the message. A failure from here on would send it again.
+    let _ = timeout(TIME_TO_QUIT, connection.quit()).await;
+    Ok(())
+}
+
+/// Returns the connection once the server has accepted the message.
+async fn deliver(settings: &Email, notice: &Notice) -> Result<AsyncSmtpConnection, Fault> {
     let message = text::message(settings, notice)?;
     let mut connection = open(settings).await?;
     let words = Words::new(settings);
@@ -33,9 +48,7 @@ pub(super) async fn send(settings: &Email, notice: &Notice) -> Result<(), Fault>
     }
     let sent = connection.send(message.envelope(), &message.formatted()).await;
     sent.map_err(|error| words.of_answer(&error))?;
-    // The server has taken the message; how the connection ends does not matter.
-    let _ = connection.quit().await;
-    Ok(())
+    Ok(connection)
 }
 
 async fn open(settings: &Email) -> Result<AsyncSmtpConnection, Fault> {
@@ -68,7 +81,8 @@ fn tls(settings: &Email) -> Result<TlsParameters, Fault> {
     }
     let unusable = |error: String| UnusableSetting("ca_file", error);
     if let Some(path) = &settings.ca_file {
-        let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+        let pem = input_file::read(path, input_file::MOST_OF_CERTIFICATES)
+            .map_err(|error| unusable(error.to_string()))?;
         let given = Certificate::from_pem(&pem).map_err(|error| unusable(error.to_string()))?;
         builder = builder.add_root_certificate(given);
     }

@@ -199,10 +199,11 @@ impl Notice {
         serde_json::from_str(body)
     }
 
-    /// A headline: `shop: down: nothing listens on 192.0.2.1:80`.
+    /// A headline: `shop: down: nothing listens on 192.0.2.1:80`, or `shop: no longer watched`.
     #[must_use]
     pub fn headline(&self) -> String {
         let what = match self.event {
+            NoticeEvent::Closed if self.is_parting() => "no longer watched",
             NoticeEvent::Closed => "resolved",
             NoticeEvent::Test => "test",
             NoticeEvent::Flapping => "flapping",
@@ -213,8 +214,14 @@ impl Notice {
         // The summary of a service that is down says so.
         match self.summary.strip_prefix(what) {
             Some(rest) if rest.starts_with([':', ',']) => format!("{whom}: {}", self.summary),
+            _ if self.summary == format!("{whom} is {what}") => format!("{whom}: {what}"),
             _ => format!("{whom}: {what}: {}", self.summary),
         }
+    }
+
+    /// Whether the incident ended only because nobody looks any more: nothing has recovered.
+    pub(super) fn is_parting(&self) -> bool {
+        self.event == NoticeEvent::Closed && self.status == ServiceStatus::Unknown
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! * A receiver gets one message at a time, in their order, and no receiver waits for another.
 //! * A message that failed is tried again after a pause that grows, until it is a day old.
-//! * A message that the receiver *rejected* may be the only one that it does not like. It steps aside: only what follows
-//!   about the same incident waits for it.
+//! * A message that the receiver *rejected* may be the only one that it does not like, and so may one that failed some times.
+//!   It steps aside: only what follows about the same incident waits for it. When another one is delivered, the receiver
+//!   works again, and what failed is tried at once.
 //! * A receiver that forgets (Alertmanager) gets the last message about an open incident again and again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -23,6 +24,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_min
 
 /// Pauses after a rejection: somebody has to mend something first.
 const LONG_PAUSES: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(1));
+
+/// After so many failures the others wait no longer for a message.
+const STEPS_ASIDE_AFTER: u32 = 3;
 
 /// A message that is not delivered yet, or that is sent again and again. Store it whenever it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,11 @@ impl Pending {
     fn thread(&self) -> (&str, u32) {
         let split = self.id.rsplit_once('-').and_then(|(thread, nth)| Some((thread, nth.parse().ok()?)));
         split.unwrap_or((&self.id, 0))
+    }
+
+    /// Whether what is about other incidents need not wait for it.
+    fn lets_others_pass(&self) -> bool {
+        self.steps_aside || self.tries >= STEPS_ASIDE_AFTER
     }
 
     fn deadline(&self) -> Timestamp {
@@ -142,8 +151,10 @@ impl Outbox {
             .waiting_receivers()
             .into_iter()
             .filter_map(|receiver| {
-                let front = self.front(receiver);
-                front.into_iter().find(|one| one.next_try <= now && now < one.deadline()).cloned()
+                let front = self.front(receiver).into_iter();
+                let due = front.filter(|one| one.next_try <= now && now < one.deadline());
+                // A new one first: it may be a page, and those that failed fail mostly again. Repetitions come last.
+                due.min_by_key(|one| (one.repeats, one.tries)).cloned()
             })
             .collect();
         for one in &due {
@@ -162,6 +173,11 @@ impl Outbox {
     /// It was delivered. If it has to be sent again after a while, it stays.
     pub fn delivered(&mut self, receiver: &str, id: &str, again_after: Option<Duration>, now: Timestamp) {
         self.in_flight.remove(receiver);
+        for one in
+            self.queue.iter_mut().filter(|one| one.receiver == receiver && !one.steps_aside && !one.repeats)
+        {
+            one.next_try = now.min(one.next_try);
+        }
         let Some(position) = self.position(receiver, id) else { return };
         let thread = self.queue[position].thread().0;
         let is_last = !self
@@ -185,7 +201,9 @@ impl Outbox {
         self.in_flight.remove(receiver);
         let Some(position) = self.position(receiver, id) else { return Next::GaveUp };
         let one = &mut self.queue[position];
-        let pause = pause(one, setback).max(setback.retry_after.unwrap_or_default());
+        // An alert cannot wait for as long as some servers would like.
+        let asked = setback.retry_after.unwrap_or_default().min(PAUSES.1);
+        let pause = pause(one, setback).max(asked);
         let latest = one.deadline().checked_sub(MARGIN).unwrap_or(Timestamp::MIN);
         let next = after(now, pause).min(latest);
         if next <= now {
@@ -237,7 +255,7 @@ impl Outbox {
                 repetitions.push(one);
             } else if held.insert(one.thread().0) {
                 front.push(one);
-                if !one.steps_aside {
+                if !one.lets_others_pass() {
                     break;
                 }
             }

@@ -17,6 +17,7 @@ pub(super) fn request(notice: &Notice) -> Message {
 
 fn text(notice: &Notice) -> String {
     let mark = match notice.event {
+        NoticeEvent::Closed if notice.is_parting() => ":white_circle:",
         NoticeEvent::Closed => ":white_check_mark:",
         NoticeEvent::Test => ":information_source:",
         _ => ":red_circle:",
@@ -71,6 +72,7 @@ fn literal(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::alerts::testing::notice;
+    use crate::incident::ServiceStatus;
 
     #[test]
     fn what_a_service_wrote_mentions_nobody_and_is_no_markup() {
@@ -89,6 +91,15 @@ mod tests {
         assert!(shown.contains("`chronyc -n tracking_a@b &amp; &lt;x&gt;`, not at *\u{200b}this"), "{shown}");
         notice.advice = Some("one ` of them alone *".to_owned());
         assert!(text(&notice).contains("one `\u{200b} of them alone *\u{200b}"));
+    }
+
+    #[test]
+    fn what_is_no_longer_watched_has_no_mark_of_success() {
+        let mut notice = notice(NoticeEvent::Closed);
+        notice.status = ServiceStatus::Unknown;
+        notice.summary = "shop is no longer watched".to_owned();
+        let text = text(&notice);
+        assert!(text.starts_with(":white_circle: *shop: no longer watched*\n"), "{text}");
     }
 
     #[test]

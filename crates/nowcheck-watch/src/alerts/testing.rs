@@ -15,7 +15,7 @@ use crate::incident::{
 };
 
 /// A message about a check, or about the monitor.
-pub(super) fn message(event: Event, scope: Scope) -> Message {
+pub(crate) fn message(event: Event, scope: Scope) -> Message {
     let at: Timestamp = "2026-11-28T15:00:10.25Z".parse().unwrap();
     let since: Timestamp = "2026-11-28T15:00:00Z".parse().unwrap();
     let offset = OffsetBounds { lower: 2_900_000_001, upper: 3_100_000_000 };

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nowcheck::clock::Clock;
-use tokio::time::timeout;
 
 use super::alertmanager;
 use super::email;
 use super::exec;
-use super::fault::{Fault, SmtpFault};
+use super::fault::Fault;
 use super::notice::{Notice, NoticeEvent};
 use super::slack;
 use super::webhook;
@@ -69,10 +68,7 @@ impl Transport {
             Way::Alertmanager(client) => {
                 Ok(client.send(alertmanager::request(&notice, now), self.timeout).await?)
             }
-            Way::Email(settings) => match timeout(self.timeout, email::send(settings, &notice)).await {
-                Ok(sent) => sent,
-                Err(_) => Err(SmtpFault::Silent(self.timeout).into()),
-            },
+            Way::Email(settings) => email::send(settings, &notice, self.timeout).await,
             Way::Exec(command, secrets) => exec::run((command, secrets), &notice, body, self.timeout).await,
             Way::Unusable(fault) => Err(fault.clone()),
         }

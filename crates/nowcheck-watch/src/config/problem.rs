@@ -58,6 +58,9 @@ pub enum Problem {
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    /// The environment variable cannot be read.
+    #[error("is not set, or is not UTF-8; set this environment variable to the text of a configuration")]
+    NoVariable,
     /// More than any configuration needs.
     #[error("is larger than 8 MiB, the most that a configuration may be; is this the right file?")]
     TooLarge,

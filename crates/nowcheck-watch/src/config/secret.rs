@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
+use nowcheck::input_file;
 use nowcheck::probe::tls::Trust;
 use nowcheck::text::Secrets;
 
@@ -93,9 +93,7 @@ pub struct System;
 
 impl SecretSource for System {
     fn file(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(most).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        input_file::read(path, most)
     }
 
     fn variable(&self, name: &str) -> Option<String> {

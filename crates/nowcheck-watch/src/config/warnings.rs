@@ -35,6 +35,21 @@ impl Config {
         warnings
     }
 
+    /// Hints: settings that are valid and often an oversight.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        self.messages_have_no_link().into_iter().collect()
+    }
+
+    fn messages_have_no_link(&self) -> Option<String> {
+        let lacks_it = !self.alerts.is_empty() && self.server.external_url.is_none();
+        lacks_it.then(|| {
+            "server: messages have no link to their incident; write external_url = \"https://...\", the address at which people \
+             reach the dashboard"
+                .to_owned()
+        })
+    }
+
     /// A ping is sent for rounds that were held since the last one.
     fn heartbeat_is_too_fast(&self) -> Option<String> {
         let every = self.heartbeat.as_ref()?.every;
@@ -135,6 +150,19 @@ mod tests {
         assert_eq!(warnings(&exec("no-such-program-anywhere")).len(), 1);
         let [one] = &warnings(&exec("/etc/passwd"))[..] else { panic!() };
         assert!(one.contains("may not be run; make it executable"), "{one}");
+    }
+
+    #[test]
+    fn messages_without_a_link_are_mentioned() {
+        let hints = |more: &str| {
+            let text = format!("[[check]]\nname = \"shop\"\nurl = \"http://shop.example\"\n{more}");
+            Config::parse("a.toml", text.as_bytes(), Path::new(""), &System).unwrap().hints()
+        };
+        let alert = "[[alert]]\nname = \"page\"\ntype = \"exec\"\ncommand = [\"/bin/sh\"]\n";
+        assert!(hints("").is_empty());
+        assert!(hints(&format!("{alert}[server]\nexternal_url = \"https://now.example/\"\n")).is_empty());
+        let [one] = &hints(alert)[..] else { panic!() };
+        assert!(one.starts_with("server: messages have no link") && one.contains("external_url"), "{one}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,9 +29,15 @@ pub(super) struct EmfLines {
     dropped: u64,
 }
 
-/// Appends lines to a file. It is opened each time, so that it may be moved away.
+/// Appends lines to a file. It is opened each time, so that it may be moved away. A named pipe that nobody reads is an error,
+/// and is not waited for.
 pub(super) fn append(path: &Path, lines: &str) -> io::Result<()> {
-    OpenOptions::new().append(true).create(true).open(path)?.write_all(lines.as_bytes())
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?
+        .write_all(lines.as_bytes())
 }
 
 impl EmfLines {
@@ -73,12 +80,12 @@ impl EmfLines {
         if let Some(durations) = durations(counters, before, state.identity.every.as_secs_f64()) {
             line.metric("nowcheck_round_duration_seconds", "Seconds", durations);
         }
+        // Without a proof there is no value: 0 would look like a good one.
+        if let Some(offset) = state.offset_at(now) {
+            line.metric("nowcheck_clock_offset_lower_seconds", "Seconds", seconds(offset.lower));
+            line.metric("nowcheck_clock_offset_upper_seconds", "Seconds", seconds(offset.upper));
+        }
         if let Some(latest) = &state.latest {
-            // Without a proof there is no value: 0 would look like a good one.
-            if let Some(offset) = latest.offset {
-                line.metric("nowcheck_clock_offset_lower_seconds", "Seconds", seconds(offset.lower));
-                line.metric("nowcheck_clock_offset_upper_seconds", "Seconds", seconds(offset.upper));
-            }
             if let Some(error) = latest.reference_error {
                 line.metric("nowcheck_reference_error_seconds", "Seconds", error.as_secs_f64());
             }

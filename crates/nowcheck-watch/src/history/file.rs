@@ -94,6 +94,11 @@ const APPLICATION_ID: usize = 68;
 /// Looks at the bytes of the file, so that one of somebody else is not even locked.
 fn check_header(path: &Path) -> Result<(), HistoryError> {
     let mut header = Vec::with_capacity(HEADER);
+    // Opening a named pipe would wait until somebody writes to it.
+    if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let detail = "it is a pipe, a socket or a device; name a file".to_owned();
+        return Err(HistoryError::Other { path: path.to_owned(), detail });
+    }
     match File::open(path).and_then(|file| file.take(HEADER as u64).read_to_end(&mut header)) {
         Ok(0) => return Ok(()),
         Ok(_) => {}

@@ -8,16 +8,39 @@ use serde::{Deserialize, Serialize};
 
 use super::{MonitorPart, OffsetBounds, Place, Trouble, TroubleKind};
 
+/// What the next incident is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Names {
+    /// How many there were.
+    opened: u64,
+    /// A word of this instance.
+    #[serde(default)]
+    instance: String,
+}
+
+impl Names {
+    pub(super) fn tell_apart(&mut self, instance: &str) {
+        if self.instance.is_empty() {
+            instance.clone_into(&mut self.instance);
+        }
+    }
+
+    pub(super) fn next(&mut self, since: Timestamp) -> IncidentId {
+        self.opened += 1;
+        let (second, number) = (since.as_second(), self.opened);
+        IncidentId(match self.instance.as_str() {
+            "" => format!("{second}-{number}"),
+            instance => format!("{second}-{instance}-{number}"),
+        })
+    }
+}
+
 /// The name of an incident: unique as long as the state is kept, and even after it was lost.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IncidentId(String);
 
 impl IncidentId {
-    pub(super) fn new(since: Timestamp, number: u64) -> Self {
-        Self(format!("{}-{number}", since.as_second()))
-    }
-
     /// As it stands in a link.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -39,6 +62,13 @@ pub enum Scope {
     Check(String),
     /// The monitor itself.
     Monitor(MonitorPart),
+}
+
+impl Scope {
+    /// Whether one round may have met it in a bad moment that says nothing of the next one.
+    pub(super) fn may_be_momentary(&self) -> bool {
+        matches!(self, Self::Monitor(MonitorPart::Machine))
+    }
 }
 
 /// What an incident is about, as far as is known.

@@ -3,7 +3,12 @@
 //! Each receiver gets exactly one [`Event::Opened`] of an incident, and exactly one [`Event::Closed`] if it got that. An
 //! incident that ends before an alert was due is never mentioned.
 //!
+//! A machine that hesitated once, because it was suspended or busy, is nothing to wake people for: an incident about it is
+//! alerted when the next round of the check that met it does not go well, or when it comes and goes.
+//!
 //! Openings follow from the state and not from the change, so a receiver that is new is told of what is open.
+//!
+//! Nobody is alerted by what was seen before the monitor was off: the next round tells whether the trouble is still there.
 //!
 //! An alert is held back by maintenance, and while a check that is needed is not ok. When the reason has passed, the trouble
 //! has to be seen again: a service may have recovered together with what it needs. And what is needed has to be seen ok by
@@ -124,8 +129,9 @@ impl Alerts {
         }
         for incident in incidents.open() {
             for receiver in policy.receivers.iter().filter(|receiver| policy.sends(incident, receiver)) {
-                let is_held_back =
-                    policy.keeps(incident, receiver) || policy.holds_back(incident, incidents, now);
+                let is_held_back = policy.keeps(incident, receiver)
+                    || policy.holds_back(incident, incidents, now)
+                    || !incidents.stands(incident, now);
                 let opened = self.open(incident, receiver, is_held_back, now);
                 // It was marked before anybody was told of it.
                 let is_new = opened.as_ref().is_some_and(|opened| opened.event == Event::Opened);
@@ -154,7 +160,7 @@ impl Alerts {
         let sent = self.sent.get_mut(incident.id()).and_then(|sent| sent.get_mut(&receiver.name));
         let (event, count) = match sent {
             None => {
-                let is_due = elapsed(incident.since(), now) >= receiver.after;
+                let is_due = elapsed(incident.since(), now) >= receiver.after.max(incident.patience());
                 // What flaps and works at the moment is alerted with its next trouble.
                 if is_held_back || !is_due || incident.places().is_empty() {
                     return None;

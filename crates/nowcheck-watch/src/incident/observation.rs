@@ -116,6 +116,7 @@ pub struct Observation {
     good: BTreeMap<Place, Proof>,
     met: BTreeSet<Place>,
     faults: BTreeSet<MonitorPart>,
+    works: BTreeSet<MonitorPart>,
     reason: Option<&'static str>,
     offset: Option<OffsetBounds>,
     is_warning: bool,
@@ -262,9 +263,24 @@ impl Observation {
         self.met.iter().any(|place| matches!(place, Place::Address(_)))
     }
 
+    /// Whether all addresses of the name were looked up. What is met of a name is that a lookup of it fails.
+    pub(super) fn knows_all_addresses(&self) -> bool {
+        self.has_addresses() && self.is_informative() && !self.met.contains(&Place::Name)
+    }
+
     /// The chance, in billionths, that this round did not meet a backend which is there.
     pub(super) fn chance_missed(&self) -> u32 {
         BILLION - self.chance_met
+    }
+
+    /// Whether it shows that a part of the monitor works. That a service is down shows nothing of the reference.
+    pub(super) fn shows(&self, part: &MonitorPart) -> bool {
+        match part {
+            MonitorPart::Reference => {
+                self.works.contains(part) || self.offset.is_some() || !self.good.is_empty()
+            }
+            _ => self.is_informative(),
+        }
     }
 
     /// Whether the service answered, or was proven down: so the monitor could ask.

@@ -145,8 +145,45 @@ fn an_address_that_the_name_no_longer_has_is_gone() {
     let mut watch = Watch::default();
     watch.shop(&down(), 0);
     assert_eq!(watch.shop(&Observation::of_fault(MonitorPart::Dns), 10), [Opened]);
-    let kinds = watch.shop(&Observation::of_proof([other]), 20);
-    assert_eq!(kinds, [RECOVERED, Closed(Ending::Gone)], "of the monitor, and of the check");
+    let without = Observation::of_proof([other]);
+    assert_eq!(watch.shop(&without, 20), [RECOVERED], "of the monitor");
+    assert_eq!(watch.shop(&without, 200), []);
+    // A lookup has it again: the name server answers with some of many.
+    assert_eq!(watch.shop(&down(), 310), []);
+    for second in [320, 400, 619] {
+        assert_eq!(watch.shop(&without, second), []);
+    }
+    assert_eq!(watch.shop(&without, 620), [Closed(Ending::Gone)]);
+}
+
+#[test]
+fn an_address_is_not_gone_by_few_lookups_however_long_ago_the_first_was() {
+    let without = Observation::of_proof([Place::Address("192.0.2.2:80".to_owned())]);
+    let mut watch = Watch::default();
+    watch.shop(&down(), 0);
+    assert_eq!(watch.shop(&without, 10), []);
+    assert_eq!(watch.shop(&without, 5_000), []);
+    assert_eq!(watch.shop(&without, 5_010), [Closed(Ending::Gone)]);
+}
+
+#[test]
+fn a_service_that_is_down_shows_nothing_of_the_reference() {
+    let mut watch = Watch::default();
+    assert_eq!(watch.shop(&Observation::of_fault(MonitorPart::Reference), 0), [Opened]);
+    assert_eq!(watch.shop(&down(), 10), [Opened], "of the check");
+    assert_eq!(watch.shop(&right(&["a"]).with_proof(address(), Proof::Right), 20), [RECOVERED, RECOVERED]);
+}
+
+#[test]
+fn incidents_of_two_instances_in_the_same_second_have_other_names() {
+    let names = ["aaaaaa", "bbbbbb"].map(|instance| {
+        let mut watch = Watch::default();
+        watch.0.tell_apart(instance);
+        watch.0.tell_apart("cccccc");
+        watch.shop(&down(), 0);
+        watch.0.of_check("shop").unwrap().id().to_string()
+    });
+    assert_eq!(names, ["1795521600-aaaaaa-1", "1795521600-bbbbbb-1"]);
 }
 
 #[test]
@@ -234,7 +271,7 @@ fn the_state_of_a_check_that_is_well_for_an_hour_is_as_if_nothing_had_been() {
         watch.shop(&right(&[]), 10);
         watch.shop(&right(&[]), 3_600);
     }
-    never.0.opened = 1;
+    let _ = never.0.names.next(at(0));
     assert_eq!(watch.0, never.0);
 }
 

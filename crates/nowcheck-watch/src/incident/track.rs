@@ -6,13 +6,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, ChangeKind, Ending, Evidence, IncidentId, Scope, Subject};
+use super::change::{Change, ChangeKind, Ending, Evidence, IncidentId, Names, Scope, Subject};
 use super::flapping::{Calm, Starts, is_recent};
 use super::observation::{BILLION, offset_of};
 use super::{Observation, OffsetBounds, Place, Round, ServiceStatus, Trouble, TroubleKind};
+use crate::timestamps::elapsed;
 
 /// A backend that is not met is gone once the chance that it is there is at most this, in billionths: one in a million.
 const GONE: u32 = 1_000;
+
+/// An address is gone once so many lookups in a row, over such a time, did not have it. One lookup may have only some of the
+/// addresses. The time is longer than most caches keep an answer.
+const LOOKUPS_WITHOUT: u32 = 3;
+const TIME_WITHOUT: Duration = Duration::from_mins(5);
 
 /// An incident that is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +32,13 @@ pub struct Incident {
     last: (Subject, TroubleKind, String),
     /// How likely it is, in billionths, that a backend which was not met lately is still there.
     there: BTreeMap<Place, u32>,
+    /// The addresses that lookups leave out: since when, and how many.
+    #[serde(default)]
+    left_out: BTreeMap<Place, (Timestamp, u32)>,
     flapping: Option<Calm>,
+    /// How long nobody needs to know: until the next round can tell whether it was a moment.
+    #[serde(default)]
+    patience: Duration,
     evidence: Evidence,
 }
 
@@ -71,6 +83,12 @@ impl Incident {
     #[must_use]
     pub fn is_flapping(&self) -> bool {
         self.flapping.is_some()
+    }
+
+    /// How long it must be open before anybody is alerted, whatever receivers ask for.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        if self.is_flapping() { Duration::ZERO } else { self.patience }
     }
 
     /// What the last round that changed it, or proved its trouble again, says.
@@ -164,7 +182,7 @@ impl Track {
     }
 
     /// What a round of a check says about what is in trouble.
-    pub(super) fn finding(&mut self, round: &Observation) -> Finding {
+    pub(super) fn finding(&mut self, round: &Observation, now: Timestamp) -> Finding {
         let is_calm = round.status() == ServiceStatus::Ok;
         let mut finding = Finding { bad: round.troubles().clone(), is_calm, ..Finding::default() };
         let Some(incident) = &mut self.incident else { return finding };
@@ -176,32 +194,39 @@ impl Track {
                     round.disproves(place, trouble.kind)
                 }
             };
-            if finding.bad.contains_key(place) {
+            if round.has_met(place) {
                 incident.there.remove(place);
-            } else if is_good {
+                incident.left_out.remove(place);
+            }
+            if finding.bad.contains_key(place) {
+                continue;
+            }
+            let mut is_gone = || match place {
+                Place::Address(_) => is_address_gone(place, round, &mut incident.left_out, now),
+                Place::Backend(_) => is_backend_gone(place, round, &mut incident.there),
+                Place::Service | Place::Name | Place::Check(_) => false,
+            };
+            if is_good {
                 finding.leaving.push(place.clone());
-            } else if is_gone(place, round, &mut incident.there) {
+            } else if !round.has_met(place) && is_gone() {
                 finding.gone.push(place.clone());
             }
         }
         finding
     }
 
-    /// Takes in what a round says. `opened` counts the incidents of all tracks.
+    /// Takes in what a round says. `names` are those of the incidents of all tracks.
     pub(super) fn apply(
         &mut self,
         scope: &Scope,
         finding: Finding,
         step: &Step,
-        opened: &mut u64,
+        names: &mut Names,
     ) -> Vec<Change> {
         match &mut self.incident {
             Some(_) => self.go_on(finding, step).into_iter().collect(),
             None if finding.bad.is_empty() => Vec::new(),
-            None => {
-                *opened += 1;
-                self.open(scope, finding.bad, step, *opened)
-            }
+            None => self.open(scope, finding.bad, step, names.next(step.now)),
         }
     }
 
@@ -210,17 +235,19 @@ impl Track {
         scope: &Scope,
         places: BTreeMap<Place, Trouble>,
         step: &Step,
-        number: u64,
+        id: IncidentId,
     ) -> Vec<Change> {
         let is_flapping = self.starts.add(step.now);
         let mut incident = Incident {
-            id: IncidentId::new(step.now, number),
+            id,
             scope: scope.clone(),
             since: step.now,
             last: (subject(scope, &places), TroubleKind::Down, String::new()),
             places,
             there: BTreeMap::new(),
+            left_out: BTreeMap::new(),
             flapping: is_flapping.then(Calm::default),
+            patience: if scope.may_be_momentary() { step.stands_for } else { Duration::ZERO },
             evidence: Evidence::default(),
         };
         incident.rests_on(step);
@@ -239,12 +266,18 @@ impl Track {
         for place in finding.leaving.iter().chain(&finding.gone) {
             if incident.places.remove(place).is_some() {
                 incident.there.remove(place);
+                incident.left_out.remove(place);
                 self.left.insert(place.clone(), step.now);
             }
         }
         let is_proven_again = !finding.bad.is_empty();
         self.left.retain(|_, then| is_recent(*then, step.now));
         let has_returned = finding.bad.keys().filter(|place| self.left.remove(*place).is_some()).count() > 0;
+        if finding.bad.keys().any(|place| before.contains_key(place)) {
+            incident.patience = Duration::ZERO;
+        } else if is_proven_again {
+            incident.patience = incident.patience.min(elapsed(incident.since, step.now) + step.stands_for);
+        }
         incident.places.extend(finding.bad);
         let starts_too_often = has_returned && self.starts.add(step.now);
         let is_over = incident.take_calm(is_proven_again, finding.is_calm, step);
@@ -327,21 +360,27 @@ impl Incident {
     }
 }
 
-/// Whether something that a round did not meet is no longer there.
-fn is_gone(place: &Place, round: &Observation, there: &mut BTreeMap<Place, u32>) -> bool {
-    match place {
-        Place::Address(_) => round.has_addresses() && round.is_informative() && !round.has_met(place),
-        Place::Backend(_) if round.has_met(place) => {
-            there.remove(place);
-            false
-        }
-        Place::Backend(_) => {
-            let chance = there.entry(place.clone()).or_insert(BILLION);
-            // Rounded up, so that it is never called gone too early.
-            let less = (u64::from(*chance) * u64::from(round.chance_missed())).div_ceil(u64::from(BILLION));
-            *chance = u32::try_from(less).unwrap_or(BILLION);
-            *chance <= GONE
-        }
-        Place::Service | Place::Name | Place::Check(_) => false,
+/// Whether a backend that a round did not meet is no longer there.
+fn is_backend_gone(place: &Place, round: &Observation, there: &mut BTreeMap<Place, u32>) -> bool {
+    let chance = there.entry(place.clone()).or_insert(BILLION);
+    // Rounded up, so that it is never called gone too early.
+    let less = (u64::from(*chance) * u64::from(round.chance_missed())).div_ceil(u64::from(BILLION));
+    *chance = u32::try_from(less).unwrap_or(BILLION);
+    *chance <= GONE
+}
+
+/// Whether the name no longer has an address that a round did not meet.
+fn is_address_gone(
+    place: &Place,
+    round: &Observation,
+    left_out: &mut BTreeMap<Place, (Timestamp, u32)>,
+    now: Timestamp,
+) -> bool {
+    if !round.knows_all_addresses() {
+        return false;
     }
+    let (since, lookups) = left_out.entry(place.clone()).or_insert((now, 0));
+    *since = now.min(*since);
+    *lookups += 1;
+    *lookups >= LOOKUPS_WITHOUT && elapsed(*since, now) >= TIME_WITHOUT
 }

@@ -95,7 +95,7 @@ impl Checks {
 
     fn clocks(&self) -> [Family; 4] {
         let offsets = self.each(|state| {
-            let offset = state.latest.as_ref().and_then(|latest| latest.offset);
+            let offset = state.offset_at(self.now);
             bounds(state, None, offset.map(|offset| (seconds(offset.lower), seconds(offset.upper))))
         });
         let of_backends = self.each(|state| {
@@ -256,6 +256,21 @@ mod tests {
     use nowcheck::outcome::Phases;
 
     use super::*;
+    use crate::board::testing::ok_until;
+
+    #[test]
+    fn the_offset_is_not_a_number_once_the_result_stands_no_more() {
+        let end = Timestamp::from_second(60).unwrap();
+        let offsets = |second| {
+            let now = Timestamp::from_second(second).unwrap();
+            let [_, offset, ..] = Checks { states: vec![ok_until(end)], now }.clocks();
+            assert_eq!(offset.name, "nowcheck_clock_offset");
+            let Samples::Gauge(samples) = offset.samples else { panic!("{:?}", offset.samples) };
+            samples.into_iter().map(|sample| sample.value).collect::<Vec<_>>()
+        };
+        assert_eq!(offsets(59), [-0.000_001, 0.000_001]);
+        assert!(offsets(60).iter().all(|value| value.is_nan()));
+    }
 
     #[test]
     fn every_phase_of_a_round_has_a_series() {

@@ -12,6 +12,9 @@
 //!
 //! Who cannot hear of each other at all both alert. Nothing could prevent that and still alert when one of them is dead.
 //!
+//! A clock that is wrong by the reference of this instance alone waits until the others have looked. If they then show that
+//! the reference is wrong ([`agreement`](super::agreement)), nobody is alerted of the service.
+//!
 //! “Down” needs, besides, as many instances that see it as the quorum says, but never more than are there to see it.
 
 use std::time::Duration;
@@ -24,13 +27,24 @@ use super::view::IncidentView;
 /// The place of an instance in the order: its name, then its id.
 pub(super) type Rank<'a> = (&'a str, &'a str);
 
+/// How a service fails, as far as other instances matter for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It gives no time.
+    Down,
+    /// Its clock is wrong, if the reference of this instance is right.
+    ClockWrong,
+    /// What it says is wrong by itself: it stands still.
+    Stale,
+}
+
 /// What may be alerted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trouble<'a> {
     /// Of which check.
     pub(crate) check: &'a str,
-    /// Whether the service gives no time.
-    pub(crate) is_down: bool,
+    /// How the service fails.
+    pub(crate) kind: Kind,
     /// Since when this instance sees it.
     pub(crate) since: MonotonicInstant,
 }
@@ -52,15 +66,19 @@ impl Heard {
 
     /// Whether it has seen by itself how things stand, or had the time to.
     fn has_made_up_its_mind(&self, trouble: Trouble<'_>, now: MonotonicInstant) -> bool {
+        self.has_looked_since(trouble.check, trouble.since) || self.had_time_to_look(trouble, now)
+    }
+
+    /// Whether it should have held a round since, and told of it.
+    fn had_time_to_look(&self, trouble: Trouble<'_>, now: MonotonicInstant) -> bool {
         let stands = self.view.checks.get(trouble.check).map_or(0.0, |check| check.stands_seconds);
-        let longest = Duration::try_from_secs_f64(stands).unwrap_or_default() + LIVING;
-        self.has_looked_since(trouble.check, trouble.since) || now.since(trouble.since) > longest
+        now.since(trouble.since) > Duration::try_from_secs_f64(stands).unwrap_or_default() + LIVING
     }
 }
 
 /// Whether too few see that a service is down.
 pub(super) fn lacks_agreement(trouble: Trouble<'_>, quorum: u32, living: &[&Heard]) -> bool {
-    if !trouble.is_down {
+    if trouble.kind != Kind::Down {
         return false;
     }
     let watching = living.iter().filter(|other| other.view.checks.contains_key(trouble.check));
@@ -68,6 +86,16 @@ pub(super) fn lacks_agreement(trouble: Trouble<'_>, quorum: u32, living: &[&Hear
         watching.clone().filter(|other| other.incident(trouble.check).is_some_and(|one| one.is_down));
     let quorum = usize::try_from(quorum).unwrap_or(usize::MAX);
     agreeing.count() + 1 < quorum.min(watching.count() + 1)
+}
+
+/// Whether others may be about to show that not the clock of the service is wrong, but the reference of this instance: none
+/// of them sees the trouble. That they have looked is not enough, because a measurement of theirs has to lie between two of
+/// this instance, or the other way round.
+pub(super) fn may_be_our_reference(trouble: Trouble<'_>, living: &[&Heard], now: MonotonicInstant) -> bool {
+    let watching = || living.iter().filter(|other| other.view.checks.contains_key(trouble.check));
+    trouble.kind == Kind::ClockWrong
+        && watching().all(|other| other.incident(trouble.check).is_none())
+        && watching().any(|other| !other.had_time_to_look(trouble, now))
 }
 
 /// Whether another instance alerts this receiver, or may be about to.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clock_offset::MonotonicInstant;
 
 use super::agreement::{Contradiction, Measured, Measurements};
-use super::duty::{self, Rank, Trouble};
+use super::duty::{self, Kind, Rank, Trouble};
 use super::known::{Heard, Known, When};
 use super::view::{Answer, CheckView, InstanceView, Reading, SCHEMA_VERSION};
 
@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) is_read: bool,
     known: Known,
     measurements: Measurements,
+    /// Whether others show that the reference of this instance is wrong.
+    has_wrong_reference: bool,
     rounds: BTreeMap<String, OwnRound>,
     /// Since when this instance sees the trouble of a check, and the incident that it is, by the name of the check.
     troubled: BTreeMap<String, (String, MonotonicInstant)>,
@@ -106,6 +108,7 @@ impl State {
             is_read: false,
             known: Known::default(),
             measurements: Measurements::default(),
+            has_wrong_reference: false,
             rounds: BTreeMap::new(),
             troubled: BTreeMap::new(),
         }
@@ -131,6 +134,10 @@ impl State {
     pub(super) fn watches(&mut self, is_watched: impl Fn(&str) -> bool) {
         self.rounds.retain(|check, _| is_watched(check));
         self.troubled.retain(|check, _| is_watched(check));
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Takes what a round of this instance found of the clocks that name themselves.
@@ -170,6 +177,8 @@ impl State {
             }
             self.known.take(view, told);
         }
+        // Before an alert is decided that rests on it.
+        self.contradiction(told.latest);
     }
 
     /// What this instance tells others, with what it says of its checks and its receivers.
@@ -206,29 +215,31 @@ impl State {
     }
 
     /// Whether this instance must not alert a receiver of an incident: it is the duty of another one, or it may be, or too
-    /// few see it.
+    /// few see it, or the reference of this instance is what is wrong, or may be.
     pub(super) fn keeps_from_alerting(
         &self,
         check: &str,
-        is_down: bool,
+        kind: Kind,
         receiver: &str,
         now: MonotonicInstant,
     ) -> bool {
         let Some((_, since)) = self.troubled.get(check) else { return false };
-        let trouble = Trouble { check, is_down, since: *since };
+        let trouble = Trouble { check, kind, since: *since };
         // Whoever can be asked is asked first. Each question ends, if need be because it takes too long.
         if self.asked.values().any(|asked| asked.latest.is_none_or(|latest| latest < trouble.since)) {
             return true;
         }
         let living: Vec<&Heard> = self.known.living(now).collect();
         duty::lacks_agreement(trouble, self.quorum, &living)
+            || (kind == Kind::ClockWrong && self.has_wrong_reference)
+            || duty::may_be_our_reference(trouble, &living, now)
             || duty::is_with_another(trouble, receiver, self.rank(), &living, now)
     }
 
     /// Whether too few instances see that a service is down for it to be alerted; if so, how many there must be.
     pub(super) fn needs_more_for_down(&self, check: &str, now: MonotonicInstant) -> Option<u32> {
         let (_, since) = self.troubled.get(check)?;
-        let trouble = Trouble { check, is_down: true, since: *since };
+        let trouble = Trouble { check, kind: Kind::Down, since: *since };
         let living: Vec<&Heard> = self.known.living(now).collect();
         duty::lacks_agreement(trouble, self.quorum, &living).then_some(self.quorum)
     }
@@ -261,7 +272,9 @@ impl State {
     /// Whether references contradict each other.
     pub(super) fn contradiction(&mut self, now: MonotonicInstant) -> Option<Contradiction> {
         self.measurements.retain(now);
-        self.measurements.contradiction()
+        let found = self.measurements.contradiction();
+        self.has_wrong_reference = found.as_ref().is_some_and(|found| found.wrong.contains(&self.name));
+        found
     }
 
     /// What this instance has to tell people about the others. An instance that is missing is told of by the first of those

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use nowcheck::outcome::Reason;
 
 use super::{Results, State, timestamps};
 use crate::board::CheckState;
-use crate::incident::{Change, Incident, MonitorPart, Scope, TroubleKind};
+use crate::incident::{Change, Incident, MonitorPart, Scope, Trouble, TroubleKind};
 use crate::peers::view::{Answer, CheckView, IncidentView};
-use crate::peers::{PeerNews, Peers};
+use crate::peers::{Kind, PeerNews, Peers};
 
 impl Results {
     /// What another instance is told that asks.
@@ -82,7 +83,7 @@ impl State {
                 let Scope::Check(check) = incident.scope() else { continue };
                 peers.sees_trouble(check, incident.id().as_str());
                 for receiver in &self.policy.receivers {
-                    if peers.keep_from_alerting(check, is_down(incident), &receiver.name) {
+                    if peers.keep_from_alerting(check, kind(incident), &receiver.name) {
                         kept.insert((check.clone(), receiver.name.clone()));
                     }
                 }
@@ -94,4 +95,13 @@ impl State {
 
 fn is_down(incident: &Incident) -> bool {
     incident.trouble_kind() == Some(TroubleKind::Down)
+}
+
+fn kind(incident: &Incident) -> Kind {
+    let is_clock = |trouble: &Trouble| trouble.reason == Reason::Desynchronized.name();
+    match incident.trouble_kind() {
+        Some(TroubleKind::Down) => Kind::Down,
+        _ if incident.places().values().all(is_clock) => Kind::ClockWrong,
+        _ => Kind::Stale,
+    }
 }

@@ -28,7 +28,7 @@ pub(super) fn empty(config: &CheckConfig, start: Timestamp) -> RoundRecord {
 }
 
 /// A record of a round that was held.
-pub(super) fn record(round: &HeldRound<'_>, shown: &Shown<'_>) -> RoundRecord {
+pub(super) fn record(round: &HeldRound, shown: &Shown<'_>) -> RoundRecord {
     let Shown { status, reason, latest, .. } = shown;
     let named = round.outcome.targets.iter().flat_map(TargetOutcome::backends).filter_map(|backend| {
         let instance = backend.instance.as_deref()?.to_owned();
@@ -43,6 +43,6 @@ pub(super) fn record(round: &HeldRound<'_>, shown: &Shown<'_>) -> RoundRecord {
         cause: (*status != CheckStatus::Ok).then(|| latest.summary.clone()),
         backends: named.collect(),
         certificate_expiry: latest.certificate_expires_at,
-        ..empty(round.config, latest.at)
+        ..empty(&round.config, latest.at)
     }
 }

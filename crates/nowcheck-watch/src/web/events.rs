@@ -167,16 +167,15 @@ fn compare(checks: &[Arc<CheckState>], now: Timestamp, told: &mut Told) -> Strin
 }
 
 fn event(check: &CheckState, now: Timestamp, before: Option<CheckStatus>) -> Event<'_> {
-    let latest = check.latest.as_ref();
     Event {
         check: &check.identity.name,
         status: check.status_at(now).name(),
         before: before.map(CheckStatus::name),
         reason: check.reason_at(now),
-        since: check.since,
-        at: latest.map(|latest| latest.at),
+        since: check.since_at(now),
+        at: check.latest.as_ref().map(|latest| latest.at),
         next_round: check.next_round,
-        offset: latest.and_then(|latest| latest.offset).map(Bounds::from),
+        offset: check.offset_at(now).map(Bounds::from),
     }
 }
 
@@ -192,6 +191,20 @@ fn push(text: &mut String, name: &str, event: &Event<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::board::testing::ok_until;
+
+    #[test]
+    fn the_end_of_a_result_is_told_with_its_instant_and_without_an_offset() {
+        let end = Timestamp::from_second(60).unwrap();
+        let states = [ok_until(end)];
+        let mut told = Told::new();
+        compare(&states, Timestamp::from_second(59).unwrap(), &mut told);
+        let text = compare(&states, Timestamp::from_second(75).unwrap(), &mut told);
+        let data = text.strip_prefix("event: change\ndata: ").unwrap();
+        let event: serde_json::Value = serde_json::from_str(data).unwrap();
+        assert_eq!((&event["before"], &event["status"]), (&"ok".into(), &"unknown".into()));
+        assert_eq!((&event["since"], &event["offset"]), (&"1970-01-01T00:01:00Z".into(), &().into()));
+    }
 
     #[test]
     fn a_name_or_a_reason_cannot_end_an_event_or_begin_another_one() {

@@ -71,3 +71,20 @@ fn a_url_without_a_path_is_the_root_where_a_header_is_read_and_now_otherwise() {
     assert_eq!(check().time(time).build().unwrap().targets()[0].to_string(), "http://time.example/");
     assert_eq!(check().build().unwrap().targets()[0].to_string(), "http://time.example/now");
 }
+
+#[test]
+fn checks_that_differ_in_what_they_trust_ask_the_same() {
+    let one = check().build().unwrap();
+    let trusting = check().trust(Trust::of_this_machine().without_verification()).build().unwrap();
+    assert!(one.asks_the_same_as(&trusting));
+    for other in [
+        Check::of(["http://time.example/other"]),
+        check().max_offset(Duration::from_secs(2)),
+        check().references(sources(&["ntp:a.example"])),
+        check().strict(true),
+        check().miss_probability(0.02),
+        check().follow(true),
+    ] {
+        assert!(!one.asks_the_same_as(&other.build().unwrap()));
+    }
+}

@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::RoundContext;
 use super::names::Name;
 use super::sampling::{Place, sample};
-use crate::outcome::{
-    Cause, Discarded, ExchangeFault, Failure, FailureKind, Finding, Note, Phases, TargetOutcome, TlsFault,
-};
+use crate::outcome::{Cause, ExchangeFault, Failure, FailureKind, Finding, Note, TargetOutcome, TlsFault};
 use crate::parallel::in_parallel;
 use crate::probe::other_protocol::{speaks_plain_http, speaks_tls};
 use crate::probe::resolve::Addresses;
@@ -93,19 +91,7 @@ impl RoundContext {
 
 /// A name that gave no address is judged as one target without one.
 fn unresolved(target: &Target, failure: Failure) -> TargetOutcome {
-    TargetOutcome {
-        url: target.to_string(),
-        address: None,
-        finding: Finding::of_failure(failure, Vec::new()),
-        phases: Phases::default(),
-        http_status: None,
-        certificate: None,
-        connections: 0,
-        requests: 0,
-        discarded: Discarded::default(),
-        miss_probability: None,
-        notes: Vec::new(),
-    }
+    TargetOutcome::new(target.to_string(), None, Finding::of_failure(failure, Vec::new()))
 }
 
 /// Leaves out addresses that say nothing about the service: the other way to this same machine when a loopback

@@ -6,8 +6,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::outcome::{
-    BackendOutcome, Cause, ConnectionFault, Discarded, Doubt, Failure, Finding, NameFault, Phase, Phases,
-    Reason, Spread, Status,
+    BackendOutcome, Cause, ConnectionFault, Doubt, Failure, Finding, NameFault, Phase, Reason, Spread, Status,
 };
 use crate::text::figures::rfc3339;
 
@@ -25,19 +24,8 @@ pub(super) fn backend(instance: Option<&str>, verdict: Verdict) -> BackendOutcom
 }
 
 pub(super) fn found(address: &str, finding: Finding) -> TargetOutcome {
-    TargetOutcome {
-        url: "http://time.example/now".to_owned(),
-        address: Some(address.parse().unwrap()),
-        finding,
-        phases: Phases::default(),
-        http_status: None,
-        certificate: None,
-        connections: 1,
-        requests: 1,
-        discarded: Discarded::default(),
-        miss_probability: None,
-        notes: Vec::new(),
-    }
+    let bare = TargetOutcome::new("http://time.example/now", Some(address.parse().unwrap()), finding);
+    TargetOutcome { connections: 1, requests: 1, ..bare }
 }
 
 pub(super) fn healthy(address: &str) -> TargetOutcome {

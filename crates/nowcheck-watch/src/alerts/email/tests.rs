@@ -1,6 +1,12 @@
+use std::convert::Infallible;
+
+use nowcheck::clock::Clock;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+
 use super::*;
-use crate::alerts::NoticeEvent;
 use crate::alerts::testing::{alert, notice};
+use crate::alerts::{NoticeEvent, Transport};
 use crate::config::Receiver;
 
 fn settings() -> Email {
@@ -45,7 +51,45 @@ fn what_a_service_wrote_adds_no_header() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_failure_that_may_pass() {
-    let fault = send(&settings(), &notice(NoticeEvent::Test)).await.unwrap_err();
+    let fault = send(&settings(), &notice(NoticeEvent::Test), Duration::from_secs(10)).await.unwrap_err();
     assert!(matches!(fault, Fault::Smtp(SmtpFault::Connection(_))), "{fault:?}");
     assert!(!fault.setback().is_rejected);
+}
+
+/// A server that takes one message and answers nothing to what comes next.
+async fn take_a_message_and_fall_silent(listener: TcpListener) -> Infallible {
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut answer = "220 ready\r\n";
+    let mut is_data = false;
+    loop {
+        stream.get_mut().write_all(answer.as_bytes()).await.unwrap();
+        let mut line = String::new();
+        while stream.read_line(&mut line).await.unwrap() > 0 && is_data && line != ".\r\n" {
+            line.clear();
+        }
+        is_data = line.starts_with("DATA");
+        answer = match line.as_str() {
+            "QUIT\r\n" => break,
+            _ if is_data => "354 go on\r\n",
+            _ => "250 ok\r\n",
+        };
+    }
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn a_message_that_was_accepted_is_delivered_however_the_connection_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = listener.local_addr().unwrap();
+    let lines = format!(
+        "type = \"email\"\nserver = \"{server}\"\ntls = \"none\"\nfrom = \"a@shop.example\"\n\
+         to = [\"b@shop.example\"]\ntimeout = \"2s\"\n"
+    );
+    let transport = Transport::new(&alert("night", &lines, &[]), Clock::start());
+    let body = notice(NoticeEvent::Opened).to_json();
+    tokio::select! {
+        never = take_a_message_and_fall_silent(listener) => match never {},
+        sent = transport.send(&body) => assert_eq!(sent, Ok(())),
+    }
 }

@@ -70,6 +70,27 @@ fn what_is_over_is_ok_unless_nobody_looks_any_more() {
 }
 
 #[test]
+fn the_headline_calls_nothing_resolved_that_nobody_looks_at_any_more() {
+    let headline = |scope: Scope, ending, summary: &str| {
+        let mut message = message(Event::Closed, scope);
+        message.change.kind = ChangeKind::Closed(ending);
+        summary.clone_into(&mut message.change.evidence.summary);
+        Notice::new(&message, &Context { monitor: "frankfurt", ..Context::default() }).headline()
+    };
+    let shop = || Scope::Check("shop".to_owned());
+    assert_eq!(headline(shop(), Ending::Recovered, "in sync"), "shop: resolved: in sync");
+    assert_eq!(headline(shop(), Ending::Removed, "shop is no longer watched"), "shop: no longer watched");
+    assert_eq!(
+        headline(shop(), Ending::Moved, "the URL of shop has changed"),
+        "shop: no longer watched: the URL of shop has changed"
+    );
+    assert_eq!(
+        headline(Scope::Monitor(MonitorPart::Dns), Ending::Removed, "it is no longer in the configuration"),
+        "monitor frankfurt: no longer watched: it is no longer in the configuration"
+    );
+}
+
+#[test]
 fn the_link_is_below_the_path_of_the_dashboard() {
     for (base, expected) in [
         ("https://now.example", "https://now.example/incidents/7-1"),

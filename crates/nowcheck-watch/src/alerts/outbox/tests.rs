@@ -75,8 +75,40 @@ fn a_receiver_that_fails_is_tried_with_one_message_only() {
 }
 
 #[test]
-fn the_pause_that_a_receiver_asks_for_is_kept_within_the_day() {
-    for (asked, expected) in [(120, 120), (1_000_000, 86_400 - 60)] {
+fn a_message_that_fails_again_and_again_holds_up_no_other_incident() {
+    let mut outbox = outbox(&[("a", "1-a-1"), ("a", "1-a-2")]);
+    let mut now = at(0);
+    for _ in 0..3 {
+        assert_eq!(ids(&outbox.start(now)), ["1-a-1"]);
+        let Next::Retry(next) = outbox.failed("a", "1-a-1", Setback::default(), now) else { panic!() };
+        now = next;
+    }
+    outbox.add(Pending::new("2-a-1", "a", String::new(), now));
+    assert_eq!(ids(&outbox.start(now)), ["2-a-1"], "what is new first");
+    outbox.delivered("a", "2-a-1", None, now);
+    assert_eq!(ids(&outbox.start(now)), ["1-a-1"]);
+}
+
+#[test]
+fn what_failed_is_tried_at_once_when_the_receiver_works_again() {
+    let mut outbox = outbox(&[("a", "1-a-1")]);
+    let mut now = at(0);
+    for _ in 0..8 {
+        outbox.start(now);
+        let Next::Retry(next) = outbox.failed("a", "1-a-1", Setback::default(), now) else { panic!() };
+        now = next;
+    }
+    outbox.start(now);
+    outbox.failed("a", "1-a-1", Setback::default(), now);
+    outbox.add(Pending::new("2-a-1", "a", String::new(), now));
+    outbox.start(now);
+    outbox.delivered("a", "2-a-1", None, now);
+    assert_eq!(ids(&outbox.start(now)), ["1-a-1"]);
+}
+
+#[test]
+fn the_pause_that_a_receiver_asks_for_is_kept_up_to_ten_minutes() {
+    for (asked, expected) in [(120, 120), (1_000_000, 600)] {
         let mut outbox = outbox(&[("a", "1-a-1")]);
         outbox.start(at(0));
         let setback = Setback { is_rejected: false, retry_after: Some(Duration::from_secs(asked)) };

@@ -58,6 +58,15 @@ fn a_file_that_is_none_is_rejected_in_a_sentence() {
 }
 
 #[test]
+fn a_variable_is_read_as_a_file_is() {
+    let of = |name: &str| Config::of_variable(name).unwrap_err().to_string();
+    let unset = "env:NOT_SET: is not set, or is not UTF-8; set this environment variable to the text of a configuration";
+    assert_eq!(of("NOT_SET"), unset);
+    let other = of("PATH");
+    assert!(other.starts_with("env:PATH:1: is not TOML: "), "{other}");
+}
+
+#[test]
 fn what_is_not_toml_is_told_with_its_line_and_without_what_follows_from_it() {
     let lines = said(&format!("{SHOP}every = 10s\nmax_ofset = \"2s\"\n"));
     assert!(lines[0].starts_with("4: check \"shop\": is not TOML: "), "{lines:?}");

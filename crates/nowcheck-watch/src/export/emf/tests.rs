@@ -115,6 +115,16 @@ fn counts_are_those_since_the_line_before() {
     assert_eq!(lines(&mut emf, &Arc::new(anew), at(3))[0]["nowcheck_rounds"], json!(1));
 }
 
+/// The alarm `monitor-wrong` of `services/Monitor.yaml` rests on that.
+#[test]
+fn only_what_is_wrong_is_up_and_not_ok() {
+    for status in CheckStatus::ALL {
+        let [check, _] = lines(&mut emf(), &state(&[(status, 3)], None), at(1));
+        let [up, ok] = ["nowcheck_up", "nowcheck_ok"].map(|name| check[name].as_i64().unwrap());
+        assert_eq!(up - ok, i64::from(status == CheckStatus::Wrong), "{status:?}");
+    }
+}
+
 #[test]
 fn what_is_not_known_is_no_metric_and_a_wrong_clock_is_up_and_not_ok() {
     let [check, _] = lines(&mut emf(), &state(&[(CheckStatus::Wrong, 3)], None), at(1));
@@ -122,6 +132,8 @@ fn what_is_not_known_is_no_metric_and_a_wrong_clock_is_up_and_not_ok() {
     assert!(check.get("nowcheck_clock_offset_lower_seconds").is_none());
     assert!(check.get("nowcheck_certificate_remaining_seconds").is_none());
     // Nothing stands for ever.
-    let [check, _] = lines(&mut emf(), &state(&[(CheckStatus::Ok, 3)], None), at(61));
+    let offset = OffsetBounds { lower: -1_500_000, upper: 2_500_000 };
+    let [check, _] = lines(&mut emf(), &state(&[(CheckStatus::Ok, 3)], Some(offset)), at(61));
     assert_eq!((&check["nowcheck_up"], &check["reason"]), (&json!(0), &json!("overdue")));
+    assert!(check.get("nowcheck_clock_offset_lower_seconds").is_none());
 }

@@ -76,6 +76,16 @@ fn an_alert_waits_for_the_time_of_its_receiver_and_what_ends_before_is_not_menti
 }
 
 #[test]
+fn what_was_seen_before_the_monitor_was_off_alerts_nobody_until_it_is_seen_again() {
+    for (then, expected) in [(down(), vec!["day Opened"]), (right(), vec![])] {
+        let mut watch = Watch::new(&[("day", 300, None)]);
+        assert_eq!(watch.hold("shop", &down(), 0), NOTHING);
+        assert_eq!(watch.wait(3_600), NOTHING, "a result stands for ten minutes here");
+        assert_eq!(watch.hold("shop", &then, 3_601), expected);
+    }
+}
+
+#[test]
 fn a_reminder_comes_after_each_pause_and_a_clock_that_goes_back_does_not_put_it_off() {
     let mut watch = Watch::new(&[("day", 0, Some(100))]);
     assert_eq!(watch.hold("shop", &down(), 0), ["day Opened"]);
@@ -156,7 +166,7 @@ fn the_fifth_opening_is_told_and_that_it_flaps() {
         check: "shop",
         observation: &down(),
         summary: String::new(),
-        stands_for: Duration::ZERO,
+        stands_for: Duration::from_mins(1),
         took: Duration::ZERO,
     };
     let changes = watch.incidents.observe(&round, at(100));
@@ -175,4 +185,31 @@ fn growth_is_a_change_for_those_who_know_of_the_incident() {
     let both = down().with_trouble(other, Trouble::new(TroubleKind::Down, "down"));
     assert_eq!(watch.hold("shop", &both, 10), ["day Changed"]);
     assert_eq!(watch.wait(60), ["night Opened"]);
+}
+
+#[test]
+fn a_machine_that_hesitates_is_alerted_when_its_next_round_fails_too_or_when_it_flaps() {
+    let late = || Observation::of_fault(MonitorPart::Machine);
+    let mut watch = Watch::new(&[("day", 0, None)]);
+    assert_eq!(watch.hold("shop", &late(), 0), NOTHING);
+    assert_eq!(watch.hold("shop", &right(), 30), NOTHING, "it was a moment");
+    assert_eq!(watch.hold("shop", &late(), 60), NOTHING);
+    assert_eq!(watch.wait(659), NOTHING);
+    assert_eq!(watch.wait(660), ["day Opened"], "the round before stood for ten minutes");
+    assert_eq!(watch.hold("shop", &right(), 670), ["day Closed"]);
+    for second in [680, 700] {
+        assert_eq!(watch.hold("shop", &late(), second), NOTHING);
+        watch.hold("shop", &right(), second + 10);
+    }
+    assert_eq!(watch.hold("shop", &late(), 720), ["day Opened", "day Flapping"]);
+    let mut watch = Watch::new(&[("day", 0, None)]);
+    assert_eq!(watch.hold("shop", &late(), 0), NOTHING);
+    assert_eq!(watch.hold("blog", &late(), 10), NOTHING, "another check may have met the same moment");
+    assert_eq!(
+        watch.hold("blog", &late(), 20),
+        ["day Opened"],
+        "however long the period of the first one is"
+    );
+    let mut watch = Watch::new(&[("day", 0, None)]);
+    assert_eq!(watch.hold("shop", &Observation::of_fault(MonitorPart::Network), 0), ["day Opened"]);
 }

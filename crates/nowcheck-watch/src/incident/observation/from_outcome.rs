@@ -7,7 +7,7 @@
 
 use nowcheck::outcome::{
     BackendOutcome, Cause, CheckerFault, ConnectionFault, Doubt, Failure, FailureKind, Finding, NameFault,
-    Outcome, Reason, Status, TargetOutcome, Undetermined,
+    Note, Outcome, Reason, Status, TargetOutcome, Undetermined,
 };
 
 use clock_offset::Verdict;
@@ -18,6 +18,12 @@ use crate::incident::{MonitorPart, Place};
 impl From<&Outcome> for Observation {
     fn from(outcome: &Outcome) -> Self {
         let mut round = Self { has_answered: outcome.has_measured(), ..Self::default() };
+        if outcome.reference.standing.is_good() {
+            round.works.insert(MonitorPart::Reference);
+        }
+        if outcome.targets.iter().any(lacks_addresses) {
+            round.met.insert(Place::Name);
+        }
         // First of all addresses: a fault at one decides what silence at another one proves.
         for part in outcome.targets.iter().filter_map(|target| fault(&target.finding)) {
             round = round.with_fault(part);
@@ -108,6 +114,11 @@ impl Observation {
         );
         is_silence && self.faults.iter().any(|part| matches!(part, Network | Dns | Machine))
     }
+}
+
+/// Whether one of the lookups failed, so that there may be more addresses than those that were asked.
+fn lacks_addresses(target: &TargetOutcome) -> bool {
+    target.notes.iter().any(|note| matches!(note, Note::AddressesUnknown(_)))
 }
 
 fn place(target: &TargetOutcome) -> Place {

@@ -25,19 +25,21 @@ struct Instance {
     sees_it: bool,
     incident: Option<u64>,
     told: Option<u64>,
+    /// Whether its incident is that the service gives no time.
+    is_down: bool,
     lives: bool,
 }
 
 impl Instance {
     fn new(name: &str, id: usize, phase: u64) -> Self {
         let state = State::new(format!("{id}"), name);
-        Self { state, phase, sees_it: true, incident: None, told: None, lives: true }
+        Self { state, phase, sees_it: true, incident: None, told: None, is_down: true, lives: true }
     }
 
     fn answer(&self, now: u64) -> Answer {
         let incident = self.incident.map(|since| IncidentView {
             id: since.to_string(),
-            is_down: true,
+            is_down: self.is_down,
             is_held_back: false,
             told: self.told.iter().map(|_| RECEIVER.to_owned()).collect(),
         });
@@ -65,7 +67,7 @@ impl Instance {
         }
         if let Some(since) = self.incident {
             self.state.sees_trouble(CHECK, &since.to_string(), at(now));
-            if self.told.is_none() && !self.state.keeps_from_alerting(CHECK, true, RECEIVER, at(now)) {
+            if self.told.is_none() && !self.state.keeps_from_alerting(CHECK, Kind::Down, RECEIVER, at(now)) {
                 self.told = Some(now);
             }
         }
@@ -263,15 +265,76 @@ fn nobody_waits_for_one_that_would_not_alert() {
         state.sees_trouble(CHECK, "x", at(1_000));
         let told = within(1_100, 1_200);
         state.answered("a", told, Ok(first.answer(1_200)));
-        assert!(state.keeps_from_alerting(CHECK, true, RECEIVER, at(1_300)), "it is the duty of a");
+        assert!(state.keeps_from_alerting(CHECK, Kind::Down, RECEIVER, at(1_300)), "it is the duty of a");
         let mut answer = first.answer(1_200);
         change(&mut answer);
         let mut state = State::new("1".to_owned(), "b");
         state.begins_to_ask("a", at(0));
         state.sees_trouble(CHECK, "x", at(1_000));
         state.answered("a", told, Ok(answer));
-        assert!(!state.keeps_from_alerting(CHECK, true, RECEIVER, at(1_300)), "{why}");
+        assert!(!state.keeps_from_alerting(CHECK, Kind::Down, RECEIVER, at(1_300)), "{why}");
     }
+}
+
+#[test]
+fn an_instance_whose_reference_is_wrong_by_all_others_alerts_nobody_of_a_wrong_clock() {
+    let measures = |state: &mut State, millis: u64, offset: f64| {
+        let bounds = Bounds { backend: "i-1".to_owned(), lower: offset - 0.1, upper: offset + 0.1 };
+        state.round_held(CHECK, within(millis, millis + 10), vec![bounds]);
+    };
+    let mut others = [Instance::new("a", 0, 0), Instance::new("b", 1, 0)];
+    let mut state = State::new("2".to_owned(), "c");
+    for name in ["a", "b"] {
+        state.begins_to_ask(name, at(0));
+    }
+    for other in &mut others {
+        measures(&mut other.state, 600, 0.0);
+    }
+    measures(&mut state, 1_000, -5.0);
+    state.sees_trouble(CHECK, "x", at(1_010));
+    let ask = |state: &mut State, others: &[Instance; 2], millis: u64| {
+        for other in others {
+            let told = within(millis, millis + 50);
+            state.answered(&other.state.name, told, Ok(other.answer(millis + 20)));
+        }
+        let mut keeps = |kind| state.keeps_from_alerting(CHECK, kind, RECEIVER, at(millis + 60));
+        [Kind::ClockWrong, Kind::Down, Kind::Stale].map(&mut keeps)
+    };
+    // They have not looked since, and those that come first in the order wait for nobody.
+    assert_eq!(ask(&mut state, &others, 1_100), [true, true, true]);
+    for other in &mut others {
+        measures(&mut other.state, 11_000, 0.0);
+    }
+    assert_eq!(ask(&mut state, &others, 11_100), [true, false, false], "they have, and see nothing");
+    measures(&mut state, 30_000, -5.0);
+    assert_eq!(ask(&mut state, &others, 31_000), [true, false, false]);
+    assert!(state.news(at(11_200)).iter().any(|news| matches!(news, PeerNews::Contradiction { .. })));
+}
+
+#[test]
+fn a_wrong_clock_that_others_do_not_see_is_alerted_when_they_had_the_time_to_contradict() {
+    let other = Instance::new("z", 0, 0);
+    let mut state = State::new("1".to_owned(), "b");
+    state.begins_to_ask("z", at(0));
+    state.sees_trouble(CHECK, "x", at(1_000));
+    let mut keeps = |millis: u64| {
+        state.answered("z", within(millis, millis + 50), Ok(other.answer(millis + 20)));
+        state.keeps_from_alerting(CHECK, Kind::ClockWrong, RECEIVER, at(millis + 60))
+    };
+    assert!(keeps(1_100) && keeps(20_000));
+    assert!(!keeps(27_000), "a result stands for 16 s, and an instance lives for 10 s");
+}
+
+#[test]
+fn a_wrong_clock_that_another_instance_sees_too_waits_for_nobody() {
+    let mut later = Instance::new("z", 0, 0);
+    later.incident = Some(900);
+    later.is_down = false;
+    let mut state = State::new("1".to_owned(), "b");
+    state.begins_to_ask("z", at(0));
+    state.sees_trouble(CHECK, "x", at(1_000));
+    state.answered("z", within(1_100, 1_150), Ok(later.answer(1_120)));
+    assert!(!state.keeps_from_alerting(CHECK, Kind::ClockWrong, RECEIVER, at(1_200)));
 }
 
 #[test]

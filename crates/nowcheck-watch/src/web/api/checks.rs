@@ -114,16 +114,20 @@ impl From<&BackendState> for Backend {
 /// Everything about all checks.
 pub(super) fn checks(served: &Served, now: Timestamp) -> AllChecks {
     let checks = served.board.checks();
-    let all = checks.iter().map(|state| of(served, state, now));
+    let all = checks.iter().map(|state| of(state, incident(served, state), now));
     AllChecks { monitor: served.monitor.clone(), at: now, checks: all.collect() }
 }
 
 /// Everything about one check.
 pub(super) fn check(served: &Served, name: &str, now: Timestamp) -> Option<Check> {
-    served.board.check(name).map(|state| of(served, &state, now))
+    served.board.check(name).map(|state| of(&state, incident(served, &state), now))
 }
 
-fn of(served: &Served, state: &CheckState, now: Timestamp) -> Check {
+fn incident(served: &Served, state: &CheckState) -> Option<String> {
+    served.results.incident_of(&state.identity.name)
+}
+
+fn of(state: &CheckState, incident: Option<String>, now: Timestamp) -> Check {
     let identity = &state.identity;
     let latest = state.latest.as_ref();
     let mut rounds = BTreeMap::new();
@@ -139,10 +143,10 @@ fn of(served: &Served, state: &CheckState, now: Timestamp) -> Check {
         public: identity.is_public,
         status: state.status_at(now).name(),
         reason: state.reason_at(now).to_owned(),
-        since: state.since,
+        since: state.since_at(now),
         summary: latest.map(|latest| latest.summary.clone()),
         advice: latest.and_then(|latest| latest.advice.clone()),
-        offset: latest.and_then(|latest| latest.offset).map(Bounds::from),
+        offset: state.offset_at(now).map(Bounds::from),
         round_trip_seconds: latest.and_then(|latest| latest.round_trip).map(|took| took.as_secs_f64()),
         round: latest.map(|latest| Round {
             at: latest.at,
@@ -155,9 +159,26 @@ fn of(served: &Served, state: &CheckState, now: Timestamp) -> Check {
         backends: state.backends.iter().map(Backend::from).collect(),
         drift: state.drift.map(Ratios::from),
         faulty_backend_found_within_seconds: state.found_within.map(|within| within.as_secs_f64()),
-        incident: served.results.incident_of(&identity.name),
+        incident,
         certificate_expires_at: latest.and_then(|latest| latest.certificate_expires_at),
         rounds,
         missed: state.counters.missed.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::testing::ok_until;
+
+    #[test]
+    fn a_check_is_unknown_since_its_result_stands_no_more_and_has_no_offset() {
+        let end = Timestamp::from_second(60).unwrap();
+        let (state, last) = (ok_until(end), Timestamp::from_second(59).unwrap());
+        let check = of(&state, None, last);
+        assert_eq!((check.status, check.since, check.offset.is_some()), ("ok", Timestamp::UNIX_EPOCH, true));
+        let check = of(&state, None, end);
+        assert_eq!((check.status, check.since, check.offset.is_some()), ("unknown", end, false));
+        assert_eq!(check.summary.unwrap(), "in sync", "the latest round is told all the same");
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::past;
 use super::times::range;
+use crate::history::{HistoryError, HistoryReader, PastIncident, Range};
 use crate::incident::Scope;
 use crate::report;
 use crate::web::Served;
@@ -27,19 +28,29 @@ pub(super) async fn all(served: &Served, headers: &HeaderMap, query: &Query, now
         Ok(range) => range,
         Err(reply) => return *reply,
     };
-    let found = match past::read(served, move |reader| reader.incidents(range, MOST)).await {
+    let check = query.get("check").map(str::to_owned);
+    let found = match past::read(served, move |reader| latest(reader, check.as_deref(), range)).await {
         Ok(found) => found,
         Err(reply) => return *reply,
     };
-    let is_wanted = |scope: &Scope| match (query.get("check"), scope) {
-        (None, _) => true,
-        (Some(wanted), Scope::Check(check)) => wanted == check,
-        (Some(_), Scope::Monitor(_)) => false,
-    };
-    let wanted = found.iter().filter(|incident| is_wanted(&incident.scope));
-    let incidents: Vec<_> = wanted.map(|incident| report::incident(incident, now)).collect();
+    let incidents: Vec<_> = found.iter().map(|incident| report::incident(incident, now)).collect();
     let document = json!({ "from": range.from, "to": range.to, "incidents": incidents });
     unless_known(headers, &incidents, || respond::json(&document))
+}
+
+/// Those of one check, or all.
+fn latest(
+    reader: &HistoryReader,
+    check: Option<&str>,
+    range: Range,
+) -> Result<Vec<PastIncident>, HistoryError> {
+    match check {
+        None => reader.incidents(range, MOST),
+        Some(check) => {
+            let is_its = |scope: &Scope| matches!(scope, Scope::Check(name) if name == check);
+            reader.incidents_of(is_its, range, MOST)
+        }
+    }
 }
 
 /// One incident.
@@ -53,5 +64,45 @@ pub(super) async fn one(served: &Served, headers: &HeaderMap, id: String, now: T
             problem(StatusCode::NOT_FOUND, "there is no incident of that name; /api/v1/incidents lists them")
         }
         Err(reply) => *reply,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Step;
+    use crate::history::testing::in_memory;
+    use crate::incident::{Change, ChangeKind, Evidence, Subject, TroubleKind};
+
+    fn opened(check: &str, second: i64) -> Change {
+        let at = Timestamp::from_second(second).unwrap();
+        Change {
+            incident: serde_json::from_value(format!("{second}").into()).unwrap(),
+            kind: ChangeKind::Opened,
+            scope: Scope::Check(check.to_owned()),
+            subject: Subject::Check(check.to_owned()),
+            status: Some(TroubleKind::Down),
+            reason: "down".to_owned(),
+            since: at,
+            at,
+            evidence: Evidence::default(),
+        }
+    }
+
+    #[test]
+    fn the_incidents_of_a_check_are_not_lost_among_those_of_others() {
+        let (history, _) = in_memory();
+        let mut changes = vec![opened("shop", 1)];
+        let others = 2..=i64::try_from(MOST).unwrap() + 1;
+        changes.extend(others.map(|second| opened("other", second)));
+        history.commit(Step { changes, ..Step::default() });
+        assert!(history.flush(Duration::from_secs(20)));
+        let reader = history.reader().unwrap();
+        let now = Timestamp::from_second(5_000).unwrap();
+        let range = Range { from: Timestamp::UNIX_EPOCH, to: now, now };
+        let found = latest(&reader, Some("shop"), range).unwrap();
+        assert_eq!(found.iter().map(|incident| incident.id.as_str()).collect::<Vec<_>>(), ["1"]);
+        assert_eq!(latest(&reader, None, range).unwrap().len(), MOST);
+        assert!(latest(&reader, Some("none"), range).unwrap().is_empty());
     }
 }

@@ -90,11 +90,11 @@ fn now_it_is(served: &Served, state: &CheckState, now: Timestamp) -> Markup {
         section #now class={ "now " (kind.name()) } {
             h1 { (identity.name) }
             p.verdict {
-                (status(kind.name())) @if latest.is_some() { " for " (ago(parts::since(state, now), now)) }
+                (status(kind.name())) @if latest.is_some() { " for " (ago(state.since_at(now), now)) }
             }
             @match latest {
-                None => p { "The first round is under way." },
-                Some(_) if is_overdue => p { "No round has been held since then, so nothing is known. The last one found:" },
+                None => p { "No round has had a result yet." },
+                Some(_) if is_overdue => p { "No round has had a result since then, so nothing is known. The last one found:" },
                 Some(_) => {},
             }
             @if let Some(latest) = latest {

@@ -116,10 +116,9 @@ fn monitor_fault(fault: &Incident, now: Timestamp) -> Markup {
 fn row(served: &Served, check: &CheckState, now: Timestamp) -> Markup {
     let identity = &check.identity;
     let kind = check.status_at(now);
-    let latest = check.latest.as_ref();
     html! {
         li class={ "check " (kind.name()) } id={ "check-" (encoded(&identity.name)) } {
-            p.what { (status(kind.name())) " " @if check.reason_at(now) != NOT_CHECKED_YET { (ago(parts::since(check, now), now)) } }
+            p.what { (status(kind.name())) " " @if check.reason_at(now) != NOT_CHECKED_YET { (ago(check.since_at(now), now)) } }
             div.who {
                 h2 { a href=(check_path(&identity.name)) { (identity.name) } }
                 p.dim {
@@ -128,7 +127,7 @@ fn row(served: &Served, check: &CheckState, now: Timestamp) -> Markup {
                 }
             }
             p.offset {
-                @match latest.and_then(|latest| latest.offset) { Some(bounds) => (parts::offset(bounds)), None => "no offset" }
+                @match check.offset_at(now) { Some(bounds) => (parts::offset(bounds)), None => "no offset" }
                 small { "limit ±" (figures::limit(identity.max_offset)) }
             }
             (sparkline(&check.recent.points(now), identity.max_offset, Recent::range(now)))
@@ -153,7 +152,7 @@ fn trouble(served: &Served, check: &CheckState, now: Timestamp) -> Markup {
             p {
                 @match latest {
                     None => "not checked yet",
-                    Some(_) if is_overdue => "No round has been held since then, so nothing is known.",
+                    Some(_) if is_overdue => "No round has had a result since then, so nothing is known.",
                     Some(latest) => (latest.summary),
                 }
             }

@@ -8,7 +8,6 @@ use maud::{Markup, html};
 use nowcheck::text::figures;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::board::CheckState;
 use crate::figures::rough;
 use crate::incident::OffsetBounds;
 use crate::status::CheckStatus;
@@ -16,7 +15,8 @@ use crate::timestamps::elapsed;
 
 /// A status, with a sign that tells it without its color.
 pub(in crate::web) fn status(status: &str) -> Markup {
-    html! { span class={ "status " (status) } { (status) } }
+    // One class, however many words: `fault` alone is another thing on these pages.
+    html! { span class={ "status " (status.replace(' ', "-")) } { (status) } }
 }
 
 /// A time of day: `14:02:11 UTC`.
@@ -35,11 +35,6 @@ pub(super) fn until(at: Timestamp, now: Timestamp) -> Markup {
     let left = elapsed(now, at);
     let text = if left < Duration::from_secs(1) { "now".to_owned() } else { format!("in {}", rough(left)) };
     html! { time datetime=(at) data-until=(at.as_millisecond()) { (text) } }
-}
-
-/// Since when a check is what it is at the moment.
-pub(in crate::web) fn since(check: &CheckState, now: Timestamp) -> Timestamp {
-    if now < check.stands_until { check.since } else { check.stands_until }
 }
 
 /// An offset with its bound: `-20 µs ± 92 µs`.

@@ -13,10 +13,8 @@ use crate::board::{BackendState, Board, LatestRound};
 use crate::config::{Config, Shorthand};
 use crate::dispatch::Dispatch;
 use crate::drift::DriftBounds;
-use crate::history::{
-    History, HistoryPlace, HistorySettings, PastIncident, Period, QueueLimits, Range, Restored, Retention,
-    Summary,
-};
+use crate::history::testing::in_memory;
+use crate::history::{PastIncident, Period, Range, Restored, Summary};
 use crate::incident::{
     Change, ChangeKind, Evidence, OffsetBounds, Place, Scope, Subject, Trouble, TroubleKind,
 };
@@ -50,13 +48,7 @@ fn served(urls: &[&str]) -> Arc<Served> {
         trust_system_clock: true,
     });
     let config = config.unwrap();
-    let hour = Duration::from_hours(1);
-    let settings = HistorySettings {
-        place: HistoryPlace::memory(),
-        retention: Retention { rounds: hour, minutes: hour, hours: hour },
-        limits: QueueLimits::default(),
-    };
-    let (history, restored) = History::start(settings).unwrap();
+    let (history, restored) = in_memory();
     let runtime = tokio::runtime::Handle::current();
     let (dispatch, _) = Dispatch::start(&runtime, &config, "here", (&history, &restored.outbox), clock);
     let board = Arc::new(Board::default());
@@ -324,7 +316,7 @@ fn the_worst_check_comes_first_and_the_title_counts_them() {
         // What stands no more says nothing.
         let later = overview::overview(&served, &Query::default(), second(11));
         assert!(later.0.contains("3 of 3 checks are not ok"), "{}", text_of(&later));
-        assert!(text_of(&later).contains("No round has been held since then"));
+        assert!(text_of(&later).contains("No round has had a result since then"));
     });
 }
 
@@ -390,4 +382,9 @@ fn assert_headings(page: &Markup) {
 fn headings_are_in_order_on_every_page() {
     let texts = Texts(["a", "b", "c", "d"].map(str::to_owned));
     on_a_runtime(|| pages(&texts)).iter().for_each(assert_headings);
+}
+
+#[test]
+fn a_state_of_two_words_is_one_class_and_its_own() {
+    assert!(super::parts::status("at fault").0.contains("class=\"status at-fault\""));
 }

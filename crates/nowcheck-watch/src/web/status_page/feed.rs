@@ -68,8 +68,10 @@ fn entry(incident: &PublicIncident, name: &FeedName) -> Markup {
     }
 }
 
+/// To the millisecond: readers compare `updated` to see that an entry is another one now, and an incident may end within the
+/// second in which it began.
 fn rfc3339(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 #[cfg(test)]

@@ -58,14 +58,12 @@ impl From<&Point> for Day {
 
 impl PublicService {
     pub(super) fn new(state: &CheckState, days: &[Day], is_maintained: bool, now: Timestamp) -> Self {
-        let stands = now < state.stands_until;
-        let offset = state.latest.as_ref().and_then(|latest| latest.offset).filter(|_| stands);
         let status = state.status_at(now).service();
         Self {
             name: state.identity.name.clone(),
             status,
-            since: state.latest.is_some().then(|| parts::since(state, now)),
-            off_by: offset.filter(|_| status == ServiceStatus::Ok).map(greatest),
+            since: state.latest.is_some().then(|| state.since_at(now)),
+            off_by: state.offset_at(now).filter(|_| status == ServiceStatus::Ok).map(greatest),
             is_maintained,
             days: days.to_vec(),
         }

@@ -1,22 +1,17 @@
 //! Files of certificates and keys, as people have them.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use rustls::pki_types::pem::{Error, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::CaFileError;
-
-/// More than all authorities of the world take.
-const MOST_OF_A_FILE: u64 = 16 * 1024 * 1024;
+use crate::input_file;
 
 /// Reads a file; a byte order mark is skipped.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, CaFileError> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).and_then(|file| file.take(MOST_OF_A_FILE).read_to_end(&mut bytes));
-    file.map_err(|error| CaFileError::Unreadable(error.to_string()))?;
+    let bytes = input_file::read(path, input_file::MOST_OF_CERTIFICATES);
+    let bytes = bytes.map_err(|error| CaFileError::Unreadable(error.to_string()))?;
     let marked = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec);
     Ok(marked.unwrap_or(bytes))
 }

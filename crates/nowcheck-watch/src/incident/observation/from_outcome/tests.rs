@@ -4,8 +4,7 @@ use std::time::Duration;
 use clock_offset::{Interval, Limits, Offset, UnixInstant};
 use nowcheck::clock::Synchronization;
 use nowcheck::outcome::{
-    Backends, Discarded, ExchangeFault, MissingBackends, Phase, Phases, ReferenceOutcome, Spread, Stale,
-    Standing,
+    Backends, ExchangeFault, MissingBackends, Phase, ReferenceOutcome, Spread, Stale, Standing,
 };
 
 use super::*;
@@ -54,19 +53,9 @@ fn no_route() -> Finding {
 }
 
 fn target(port: u16, finding: Finding) -> TargetOutcome {
-    TargetOutcome {
-        url: "http://shop.example/now".to_owned(),
-        address: Some(SocketAddr::new(socket().ip(), port)),
-        finding,
-        phases: Phases::default(),
-        http_status: None,
-        certificate: None,
-        connections: 1,
-        requests: 1,
-        discarded: Discarded::default(),
-        miss_probability: Some(0.01),
-        notes: Vec::new(),
-    }
+    let address = SocketAddr::new(socket().ip(), port);
+    let bare = TargetOutcome::new("http://shop.example/now", Some(address), finding);
+    TargetOutcome { miss_probability: Some(0.01), ..bare }
 }
 
 fn outcome(findings: impl IntoIterator<Item = Finding>) -> Outcome {

@@ -1,0 +1,46 @@
+//! What becomes of messages: how many met which result, and whether a receiver is at fault.
+
+use std::collections::BTreeMap;
+
+use super::{LogEvent, MonitorPart, Results, timestamps};
+use crate::alerts::{DeliveryResult, Report};
+use crate::dispatch::ReceiverState;
+
+impl Results {
+    /// What became of a message.
+    pub(crate) fn delivered(&self, report: &Report) {
+        let now = timestamps::now(self.clock);
+        let mut state = self.lock();
+        *state.sent.entry((report.receiver.clone(), report.result.name())).or_default() += 1;
+        let part = MonitorPart::Receiver(report.receiver.clone());
+        let problem = match &report.result {
+            DeliveryResult::Delivered => None,
+            DeliveryResult::Failed { fault, will_retry_at } => {
+                Some(format!("not delivered, tried again at {will_retry_at:.0}: {fault}"))
+            }
+            DeliveryResult::GaveUp { fault } => Some(format!("not delivered, given up: {fault}")),
+        };
+        let name = &report.receiver;
+        let is_used = state.policy.receivers.iter().any(|receiver| receiver.name == *name);
+        let changes = match (self.dispatch.judge(report), &problem) {
+            // What was left over for one that was taken out of the file.
+            _ if !is_used => Vec::new(),
+            (ReceiverState::Works, _) => {
+                state.incidents.report_working(&part, &format!("the alert {name} takes messages"), now)
+            }
+            (ReceiverState::IsFaulty, Some(problem)) => {
+                state.incidents.report_fault(&part, &format!("the alert {name} was {problem}"), now)
+            }
+            (ReceiverState::IsFaulty | ReceiverState::Fails, _) => Vec::new(),
+        };
+        self.settle(state, &changes, now);
+        if let Some(problem) = problem {
+            self.log.write(now, LogEvent::AlertFailed { alert: report.receiver.clone(), problem });
+        }
+    }
+
+    /// How many messages met which result, by receiver and result.
+    pub(crate) fn messages_sent(&self) -> BTreeMap<(String, &'static str), u64> {
+        self.lock().sent.clone()
+    }
+}
