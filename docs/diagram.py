@@ -130,16 +130,18 @@ def document() -> str:
     rolling_back = len(service.only("AWS::ECS::Service")["DeploymentConfiguration"]["Alarms"]["AlarmNames"])
     drawing.box(740, 90, 255, 75, "aws", ["ECR", "images, tags that never change,", "scanned, deployed by digest"])
     drawing.box(740, 180, 255, 58, "aws", ["ECS", "what runs where; rolls back"])
-    drawing.box(740, 253, 255, 92, "aws", [
+    watching = len(stack("monitor").of_type("AWS::CloudWatch::Alarm"))
+    drawing.box(740, 253, 255, 97, "aws", [
         "CloudWatch",
         f"logs of tasks and network, {retention} days",
         f"dashboard, {len(alarms)} alarms,",
         f"{rolling_back} of which roll a deployment back",
+        f"monitor: true: {watching} more, by nowcheck",
     ])  # fmt: skip
     drawing.box(740, 360, 255, 58, "aws", ["SNS, KMS", "alarms by e-mail, encrypted"])
     drawing.box(740, 433, 255, 58, "aws", ["Systems Manager", "sessions instead of SSH"])
     drawing.box(740, 506, 255, 58, "aws", ["S3, by its endpoint", "layers of images, packages"])
-    drawing.arrow([(865, 345), (865, 358)])
+    drawing.arrow([(865, 350), (865, 358)])
     lines = ["egress: endpoints", f"no NAT, {len(interfaces)} endpoints in each zone:"]
     text = ", ".join(interfaces)
     lines += re.findall(r".{1,34}(?:, |$)", text)

@@ -24,6 +24,7 @@ options:
   instance_type: {type: str, required: true, description: instance type of the hosts}
   hosts_max: {type: str, required: true, description: number of hosts that there are at most}
   tasks_max: {type: str, required: true, description: number of tasks that there are at most}
+  monitor: {type: bool, default: false, description: 'whether the monitor runs on one of the hosts, too'}
 """
 
 PATIENCE = Config(connect_timeout=10, read_timeout=20, retries={"max_attempts": 2})
@@ -82,23 +83,24 @@ def tasks_on(found: dict) -> int:
     return min(memory // TASK_MEMORY_MIB, found["VCpuInfo"]["DefaultVCpus"] * 1024 // TASK_CPU)
 
 
-def wrong_with_room(found: dict, hosts_max: str, tasks_max: str) -> list[str]:
-    """What is no number is told by its template."""
-    on_one = tasks_on(found)
+def wrong_with_room(found: dict, hosts_max: str, tasks_max: str, monitor: bool) -> list[str]:
+    """What is no number is told by its template. The monitor takes the place of one task at the most."""
+    on_one, taken = tasks_on(found), int(monitor)
     if on_one < 1 or not hosts_max.isdecimal() or not tasks_max.isdecimal():
         return []
     hosts, tasks = int(hosts_max), int(tasks_max)
-    if WHILE_DEPLOYING * tasks <= on_one * hosts:
+    room = on_one * hosts - taken
+    if WHILE_DEPLOYING * tasks <= room:
         return []
     return [
         f"tasks_max is {tasks}, and while a deployment goes on there are {WHILE_DEPLOYING} times as many; {hosts} hosts (hosts_max) of "
-        f"{found['InstanceType']} hold {on_one * hosts}: tasks_max may be {on_one * hosts // WHILE_DEPLOYING}, or "
-        f"hosts_max has to be {-(-WHILE_DEPLOYING * tasks // on_one)}"
+        f"{found['InstanceType']} hold {room}{' beside the monitor' if monitor else ''}: tasks_max may be {room // WHILE_DEPLOYING}, or "
+        f"hosts_max has to be {-(-(WHILE_DEPLOYING * tasks + taken) // on_one)}"
     ]
 
 
-def wrong_with_instance_type(ec2, region: str, name: str, sizes: tuple[str, str]) -> list[str]:
-    """`sizes` are hosts_max and tasks_max."""
+def wrong_with_instance_type(ec2, region: str, name: str, sizes: tuple[str, str, bool]) -> list[str]:
+    """`sizes` are hosts_max and tasks_max, and whether there is a monitor."""
     try:
         [found] = ec2.describe_instance_types(InstanceTypes=[name])["InstanceTypes"]
         # Not the local zones that an account may have.
@@ -135,15 +137,17 @@ def main() -> None:
             "instance_type": {"type": "str", "required": True},
             "hosts_max": {"type": "str", "required": True},
             "tasks_max": {"type": "str", "required": True},
+            "monitor": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     given, session = module.params, botocore.session.Session()
     region = given["region"]
     ssm, ec2 = (session.create_client(service, region, config=PATIENCE) for service in ("ssm", "ec2"))
+    sizes = (given["hosts_max"], given["tasks_max"], given["monitor"])
     problems = [
         *wrong_with_host_image(ssm, ec2, region, given["host_image"]),
-        *wrong_with_instance_type(ec2, region, given["instance_type"], (given["hosts_max"], given["tasks_max"])),
+        *wrong_with_instance_type(ec2, region, given["instance_type"], sizes),
     ]
     module.exit_json(changed=False, problems=problems)
 

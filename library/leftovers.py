@@ -173,13 +173,14 @@ def capacity_providers(client, ours: Environment) -> Iterator[str]:
 
 
 def task_definitions(client, ours: Environment) -> Iterator[str]:
-    arns = answers(client, "list_task_definitions", "taskDefinitionArns", familyPrefix=f"{ours.name}-web", status="ACTIVE")
-    return (arn.split("/")[-1] for arn in arns if arn.split("/")[-1].split(":")[0] == f"{ours.name}-web")
+    for family in (f"{ours.name}-web", f"{ours.name}-monitor"):
+        arns = answers(client, "list_task_definitions", "taskDefinitionArns", familyPrefix=family, status="ACTIVE")
+        yield from (arn.split("/")[-1] for arn in arns if arn.split("/")[-1].split(":")[0] == family)
 
 
 def repositories(client, ours: Environment) -> Iterator[str]:
     listed = answers(client, "describe_repositories", "repositories")
-    return (one["repositoryName"] for one in listed if one["repositoryName"] == ours.name)
+    return (one["repositoryName"] for one in listed if one["repositoryName"] in (ours.name, f"{ours.name}-nowcheck"))
 
 
 def log_groups(client, ours: Environment) -> Iterator[str]:
@@ -237,7 +238,14 @@ def alarms(client, ours: Environment) -> Iterator[str]:
     kinds = {"AlarmNamePrefix": f"{ours.name}-", "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
     for key in ("MetricAlarms", "CompositeAlarms"):
         listed = answers(client, "describe_alarms", key, **kinds)
-        yield from (one["AlarmName"] for one in listed if ours.made.fullmatch(one["AlarmName"]))
+        # Those of the monitor have names of their own.
+        names = (one["AlarmName"] for one in listed)
+        yield from (name for name in names if ours.made.fullmatch(name) or name.rpartition("-")[0] == f"{ours.name}-monitor")
+
+
+def parameters(client, ours: Environment) -> Iterator[str]:
+    listed = answers(client, "get_parameters_by_path", "Parameters", Path=f"/nowd/{ours.name}/monitor")
+    return (one["Name"] for one in listed)
 
 
 def dashboards(client, ours: Environment) -> Iterator[str]:
@@ -291,6 +299,7 @@ KINDS: list[tuple[str, str, Callable]] = [
     ("dashboard", "cloudwatch", dashboards),
     ("topic", "sns", topics),
     ("key", "kms", keys),
+    ("parameter", "ssm", parameters),
     ("log group", "logs", log_groups),
     ("bucket", "s3", buckets),
 ]

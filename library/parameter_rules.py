@@ -34,7 +34,7 @@ Loader.add_multi_constructor("!", lambda loader, tag, node: None)
 def violation(definition: dict, text: str) -> str | None:
     """What CloudFormation would say against the value of a parameter."""
     if "AllowedValues" in definition and text not in map(str, definition["AllowedValues"]):
-        return f"can be {listed(definition['AllowedValues'])}"
+        return definition.get("ConstraintDescription", f"can be {listed(definition['AllowedValues'])}").rstrip(".")
     if definition["Type"] == "Number":
         least, most = definition.get("MinValue"), definition.get("MaxValue")
         limits = " ".join([*([f"from {least}"] if least is not None else []), *([f"to {most}"] if most is not None else [])])

@@ -33,6 +33,7 @@ options:
   compute: {type: str, required: true, description: 'what tasks run on, ec2 or fargate'}
   tasks_min: {type: str, required: true, description: number of tasks that there are at least}
   tasks_max: {type: str, required: true, description: number of tasks that there are at most}
+  monitor: {type: bool, default: false, description: whether there is a task of the monitor too}
 """
 
 PATIENCE = Config(connect_timeout=10, read_timeout=20, retries={"max_attempts": 2})
@@ -52,6 +53,7 @@ class Plan:
     compute: str = "ec2"
     tasks_min: int = 2
     tasks_max: int = 12
+    monitor: bool = False
 
 
 @dataclass
@@ -133,7 +135,10 @@ def of_compute(ec2, plan: Plan) -> tuple[Quota, int, str]:
     """The quota of CPUs for the beginning, how many are needed at most, and for what. How much others use of Fargate is nowhere
     to be read."""
     if plan.compute == "fargate":
-        first, most = (-(-WHILE_DEPLOYING * tasks // TASKS_OF_A_CPU) for tasks in (plan.tasks_min, plan.tasks_max))
+        # The monitor has as much as a task, and is never there twice.
+        first, most = (
+            -(-(WHILE_DEPLOYING * tasks + plan.monitor) // TASKS_OF_A_CPU) for tasks in (plan.tasks_min, plan.tasks_max)
+        )
         quota = Quota("vCPUs of tasks on Fargate", "fargate", "L-3032A538", first, lambda: 0)
         return quota, most, f"tasks_max is {plan.tasks_max}, and with those of a deployment"
     each = cpus_of(ec2, [plan.instance_type]).get(plan.instance_type, 0) if re.match(STANDARD, plan.instance_type) else 0
@@ -189,6 +194,7 @@ def main() -> None:
             "compute": {"type": "str", "required": True},
             "tasks_min": {"type": "str", "required": True},
             "tasks_max": {"type": "str", "required": True},
+            "monitor": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -200,7 +206,7 @@ def main() -> None:
     desired, most, tasks_min, tasks_max = map(int, sizes)
     plan = Plan(
         given["environment_name"], given["nat_gateways"], given["instance_type"], desired, most,
-        given["compute"], tasks_min, tasks_max,
+        given["compute"], tasks_min, tasks_max, given["monitor"],
     )  # fmt: skip
     client = functools.cache(lambda service: session.create_client(service, given["region"], config=PATIENCE))
     try:

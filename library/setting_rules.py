@@ -10,6 +10,11 @@ import ipaddress
 import itertools
 import re
 
+try:
+    import tomllib
+except ImportError:  # before Python 3.11
+    tomllib = None
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.parsing.convert_bool import boolean
 
@@ -26,7 +31,10 @@ options:
   networks: {type: dict, required: true, description: 'setting to addresses, of the VPC (vpc_cidr) and of its subnets'}
   wrong_already: {type: list, elements: str, default: [], description: settings of which something has been said}
   in_order: {type: list, elements: dict, required: true, description: 'settings, none of which may be more than the next'}
-  image: {type: str, default: '', description: 'name of the image, if none is to be built'}
+  images: {type: dict, default: {}, description: 'setting to the name of an image, empty if it is to be built'}
+  environment_name: {type: str, required: true, description: name of the environment}
+  monitor_config: {type: str, default: '', description: 'the file with the configuration of the monitor; nothing without one'}
+  monitor_configuration: {type: str, default: '', description: what stands in it}
   resource_tags: {type: raw, required: true, description: tags of every stack}
   certificate_arn: {type: str, default: '', description: 'the certificate, or nothing'}
   hosted_zone: {type: str, default: '', description: 'the hosted zone of the name, or nothing'}
@@ -65,11 +73,70 @@ def wrong_with_order(in_order: list[dict]) -> list[str]:
     ]
 
 
-def wrong_with_image(image: str) -> list[str]:
+def wrong_with_images(images: dict[str, str]) -> list[str]:
     """The tag is what the registry will know it by."""
-    if image and not re.fullmatch(r"[a-z0-9][a-zA-Z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", image):
-        return [f'image is "{image}" and has to be the name of an image with its tag, NAME:TAG, such as nowd:0.1.0-1a2b3c4']
-    return []
+    return [
+        f'{setting} is "{image}" and has to be the name of an image with its tag, NAME:TAG, such as nowd:0.1.0-1a2b3c4'
+        for setting, image in images.items()
+        if image and not re.fullmatch(r"[a-z0-9][a-zA-Z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", image)
+    ]
+
+
+MOST_BYTES = 4096
+"""Of a parameter of CloudFormation, and of one of Systems Manager."""
+
+
+def wrong_with_monitor(file: str, text: str, environment_name: str) -> list[str]:
+    """What nowcheck takes, and what cannot work where it runs or is not seen by the alarms. All else is told by nowcheck."""
+    if not file:
+        return []
+    if not text.strip():
+        return [f'monitor_config is "{file}", and there is no such file, or nothing in it']
+    if (size := len(text.encode())) > MOST_BYTES:
+        return [f"monitor_config has {size} bytes, and its parameter takes {MOST_BYTES}"]
+    if tomllib is None:
+        return ["monitor_config can be read with Python 3.11 or newer; run the playbook with scripts/deploy"]
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return [f"monitor_config is not TOML: {error}"]
+    problems = []
+    if environment_name not in {one.get("name") for one in tables(told, "check")}:
+        problems.append(f'monitor_config has no [[check]] with name = "{environment_name}" (environment_name): the alarms watch that one')
+    if not any(is_for_alarms(one) for one in tables(told, "export")):
+        problems.append('monitor_config has no [[export]] with type = "emf", every = "1m" and no path: the alarms need its metrics')
+    if value(told, "history", "path") != "none":
+        problems.append('monitor_config has no [history] with path = "none": the task has no folder that it may write to')
+    if value(told, "server", "listen") not in (None, LISTEN):
+        problems.append(f'monitor_config has another listen than "{LISTEN}", where the health check of its container asks')
+    return problems
+
+
+LISTEN = "127.0.0.1:9464"
+
+
+def value(told: dict, table: str, key: str):
+    found = told.get(table)
+    return found.get(key) if isinstance(found, dict) else None
+
+
+def wrong_with_environment(name: str) -> list[str]:
+    if not name.endswith("-nowcheck"):
+        return []
+    return [f"environment_name is {name}, which is the repository of the monitor of {name.removesuffix('-nowcheck')}; choose another name"]
+
+
+def tables(told: dict, name: str) -> list[dict]:
+    found = told.get(name, [])
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def is_for_alarms(export: dict) -> bool:
+    return (
+        (export.get("type"), export.get("namespace", "nowcheck")) == ("emf", "nowcheck")
+        and export.get("every", "1m") in ("1m", "60s")
+        and "path" not in export
+    )
 
 
 def wrong_with_yes_or_no(values: dict) -> list[str]:
@@ -128,7 +195,10 @@ def main() -> None:
             "networks": {"type": "dict", "required": True},
             "wrong_already": {"type": "list", "elements": "str", "default": []},
             "in_order": {"type": "list", "elements": "dict", "required": True},
-            "image": {"type": "str", "default": ""},
+            "images": {"type": "dict", "default": {}},
+            "environment_name": {"type": "str", "required": True},
+            "monitor_config": {"type": "str", "default": ""},
+            "monitor_configuration": {"type": "str", "default": ""},
             "resource_tags": {"type": "raw", "required": True},
             "certificate_arn": {"type": "str", "default": ""},
             "hosted_zone": {"type": "str", "default": ""},
@@ -144,7 +214,9 @@ def main() -> None:
         problems += [
             *wrong_with_networks(networks),
             *wrong_with_order(given["in_order"]),
-            *wrong_with_image(given["image"]),
+            *wrong_with_images(given["images"]),
+            *wrong_with_environment(given["environment_name"]),
+            *wrong_with_monitor(given["monitor_config"], given["monitor_configuration"], given["environment_name"]),
             *wrong_with_tags(given["resource_tags"]),
             *wrong_with_certificate(given["certificate_arn"], given["region"]),
             *wrong_with_public_name(given["certificate_arn"], given["hosted_zone"], given["public_name"]),

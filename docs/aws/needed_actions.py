@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = [*sorted(ROOT.glob("infrastructure/*.yaml")), ROOT / "services/WebService.yaml"]
+TEMPLATES = [*sorted(ROOT.glob("infrastructure/*.yaml")), *sorted(ROOT.glob("services/*.yaml"))]
 OPTIONAL = {"deployer.yaml"}
 """What makes the deployer is not made by it."""
 
@@ -50,7 +50,7 @@ NOT_NEEDED = {
         s3:*MetadataTable* s3:*Metadata*Table* s3:*Replication* s3:*Website* s3:*Cors s3:*CORS s3:*Analytics* s3:*Inventory*
         s3:*Metrics* s3:*IntelligentTiering* s3:*Accelerate* s3:*ObjectLock* s3:*Abac s3:PutBucketAcl s3:PutObjectAcl
         s3:PutBucketLogging s3:PutBucketNotification s3:PutBucketVersioning s3:REST.PUT.OBJECT""",
-    "properties of alarms and services that the templates do not use": "cloudwatch:GetMetricData ssm:Get*",
+    "properties of alarms and services that the templates do not use": "cloudwatch:GetMetricData ssm:Get[*]",
 }
 """Permissions of handlers, by the reason why these templates do not need them. What a handler reads without being asked
 (s3:GetBucketAcl, for example) stays."""

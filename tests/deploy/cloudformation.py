@@ -20,6 +20,7 @@ FILES = {
     "ecs-cluster": ROOT / "infrastructure/ecs-cluster.yaml",
     "hosts": ROOT / "infrastructure/hosts.yaml",
     "web-service": ROOT / "services/WebService.yaml",
+    "monitor": ROOT / "services/Monitor.yaml",
 }
 """Stacks in the order in which they are made."""
 
@@ -154,6 +155,9 @@ EXAMPLES = {
     "ClusterName": "nowd-cluster",
     "CapacityProvider": "nowd-provider",
     "Image": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/nowd@sha256:" + "0" * 64,
+    "Configuration": "[[check]]",
+    "ConfigurationHash": "0" * 64,
+    "AlarmTopic": "arn:aws:sns:eu-central-1:111122223333:nowd-web-service-AlarmTopic-1",
 }
 """Parameters that have no default: what other stacks give."""
 
@@ -193,13 +197,14 @@ def violated(definition: dict, value: object) -> str | None:
 
 
 VARIANTS = {
-    "registry": [{}],
+    "registry": [{}, {"Monitor": "true"}],
     "vpc": [
         *({"Egress": variant} for variant in ("nat-per-zone", "nat-single", "endpoints")),
         {"Egress": "public", "PermissionsBoundary": BOUNDARY},
         {"Egress": "endpoints", "Compute": "fargate"},
     ],
-    "security-groups": [{}, {"Compute": "fargate"}, {"CertificateArn": CERTIFICATE}, {"HostedZone": ZONE["HostedZone"]}],
+    "security-groups": [{}, {"Compute": "fargate"}, {"CertificateArn": CERTIFICATE}, {"HostedZone": ZONE["HostedZone"]},
+                        {"Monitor": "true"}],
     "load-balancers": [
         {},
         {"CertificateArn": CERTIFICATE, "AccessLogs": "true", "DeletionProtection": "true"},
@@ -212,7 +217,9 @@ VARIANTS = {
         {"MaxClockError": "500ms", "AlarmEmail": "ops@example.org", "PermissionsBoundary": BOUNDARY},
         FARGATE,
         {**FARGATE, "Egress": "public"},
+        {"Monitor": "true"},
     ],
+    "monitor": [{}, FARGATE, {**FARGATE, "Egress": "public"}, {"PermissionsBoundary": BOUNDARY}],
 }
 """Parameters with which each condition holds once and does not hold once."""
 

@@ -1,9 +1,20 @@
 """Numbers that have to agree: in a template, between templates, and with the program that they are about."""
 
 import re
+import sys
+import tomllib
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from cloudformation import ROOT, stack
+
+sys.path.insert(0, str(ROOT / "docs"))
+
+import aws_prices  # noqa: E402
+import costs_of_load as load_costs  # noqa: E402
+from costs_of_deployment import VARIANTS  # noqa: E402
 
 MICRO = {"memory": 914, "vcpus": 2, "baseline": 0.10, "interfaces": 2}
 """A t3.micro: MiB that Linux has of its 1024 (as the agent finds it), CPUs, the share of each that costs no credits."""
@@ -256,6 +267,58 @@ def test_the_first_deployment_is_over_before_an_alarm_misses_the_other_tasks():
         assert window(name) <= max(window(re.sub(r"\W", "", n)) for n in names)
 
 
+# The monitor.
+
+MONITOR = stack("monitor")
+[NOWCHECK] = MONITOR.only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+TEMPLATE_OF_CONFIGURATION = (ROOT / "services/monitor.toml").read_text()
+
+
+def configuration() -> dict:
+    text = TEMPLATE_OF_CONFIGURATION.replace("{{ environment_name }}", "nowd").replace("{{ outputs.Url }}", "http://nowd.example")
+    assert "{{" not in text
+    return tomllib.loads(text)
+
+
+def test_the_alarms_of_the_monitor_watch_what_its_configuration_exports():
+    [check], [export] = configuration()["check"], configuration()["export"]
+    for alarm in MONITOR.of_type("AWS::CloudWatch::Alarm").values():
+        several = [one["MetricStat"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
+        for metric in [one["Metric"] | {"Period": one["Period"]} for one in several] or [alarm]:
+            assert metric["Namespace"] == export["namespace"]
+            assert metric["Dimensions"] == [{"Name": "check", "Value": check["name"]}]
+            assert f'"{metric["MetricName"]}"' in (ROOT / "crates/nowcheck-watch/src/export/emf.rs").read_text()
+            assert metric["Period"] == 60
+            if metric["MetricName"].startswith("nowcheck_clock"):
+                # The limit of nowcheck itself, which the configuration leaves as it is.
+                assert abs(alarm["Threshold"]) == 1
+                assert "max_offset" not in check
+    # One line in each of them; its rounds are held meanwhile.
+    assert (export["type"], export["every"], check["every"]) == ("emf", "1m", "10s")
+    assert "path" not in export, "to the log"
+
+
+def test_the_configuration_fits_into_its_parameter():
+    longest = TEMPLATE_OF_CONFIGURATION.replace("{{ environment_name }}", "n" * 32).replace("{{ outputs.Url }}", "u" * 300)
+    most = int(re.search(r"^MOST_BYTES = (\d+)$", (ROOT / "library/setting_rules.py").read_text(), re.MULTILINE)[1])
+    assert len(longest.encode()) < most / 2
+
+
+def test_the_health_check_of_the_monitor_asks_where_it_listens():
+    check = NOWCHECK["HealthCheck"]
+    assert f"http://{configuration()['server']['listen']}/healthz" in check["Command"]
+    assert check["Timeout"] < check["Interval"]
+
+
+def test_the_monitor_takes_the_place_of_one_task_at_the_most():
+    """As the preflight reckons (library/host_rules.py)."""
+    assert NOWCHECK["MemoryReservation"] <= CONTAINER["MemoryReservation"]
+    assert NOWCHECK["Cpu"] <= CONTAINER["Cpu"]
+    # And a deployment at full scale fits beside it, as hosts and tasks are set.
+    percent = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]["MaximumPercent"]
+    assert SERVICE.parameters["MaxTasks"] * percent // 100 <= slots(HOSTS.parameters["MaxHosts"]) - 1
+
+
 # Metrics.
 
 
@@ -277,3 +340,123 @@ def test_the_program_publishes_what_alarms_watch(name):
     published = "".join(path.read_text() for path in (ROOT / "services/app/src").rglob("*.rs"))
     assert "NOWD_METRICS" in published
     assert f'"{name}"' in published
+
+
+# What a load costs (docs/costs.md).
+
+HALF_OF_EACH = [load for most in load_costs.LOADS for load in (replace(most, rate=most.rate / 2), most)]
+"""The loads of the page, and half of each: from the least to the most."""
+
+
+@pytest.fixture(params=VARIANTS, ids=lambda variant: re.sub(r"[^a-z0-9.-]+", "-", variant.title).strip("-"))
+def shipped(request):
+    return request.param
+
+
+def amount(cell: str) -> Decimal:
+    return Decimal(cell.strip(" *").replace(",", ""))
+
+
+def test_what_a_request_takes_is_what_the_page_on_performance_says():
+    page = (ROOT / "docs/performance.md").read_text().split("<!-- bench-request -->")[1].split("<!-- /bench-request -->")[0]
+    of_nowd = page.split("With a balancer's head")[1].split("| nowd ")[1].splitlines()[0]
+    taken = load_costs.request()
+    assert f" {taken.microseconds} " in of_nowd
+    assert f"{taken.answer} bytes a response" in page
+    assert taken.asked > taken.answer > 100
+
+
+def test_the_tables_of_parts_in_the_page_sum_to_their_totals():
+    section = (ROOT / "docs/costs.md").read_text().split("## What a load costs")[1].split("### LCUs")[0]
+    tables = section.split("\n### ")[1:]
+    assert len(tables) >= 2
+    for table in tables:
+        before, _, after = table.partition("| **A month** |")
+        rows = [line.split("|")[2:-1] for line in before.splitlines() if re.match(r"\| [A-Z]", line)]
+        sums = [sum(map(amount, column)) for column in zip(*rows, strict=True)]
+        assert len(rows) >= 6
+        assert sums == [amount(cell) for cell in after.splitlines()[0].split("|")[:-1]], table
+
+
+def test_more_load_never_costs_less(shipped):
+    costs = [load_costs.total(shipped, load) for load in HALF_OF_EACH]
+    assert all(less <= more for less, more in pairwise(costs)), costs
+    millions = [load_costs.per_million(shipped, load) for load in HALF_OF_EACH]
+    assert all(less >= more for less, more in pairwise(millions)), "a million more costs no more than the one before"
+
+
+def test_a_load_never_needs_fewer_machines_than_there_are_at_least(shipped):
+    counts = [load_costs.machines(shipped, load) for load in HALF_OF_EACH]
+    assert counts[0] == 2
+    assert counts == sorted(counts)
+
+
+@pytest.mark.parametrize("load", load_costs.LOADS, ids=lambda load: load.name)
+def test_an_lcu_is_the_largest_of_its_four_dimensions(load, shipped):
+    dimensions = load_costs.capacity(load)
+    assert len(dimensions) == 4
+    assert load_costs.units(load) in dimensions.values()
+    assert all(load_costs.units(load) >= one for one in dimensions.values())
+    paid = load_costs.parts(shipped, load)["LCUs"]
+    assert abs(paid - load_costs.units(load) * aws_prices.price("capacity")) <= Decimal("0.005")
+
+
+def test_connections_decide_the_lcus_until_they_are_reused_for_long():
+    [*_, most] = load_costs.LOADS
+
+    def decisive(reuse: int) -> str:
+        dimensions = load_costs.capacity(replace(most, reuse=reuse))
+        return max(dimensions, key=dimensions.get)
+
+    assert decisive(1).startswith("new connections")
+    assert decisive(1000).startswith("bytes")
+
+
+def test_a_rule_of_the_balancer_is_free():
+    """Ten are. With more, each request pays for the others."""
+    assert load_costs.rules() == 2
+    assert all(load_costs.capacity(load)["rule evaluations (1,000 a second)"] == 0 for load in load_costs.LOADS)
+
+
+def test_data_costs_by_its_tiers():
+    first, more = aws_prices.price("out 10 TB"), aws_prices.price("out 50 TB")
+    assert aws_prices.data_out(Decimal(10_240)) == 10_240 * first
+    assert aws_prices.data_out(Decimal(10_241)) == 10_240 * first + more
+    beyond = aws_prices.data_out(Decimal(200_001)) - aws_prices.data_out(Decimal(200_000))
+    assert beyond == aws_prices.price("out")
+
+
+def test_hosts_are_those_of_the_other_arithmetic_and_carry_the_bytes():
+    assert (load_costs.HOST.cpus, float(load_costs.HOST.baseline)) == (MICRO["vcpus"], MICRO["baseline"])
+    [*_, most] = load_costs.LOADS
+    hosts = load_costs.machines(VARIANTS[0], most)
+    request = load_costs.request()
+    for size in (request.asked, request.answer):
+        assert most.rate * (size + load_costs.PACKET) * 8 <= hosts * load_costs.HOST.megabits * 10**6
+    assert load_costs.tasks(most) <= slots(hosts)
+
+
+def test_cpu_beyond_the_baseline_is_paid_for():
+    [*_, most] = load_costs.LOADS
+    free = most.cpus / (load_costs.HOST.cpus * load_costs.HOST.baseline)
+    assert load_costs.cpus_beyond_baseline(int(free) + 1, most) == 0
+    assert load_costs.cpus_beyond_baseline(1, most) == most.cpus - Decimal("0.2")
+
+
+def test_tasks_stay_below_the_use_of_cpu_at_which_more_are_added():
+    for load in HALF_OF_EACH:
+        used = load.cpus / load_costs.tasks(load)
+        assert used <= Decimal(CONTAINER["Cpu"]) / 1024 * load_costs.scaling().cpu
+
+
+def test_no_line_is_logged_for_a_request():
+    """Otherwise docs/costs.md would have to reckon them."""
+    assert not [name for name in ENVIRONMENT if "ACCESS" in name]
+    assert "Command" not in CONTAINER
+
+
+def test_nothing_but_the_balancer_carries_answers():
+    """So no gateway and no endpoint is paid for them, however many there are."""
+    for variant in VARIANTS:
+        few, *_, many = (load_costs.parts(variant, load) for load in load_costs.LOADS)
+        assert all(few[part] == many[part] for part in ("NAT gateways", "Endpoints"))

@@ -25,10 +25,10 @@ with Stubber(ec2) as answers:
         offered = [{"Location": "eu-central-1" + letter} for letter in settings["zones"]]
         wanted = {"LocationType": "availability-zone", "Filters": [{"Name": "instance-type", "Values": ["t"]}]}
         answers.add_response("describe_instance_type_offerings", {"InstanceTypeOfferings": offered}, wanted)
-    print(json.dumps(host_rules.wrong_with_instance_type(ec2, "eu-central-1", "t", ("4", settings["tasks"]))))
+    print(json.dumps(host_rules.wrong_with_instance_type(ec2, "eu-central-1", "t", ("4", settings["tasks"], settings["monitor"]))))
 """
 
-USUAL = {"error": "", "is": "x86_64", "memory": 1024, "zones": "ab", "cpus": 2, "tasks": "16"}
+USUAL = {"error": "", "is": "x86_64", "memory": 1024, "zones": "ab", "cpus": 2, "tasks": "16", "monitor": False}
 
 TOO_MANY = (
     "tasks_max is {}, and while a deployment goes on there are 2 times as many; 4 hosts (hosts_max) of t hold {}: tasks_max may be "
@@ -47,6 +47,8 @@ TOO_MANY = (
         ({"error": "UnauthorizedOperation"}, []),
         ({"tasks": "many"}, []),  # its template says so
         ({"tasks": "17"}, [TOO_MANY.format(17, 32, 16, 5)]),
+        ({"tasks": "15", "monitor": True}, []),
+        ({"tasks": "16", "monitor": True}, [TOO_MANY.format(16, "31 beside the monitor", 15, 5)]),
         ({"tasks": "64", "cpus": 8, "memory": 16384}, []),
         ({"tasks": "25", "cpus": 8}, [TOO_MANY.format(25, 48, 24, 5)]),  # by memory
     ],

@@ -1,5 +1,5 @@
-"""Environments of other kinds, each from its first run to its end: hosts with public addresses, Fargate, a name with a
-certificate. They are told apart from test_local_deployment.py so that both files run side by side.
+"""Environments of other kinds, each from its first run to its end: Fargate, and hosts with public addresses behind a name with
+a certificate. They are told apart from test_local_deployment.py so that both files run side by side.
 """
 
 from __future__ import annotations
@@ -12,28 +12,6 @@ import pytest
 import trustme
 from local_account import Account, Client, NoRedirects, TlsTerminator
 from support.tools import binary
-
-
-def test_an_environment_with_public_hosts_comes_stays_and_goes(
-    account: Account, settings: list[str], image: str
-) -> None:
-    public = [*settings, "-e", f"image={image}", "-e", "environment_name=open", "-e", "egress=public"]
-    run = account.playbook(*public)
-    assert run.code == 0, run.text
-    assert f"OK http://open.alb.localhost:{account.port}/now" in run.words
-    ours = [{"Name": "tag:Environment", "Values": ["open"]}]
-    assert account.ask("ec2", "describe_nat_gateways", Filter=ours)["NatGateways"] == []
-    subnets = account.outputs("open-vpc")
-    [group] = account.ask("autoscaling", "describe_auto_scaling_groups", AutoScalingGroupNames=["open-hosts"])["AutoScalingGroups"]
-    assert group["VPCZoneIdentifier"] == subnets["HostSubnets"] == subnets["PublicSubnets"]
-
-    run = account.playbook(*public)
-    assert (run.code, run.recap("changed")) == (0, 0), run.text
-
-    run = account.playbook("destroy", "-e", "environment_name=open", "-e", "confirm=yes")
-    assert run.code == 0, run.text
-    assert "Nothing is left of open in eu-central-1." in run.words
-    assert account.stacks() == {}
 
 
 def test_a_service_on_fargate_comes_stays_and_goes_and_takes_its_bound_from_ecs(
@@ -68,11 +46,6 @@ def test_a_service_on_fargate_comes_stays_and_goes_and_takes_its_bound_from_ecs(
     assert run.code == 0, run.text
     assert (client.failures, len(set(client.instances))) == ([], 4)
 
-    broken = variant("hostless-broken", 'ENTRYPOINT ["/nowd", "--no-such-flag"]')
-    run = account.playbook(*fargate, "-e", f"image={broken}")
-    assert run.code == 2
-    assert "ECS Deployment Circuit Breaker was triggered" in run.words
-
     run = account.playbook(*settings, "-e", "environment_name=hostless", "-e", "egress=public", "-e", f"image={image}")
     assert run.code == 2
     assert "- compute is fargate now and cannot become ec2" in run.words
@@ -102,7 +75,7 @@ def named(account: Account, tmp_path) -> Iterator[list[str]]:
         yield [part for name, value in more.items() for part in ("-e", f"{name}={value}")]
 
 
-def test_a_name_in_a_zone_gets_a_certificate_and_both_kinds_of_records_in_one_run(
+def test_public_hosts_behind_a_name_come_stay_and_go_with_a_certificate_and_both_kinds_of_records(
     account: Account, named: list[str], image: str
 ) -> None:
     zone = next(one.removeprefix("hosted_zone=") for one in named if one.startswith("hosted_zone="))
@@ -123,11 +96,19 @@ def test_a_name_in_a_zone_gets_a_certificate_and_both_kinds_of_records_in_one_ru
     plain = urllib.request.build_opener(NoRedirects).open(request, timeout=10)
     assert (plain.status, plain.headers["Location"]) == (301, f"https://{NAME}:443/now")
 
+    ours = [{"Name": "tag:Environment", "Values": ["named"]}]
+    assert account.ask("ec2", "describe_nat_gateways", Filter=ours)["NatGateways"] == []
+    subnets = account.outputs("named-vpc")
+    [group] = account.ask("autoscaling", "describe_auto_scaling_groups", AutoScalingGroupNames=["named-hosts"])["AutoScalingGroups"]
+    assert group["VPCZoneIdentifier"] == subnets["HostSubnets"] == subnets["PublicSubnets"]
+
     run = account.playbook(*named, "-e", f"image={image}")
     assert (run.code, run.recap("changed")) == (0, 0), run.text
 
     run = account.playbook("destroy", *named, "-e", "confirm=yes")
     assert run.code == 0, run.text
+    assert "Nothing is left of named in eu-central-1." in run.words
+    assert account.stacks() == {}
     assert f"The record by which a certificate was validated stays in the zone {zone}" in run.words
     assert records() == {}
     assert account.ask("acm", "list_certificates")["CertificateSummaryList"] == []

@@ -90,9 +90,9 @@ def test_no_setting_that_a_template_has_a_rule_for_is_forgotten() -> None:
     [play] = yaml.safe_load((ROOT / "main.yml").read_text())
     settings = yaml.safe_load((ROOT / "group_vars/all.yml").read_text())
     given = str([one["parameters"] for one in play["vars"]["stack_definitions"]])
-    # These two are either true or false, whatever else they are called: what is handed on is always one of them.
+    # These are either true or false, whatever else they are called: what is handed on is always one of them.
     assert {name for name in re.findall(r"\{\{ (\w+)", given) if name in settings} == {
-        *AGAINST_THE_TEMPLATES, "access_logs", "deletion_protection",
+        *AGAINST_THE_TEMPLATES, "access_logs", "deletion_protection", "monitor",
     }  # fmt: skip
 
 
@@ -101,34 +101,109 @@ def test_what_the_preflight_reads_is_what_the_stacks_are_given() -> None:
     assert [task["vars"] for task in play["tasks"] if "stack.yml" in str(task)] == play["vars"]["stack_definitions"]
 
 
+# A run tells of all that is wrong, so settings that have nothing to do with each other share one.
 @pytest.mark.parametrize(
-    ("setting", "sentence"),
+    "wrong",
     [
-        ("aws_region=eu-central-9", 'there is no region "eu-central-9" (aws_region); there are: eu-central-1'),
-        ("environment_name=a-name-that-is-too-long-for-a-load-balancer", "must be 2 to 32 lower-case letters"),
-        ("environment_name=n", "must be 2 to 32 lower-case letters"),
-        ("environment_name=internal-time", "and not start with aws, ecs, fargate or internal"),
-        ("public_subnet_2_cidr=10.180.12.0/21", "10.180.12.0/21 has host bits set"),
-        ("public_subnet_2_cidr=10.180.8.0/22", "public_subnet_1_cidr 10.180.8.0/21 and public_subnet_2_cidr 10.180.8.0/22 overlap"),
-        ("private_subnet_1_cidr=10.181.0.0/21", "private_subnet_1_cidr 10.181.0.0/21 is not inside of vpc_cidr 10.180.0.0/16"),
-        ("hosts_desired=5", "hosts_desired is 5 and hosts_max is 4: it may not be more than that"),
-        ("tasks_min=13", "tasks_min is 13 and tasks_max is 12"),
-        ("image=nowd", 'image is "nowd" and has to be the name of an image with its tag, NAME:TAG'),
-        ("image=localhost:5000/nowd", "NAME:TAG"),
-        ("image=nowd@sha256:" + 64 * "0", "NAME:TAG"),
-        ("hosts_timeout=0", 'hosts_timeout is "0" and has to be a number of seconds'),
-        ("certificate_arn=arn:aws:acm:eu-central-1:123456789012:certificate/0a", "certificate_arn needs public_name"),
-        ("certificate_arn=arn:aws:acm:us-east-1:123456789012:certificate/0a", "certificate_arn is in us-east-1"),
-        ("hosted_zone=Z0123456789ABCDEFGHIJ", "hosted_zone needs public_name, the name in it"),
-        ("public_name=https://time.example.org/", "must be empty or a name alone, such as time.example.org"),
-        ("access_logs=ture", 'access_logs is "ture" and can be true or false'),
-        ("stack_timeout=0", 'stack_timeout is "0" and has to be a number of seconds'),
-        ('{"resource_tags": {"aws:owner": "me"}}', "AWS keeps names that begin with aws: for itself"),
-        ("nowcheck=no-such-program", 'nowcheck is "no-such-program", and there is no such program'),
+        {
+            "environment_name=a-name-that-is-too-long-for-a-load-balancer": "must be 2 to 32 lower-case letters",
+            "public_subnet_2_cidr=10.180.12.0/21": "10.180.12.0/21 has host bits set",
+            "image=nowd": 'image is "nowd" and has to be the name of an image with its tag, NAME:TAG',
+            "certificate_arn=arn:aws:acm:eu-central-1:123456789012:certificate/0a": "certificate_arn needs public_name",
+            "access_logs=ture": 'access_logs is "ture" and can be true or false',
+            "hosts_desired=5": "hosts_desired is 5 and hosts_max is 4: it may not be more than that",
+        },
+        {
+            "environment_name=n": "must be 2 to 32 lower-case letters",
+            "public_subnet_2_cidr=10.180.8.0/22": "public_subnet_1_cidr 10.180.8.0/21 and public_subnet_2_cidr 10.180.8.0/22 overlap",
+            "private_subnet_1_cidr=10.181.0.0/21": "private_subnet_1_cidr 10.181.0.0/21 is not inside of vpc_cidr 10.180.0.0/16",
+            "image=localhost:5000/nowd": "NAME:TAG",
+            "public_name=https://time.example.org/": "must be empty or a name alone, such as time.example.org",
+            "monitor=ture": 'monitor is "ture" and can be true or false',
+            "tasks_min=13": "tasks_min is 13 and tasks_max is 12",
+        },
+        {
+            "environment_name=internal-time": "and not start with aws, ecs, fargate or internal",
+            "certificate_arn=arn:aws:acm:us-east-1:123456789012:certificate/0a": "certificate_arn is in us-east-1",
+            "image=nowd@sha256:" + 64 * "0": "NAME:TAG",
+            "hosts_timeout=0": 'hosts_timeout is "0" and has to be a number of seconds',
+            "stack_timeout=0": 'stack_timeout is "0" and has to be a number of seconds',
+            "nowcheck=no-such-program": 'nowcheck is "no-such-program", and there is no such program',
+        },
+        {
+            "environment_name=shop-nowcheck": "is the repository of the monitor of shop; choose another name",
+            "hosted_zone=Z0123456789ABCDEFGHIJ": "hosted_zone needs public_name, the name in it",
+            "monitor_image=nowcheck": 'monitor_image is "nowcheck" and has to be the name of an image with its tag, NAME:TAG',
+            '{"resource_tags": {"aws:owner": "me"}}': "AWS keeps names that begin with aws: for itself",
+        },
+        {"aws_region=eu-central-9": 'there is no region "eu-central-9" (aws_region); there are: eu-central-1'},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_wrong_settings_are_told_before_anything_is_created(wrong: dict[str, str]) -> None:
+    words = deploy(*(word for setting in wrong for word in ("-e", setting)), **CREDENTIALS)
+    assert [sentence for sentence in wrong.values() if sentence not in words] == [], words
+
+
+CHECK = '[[check]]\nname = "nowd"\nurl = "{{ outputs.Url }}/now"\n'
+EXPORT = '[[export]]\ntype = "emf"\n'
+HISTORY = '[history]\npath = "none"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "there is no such file, or nothing in it"),
+        ("[[check]\n", "monitor_config is not TOML: "),
+        (CHECK.replace("nowd", "shop") + EXPORT, 'monitor_config has no [[check]] with name = "nowd" (environment_name)'),
+        (CHECK, 'monitor_config has no [[export]] with type = "emf", every = "1m" and no path'),
+        (CHECK + EXPORT + 'path = "metrics"\n', "monitor_config has no [[export]]"),
+        (CHECK + EXPORT, 'monitor_config has no [history] with path = "none"'),
+        (CHECK + EXPORT + HISTORY + '[server]\nlisten = "0.0.0.0:80"\n', "where the health check of its container asks"),
+        (CHECK + EXPORT + HISTORY + "#" * 4096, "bytes, and its parameter takes 4096"),
     ],
 )
-def test_a_wrong_setting_is_told_before_anything_is_created(setting: str, sentence: str) -> None:
-    assert sentence in deploy("-e", setting, **CREDENTIALS)
+def test_a_configuration_of_the_monitor_that_its_alarms_would_not_see_is_told(tmp_path, text, sentence) -> None:
+    file = tmp_path / "own.toml"
+    if text is not None:
+        file.write_text(text)
+    words = deploy("-e", "monitor=true", "-e", f"monitor_config={file}", **CREDENTIALS)
+    assert sentence in words
+    # And nothing else of it, but that no account answers.
+    assert "monitor_configuration" not in words
+
+
+def test_the_configuration_of_a_monitor_that_there_is_not_to_be_is_not_read(tmp_path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text("[[check]\n")
+    for path in (file, tmp_path / "none.toml"):
+        assert "monitor_config" not in deploy("-e", f"monitor_config={path}", **CREDENTIALS)
+
+
+def test_the_configuration_as_it_comes_is_none_of_the_problems_and_may_be_replaced(tmp_path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(CHECK + EXPORT + HISTORY)
+    for settings in ([], ["-e", f"monitor_config={own}"]):
+        words = deploy("-e", "monitor=true", *settings, **CREDENTIALS)
+        assert "AWS cannot be asked who we are" in words
+        assert "monitor" not in words
+
+
+def test_a_monitor_without_a_way_to_the_public_url_is_refused() -> None:
+    sentence = 'egress is "endpoints" and must not be endpoints, because the monitor reaches the public URL through the internet'
+    assert sentence in deploy("-e", "egress=endpoints", "-e", "monitor=true", **CREDENTIALS)
+    assert "must not be endpoints" not in deploy("-e", "egress=endpoints", **CREDENTIALS)
+
+
+def test_a_monitor_that_is_not_wanted_any_more_is_taken_away_before_what_it_stands_on() -> None:
+    [play] = yaml.safe_load((ROOT / "main.yml").read_text())
+    removed, made = (task for task in play["tasks"] if task.get("vars", {}).get("stack") == "monitor")
+    assert (removed["ansible.builtin.include_tasks"], removed["when"]) == ("tasks/remove.yml", "not monitor | bool")
+    assert (made["ansible.builtin.include_tasks"], made["when"]) == ("tasks/stack.yml", "monitor | bool")
+    first = next(number for number, task in enumerate(play["tasks"]) if task.get("vars", {}).get("stack"))
+    assert play["tasks"][first] is removed
+    [destroys] = yaml.safe_load((ROOT / "destroy.yml").read_text())
+    assert destroys["vars"]["stacks"][0] == "monitor"
 
 
 def test_what_is_wrong_is_printed_once_and_as_it_is_said() -> None:
@@ -207,6 +282,7 @@ LOOKED_FOR = {
     "AWS::Route53::RecordSet": "name",
     "AWS::S3::Bucket": "bucket",
     "AWS::SNS::Topic": "topic",
+    "AWS::SSM::Parameter": "parameter",
     "AWS::WAFv2::WebACL": "firewall",
 }
 # ... or without what it cannot be.
@@ -393,17 +469,18 @@ def test_every_template_begins_its_description_as_the_playbooks_expect() -> None
 
 
 @pytest.mark.parametrize("check", [[], ["--check"]])
-@pytest.mark.parametrize("description", ["The network of the shop.", ""])
+# In a state, too, in which one of ours would be cleared away.
+@pytest.mark.parametrize(
+    ("status", "description"), [("UPDATE_COMPLETE", ""), ("ROLLBACK_COMPLETE", "The network of the shop.")]
+)
 @pytest.mark.parametrize("file", ["stack.yml", "remove.yml"])
-def test_a_stack_of_somebody_else_is_neither_changed_nor_deleted(part, file, description, check) -> None:
-    # In a state, too, in which one of ours would be cleared away.
-    for status in ("UPDATE_COMPLETE", "ROLLBACK_COMPLETE"):
-        ended = part(file, {"DescribeStacks": [described(status, description)]}, *check, **VPC)
-        assert ended.code == 2, ended.words
-        assert (
-            f'There is a stack prod-vpc in eu-central-1, and it is not one of nowd\'s: its description is "{description}"'
-        ) in ended.words.replace('\\"', '"').replace("''", "'")
-        assert set(ended.asked) <= READS
+def test_a_stack_of_somebody_else_is_neither_changed_nor_deleted(part, file, status, description, check) -> None:
+    ended = part(file, {"DescribeStacks": [described(status, description)]}, *check, **VPC)
+    assert ended.code == 2, ended.words
+    assert (
+        f'There is a stack prod-vpc in eu-central-1, and it is not one of nowd\'s: its description is "{description}"'
+    ) in ended.words.replace('\\"', '"').replace("''", "'")
+    assert set(ended.asked) <= READS
 
 
 def test_what_does_not_go_at_once_is_deleted_again_later(part) -> None:
@@ -590,7 +667,7 @@ class Client:
                 raise botocore.exceptions.ClientError({"Error": {"Code": told["refused"]}}, operation)
             return told
         return answer
-stacks = ["web-service", "hosts", "ecs-cluster", "load-balancers", "security-groups", "vpc", "registry"]
+stacks = ["monitor", "web-service", "hosts", "ecs-cluster", "load-balancers", "security-groups", "vpc", "registry"]
 ours = leftovers.Environment(name, "eu-central-1", [f"{name}-{stack}" for stack in stacks])
 [find] = [find for one, _, find in leftovers.KINDS if one == kind]
 print(json.dumps(sorted(find(Client(), ours))))
@@ -633,6 +710,19 @@ def test_keys_and_roles_are_known_by_the_tag_of_the_environment(part) -> None:
     tables = {"list_roles": {"Roles": [{"RoleName": name} for name in roles]},
               "list_role_tags": {name: {"Tags": told} for name, told in roles.items()}}  # fmt: skip
     assert left("role", tables) == ["prod-load-balancers-Some-very-long-", "prod-vpc-FlowLogRole-1"]
+
+
+def test_what_the_monitor_leaves_is_known_by_its_names(part) -> None:
+    alarms = ["prod-monitor-silent", "prod-monitor-vpc-Alarm-1", "prod-web-service-LatencyAlarm-1", "prod-shop-silent"]
+    tables = {"describe_alarms": {"MetricAlarms": [{"AlarmName": name} for name in alarms], "CompositeAlarms": []}}
+    assert left("alarm", tables) == ["prod-monitor-silent", "prod-web-service-LatencyAlarm-1"]
+    repositories = ["prod", "prod-nowcheck", "prod-shop"]
+    tables = {"describe_repositories": {"repositories": [{"repositoryName": name} for name in repositories]}}
+    assert left("repository", tables) == ["prod", "prod-nowcheck"]
+    definitions = {"taskDefinitionArns": [f"arn:aws:ecs:r:1:task-definition/{one}:1" for one in ("prod-web", "prod-monitor", "prod-x")]}
+    assert set(left("task definition", {"list_task_definitions": definitions})) == {"prod-web:1", "prod-monitor:1"}
+    path = {"/nowd/prod/monitor": {"Parameters": [{"Name": "/nowd/prod/monitor/0a"}]}}
+    assert left("parameter", {"get_parameters_by_path": path}) == ["/nowd/prod/monitor/0a"]
 
 
 def test_a_bucket_of_somebody_else_that_is_closed_to_us_does_not_end_the_search(part) -> None:

@@ -4,11 +4,12 @@ import json
 import re
 
 import pytest
-from cloudformation import ALL, BOUNDARY, CERTIFICATE, FARGATE, FILES, ZONE, label, load, stack
+from cloudformation import ALL, BOUNDARY, CERTIFICATE, FARGATE, FILES, ZONE, label, load, stack, violated
 
 each = pytest.mark.parametrize("one", ALL, ids=label)
 SERVICE = stack("web-service")
 HOSTS = stack("hosts")
+MONITOR = stack("monitor")
 EGRESS = ["nat-per-zone", "nat-single", "public", "endpoints"]
 
 
@@ -129,6 +130,92 @@ def test_a_closed_network_for_fargate_has_the_endpoints_that_tasks_need_alone():
     assert there == {"ecr.api", "ecr.dkr", "logs", "s3"}
 
 
+# The monitor: what is said above of the container of nowd holds for it too.
+
+
+def container_of_monitor(**parameters):
+    [container] = stack("monitor", **parameters).only("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    return container
+
+
+@pytest.mark.parametrize("compute", [{}, FARGATE])
+def test_the_monitor_has_as_few_rights_as_the_service(compute):
+    monitor, service = container_of_monitor(**compute), container() if not compute else container_on_fargate()
+    for key in ("User", "Privileged", "ReadonlyRootFilesystem", "DockerSecurityOptions", "LinuxParameters"):
+        assert monitor.get(key) == service.get(key), key
+    task, ours = (stack(name, **compute).only("AWS::ECS::TaskDefinition") for name in ("monitor", "web-service"))
+    for key in ("NetworkMode", "RequiresCompatibilities", "Cpu", "Memory", "RuntimePlatform"):
+        assert task.get(key) == ours.get(key), key
+    assert not task.keys() & {"TaskRoleArn", "PidMode", "IpcMode", "Volumes"}
+    # Nobody reaches it.
+    assert not monitor.keys() & {"PortMappings", "MountPoints"}
+    assert monitor["Memory"] > monitor["MemoryReservation"] > 0
+    options = monitor["LogConfiguration"]["Options"]
+    assert (options["mode"], options["awslogs-group"]) == ("non-blocking", "${LogGroup}")
+
+
+def test_there_is_one_monitor_and_never_two():
+    service = MONITOR.only("AWS::ECS::Service")
+    deployment = service["DeploymentConfiguration"]
+    assert (service["DesiredCount"], deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (1, 0, 100)
+    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+    # ECS refuses it together with a maximum of 100.
+    assert service["AvailabilityZoneRebalancing"] == "DISABLED"
+    assert service["EnableExecuteCommand"] is False
+    assert (service["PropagateTags"], service["EnableECSManagedTags"]) == ("SERVICE", True)
+
+
+def test_a_configuration_is_a_parameter_of_its_own_that_never_changes():
+    """So tasks that a rollback starts again find the one that they had."""
+    parameter = MONITOR.only("AWS::SSM::Parameter")
+    assert parameter["Name"] == "/nowd/nowd/monitor/" + MONITOR.parameters["ConfigurationHash"]
+    assert parameter["Value"] == MONITOR.parameters["Configuration"]
+    monitor = container_of_monitor()
+    [secret] = monitor["Secrets"]
+    assert secret["ValueFrom"].endswith(":parameter${ConfigurationParameter}")
+    assert f"env:{secret['Name']}" in monitor["Command"]
+    assert "Environment" not in monitor
+
+
+def test_the_monitor_reads_its_configuration_and_image_and_writes_its_log_and_nothing_else():
+    allowed = {tuple(listed(s["Action"])): s["Resource"] for s in statements(MONITOR.only("AWS::IAM::Role"))}
+    assert {action for actions in allowed for action in actions} == {
+        "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer",
+        "ssm:GetParameters", "logs:CreateLogStream", "logs:PutLogEvents",
+    }  # fmt: skip
+    assert allowed[("ssm:GetParameters",)].endswith(":parameter/nowd/nowd/monitor/*")
+    assert allowed[("logs:CreateLogStream", "logs:PutLogEvents")] == "${LogGroup.Arn}"
+
+
+def test_the_monitor_on_fargate_goes_out_as_the_service_does():
+    for egress, public in (("nat-single", "DISABLED"), ("public", "ENABLED")):
+        service = stack("monitor", **FARGATE, Egress=egress).only("AWS::ECS::Service")
+        interface = service["NetworkConfiguration"]["AwsvpcConfiguration"]
+        assert (interface["AssignPublicIp"], interface["SecurityGroups"]) == (public, ["sg-2"])
+        assert service["LaunchType"] == "FARGATE"
+        assert "CapacityProviderStrategy" not in service
+
+
+def test_no_monitor_stands_where_there_is_no_way_to_the_public_url():
+    definition = MONITOR.template["Parameters"]["Egress"]
+    assert [one for one in EGRESS if violated(definition, one)] == ["endpoints"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "ports"),
+    [({}, {443}), ({"Monitor": "true"}, {80, 443}), ({"Monitor": "true", "CertificateArn": CERTIFICATE}, {443})],
+)
+def test_port_80_is_open_to_the_outside_only_for_a_monitor_that_needs_it(parameters, ports):
+    group = stack("security-groups", **parameters).resources["HostSecurityGroup"]["Properties"]
+    assert {rule["FromPort"] for rule in group["SecurityGroupEgress"]} == ports
+
+
+def test_the_images_of_the_monitor_are_kept_as_those_of_the_service():
+    nowd, nowcheck = stack("registry", Monitor="true").of_type("AWS::ECR::Repository").values()
+    assert {**nowd, "RepositoryName": "nowd-nowcheck"} == nowcheck
+    assert len(stack("registry").of_type("AWS::ECR::Repository")) == 1
+
+
 # What is public.
 
 
@@ -182,7 +269,9 @@ def test_every_security_group_names_what_may_leave_and_says_why(one):
         for rule in group["SecurityGroupEgress"]:
             assert "CidrIpv6" not in rule
             to_world = rule.get("CidrIp") == "0.0.0.0/0"
-            assert not to_world or (rule["FromPort"], rule["ToPort"]) == (443, 443)
+            # 80 for the monitor alone, which asks the public URL.
+            ports = [(443, 443), (80, 80)] if one.parameters.get("Monitor") == "true" else [(443, 443)]
+            assert not to_world or (rule["FromPort"], rule["ToPort"]) in ports
 
 
 @each
@@ -400,8 +489,9 @@ def test_user_data_does_not_wait_for_the_agent_which_waits_for_it():
 # Deployments.
 
 
-def test_a_deployment_that_fails_is_rolled_back_and_takes_no_task_first():
-    deployment = SERVICE.only("AWS::ECS::Service")["DeploymentConfiguration"]
+@pytest.mark.parametrize("service", [SERVICE, ON_FARGATE], ids=label)
+def test_a_deployment_that_fails_is_rolled_back_and_takes_no_task_first(service):
+    deployment = service.only("AWS::ECS::Service")["DeploymentConfiguration"]
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (100, 200)
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert deployment["Alarms"]["Enable"] is deployment["Alarms"]["Rollback"] is True
@@ -543,7 +633,7 @@ def test_only_this_repository_is_pulled_from_and_only_this_log_is_written():
     assert write == "${LogGroup.Arn}"
 
 
-@pytest.mark.parametrize("name", ["vpc", "hosts", "web-service"])
+@pytest.mark.parametrize("name", ["vpc", "hosts", "web-service", "monitor"])
 def test_roles_are_bounded_where_that_is_asked_for(name):
     assert all("PermissionsBoundary" not in role for role in roles(stack(name)))
     bounded = roles(stack(name, PermissionsBoundary=BOUNDARY))
@@ -589,7 +679,7 @@ def test_logs_are_not_kept_for_ever(one):
 
 
 def test_logs_outlive_their_stack_until_somebody_decides():
-    for one, name in ((stack("vpc"), "FlowLogGroup"), (SERVICE, "LogGroup")):
+    for one, name in ((stack("vpc"), "FlowLogGroup"), (SERVICE, "LogGroup"), (MONITOR, "LogGroup")):
         assert one.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert one.resources[name]["UpdateReplacePolicy"] == "Retain"
 
@@ -674,3 +764,74 @@ def test_the_dashboard_is_json_and_shows_every_alarm():
     dashboard = json.loads(SERVICE.only("AWS::CloudWatch::Dashboard")["DashboardBody"])
     shown = {arn for w in dashboard["widgets"] if w["type"] == "alarm" for arn in w["properties"]["alarms"]}
     assert shown == {f"${{{name}.Arn}}" for name in SERVICE.of_type("AWS::CloudWatch::Alarm")}
+
+
+def shown(dashboard) -> set[str]:
+    """The alarms, as their ARNs."""
+    return {arn for w in dashboard["widgets"] if w["type"] == "alarm" for arn in w["properties"]["alarms"]}
+
+
+def test_the_dashboard_shows_the_monitor_and_its_alarms_where_there_is_one():
+    without, dashboard = (
+        json.loads(stack("web-service", Monitor=monitor).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
+        for monitor in ("false", "true")
+    )
+    assert dashboard["widgets"][: len(without["widgets"])] == without["widgets"]
+    added = dashboard["widgets"][len(without["widgets"]) :]
+    # Known by their names, because they are made later.
+    names = {alarm["AlarmName"] for alarm in MONITOR.of_type("AWS::CloudWatch::Alarm").values()}
+    assert {arn.rpartition(":")[2] for arn in shown({"widgets": added})} == names
+    watched = {name for alarm in MONITOR.of_type("AWS::CloudWatch::Alarm").values() for name in metrics_of(alarm)}
+    assert all(name in json.dumps(added) for name in watched)
+    places = [(w["x"], w["y"]) for w in dashboard["widgets"]]
+    assert len(set(places)) == len(places)
+
+
+def test_the_alarms_of_the_monitor_are_on_the_bounds_on_the_verdict_on_availability_and_on_its_silence():
+    alarms = MONITOR.of_type("AWS::CloudWatch::Alarm")
+    single = [alarm for alarm in alarms.values() if "MetricName" in alarm]
+    bounds = {(a["MetricName"], a["Statistic"], a["ComparisonOperator"], a["Threshold"]) for a in single}
+    assert bounds == {
+        ("nowcheck_clock_offset_upper_seconds", "Maximum", "GreaterThanThreshold", 1),
+        ("nowcheck_clock_offset_lower_seconds", "Minimum", "LessThanThreshold", -1),
+        ("nowcheck_up", "Minimum", "LessThanThreshold", 1),
+        ("nowcheck_rounds", "Sum", "LessThanThreshold", 1),
+    }
+    for alarm in alarms.values():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [MONITOR.parameters["AlarmTopic"]]
+        of_several = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
+        for metric in of_several or [alarm]:
+            assert (metric["Namespace"], metric["Dimensions"]) == ("nowcheck", [{"Name": "check", "Value": "nowd"}])
+        # A monitor that starts says 0 once.
+        assert alarm["DatapointsToAlarm"] > 1
+    [silent] = [alarm for alarm in alarms.values() if alarm["TreatMissingData"] == "breaching"]
+    assert silent["MetricName"] == "nowcheck_rounds"
+    # As test_a_new_stack_raises_no_false_alarm: made after a minute of data, and one good minute is enough.
+    assert MONITOR.resources["SilentAlarm"]["DependsOn"] == "Service"
+    assert silent["DatapointsToAlarm"] == silent["EvaluationPeriods"]
+    assert container_of_monitor()["HealthCheck"]["Interval"] >= silent["Period"]
+
+
+@pytest.mark.parametrize(
+    ("status", "up", "ok", "goes_off"),
+    [
+        # As export/emf.rs writes them; a test beside it holds that.
+        ("ok", 1, 1, False),
+        ("warning", 1, 1, False),
+        ("wrong", 1, 0, True),
+        ("down", 0, 0, False),
+        # The reference of the monitor may be at fault, so the service is not blamed.
+        ("unknown", 0, 0, False),
+    ],
+)
+def test_an_alarm_goes_off_when_the_service_is_proven_wrong_even_without_bounds(status, up, ok, goes_off):
+    alarm = MONITOR.of_type("AWS::CloudWatch::Alarm")["WrongAlarm"]
+    *metrics, wrong = alarm["Metrics"]
+    names = {one["Id"]: one["MetricStat"]["Metric"]["MetricName"] for one in metrics}
+    assert names == {"up": "nowcheck_up", "ok": "nowcheck_ok"}
+    # A minute with a line of a service that is down or unknown is not wrong.
+    assert {one["MetricStat"]["Stat"] for one in metrics} == {"Minimum"}
+    assert wrong["Expression"] == "up - ok"
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert (up - ok >= alarm["Threshold"]) is goes_off, status
+    assert alarm["TreatMissingData"] == "notBreaching"

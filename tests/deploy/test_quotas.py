@@ -63,7 +63,7 @@ class Balancers(Modelled):
         return {"LoadBalancers": ours + others + [{"LoadBalancerName": "net", "Type": "network"}]}
 
 clients = {"service-quotas": ServiceQuotas(), "ec2": Ec2(), "elbv2": Balancers()}
-plan = quotas.Plan("nowd", settings["gateways"], "t3.micro", 2, 4, settings["compute"], 2, settings["tasks_max"])
+plan = quotas.Plan("nowd", settings["gateways"], "t3.micro", 2, 4, settings["compute"], 2, settings["tasks_max"], settings["monitor"])
 print(json.dumps(quotas.looked_at(clients.__getitem__, "eu-central-1", plan)))
 """
 
@@ -71,7 +71,7 @@ VPCS, ADDRESSES, CPUS, BALANCERS = "L-F678F1CE", "L-0263D0A3", "L-1216C47A", "L-
 FARGATE = "L-3032A538"
 PLENTY = {VPCS: 50, ADDRESSES: 50, CPUS: 500, BALANCERS: 50}
 USUAL = {"refused": "", "quotas": {}, "vpcs": 1, "addresses": 0, "instances": 0, "balancers": 0, "gateways": 2, "deployed": 0,
-         "compute": "ec2", "tasks_max": 12}  # fmt: skip
+         "compute": "ec2", "tasks_max": 12, "monitor": False}  # fmt: skip
 
 
 def looked_at(**settings) -> tuple[list[str], list[str]]:
@@ -126,6 +126,7 @@ def test_on_fargate_the_quota_of_its_tasks_counts_and_not_that_of_hosts():
     assert looked_at(**fargate, tasks_max=13)[1] == [
         "tasks_max is 13, and with those of a deployment that takes 7 vCPUs; 6 are left of the quota of 6 (L-3032A538)"
     ]
+    assert "takes 7 vCPUs" in looked_at(**fargate, monitor=True)[1][0]
     [problem], _ = looked_at(**{**fargate, "quotas": PLENTY | {FARGATE: 0}})
     assert "--service-code fargate --quota-code L-3032A538 --desired-value 1" in problem
 

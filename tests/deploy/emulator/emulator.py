@@ -447,7 +447,19 @@ def flag(value) -> bool:
     return str(value).lower() == "true"
 
 
+secrets_of = ecs._resolve_container_secrets
+
+
+def secrets_by_either_spelling(container: dict) -> dict[str, str]:
+    secrets = [{name: pick(one, name) for name in ("name", "valueFrom")} for one in container.get("secrets") or []]
+    return secrets_of({**container, "secrets": secrets})
+
+
+ecs._resolve_container_secrets = secrets_by_either_spelling
+
 run_arguments = ecs._build_run_kwargs
+PROBED_EVERY_SECONDS = 3
+"""Nobody here waits for a minute until a container has been asked for its health."""
 
 
 def run_arguments_in_full(container, definition, env, ports, *rest):
@@ -475,6 +487,11 @@ def run_arguments_in_full(container, definition, env, ports, *rest):
             for one in container.get("ulimits", [])
         ],
     )
+    if not ports:
+        # The public URL is a name of loopback here. So a task that nobody reaches shares the network of this machine, where
+        # that name leads to the balancer.
+        arguments.pop("network", None)
+        arguments.update(network_mode="host", ports=None)
     for ours, theirs in (("memory", "mem_limit"), ("memoryReservation", "mem_reservation")):
         if container.get(ours):
             arguments[theirs] = f"{int(container[ours])}m"
@@ -482,7 +499,7 @@ def run_arguments_in_full(container, definition, env, ports, *rest):
         second = 1_000_000_000
         arguments["healthcheck"] = {
             "test": pick(check, "command"),
-            "interval": int(pick(check, "interval", 30)) * second,
+            "interval": min(int(pick(check, "interval", 30)), PROBED_EVERY_SECONDS) * second,
             "timeout": int(pick(check, "timeout", 5)) * second,
             "retries": int(pick(check, "retries", 3)),
             "start_period": int(pick(check, "startPeriod", 0)) * second,
@@ -601,18 +618,20 @@ mark_running = ecs._mark_task_running
 def mark_running_when_healthy(task_arn: str, task: dict) -> bool:
     cluster = ecs._cluster_name_from_arn(task.get("clusterArn", ""))
     service = ecs._services.get(f"{cluster}/{task.get('group', '').removeprefix('service:')}") or {}
-    for balancer in service.get("loadBalancers") or []:
+    balancers = service.get("loadBalancers") or []
+    problem = "" if balancers else wait_for_health_check(task)
+    for balancer in balancers:
         path = (alb._tgs.get(balancer["targetGroupArn"]) or {}).get("HealthCheckPath") or "/"
         problem = wait_until_healthy(task, int(balancer["containerPort"]), path)
-        if problem:
-            # One that has ended stopped by itself; one that is not ready is stopped by the service.
-            ended = task_arn in exit_codes
-            code = "EssentialContainerExited" if ended else "ServiceSchedulerInitiated"
-            stopped = ecs._mark_task_stopped(task_arn, task, problem, code, exit_codes.get(task_arn))
-            if stopped and not ended:
-                ecs._cleanup_task_resources(task, ecs._get_docker())
-                ecs._record_service_task_failure(task)
-            return False
+    if problem:
+        # One that has ended stopped by itself; one that is not ready is stopped by the service.
+        ended = task_arn in exit_codes
+        code = "EssentialContainerExited" if ended else "ServiceSchedulerInitiated"
+        stopped = ecs._mark_task_stopped(task_arn, task, problem, code, exit_codes.get(task_arn))
+        if stopped and not ended:
+            ecs._cleanup_task_resources(task, ecs._get_docker())
+            ecs._record_service_task_failure(task)
+        return False
     return mark_running(task_arn, task)
 
 
@@ -637,6 +656,21 @@ def wait_until_healthy(task: dict, container_port: int, path: str) -> str:
                 good, last = 0, str(error)
         time.sleep(0.2)
     return f"Task failed ELB health checks in target group: {last}"
+
+
+def wait_for_health_check(task: dict) -> str:
+    """The same of a task without a balancer, by the health checks of its containers."""
+    deadline = time.monotonic() + 3 * PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        containers = [ecs._get_docker().containers.get(one) for one in task.get("_docker_ids") or []]
+        for container in containers:
+            if container.status == "exited":
+                exit_codes[task["taskArn"]] = container.attrs["State"]["ExitCode"]
+                return "Essential container in task exited"
+        if all(one.attrs["State"].get("Health", {}).get("Status", "healthy") == "healthy" for one in containers):
+            return ""
+        time.sleep(0.2)
+    return "Task failed container health checks"
 
 
 ecs._mark_task_running = mark_running_when_healthy
@@ -690,13 +724,19 @@ def wait_for_deployment(arn: str) -> None:
 
 def create_service(logical_id, properties, stack_name):
     arn, attributes = provisioners._ecs_service_create(logical_id, with_numbers(properties), stack_name)
-    wait_for_deployment(arn)
+    try:
+        wait_for_deployment(arn)
+    except ValueError:
+        # A rollback knows nothing yet of what was not made in full.
+        delete_service(arn, properties)
+        raise
     return arn, attributes
 
 
 def update_service(arn, before, after, stack_name):
     result = provisioners._ecs_service_update(arn, with_numbers(before), with_numbers(after), stack_name)
     wait_for_deployment(arn)
+    delete_replaced_parameters()
     return result
 
 
@@ -905,6 +945,33 @@ def hosts_image(name: str):
 
 
 ssm._public_parameter = hosts_image
+
+
+# ---- SSM: a parameter that another one replaces is there until the update is through, for the tasks of a rollback
+
+parameter = dict(provisioners._RESOURCE_HANDLERS["AWS::SSM::Parameter"])
+replaced_parameters: list[str] = []
+
+
+def update_parameter(name, before, after, stack_name, logical_id=None):
+    wanted = after.get("Name", name)
+    if wanted == name:
+        return parameter["update"](name, before, after, stack_name, logical_id)
+    if wanted in replaced_parameters:
+        # Back to it.
+        replaced_parameters.remove(wanted)
+        parameter["delete"](name, before)
+        return wanted, provisioners._ssm_attrs(wanted, provisioners._ssm_put_data(wanted, after))
+    replaced_parameters.append(name)
+    return parameter["create"](logical_id, after, stack_name)
+
+
+def delete_replaced_parameters() -> None:
+    while replaced_parameters:
+        parameter["delete"](replaced_parameters.pop(), {})
+
+
+provisioners._RESOURCE_HANDLERS["AWS::SSM::Parameter"].update(update=update_parameter)
 
 
 if __name__ == "__main__":
