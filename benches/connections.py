@@ -7,7 +7,6 @@ holds their own delays too; what nowd measures of itself (/metrics) does not.
 """
 
 import argparse
-import resource
 import select
 import socket
 import subprocess
@@ -16,7 +15,17 @@ import urllib.request
 from pathlib import Path
 
 from footprint import BYTES_A_MEGABYTE, STATIC_NOWD, memory_bytes
-from harness import CannotMeasure, announced_url, executable, free_port, process, run, table, write_block
+from harness import (
+    CannotMeasure,
+    announced_url,
+    executable,
+    free_port,
+    process,
+    raise_open_files,
+    run,
+    table,
+    write_block,
+)
 
 GOAL_MEMORY_MB = 100.0
 GOAL_P99_MS = 10.0
@@ -98,11 +107,7 @@ def main() -> None:
     options = parser.parse_args()
     nowd = executable(options.nowd, "run `make bench`, which builds it")
 
-    needed = options.idle + options.active + 100
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < needed:
-        raise CannotMeasure(f"the limit on open files is {hard}: raise it to {needed} (ulimit -n)")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    raise_open_files(options.idle + options.active + 100)
 
     private = f"127.0.0.1:{free_port()}"
     flags = [f"--max-connections={options.idle + options.active}", f"--admin-listen={private}"]

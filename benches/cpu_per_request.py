@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""CPU time that one request costs, and memory an idle connection: nowd, a bare epoll loop that parses nothing, and others.
+"""CPU time of a request, and memory of an idle connection: nowd, a bare epoll loop that parses nothing, and others.
 
 All of them send the same number of bytes for each request, each has one thread, and all are measured in one run, in turn,
 so that the ratios mean something although the microseconds depend on the machine. The CPU time is what the kernel charged
@@ -13,7 +13,7 @@ often for fewer requests, and appear to cost more.
 import argparse
 import contextlib
 import os
-import resource
+import statistics
 import subprocess
 import tempfile
 import time
@@ -23,26 +23,15 @@ from urllib.parse import urlsplit
 
 import request_heads
 from connections import SECONDS_UNTIL_AT_REST, open_connections
-from footprint import memory_bytes
-from harness import CannotMeasure, executable, fetch, machine, pinned_to, run, table, write_block
-from servers import (
-    Measurement,
-    Server,
-    found,
-    start_haproxy,
-    start_nginx,
-    start_nowd,
-    start_with_response,
-    version,
-)
+from cpu_time import CpuTime
+from harness import CannotMeasure, fetch, machine, pinned_to, raise_open_files, run, table, write_block
+from servers import FLASK, FLOOR, Measurement, Programs, Server, Starter, found, versions
 
 HEADS = {
     "wrk's head": ("nothing but the `Host`", 1.10),
     "a balancer's head": ("15 headers, with a trace id that changes each time", 1.25),
 }
 """What is sent, in words; and the goal: at most so many times the epoll loop, and less than every other server."""
-
-FLOOR = "epoll loop"
 
 IDLE_CONNECTIONS = 1_000
 
@@ -54,27 +43,6 @@ done = function(summary, latency, requests)
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
-
-
-@dataclass(frozen=True)
-class CpuTime:
-    """What the kernel charged to a process so far."""
-
-    nanoseconds: int
-    user_ticks: int
-    system_ticks: int
-
-    @staticmethod
-    def of(pid: int) -> "CpuTime":
-        # /proc/PID/stat counts in ticks of 10 ms; schedstat in nanoseconds, but for one thread and without the
-        # split. The total is taken from schedstat, and the split, which is an estimate anyway, from stat.
-        user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        try:
-            threads = list(Path(f"/proc/{pid}/task").iterdir())
-            nanoseconds = sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
-        except FileNotFoundError:  # a kernel without CONFIG_SCHED_INFO
-            nanoseconds = (int(user) + int(system)) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-        return CpuTime(nanoseconds, int(user), int(system))
 
 
 @dataclass(frozen=True)
@@ -96,9 +64,9 @@ class Load:
 
 def measure(server: Server, load: Load, head: str, seconds: int) -> Measurement:
     command = load.command(server, head, seconds)
-    before = CpuTime.of(server.pid)
+    before = CpuTime.of(server.pids)
     finished = subprocess.run(command, preexec_fn=pinned_to(load.core), capture_output=True, text=True)
-    after = CpuTime.of(server.pid)
+    after = CpuTime.of(server.pids)
 
     report = [line.split()[1:] for line in finished.stdout.splitlines() if line.startswith("measured ")]
     if finished.returncode != 0 or not report:
@@ -122,13 +90,19 @@ def measure(server: Server, load: Load, head: str, seconds: int) -> Measurement:
 def idle_kib(server: Server) -> float:
     """Memory for each connection that has asked once, in KiB."""
     url = urlsplit(server.url)
-    before = memory_bytes(server.pid, "status", "VmRSS")
+    before = server.memory_bytes("VmRSS")
     connections = open_connections((url.hostname, url.port), IDLE_CONNECTIONS)
     time.sleep(SECONDS_UNTIL_AT_REST)
-    after = memory_bytes(server.pid, "status", "VmRSS")
+    after = server.memory_bytes("VmRSS")
     for connection in connections:
         connection.close()
     return max(0, after - before) / IDLE_CONNECTIONS / 1024
+
+
+def ratio(server: Server, other: Server) -> float:
+    """The median of the ratios in each turn: what drifts in the machine is in both."""
+    turns = zip(server.measurements, other.measurements, strict=True)
+    return statistics.median(one.total_us / another.total_us for one, another in turns)
 
 
 def report(servers: list[Server]) -> str:
@@ -139,49 +113,30 @@ def report(servers: list[Server]) -> str:
     for server in servers:
         totals = [measurement.total_us for measurement in server.measurements]
         user_us = server.median(lambda m: m.user_us)
-        rows.append([
-            server.name,
-            f"{server.total_us / floor.total_us:.2f}",
-            f"{server.total_us / nowd.total_us:.2f}",
-            f"{server.total_us:.2f}",
-            f"{user_us:.2f}",
-            f"{server.median(lambda m: m.total_us - m.user_us):.2f}",
-            f"{min(totals):.2f}–{max(totals):.2f}",
-        ])
+        rows.append(
+            [
+                server.name,
+                f"{ratio(server, floor):.2f}",
+                f"{ratio(server, nowd):.2f}",
+                f"{server.total_us:.2f}",
+                f"{user_us:.2f}",
+                f"{server.median(lambda m: m.total_us - m.user_us):.2f}",
+                f"{min(totals):.2f}–{max(totals):.2f}",
+            ]
+        )
     titles = ["server", f"÷ {FLOOR}", "÷ nowd", "µs CPU/request", "user", "system", "min–max"]
     return table(titles, rows)
 
 
 def verdict(servers: list[Server], goal: float) -> str:
-    by_name = {server.name: server.total_us for server in servers}
+    by_name = {server.name: server for server in servers}
     nowd, floor = by_name.pop("nowd"), by_name.pop(FLOOR)
-    ratio = nowd / floor
-    above = ", ".join(name for name, total in by_name.items() if total <= nowd)
+    to_floor = ratio(nowd, floor)
+    above = ", ".join(name for name, server in by_name.items() if ratio(server, nowd) <= 1)
     return (
-        f"Goal: at most {goal:.2f} × the epoll loop: {ratio:.2f}, {'met' if ratio <= goal else 'not met'}. "
+        f"Goal: at most {goal:.2f} × the epoll loop: {to_floor:.2f}, {'met' if to_floor <= goal else 'not met'}. "
         f"Goal: below every other server: {f'not met ({above})' if above else 'met'}."
     )
-
-
-def start_all(stack: contextlib.ExitStack, options, core: int, directory: Path) -> list[Server]:
-    build = "run `make bench`, which builds it"
-    nowd = start_nowd(stack, executable(options.nowd, build), core)
-    response = fetch(nowd.url)
-    recorded = directory / "response"
-    recorded.write_bytes(response)
-    servers = [nowd, start_with_response(stack, FLOOR, executable(options.epoll_loop, build), core, recorded)]
-    for name in ("hyper", "axum"):
-        program = f"{options.peers}/{name}-now"
-        servers.append(start_with_response(stack, name, executable(program, build), core, recorded))
-    for name, start in (("nginx", start_nginx), ("haproxy", start_haproxy)):
-        if program := found(name):
-            servers.append(start(stack, program, core, response, directory))
-        else:
-            print(f"{name} is not measured: it is not installed (`sudo scripts/setup-tests packages` does that).")
-    for server in servers:
-        if len(fetch(server.url)) != len(response):
-            raise CannotMeasure(f"{server.name} does not send {len(response)} bytes as nowd does; run it again")
-    return servers
 
 
 def measured(servers: list[Server], load: Load, head: str, options) -> str:
@@ -201,11 +156,9 @@ def measured(servers: list[Server], load: Load, head: str, options) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nowd", default="target/release/nowd", metavar="PATH")
-    parser.add_argument("--epoll-loop", default="target/release/epoll-loop", metavar="PATH")
-    parser.add_argument("--peers", default="target/peers/release", metavar="DIRECTORY", help="of axum-now and hyper-now")
-    parser.add_argument("--runs", type=int, default=7, help="of each server (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=2, help="of each run (default: %(default)s)")
+    Programs.add_arguments(parser)
+    parser.add_argument("--runs", type=int, default=15, help="of each server (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=1, help="of each run (default: %(default)s)")
     parser.add_argument("--connections", type=int, default=32, help="open at a time (default: %(default)s)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page to write the tables into")
     options = parser.parse_args()
@@ -215,26 +168,22 @@ def main() -> None:
     core = max(os.sched_getaffinity(0))
     # The servers and wrk inherit this, and the limit on open files.
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    needed, (_, hard) = IDLE_CONNECTIONS + 100, resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2 * needed, hard), hard))
+    raise_open_files(2 * (IDLE_CONNECTIONS + 100))
 
     with tempfile.TemporaryDirectory(prefix="nowd-bench-") as name, contextlib.ExitStack() as stack:
         directory = Path(name)
-        servers = start_all(stack, options, core, directory)
+        starter = Starter(stack, core, directory, Programs.given(options))
+        servers = starter.all() + starter.slow()
         load = Load(wrk, core, options.connections, len(fetch(servers[0].url)), directory)
-        versions = ", ".join(
-            f"{name} {version([program, '-v'])}"
-            for name in ("nginx", "HAProxy")
-            if (program := found(name.lower()))
-        )
         text = (
             f"Measured on {machine()}: {options.runs} alternating runs of {options.seconds} s, medians; "
             f"{options.connections} connections, {load.response_length} bytes a response, one thread each, on one "
-            f"core with wrk; {versions}.\n"
+            f"core with wrk; {versions()}.\n"
         )
         for head in HEADS:
             text += f"\n{measured(servers, load, head, options)}"
-        rows = [[server.name, f"{idle_kib(server):.1f}"] for server in servers]
+        # gunicorn holds no connections that are idle.
+        rows = [[server.name, f"{idle_kib(server):.1f}"] for server in servers if server.name != FLASK]
     text += f"\n{table(['server', 'KiB for each idle connection'], rows)}\n"
     print(text)
     if options.write:

@@ -35,20 +35,26 @@ STATIC_NOWD = f"build/static/{platform.machine()}-unknown-linux-gnu/release/nowd
 BYTES_A_MEGABYTE = 1_000_000
 
 
-def first_answer_ms(nowd: str) -> float:
-    """From the start of the process to the first 200 that a client receives."""
+def first_answer_ms(command: list[str], url: str, core: int | None = None, stop=lambda _: None) -> float:
+    """From the start of a server to the first 200 that a client receives."""
     # The port is known before the start, because the client must knock before anybody can say that it is open.
-    url = f"http://127.0.0.1:{free_port()}/now"
     started = time.perf_counter()
-    command = [nowd, "--listen", url.removeprefix("http://").removesuffix("/now")]
-    with process(command, stderr=subprocess.DEVNULL) as server:
-        while (elapsed := time.perf_counter() - started) < DEADLINE_SECONDS:
-            with contextlib.suppress(OSError):
-                fetch(url)
-                return (time.perf_counter() - started) * 1000
-            if server.poll() is not None:
-                break
-    raise CannotMeasure(f"nowd did not answer at {url} within {elapsed:.1f} s; run `{' '.join(command)}` to see why")
+    with process(command, core, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            while (elapsed := time.perf_counter() - started) < DEADLINE_SECONDS:
+                with contextlib.suppress(OSError):
+                    fetch(url)
+                    return (time.perf_counter() - started) * 1000
+                if server.poll() is not None:
+                    break
+        finally:
+            stop(server)
+    raise CannotMeasure(f"nothing answered at {url} within {elapsed:.1f} s; run `{' '.join(command)}` to see why")
+
+
+def first_answer_of_nowd_ms(nowd: str) -> float:
+    address = f"127.0.0.1:{free_port()}"
+    return first_answer_ms([nowd, "--listen", address], f"http://{address}/now")
 
 
 def memory_bytes(pid: int, file: str, field: str) -> int:
@@ -83,7 +89,7 @@ def main() -> None:
     nowd = executable(options.nowd, "build it with `scripts/bench`")
     nowcheck = executable(options.nowcheck, "build it with `cargo build --release --locked -p nowcheck-cli`")
 
-    first_answers = [first_answer_ms(nowd) for _ in range(options.runs)]
+    first_answers = [first_answer_of_nowd_ms(nowd) for _ in range(options.runs)]
     with process([nowd, "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE) as server:
         url = announced_url(server, server.stderr)
         fetch(f"{url}/now")

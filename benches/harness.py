@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import resource
 import select
 import signal
 import socket
@@ -40,6 +41,14 @@ def executable(path: str, how_to_get_it: str) -> str:
     return str(Path(path).resolve())
 
 
+def raise_open_files(needed: int) -> None:
+    """Raises the limit on open files of this process, which its children inherit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < needed:
+        raise CannotMeasure(f"the limit on open files is {hard}: raise it to {needed} (ulimit -n)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
+
+
 def pinned_to(core: int | None):
     """For `preexec_fn`: the program to be started runs on `core` only, or where it likes if that is None."""
     return None if core is None else lambda: os.sched_setaffinity(0, {core})
@@ -62,6 +71,11 @@ def process(command: list[str], core: int | None = None, **options) -> Iterator[
 
 def announced_url(server: subprocess.Popen, pipe) -> str:
     """Reads what a server says until it names its address, `http://HOST:PORT`."""
+    return announced_urls(server, pipe, 1)[0]
+
+
+def announced_urls(server: subprocess.Popen, pipe, count: int) -> list[str]:
+    """The same of a server that listens at so many addresses."""
     said = b""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while (remaining := deadline - time.monotonic()) > 0 and select.select([pipe], [], [], remaining)[0]:
@@ -69,11 +83,9 @@ def announced_url(server: subprocess.Popen, pipe) -> str:
         if not chunk:
             break
         said += chunk
-        for line in said.split(b"\n")[:-1]:
-            _, found, rest = line.partition(b"http://")
-            if found:
-                authority = rest.split()[0].rstrip(b'/",.').decode()
-                return f"http://{authority}"
+        lines = [line.decode(errors="replace") for line in said.split(b"\n")[:-1] if b"http://" in line]
+        if len(lines) >= count:
+            return ["http://" + line.partition("http://")[2].split()[0].rstrip('/",.') for line in lines[:count]]
     raise CannotMeasure(f"{server.args[0]} did not say what it listens on; it said: {said.decode(errors='replace')!r}")
 
 
@@ -142,6 +154,30 @@ def write_block(page: Path, name: str, text: str) -> None:
     if not begin or not end:
         raise CannotMeasure(f"{page} has no place for the table: it lacks the marks of {name}")
     page.write_text(f"{before}{begin}{text.strip()}\n{end}{after}")
+
+
+def read_block(page: Path, name: str) -> str:
+    """What `write_block` has written there."""
+    _, begin, rest = page.read_text().partition(f"<!-- {name} -->\n")
+    text, end, _ = rest.partition(f"<!-- /{name} -->")
+    if not begin or not end:
+        raise CannotMeasure(f"{page} lacks the marks of {name}")
+    return text
+
+
+def read_table(text: str, title: str) -> dict[str, dict[str, str]]:
+    """The first Markdown table with a column of that title: its rows by their first cell, and their cells by title."""
+    titles: list[str] = []
+    rows: dict[str, dict[str, str]] = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]] if line.startswith("|") else []
+        if titles and not cells:
+            break
+        if not titles:
+            titles = cells if title in cells else []
+        elif set(line) - set("|-: "):
+            rows[cells[0]] = dict(zip(titles, cells, strict=True))
+    return rows
 
 
 def machine() -> str:

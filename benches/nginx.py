@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import DEADLINE_SECONDS, CannotMeasure, fetch, free_port, process
@@ -11,10 +12,10 @@ from harness import DEADLINE_SECONDS, CannotMeasure, fetch, free_port, process
 CONFIGURATION = """
 {user}
 daemon off;
-worker_processes 1;
+worker_processes {workers};
 pid {directory}/nginx.pid;
 error_log {directory}/error.log;
-events {{ worker_connections 4096; }}
+events {{ worker_connections {connections}; }}
 http {{
   access_log off;
   client_body_temp_path {directory}/body;
@@ -31,6 +32,14 @@ http {{
 """
 
 
+@dataclass(frozen=True)
+class Size:
+    """What a server is sized for."""
+
+    threads: int = 1
+    connections: int = 4_000
+
+
 def start(
     stack: contextlib.ExitStack,
     program: str,
@@ -39,18 +48,31 @@ def start(
     http: str = "",
     path: str = "/now",
     core: int | None = None,
+    size: Size = Size(),
+    under: tuple[str, ...] = (),
     **options,
 ) -> tuple[subprocess.Popen, str]:
     """Runs it with these lines in `server` and `http` until the stack is closed: its master, and the URL of `path`,
-    which has answered."""
+    which has answered. `under` is what runs it, such as valgrind."""
     port = free_port()
     # As root, the worker would change to a user who may not enter a private directory.
     user = "user root;" if os.geteuid() == 0 else ""
     file = directory / "nginx.conf"
-    file.write_text(CONFIGURATION.format(user=user, directory=directory, http=http, port=port, server=server))
+    file.write_text(
+        CONFIGURATION.format(
+            user=user,
+            directory=directory,
+            http=http,
+            port=port,
+            server=server,
+            workers=size.threads,
+            # It closes idle connections when less than a sixteenth is free.
+            connections=size.connections * 9 // 8 + 64,
+        )
+    )
     # Its log goes to a file: a pipe that nobody reads could fill.
     log = directory / "error.log"
-    command = [program, "-c", str(file), "-p", str(directory), "-e", str(log)]
+    command = [*under, program, "-c", str(file), "-p", str(directory), "-e", str(log)]
     running = stack.enter_context(process(command, core, **options))
     stack.callback(stop, running)
 

@@ -150,9 +150,10 @@ def of_silence(pid: int, port: int) -> tuple[float, float, float]:
 def page(results: dict[str, dict[str, float]], silence: tuple[float, float, float], seconds: float) -> str:
     """The figures as tables, and what follows from them."""
     rows = [
-        ("processor time of a round", lambda one: f"{one['cost'] * 1e3:.2f} ms"),
+        (f"processor time of a round, at {RATE} rounds a second", lambda one: f"{one['cost'] * 1e3:.2f} ms"),
         (f"rounds a second with {CROWD} clients, at most", lambda one: f"{one['most']:.0f}"),
         ("processor time of the instance then", lambda one: f"{one['share']:.0%} of a core"),
+        ("processor time of a round then", lambda one: f"{one['share'] / one['most'] * 1e3:.2f} ms"),
         ("time of an answer then: median", lambda one: f"{one['middle'] * 1e3:.0f} ms"),
         ("time of an answer then: 99th percentile", lambda one: f"{one['late'] * 1e3:.0f} ms"),
         ("rounds that did not succeed", lambda one: f"{one['bad']:.0f} of {one['all']:.0f}"),
@@ -166,14 +167,14 @@ def page(results: dict[str, dict[str, float]], silence: tuple[float, float, floa
     for targets in (1_000, 10_000, 100_000):
         cores = [targets / 30 * results[module]["cost"] / 0.6 for module in MODULES]
         sums.append(f"| {targets:,} | {' | '.join(f'{one:.2g} cores' for one in cores)} |")
-    return f"""Measured on {machine()}, {time.strftime("%Y-%m-%d")}: one instance on one core, one nowd as the target, over the loopback and
+    return f"""Measured on {machine()}: one instance on one core, one nowd as the target, over the loopback and
 without TLS, {seconds:g} s each.
 
 {chr(10).join(lines)}
 
 While {SILENT} targets at once were silent, the instance grew from {before:.0f} to {memory:.0f} MB, and `/readyz` answered in {took * 1e3:.0f} ms.
 
-From these costs follows, with six tenths of each core in use:
+From the cost at {RATE} rounds a second follows, with six tenths of each core in use:
 
 {chr(10).join(sums)}
 """

@@ -19,12 +19,16 @@ import threading
 import time
 from pathlib import Path
 
-from harness import CannotMeasure, announced_url, executable, free_port, machine, process, run, write_block
+from harness import CannotMeasure, announced_url, executable, free_port, machine, process, run, table, write_block
 
 RATE = 100
 """Checks a second: a hundred services, each once a second."""
 
 MEASURED_CORE, SERVER_CORE = 1, 0
+
+CROWDS = (1, 100, 1_000, 5_000)
+"""Checks of one monitor."""
+CROWD_PERIOD, CROWD_SECONDS = 30, 60
 
 
 def cpu_seconds(pid: int) -> float:
@@ -159,7 +163,6 @@ def many(nowcheck: str, url: str, count: int, every: int, seconds: float) -> dic
         page = monitor.get("/")
         return {
             "checks": count,
-            "every": every,
             "rounds": held,
             "missed": sum(sum(check["missed"].values()) for check in checks),
             "not_ok": sum(check["status"] != "ok" for check in checks),
@@ -174,7 +177,23 @@ def many(nowcheck: str, url: str, count: int, every: int, seconds: float) -> dic
         monitor.stop()
 
 
-def table(rows: list[tuple[str, list[float]]], floor: str, peer: str) -> str:
+def of_crowds(crowds: list[dict[str, float]]) -> str:
+    """A column for each number of checks."""
+    rows = {
+        "slots without a round": lambda crowd: f"{crowd['missed']} of {crowd['rounds'] + crowd['missed']:,}",
+        "checks that were not ok": lambda crowd: f"{crowd['not_ok']}",
+        "processor time, of the core": lambda crowd: f"{crowd['share']:.2%}",
+        "processor time of a round, µs": lambda crowd: f"{crowd['micros']:,.0f}",
+        "memory, MB": lambda crowd: f"{crowd['memory']:.0f}",
+        "lateness, 99th percentile, ms": lambda crowd: f"{crowd['late'] * 1e3:.1f}",
+        "the page of all checks, ms": lambda crowd: f"{crowd['page_seconds'] * 1e3:.0f}",
+        "its size, MB": lambda crowd: f"{crowd['page_bytes'] / 1e6:.2f}",
+    }
+    titles = [f"checks, every {CROWD_PERIOD} s, on one core, history on", *(f"{crowd['checks']:,}" for crowd in crowds)]
+    return table(titles, [[name, *(figure(crowd) for crowd in crowds)] for name, figure in rows.items()])
+
+
+def of_costs(rows: list[tuple[str, list[float]]], floor: str, peer: str) -> str:
     medians = {name: statistics.median(values) for name, values in rows}
     lines = ["| | µs of processor time a check | × the loop | × blackbox_exporter |", "|---|---|---|---|"]
     for name, value in medians.items():
@@ -188,7 +207,7 @@ def main() -> None:
     for name in ("nowd", "nowcheck", "connect-loop"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--blackbox")
-    parser.add_argument("--checks", type=int, default=5_000)
+    parser.add_argument("--crowds", type=int, nargs="+", default=CROWDS, metavar="CHECKS")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--write", type=Path, metavar="FILE")
     given = parser.parse_args()
@@ -203,21 +222,14 @@ def main() -> None:
             measured.setdefault("`nowcheck watch`, history on", []).append(of_the_monitor(nowcheck, url, given.seconds))
             if given.blackbox:
                 measured.setdefault("blackbox_exporter", []).append(of_blackbox(given.blackbox, url, given.seconds))
-        crowd = many(nowcheck, url, given.checks, 30, 60)
+        crowds = [many(nowcheck, url, count, CROWD_PERIOD, CROWD_SECONDS) for count in given.crowds]
 
     text = f"""Measured on {machine()}: {RATE} checks a second of one nowd over the loopback, three runs of \
 {given.seconds:g} s in turn, medians.
 
-{table(list(measured.items()), "connect, send, receive, close", "blackbox_exporter")}
+{of_costs(list(measured.items()), "connect, send, receive, close", "blackbox_exporter")}
 
-| {crowd["checks"]:,} checks, every {crowd["every"]} s, on one core, history on | |
-|---|---|
-| slots without a round | {crowd["missed"]} of {crowd["rounds"] + crowd["missed"]:,} |
-| checks that were not ok | {crowd["not_ok"]} |
-| processor time | {crowd["share"]:.1%} of the core, {crowd["micros"]:.0f} µs a round |
-| memory | {crowd["memory"]:.0f} MB |
-| lateness, 99th percentile | {crowd["late"] * 1e3:.1f} ms |
-| the page of all checks | {crowd["page_seconds"] * 1e3:.0f} ms, {crowd["page_bytes"] / 1e6:.2f} MB |
+{of_crowds(crowds)}
 """
     print(text)
     if given.write:

@@ -8,6 +8,9 @@ use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, DATE, HeaderName, HeaderValue};
 
+/// For how long a connection may rest: with many of them each asks seldom, and some servers would close them after 5 s.
+pub const IDLE_SECONDS: u16 = 75;
+
 /// The answer to every request, but for what hyper adds to it: `Date` and `Content-Length`.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -37,17 +40,26 @@ impl Answer {
     }
 }
 
-/// Listens on a free port of the loopback interface, as nowd does, and prints the URL. Call it in a runtime.
+/// Listens on a free port of the loopback interface, as nowd does, and prints the URL.
 ///
 /// # Errors
 ///
 /// The system has no port left, or standard output is closed.
-pub fn listen() -> anyhow::Result<tokio::net::TcpListener> {
+pub fn listen_std() -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         .context("cannot listen on the loopback interface")?;
     listener.set_nonblocking(true)?;
     // Where the kernel has none of that name, the default is as good.
     let _ = socket2::SockRef::from(&listener).set_tcp_congestion(b"reno");
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
-    Ok(tokio::net::TcpListener::from_std(listener)?)
+    Ok(listener)
+}
+
+/// The same for tokio. Call it in a runtime.
+///
+/// # Errors
+///
+/// As [`listen_std`].
+pub fn listen() -> anyhow::Result<tokio::net::TcpListener> {
+    Ok(tokio::net::TcpListener::from_std(listen_std()?)?)
 }
