@@ -3,16 +3,18 @@
 A server here is a real process (`servers/faulty.py`), or nowd itself with a shifted clock.
 """
 
+import os
 import re
 import socket
+import subprocess
 import time
 from dataclasses import dataclass
 
 import pytest
 
 from support.nowcheck import START_UP, TIMEOUT_SLACK, Run, check, messages, nowcheck
-from support.process import poll
-from support.tools import faketime, lacking
+from support.process import TOO_LATE, poll, within
+from support.tools import binary, faketime, lacking
 
 TIMEOUT = 1.0
 
@@ -20,8 +22,8 @@ TIMEOUT = 1.0
 def check_in_time(url: str, *more: str, timeout: float = TIMEOUT, **how) -> Run:
     """One round that keeps to its timeout, whatever happens."""
     run = check(url, "--timeout", f"{timeout:g}s", *more, **how)
-    assert run.outcome["duration"] <= timeout + TIMEOUT_SLACK, f"the round took longer than its timeout:\n{run}"
-    assert run.seconds <= timeout + TIMEOUT_SLACK + START_UP, f"the process took longer than its timeout:\n{run}"
+    assert run.outcome["duration"] <= timeout + TIMEOUT_SLACK, f"{TOO_LATE}: the round took longer than its timeout:\n{run}"
+    assert run.seconds <= timeout + TIMEOUT_SLACK + START_UP, f"{TOO_LATE}: the process took longer than its timeout:\n{run}"
     return run
 
 
@@ -624,6 +626,37 @@ def test_wrong_usage_is_one_line_and_exit_code_3(arguments):
     assert len(lines) == 1, f"one line was expected:\n{run}"
     assert "--help" in lines[0], str(run)
     assert run.seconds < 2, str(run)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["https://127.0.0.1:9", "--ca-file"],
+        ["http://127.0.0.1:9", "--user-file"],
+        ["config", "check"],
+        ["watch", "--config"],
+    ],
+    ids=lambda arguments: arguments[-1],
+)
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for_for_ever(arguments, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with within(8, "five seconds of waiting"):
+        told = subprocess.run(
+            [binary("nowcheck"), *arguments, pipe], capture_output=True, text=True, timeout=20, check=False
+        )  # fmt: skip
+    assert told.returncode == 3, told
+    assert "it is a named pipe, and nobody has written to it for 5 s" in told.stderr, told
+
+
+def test_what_another_program_writes_is_read_as_a_file_is(faulty, authority):
+    server = https(faulty, authority, url_name="127.0.0.1")
+    script = '"$1" "$2" --ca-file <(sleep 0.2; cat "$3") --trust-system-clock'
+    told = subprocess.run(
+        ["bash", "-c", script, "bash", binary("nowcheck"), server.url, authority.file],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stdout + told.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,14 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 WAIT = 20.0
 """Seconds after which a test gives up on something that should come at once. Only a broken program waits so long."""
+
+TOO_LATE = "TOO LATE"
+"""Stands in the message of what was not as prompt as it has to be: of `within`, and of a deadline shorter than `WAIT`."""
 
 
 def poll(condition, what: str, seconds: float = WAIT):
@@ -15,9 +20,23 @@ def poll(condition, what: str, seconds: float = WAIT):
     end = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {seconds:g} s")
+            raise AssertionError(f"{what}: {_missed(seconds)}")
         time.sleep(0.005)
     return value
+
+
+def _missed(seconds: float) -> str:
+    return f"{TOO_LATE}, not within {seconds:g} s" if seconds < WAIT else f"not within {seconds:g} s"
+
+
+@contextmanager
+def within(seconds: float, what: str) -> Iterator[None]:
+    """What is done here takes no longer than that. A machine that is busy with other things may hold it up: a test that
+    fails by `TOO_LATE` alone is run twice more (see conftest.py)."""
+    begin = time.monotonic()
+    yield
+    took = time.monotonic() - begin
+    assert took < seconds, f"{TOO_LATE}: {took:.2f} s for what takes less than {seconds:g} s: {what}"
 
 
 def free_port() -> int:
@@ -65,7 +84,7 @@ class Lines:
             while not (value := condition()):
                 left = end - time.monotonic()
                 if self.ended or left <= 0:
-                    why = "the process closed the pipe" if self.ended else f"not within {seconds:g} s"
+                    why = "the process closed the pipe" if self.ended else _missed(seconds)
                     raise AssertionError(f"{what}: {why}; it wrote:\n{self.text}")
                 self._changed.wait(left)
         return value
