@@ -3,13 +3,13 @@
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
 SETUP ?= 1
-.PHONY: help build run test install dist tools audit bench bench-watch bench-probes bench-status-page compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
+.PHONY: help build run test install dist tools audit bench profile instruction-counts bench-watch bench-probes bench-status-page compare-accuracy fuzz image deploy destroy deploy-local destroy-local fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build both programs: target/release/nowd and target/release/nowcheck
-	@cargo build --release --locked -p nowd -p nowcheck-cli
+	@scripts/release-build
 
 run: ## build nowd and nowcheck, serve on port 8080 (PORT=9000 for another) and watch it on a dashboard until Ctrl-C
 	@scripts/run
@@ -29,8 +29,14 @@ tools: ## install what the tests need, with cargo-deny, which takes minutes to b
 audit: tools ## look for known vulnerabilities in the dependencies (needs the network)
 	@PATH="$(CURDIR)/build/tools/bin:$$PATH" cargo deny --locked check advisories
 
-bench: ## measure nowd beside other servers, and its footprint (ARGS=--write)
+bench: ## measure nowd beside other servers (CPU time, latency, scaling), and a round of nowcheck beside other tools (ARGS=--write)
 	@scripts/bench $(ARGS)
+
+profile: ## print where the instructions of a request to nowd go (ARGS=--write)
+	@scripts/profile $(ARGS)
+
+instruction-counts: ## hold the instructions of the hot paths to those that are stored (ARGS=--write stores them)
+	@scripts/instruction-counts $(ARGS)
 
 bench-watch: ## measure `nowcheck watch` beside blackbox_exporter and a loop that only connects, and its dashboard (ARGS=--write)
 	@scripts/bench-watch $(ARGS)

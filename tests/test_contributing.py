@@ -118,12 +118,14 @@ def test_the_summary_counts_tests_and_names_why_some_were_skipped(tmp_path):
 
 # Releases
 
+COMPOSE = "contrib/docker-compose/compose.yaml"
+
 
 @pytest.fixture
 def release(tmp_path) -> Path:
     """A clone that could be released."""
-    files = ["Cargo.toml", "CHANGELOG.md", "contract/openapi.json", "docs/man/nowd.1", "docs/man/nowcheck.1"]
-    for name in [*files, "scripts/check-release"]:
+    files = ["Cargo.toml", "CHANGELOG.md", "contract/openapi.json", "docs/man/nowd.1", "docs/man/nowcheck.1", COMPOSE]
+    for name in [*files, "Cargo.lock", "fuzz/Cargo.lock", "scripts/check-release"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     changelog = tmp_path / "CHANGELOG.md"
@@ -169,6 +171,8 @@ def test_a_release_is_ready_when_version_changelog_and_tags_agree(release):
         ("CHANGELOG.md", r"### Added\n\n\* The first.\n", "", "says nothing of 0.1.0"),
         ("contract/openapi.json", r'"version": "0.1.0"', '"version": "0.0.9"', "contract/openapi.json has the version 0.0.9"),
         ("docs/man/nowd.1", r"nowd 0.1.0", "nowd 0.0.9", "docs/man/nowd.1 is not of 0.1.0"),
+        (COMPOSE, r"image: nowd:0.1.0", "image: nowd:0.0.9", "contrib names nowd:0.0.9, and the version is 0.1.0"),
+        ("fuzz/Cargo.lock", r'name = "nowcheck"\nversion = "0.1.0"', 'name = "nowcheck"\nversion = "0.0.9"', "fuzz/Cargo.lock is not of 0.1.0"),
     ],
 )
 def test_a_release_is_not_ready_when_they_disagree(release, file, pattern, text, complaint):

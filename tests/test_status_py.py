@@ -89,9 +89,12 @@ def test_the_old_way_to_install_it_works_as_ever(tmp_path, faulty):
     """A virtual environment, its requirements, and the call: as every page about the old health check had it."""
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=6 * WAIT)
-    # The build is that of the release binary, so it takes what cargo has built there already.
+    # The build is that of the release binary, so it takes what cargo has built there already. Other tests run that.
+    program = ROOT / "target/release/nowcheck"
+    before = program.stat().st_ino if program.exists() else None
     pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"]
     subprocess.run(pip, cwd=ROOT, check=True, timeout=1_200)
+    assert before in (None, program.stat().st_ino), "the wheel was built with other flags or features, and replaced the program"
     call = [str(venv / "bin" / "python3"), "-B", str(STATUS), *trusting(faulty("answers").url)]
     environment = clean_environment() | {"NOWCHECK": "", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(call, capture_output=True, text=True, timeout=WAIT, env=environment, check=False)
