@@ -128,6 +128,7 @@ def test_an_open_incident_is_the_same_one_after_a_restart(nowd, monitor, tmp_pat
     file = configuration(tmp_path, ("fast", nowd(+3).url))
     first = monitor("--config", file)
     incident = first.wait_for("fast", "wrong")["incident"]
+    poll(lambda: first.get(f"/api/v1/incidents/{incident}")[0] == 200, "it is written")
     first.child.process.kill()
     first.child.wait()
     second = monitor("--config", file)
