@@ -1,6 +1,8 @@
 """A monitor that hears from nobody alerts of its own network, and of no service; one that hears from others alerts of the service."""
 
 import json
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,23 @@ from support.tools import binary
 
 PORT = 8080
 HOSTS = [f"10.99.0.{last}" for last in (251, 252, 253, 254)]
+
+# Answers one after the other, and takes its time for each.
+SLOW_SERVICE = """
+import datetime, http.server, json, socketserver, sys, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(0.3)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"datetime": datetime.datetime.now(datetime.UTC).isoformat()}).encode())
+
+# HTTPServer would ask the DNS for a name of its own.
+server = socketserver.TCPServer((sys.argv[1], int(sys.argv[2])), Handler)
+print("ready", file=sys.stderr)
+server.serve_forever()
+"""
 
 
 class Scene:
@@ -31,8 +50,8 @@ class Scene:
         checks = "".join(
             f'[[check]]\nname = "{host.replace(".", "-")}"\nurl = "http://{host}:{PORT}"\n' for host in self.hosts
         )
-        file = folder / "nowcheck.toml"
-        file.write_text(f"""
+        self.file = folder / "nowcheck.toml"
+        self.file.write_text(f"""
 [server]
 listen = "127.0.0.1:{PORT}"
 [history]
@@ -49,17 +68,30 @@ command = ["/bin/sh", "-c", "cat >>{self.alerts}; echo >>{self.alerts}"]
 """)
         if begins_cut:
             self.cut()
-        monitor = self.start(1, "nowcheck", "watch", "--config", str(file), "--log", "json")
-        monitor.stdout.wait_for('"event":"started"')
+        self.monitor = self.start(1, "nowcheck", "watch", "--config", str(self.file), "--log", "json")
+        self.monitor.stdout.wait_for('"event":"started"')
         if not begins_cut:
             self.wait_for_statuses("ok")
+
+    def add_slow_service(self) -> Child:
+        """Another service, whose rounds take seconds; it says on its standard error of what it was asked."""
+        host, port = self.hosts[0], PORT + 1
+        service = self.start_command(0, sys.executable, "-c", SLOW_SERVICE, host, str(port))
+        service.stderr.wait_for("^ready$")
+        check = f'[[check]]\nname = "slow"\nurl = "http://{host}:{port}"\nevery = "15s"\ntimeout = "15s"\n'
+        self.file.write_text(self.file.read_text() + check)
+        self.monitor.signal(signal.SIGHUP)
+        return service
 
     def cut(self) -> None:
         """What the services send does not arrive: no router and no interface of the monitor says that anything is wrong."""
         self.islands.cut(0, self.islands.address(1))
 
     def start(self, island: int, program: str, *arguments: str) -> Child:
-        self.children.append(Child(self.islands.inside(island, binary(program), *arguments), env=clean_environment()))
+        return self.start_command(island, binary(program), *arguments)
+
+    def start_command(self, island: int, *command: str) -> Child:
+        self.children.append(Child(self.islands.inside(island, *command), env=clean_environment()))
         return self.children[-1]
 
     def get(self, path: str) -> dict:
@@ -116,6 +148,19 @@ def test_when_nobody_answers_there_is_one_alert_about_the_network_and_none_about
     assert [(one["event"], one["check"]) for one in scene.messages()] == [("opened", None), ("closed", None)]
     incidents = scene.get("/api/v1/incidents")["incidents"]
     assert [one["check"] for one in incidents] == [None], incidents
+
+
+def test_a_network_that_is_lost_in_the_middle_of_a_round_is_not_the_fault_of_its_service(scene):
+    scene = scene()
+    service = scene.add_slow_service()
+    service.stderr.wait_until(lambda: service.stderr.text.count("GET ") >= 4, "four requests", 30)
+    scene.cut()
+    scene.wait_for_message("opened", None)
+    scene.wait_for_statuses("unknown")
+    scene.islands.mend()
+    scene.wait_for_message("closed", None)
+    scene.wait_for_statuses("ok")
+    assert [(one["event"], one["check"]) for one in scene.messages()] == [("opened", None), ("closed", None)]
 
 
 @pytest.mark.parametrize("hosts", [2, 4])

@@ -70,6 +70,8 @@ mod notify;
 mod observation;
 mod place;
 mod silence;
+#[cfg(test)]
+mod testing;
 mod track;
 
 use std::collections::BTreeMap;

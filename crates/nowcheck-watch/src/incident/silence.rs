@@ -1,6 +1,6 @@
 //! Tells a network of the monitor that is lost from services that are down. While nobody answers, both look alike.
 //!
-//! A round that heard nothing waits until one of these is known:
+//! A round that heard nothing, or nothing any more at its end, waits until one of these is known:
 //!
 //! | what is known | what the silence means |
 //! |---|---|
@@ -87,14 +87,24 @@ pub(crate) struct Held {
     pub(crate) shown: Timestamp,
 }
 
+impl Held {
+    /// The end of it alone.
+    fn last(self, length: Duration) -> Self {
+        let left_out = self.ended.since(self.began).saturating_sub(length);
+        let shown = self.shown.checked_add(left_out).unwrap_or(self.shown);
+        Self { began: self.began + left_out, shown, ..self }
+    }
+}
+
 /// Who is silent, and the rounds that wait.
 #[derive(Debug)]
 pub(crate) struct Silence<R> {
     /// The checks that there are, with the hosts that each asks; none before its first round.
     watched: BTreeMap<String, Option<BTreeSet<IpAddr>>>,
     silent: BTreeMap<String, Silent<R>>,
-    /// When rounds ended in which somebody was heard: a second apart, and not longer ago than matters.
-    heard: VecDeque<MonotonicInstant>,
+    /// Rounds in which somebody was heard: a second apart, and not longer ago than matters. When in a round that was, is not
+    /// known.
+    heard: VecDeque<Held>,
     lost: Option<Lost>,
 }
 
@@ -149,13 +159,14 @@ impl<R> Silence<R> {
         let mut known = match contact {
             Contact::Heard(hosts) => {
                 self.watched.insert(check.to_owned(), Some(hosts));
-                self.heard(check, held.ended)
+                self.heard(check, held)
             }
-            Contact::Silent(hosts) => {
-                self.watched.insert(check.to_owned(), Some(hosts.clone()));
-                let meaning = self.meaning_of_silence(check, hosts, held);
-                self.keep(check, round);
-                return meaning.map(|meaning| self.released(check, meaning)).unwrap_or_default();
+            Contact::Silent(hosts) => return self.silent(check, hosts, held, round),
+            Contact::FellSilent(hosts, lasted) => {
+                let mut known = self.released(check, Meaning::Nothing);
+                self.silent.remove(check);
+                known.extend(self.silent(check, hosts, held.last(lasted), round));
+                return known;
             }
             Contact::CannotAsk => {
                 // The monitor says by itself that it is at fault. The silence before was the beginning of that.
@@ -206,6 +217,16 @@ impl<R> Silence<R> {
         self.silent.values_mut().flat_map(|silent| silent.waiting.drain(..)).collect()
     }
 
+    /// A check was silent.
+    fn silent(&mut self, check: &str, hosts: BTreeSet<IpAddr>, held: Held, round: R) -> Vec<(R, Meaning)> {
+        self.watched.insert(check.to_owned(), Some(hosts.clone()));
+        let meaning = self.meaning_of_silence(check, hosts, held);
+        if let Some(silent) = self.silent.get_mut(check) {
+            silent.waiting.push(round);
+        }
+        meaning.map(|meaning| self.released(check, meaning)).unwrap_or_default()
+    }
+
     fn meaning_of_silence(&mut self, check: &str, hosts: BTreeSet<IpAddr>, held: Held) -> Option<Meaning> {
         let can_tell = self.can_tell();
         let silent = be_silent(&mut self.silent, check, hosts, held);
@@ -213,17 +234,17 @@ impl<R> Silence<R> {
             return Some(Meaning::NetworkLost(lost));
         }
         let shows =
-            |heard: &MonotonicInstant| heard.since(silent.since) >= LATER && *heard <= silent.shows_until;
+            |heard: &Held| heard.began.since(silent.since) >= LATER && heard.ended <= silent.shows_until;
         silent.is_down |= !can_tell || self.heard.iter().any(shows);
         let is_down = silent.is_down;
         self.lost.map(Meaning::NetworkLost).or(is_down.then_some(Meaning::AsItSays))
     }
 
     /// A check was heard.
-    fn heard(&mut self, check: &str, ended: MonotonicInstant) -> Vec<(R, Meaning)> {
-        if self.heard.back().is_none_or(|latest| ended.since(*latest) >= LATER) {
-            self.heard.push_back(ended);
-            while self.heard.front().is_some_and(|first| ended.since(*first) > 2 * LONGEST) {
+    fn heard(&mut self, check: &str, held: Held) -> Vec<(R, Meaning)> {
+        if self.heard.back().is_none_or(|latest| held.began.since(latest.began) >= LATER) {
+            self.heard.push_back(held);
+            while self.heard.front().is_some_and(|first| held.ended.since(first.ended) > 2 * LONGEST) {
                 self.heard.pop_front();
             }
         }
@@ -232,17 +253,11 @@ impl<R> Silence<R> {
         if let Some(lost) = self.lost.take() {
             for silent in self.silent.values_mut().filter(|silent| !silent.is_down) {
                 silent.before = Some(lost);
-                silent.since = ended;
+                silent.since = held.ended;
                 known.extend(silent.waiting.drain(..).map(|round| (round, Meaning::NetworkLost(lost))));
             }
         }
         known
-    }
-
-    fn keep(&mut self, check: &str, round: R) {
-        if let Some(silent) = self.silent.get_mut(check) {
-            silent.waiting.push(round);
-        }
     }
 
     /// The rounds of a check that wait, all with this meaning.

@@ -1,4 +1,4 @@
-//! What a round means is not always what it says: one that heard nothing waits until it is known whether the service was
+//! What a round means is not always what it says: one that heard nothing at its end waits until it is known whether the service was
 //! silent or the monitor's network is lost.
 //!
 //! All rounds and ticks are on one thread, so nothing is taken in between the judgement of a round and its own taking in.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use nowcheck::outcome::{
     CheckerFault, Failure, FailureKind, Finding, Interrupted, Outcome, Phase, TargetOutcome, Undetermined,
@@ -14,6 +15,8 @@ pub(crate) enum Contact {
     Heard(BTreeSet<IpAddr>),
     /// Nothing came back from any of these hosts.
     Silent(BTreeSet<IpAddr>),
+    /// One of these hosts answered at first. At the end of the round none could be reached any more, for at least so long.
+    FellSilent(BTreeSet<IpAddr>, Duration),
     /// The monitor could not ask: it has no route, or no name resolution.
     CannotAsk,
     /// It says nothing about the network: only this machine itself was asked, or something stopped after it had begun.
@@ -36,7 +39,11 @@ impl Contact {
         if targets.iter().any(|target| is_heard(target)) {
             Self::Heard(hosts)
         } else if !hosts.is_empty() && targets.iter().all(|target| is_silent(&target.finding)) {
-            Self::Silent(hosts)
+            let last_attempts = targets.iter().filter_map(|target| last_attempt(&target.finding));
+            match last_attempts.min() {
+                Some(shortest) => Self::FellSilent(hosts, shortest),
+                None => Self::Silent(hosts),
+            }
         } else if targets.iter().any(|target| is_not_asked(&target.finding)) {
             Self::CannotAsk
         } else {
@@ -52,8 +59,10 @@ fn is_loopback(ip: IpAddr) -> bool {
 /// A failure by time after an answer says nothing: the network may have been lost in between.
 fn is_heard(target: &TargetOutcome) -> bool {
     match &target.finding {
-        Finding::Stale(_) | Finding::Undetermined(Undetermined::Limited(_)) => true,
-        Finding::Down(interrupted) => has_come_back(&interrupted.failure),
+        Finding::Stale(_) => true,
+        Finding::Down(interrupted) | Finding::Undetermined(Undetermined::Limited(interrupted)) => {
+            has_come_back(&interrupted.failure)
+        }
         _ => !target.backends().is_empty(),
     }
 }
@@ -70,14 +79,20 @@ fn has_come_back(failure: &Failure) -> bool {
     )
 }
 
+/// Whether nothing came back, in the end: a server that accepts connections can be reached.
 fn is_silent(finding: &Finding) -> bool {
-    let Finding::Down(Interrupted { failure, backends }) = finding else { return false };
-    let is_silence = match failure.kind() {
+    let Finding::Down(Interrupted { failure, .. }) = finding else { return false };
+    match failure.kind() {
         FailureKind::Timeout => failure.phase == Phase::Connect,
         FailureKind::Unreachable => true,
         _ => false,
-    };
-    is_silence && backends.is_empty()
+    }
+}
+
+/// How long the last attempt took, if there were answers before.
+fn last_attempt(finding: &Finding) -> Option<Duration> {
+    let Finding::Down(Interrupted { failure, backends }) = finding else { return None };
+    (!backends.is_empty()).then_some(failure.elapsed)
 }
 
 fn is_not_asked(finding: &Finding) -> bool {
@@ -94,11 +109,12 @@ fn is_not_asked(finding: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::time::Duration;
 
+    use clock_offset::Verdict;
     use nowcheck::outcome::{Cause, ConnectionFault, ExchangeFault, NameFault};
 
     use super::*;
+    use crate::incident::testing::backend;
 
     const AWAY: &str = "192.0.2.1:80";
 
@@ -135,6 +151,18 @@ mod tests {
     fn a_server_that_stops_after_it_has_accepted_says_nothing_about_the_network() {
         let silent = failed(Phase::Wait, Cause::Exchange(ExchangeFault::Silent));
         assert_eq!(of(AWAY, silent), Contact::Unclear);
+    }
+
+    #[test]
+    fn who_answered_at_first_and_cannot_be_reached_any_more_fell_silent() {
+        let silence = |after: u64| {
+            let cause = Cause::Connection { address: AWAY.parse().unwrap(), fault: ConnectionFault::Silent };
+            let elapsed = Duration::from_secs(after);
+            let backends = vec![backend("", Verdict::InSync)];
+            Finding::of_failure(Failure { phase: Phase::Connect, cause, elapsed }, backends)
+        };
+        let two = [target(Some(AWAY), silence(4)), target(Some(AWAY), silence(3))];
+        assert_eq!(Contact::of(&two), Contact::FellSilent(away(), Duration::from_secs(3)));
     }
 
     #[test]

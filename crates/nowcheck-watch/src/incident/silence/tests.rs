@@ -23,7 +23,11 @@ impl Watch {
     }
 
     fn hold(&mut self, check: &str, contact: Contact, second: u64) -> Vec<(u32, Meaning)> {
-        let took = if matches!(contact, Contact::Silent(_)) { 15 } else { 0 };
+        let took = if matches!(contact, Contact::Heard(_)) { 0 } else { 15 };
+        self.hold_for(took, check, contact, second)
+    }
+
+    fn hold_for(&mut self, took: u64, check: &str, contact: Contact, second: u64) -> Vec<(u32, Meaning)> {
         let held = Held { began: at(second), ended: at(second + took), shown: shown(second) };
         self.1 += 1;
         self.0.meet(check, contact, held, self.1)
@@ -35,6 +39,12 @@ impl Watch {
 
     fn silent(&mut self, host: u8, second: u64) -> Vec<(u32, Meaning)> {
         self.hold(&host.to_string(), Contact::Silent(of(host)), second)
+    }
+
+    /// It answered at first, and not in the last five of fifteen seconds.
+    fn fell_silent(&mut self, host: u8, second: u64) -> Vec<(u32, Meaning)> {
+        let contact = Contact::FellSilent(of(host), Duration::from_secs(5));
+        self.hold(&host.to_string(), contact, second)
     }
 
     /// All of them are silent, and nothing is known yet.
@@ -100,6 +110,38 @@ fn when_nobody_is_heard_the_network_is_lost_and_no_service_is_down() {
     assert_eq!(watch.silent(4, 54), [(12, lost(4, 10))], "it may take some seconds until all are reached");
     assert_eq!(watch.heard(3, 60), [(13, AsItSays)]);
     assert_eq!(watch.silent(1, 70), [(14, AsItSays)], "others are heard, and it is silent still");
+}
+
+#[test]
+fn a_network_that_is_lost_in_the_middle_of_a_round_is_not_the_fault_of_its_service() {
+    let mut watch = Watch::of_four();
+    watch.heard(2, 8);
+    watch.heard(3, 9);
+    assert_eq!(watch.fell_silent(1, 5), [], "they were heard before it fell silent");
+    watch.all_silent(2..=4, 18);
+    assert_eq!(watch.judge(34), [5 + 2, 8, 9, 10].map(|round| (round, lost(4, 15))));
+}
+
+#[test]
+fn a_service_that_falls_silent_in_the_middle_of_a_round_is_down_when_others_are_heard_after_that() {
+    let mut watch = Watch::of_four();
+    watch.heard(2, 16);
+    assert_eq!(watch.fell_silent(1, 5), [(6, AsItSays)]);
+
+    let mut watch = Watch::of_four();
+    watch.all_silent(1..=1, 2);
+    assert_eq!(watch.fell_silent(1, 32), [(5, Nothing)], "it was heard once more");
+    watch.heard(2, 50);
+    assert_eq!(watch.silent(1, 62), [(6, AsItSays), (8, AsItSays)]);
+}
+
+#[test]
+fn a_long_round_does_not_show_when_its_service_was_heard_last() {
+    let mut watch = Watch::of_four();
+    // It may have been at its beginning, before the network was lost.
+    watch.hold_for(8, "2", Contact::Heard(of(2)), 5);
+    assert_eq!(watch.silent(1, 10), []);
+    assert_eq!(watch.silent(3, 12), []);
 }
 
 #[test]

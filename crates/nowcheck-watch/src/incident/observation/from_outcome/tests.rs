@@ -3,26 +3,11 @@ use std::time::Duration;
 
 use clock_offset::{Interval, Limits, Offset, UnixInstant};
 use nowcheck::clock::Synchronization;
-use nowcheck::outcome::{
-    Backends, ExchangeFault, MissingBackends, Phase, ReferenceOutcome, Spread, Stale, Standing,
-};
+use nowcheck::outcome::{Backends, ExchangeFault, MissingBackends, Phase, ReferenceOutcome, Stale, Standing};
 
 use super::*;
+use crate::incident::testing::backend;
 use crate::incident::{OffsetBounds, ServiceStatus};
-
-fn backend(name: &str, verdict: Verdict) -> BackendOutcome {
-    let seconds = if verdict == Verdict::Desynchronized { 60_000_000_000 } else { 0 };
-    BackendOutcome {
-        instance: (!name.is_empty()).then(|| name.into()),
-        verdict,
-        offset: Interval::point(Offset::from_nanos(seconds)),
-        tick: Duration::ZERO,
-        step: Duration::ZERO,
-        samples: 1,
-        round_trip: Spread::default(),
-        clock: None,
-    }
-}
 
 fn right(names: &[&str]) -> Finding {
     Finding::of_backends(names.iter().map(|name| backend(name, Verdict::InSync)).collect())
