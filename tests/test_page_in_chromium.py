@@ -607,7 +607,7 @@ def test_what_is_shown_holds_the_whole_interval(visit, one_nowd):
 def test_when_the_service_is_gone_the_page_says_since_when_and_its_bound_grows(visit, nowd):
     server = nowd()
     page = visit()
-    page.before_each_document(changed_answers("globalThis.lastSaid = said.unix_time;"))
+    page.before_each_document(changed_answers("(globalThis.allSaid ??= []).push(said.unix_time);"))
     page.open(server.url)
     page.wait_for(MEASURED)
     server.stop()
@@ -617,7 +617,9 @@ def test_when_the_service_is_gone_the_page_says_since_when_and_its_bound_grows(v
     said = page.text("#state")
     assert "It cannot be reached." in said
     since = re.search(r"No answer since (\d\d:\d\d:\d\d)\.", said)
-    assert -1 < ahead_of(page.evaluate("lastSaid"), since[1]) <= 0, said
+    # Not always the last one: an answer that a busy machine held up is not used.
+    answers = page.evaluate("allSaid")
+    assert any(-1 < ahead_of(answer, since[1]) <= 0 for answer in answers), (said, answers)
     widths = []
     for _ in range(2):
         shown = page.text("#time")

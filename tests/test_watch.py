@@ -15,7 +15,7 @@ import pytest
 from support.balancer import Balancer
 from support.monitor import configuration
 from support.nowcheck import clean_environment
-from support.process import Child, poll, within
+from support.process import TOO_LATE, Child, poll, within
 from support.raw_answers import answer
 from support.tools import binary
 
@@ -83,10 +83,10 @@ def test_whole_seconds_take_few_requests_in_short_periods_too(raw, monitor, tmp_
     file.write_text(file.read_text().replace("[defaults]", f'[defaults]\nmax_offset = "{limit}"'))
     watching = monitor("--config", file)
     # The first rounds find out how it answers, and in which slots.
-    poll(lambda: (watching.check("shop")["round"] or {}).get("full_because", "") is None, "a steady round", 20)
+    poll(lambda: (watching.check("shop")["round"] or {}).get("full_because", "") is None, "a steady round", 40)
     rounds = [watching.wait_for_rounds("shop", 1)["round"] for _ in range(6)]
-    # On a busy machine an answer may come too late once or twice.
-    assert len([held for held in rounds if held["requests"] <= 3]) >= 4, rounds
+    # On a busy machine an answer may come too late once or twice, and on a very busy one more often.
+    assert len([held for held in rounds if held["requests"] <= 3]) >= 4, f"{TOO_LATE}: {rounds}"
 
 
 def test_a_service_that_falls_silent_is_down_and_takes_no_slot_but_its_own(raw, monitor, tmp_path):
