@@ -33,7 +33,7 @@ def deploy(*arguments: str, **environment: str) -> str:
     ended = subprocess.run(
         ["scripts/deploy", *arguments],
         env={**kept, **NO_ACCOUNT, "AWS_EC2_METADATA_DISABLED": "true", **environment},
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     text = ended.stdout + ended.stderr
     assert ended.returncode == 2, text
@@ -450,7 +450,7 @@ def part(tmp_path) -> Callable[..., Part]:
                            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}  # fmt: skip
             ended = subprocess.run(
                 ["build/deploy/bin/ansible-playbook", str(tmp_path / "part.yml"), "-e", "environment_name=prod", *arguments],
-                env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
+                env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False, stdin=subprocess.DEVNULL,
             )  # fmt: skip
             server.shutdown()
         text = ended.stdout + ended.stderr
@@ -604,6 +604,44 @@ def test_hosts_that_have_joined_are_no_change(part) -> None:
     assert "changed=0" in ended.words
     ended = part("hosts.yml", {}, "--check", **HOSTS)
     assert (ended.code, ended.asked) == (0, [])
+
+
+# As AWS tells them, newest first.
+FAILED_UPDATE = [
+    ("prod-web-service", "AWS::CloudFormation::Stack", "UPDATE_ROLLBACK_COMPLETE", ""),
+    ("Alarm", "AWS::CloudWatch::Alarm", "UPDATE_FAILED", "Resource update canceled"),
+    ("Service", "AWS::ECS::Service", "UPDATE_FAILED", "ECS Deployment Circuit Breaker was triggered"),
+    ("prod-web-service", "AWS::CloudFormation::Stack", "UPDATE_IN_PROGRESS", "User Initiated"),
+    ("Role", "AWS::IAM::Role", "UPDATE_FAILED", "of the week before"),
+    ("prod-web-service", "AWS::CloudFormation::Stack", "UPDATE_IN_PROGRESS", "User Initiated"),
+]
+
+
+@pytest.mark.parametrize("updated_before", ["2026-11-20T00:00:00+00:00", "2026-11-23T00:00:00+00:00"])
+def test_reasons_are_read_from_cloudformation_when_the_module_did_not_see_the_end(part, updated_before: str) -> None:
+    told = "".join(
+        f"<member><StackId>s</StackId><EventId>{age}</EventId><StackName>prod-web-service</StackName>"
+        f"<LogicalResourceId>{logical}</LogicalResourceId><ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus>"
+        f"<ResourceStatusReason>{reason}</ResourceStatusReason><Timestamp>2026-11-23T00:00:{59 - age}Z</Timestamp></member>"
+        for age, (logical, kind, status, reason) in enumerate(FAILED_UPDATE)
+    )
+    now = described("UPDATE_ROLLBACK_COMPLETE").replace("prod-vpc", "prod-web-service")
+    updated = "<LastUpdatedTime>2026-11-23T00:00:00Z</LastUpdatedTime></member>"
+    answers = {
+        "DescribeStacks": [now.replace("</member>", updated)],
+        "DescribeStackEvents": [f"<StackEvents>{told}</StackEvents>"],
+    }
+    identity = "arn:aws:cloudformation:eu-central-1:111122223333:stack/prod-web-service/1"
+    before = {"stack_description": {"stack_id": identity, "last_updated_time": updated_before}}
+    service = {"stack": "web-service", "stack_name": "prod-web-service", "template": "a template", "found": before}
+    ended = part("why.yml", answers, **service, stack_after={"msg": "AWS did not answer"}, **HOSTS)
+    assert ended.code == 2, ended.words
+    reason = "AWS::ECS::Service Service UPDATE_FAILED: ECS Deployment Circuit Breaker was triggered"
+    # One that was refused is not the last one that failed.
+    was_refused = updated_before.startswith("2026-11-23")
+    assert (reason in ended.words, "AWS did not answer" in ended.words) == (not was_refused, was_refused), ended.words
+    for other in ("canceled", "of the week before"):
+        assert other not in ended.words, ended.words
 
 
 def test_a_certificate_that_is_waited_for_names_its_record(part) -> None:
@@ -848,6 +886,6 @@ def lint(*command: str) -> None:
         command,
         env={**os.environ, "PATH": f"{ROOT}/build/lint/bin:{os.environ['PATH']}", "NO_COLOR": "1",
              "ANSIBLE_CONFIG": f"{ROOT}/ansible.cfg", "ANSIBLE_COLLECTIONS_PATH": str(collections)},
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
