@@ -18,7 +18,7 @@ from pathlib import Path
 
 from support.tools import ROOT, lacking
 
-DEADLINE_SECONDS = 900
+DEADLINE_SECONDS = 1800
 
 
 def need_an_engine() -> None:
@@ -126,8 +126,25 @@ class Account:
         ]
         return [one[0] for one in found if one and one[0]["Config"]["Image"].startswith(f"127.0.0.1:{self.registry_port}/")]
 
+    def monitors(self) -> list[dict]:
+        """Those of the containers that are monitors."""
+        return [one for one in self.containers() if one["Config"]["Cmd"] and one["Config"]["Cmd"][0] == "watch"]
+
+    def settled(self) -> set[str]:
+        """The containers, once there are no more than two: those that were told to end serve for a while."""
+        deadline = time.monotonic() + 60
+        while len(now := {container["Id"] for container in self.containers()}) != 2 and time.monotonic() < deadline:
+            time.sleep(1)
+        return now
+
     def url(self) -> str:
         return f"http://nowd.alb.localhost:{self.port}"
+
+
+def configuration_of(monitor: dict) -> str:
+    """As it was given: here it listens at another port (tests/deploy/emulator/emulator.py)."""
+    [text] = [one for one in monitor["Config"]["Env"] if one.startswith("NOWCHECK_CONFIG=")]
+    return re.sub(r'listen = "127\.0\.0\.1:\d+"', 'listen = "127.0.0.1:9464"', text.partition("=")[2])
 
 
 class NoRedirects(urllib.request.HTTPErrorProcessor):

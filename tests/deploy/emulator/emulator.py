@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import functools
 import http.server
 import ipaddress
 import json
 import os
 import re
+import socket
 import threading
 import time
 import urllib.error
@@ -492,6 +494,7 @@ def run_arguments_in_full(container, definition, env, ports, *rest):
         # that name leads to the balancer.
         arguments.pop("network", None)
         arguments.update(network_mode="host", ports=None)
+        container, arguments["environment"] = with_a_port_of_its_own(container, arguments["environment"])
     for ours, theirs in (("memory", "mem_limit"), ("memoryReservation", "mem_reservation")):
         if container.get(ours):
             arguments[theirs] = f"{int(container[ours])}m"
@@ -506,6 +509,21 @@ def run_arguments_in_full(container, definition, env, ports, *rest):
         }
     stop_timeouts[arguments["name"]] = int(container.get("stopTimeout") or 30)
     return arguments
+
+
+def with_a_port_of_its_own(container: dict, environment: dict[str, str]) -> tuple[dict, dict[str, str]]:
+    """On AWS a task has a loopback address of its own. Here it shares that of this machine, with other monitors: the port of which
+    its health check asks becomes one that is free."""
+    check = container.get("healthCheck") or {}
+    command = pick(check, "command") or []
+    listener = next((found[0] for found in map(re.compile(r"127\.0\.0\.1:\d+").search, command) if found), None)
+    if not listener:
+        return container, environment
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        ours = f"127.0.0.1:{free.getsockname()[1]}"
+    check = {**check, "command": [one.replace(listener, ours) for one in command]}
+    return {**container, "healthCheck": check}, {name: value.replace(listener, ours) for name, value in environment.items()}
 
 
 class TaskMetadata(http.server.BaseHTTPRequestHandler):
@@ -572,8 +590,11 @@ ecs._cleanup_task_resources = clean_up_aside
 
 
 def wait_until_stopped() -> None:
-    while stopping:
-        stopping.pop().join()
+    # Two may wait at once, each in a thread of its own.
+    for thread in list(stopping):
+        thread.join()
+        with contextlib.suppress(ValueError):
+            stopping.remove(thread)
 
 
 # ---- ECS and the load balancer: a task is a host and a port, and gets requests once its health check passes
@@ -608,7 +629,7 @@ ecs._sync_service_targets = publish_targets
 
 HEALTHY_AFTER = 2
 """Good answers in a row."""
-PATIENCE_SECONDS = 8
+PATIENCE_SECONDS = 15
 """A task that is not healthy by then has failed; AWS gives it the grace period and the count of the target group."""
 
 exit_codes: dict[str, int] = {}
@@ -703,29 +724,32 @@ def with_numbers(properties: dict) -> dict:
     return properties
 
 
-def wait_for_deployment(arn: str) -> None:
+def service_of(arn: str) -> dict:
     cluster, name = arn.split("/")[-2:]
-    key = f"{cluster}/{name}"
-    service = ecs._services[key]
-    wanted = ecs._primary_deployment(service)["id"]
-    while True:
-        ours = next((one for one in service["deployments"] if one["id"] == wanted), None)
-        if ours is None or ours["rolloutState"] == "COMPLETED":
+    return ecs._services[f"{cluster}/{name}"]
+
+
+def wait_for_deployment(arn: str, known: list[dict]) -> None:
+    """Waits for the one that is not `known`. By now the primary one may be one of them again, to which ECS has gone back."""
+    service = service_of(arn)
+    new = [one for one in service["deployments"] if not any(one is other for other in known)]
+    ours = new[0] if new else ecs._primary_deployment(service)
+    while ours["rolloutState"] not in ("COMPLETED", "FAILED"):
+        if not any(one is ours for one in service["deployments"]):
             break
-        if ours["rolloutState"] == "FAILED":
-            wait_until_stopped()
-            raise ValueError(
-                "Resource handler returned message: \"Error occurred during operation 'ECS Deployment Circuit Breaker was "
-                f"triggered'.\" (HandlerErrorCode: GeneralServiceException)"
-            )
         time.sleep(0.1)
     wait_until_stopped()
+    if ours["rolloutState"] == "FAILED":
+        raise ValueError(
+            "Resource handler returned message: \"Error occurred during operation 'ECS Deployment Circuit Breaker was "
+            "triggered'.\" (HandlerErrorCode: GeneralServiceException)"
+        )
 
 
 def create_service(logical_id, properties, stack_name):
     arn, attributes = provisioners._ecs_service_create(logical_id, with_numbers(properties), stack_name)
     try:
-        wait_for_deployment(arn)
+        wait_for_deployment(arn, [])
     except ValueError:
         # A rollback knows nothing yet of what was not made in full.
         delete_service(arn, properties)
@@ -734,8 +758,9 @@ def create_service(logical_id, properties, stack_name):
 
 
 def update_service(arn, before, after, stack_name):
+    known = list(service_of(arn)["deployments"])
     result = provisioners._ecs_service_update(arn, with_numbers(before), with_numbers(after), stack_name)
-    wait_for_deployment(arn)
+    wait_for_deployment(arn, known)
     delete_replaced_parameters()
     return result
 
