@@ -29,8 +29,8 @@ for module in ("nowcheck", "servers", "process", "network", "balancer", "time_se
 NO_VERDICT = r"'UNKNOWN'.* == \(?'(OK|CRITICAL|WARNING)'"
 
 
-# They begin first, so that at the end of a run nobody waits for a single one of them.
-LONGEST = ("test_status_py.py", "test_local_deployment.py", "test_local_environments.py", "test_local_monitor.py")
+# They begin first, the longest at the front, so that at the end of a run nobody waits for a single one of them.
+LONGEST = ("test_status_py.py", "test_local_deployment.py", "test_image.py", "test_playbook.py", "test_local_")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,7 +49,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    items.sort(key=lambda item: next((place for place, name in enumerate(LONGEST) if item.path.name.startswith(name)), len(LONGEST)))
 
 
 from support import nowcheck as program  # noqa: E402

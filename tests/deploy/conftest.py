@@ -56,6 +56,20 @@ def settings() -> list[str]:
     return ["-e", f"nowcheck={binary('nowcheck')}", *(part for one in more for part in ("-e", one))]
 
 
+@pytest.fixture(scope="module")
+def monitored(settings: list[str], image: str) -> Callable[..., list[str]]:
+    """The settings of an environment with a monitor: `monitored("watched")`."""
+    built = subprocess.run(["scripts/image", "nowcheck"], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=600, check=True)
+    of_monitor = f"monitor_image={built.stdout.split()[-1]}"
+    plain = [one.replace("deletion_protection=true", "deletion_protection=false") for one in settings]
+
+    def make(environment: str, *, monitor: bool = True) -> list[str]:
+        ours = [*plain, "-e", f"image={image}", "-e", f"environment_name={environment}", "-e", "egress=public"]
+        return [*ours, "-e", "monitor=true", "-e", of_monitor] if monitor else ours
+
+    return make
+
+
 @pytest.fixture
 def alone(account: Account, tmp_path) -> Callable[..., Run]:
     """Performs a file of tasks without the rest of the playbook: `alone("stack.yml", "narrow", stack="vpc", ...)`."""

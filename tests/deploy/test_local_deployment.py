@@ -96,14 +96,6 @@ def test_a_second_run_changes_nothing(account: Account, settings: list[str], ima
     assert "changed: [" not in run.text
 
 
-def settled(account: Account) -> set[str]:
-    """The containers, once there are no more than two: those that were told to end serve for a while."""
-    deadline = time.monotonic() + 60
-    while len(now := {container["Id"] for container in account.containers()}) != 2 and time.monotonic() < deadline:
-        time.sleep(1)
-    return now
-
-
 def test_a_service_that_is_not_there_in_full_fails_in_words_before_its_url_is_asked(
     account: Account, alone, deployed: Run
 ) -> None:
@@ -112,7 +104,7 @@ def test_a_service_that_is_not_there_in_full_fails_in_words_before_its_url_is_as
     account.ask("ecs", "update_service", **service, desiredCount=1)
     run = alone("verify.yml", "nowd", outputs=outputs, verification_timeout=5)
     account.ask("ecs", "update_service", **service, desiredCount=2)
-    settled(account)
+    account.settled()
     assert run.code == 2
     assert "after 5 s (verification_timeout) the service is not there in full." in run.words
     assert "Of at least 2 tasks (tasks_min) 1 run; its deployment is completed." in run.words
@@ -151,41 +143,6 @@ def test_a_new_image_replaces_the_tasks_and_no_request_is_lost(
     assert client.asked > 1000
     assert client.failures == []
     assert len(set(client.instances)) == 4
-
-
-def test_a_broken_image_fails_in_words_and_the_old_tasks_still_answer(
-    account: Account, settings: list[str], variant, deployed: Run
-) -> None:
-    before = {container["Id"] for container in account.containers()}
-    broken = variant("broken", 'ENTRYPOINT ["/nowd", "--no-such-flag"]')
-    with Client(account) as client:
-        run = account.playbook(*settings, "-e", f"image={broken}")
-    assert run.code == 2
-    assert (
-        "nowd-web-service did not become what services/WebService.yaml says; it is UPDATE_ROLLBACK_COMPLETE."
-        in run.words
-    )
-    assert "ECS Deployment Circuit Breaker was triggered" in run.words
-    assert "A task stopped: Essential container in task exited; nowd: exit code" in run.words
-    assert "Traceback" not in run.text
-    assert {container["Id"] for container in account.containers()} == before
-    assert client.failures == []
-
-
-def test_an_image_that_never_becomes_ready_fails_in_words_and_the_old_tasks_still_answer(
-    account: Account, settings: list[str], variant, deployed: Run
-) -> None:
-    before = {container["Id"] for container in account.containers()}
-    # No kernel vouches for its clock to a microsecond: it serves, and says for ever that it is not ready.
-    unready = variant("unready", 'ENTRYPOINT ["/nowd", "--max-clock-error", "1us"]')
-    with Client(account) as client:
-        run = account.playbook(*settings, "-e", f"image={unready}")
-    assert run.code == 2
-    assert "it is UPDATE_ROLLBACK_COMPLETE." in run.words
-    assert "ECS Deployment Circuit Breaker was triggered" in run.words
-    assert "A task stopped: Task failed ELB health checks" in run.words
-    assert client.failures == []
-    assert settled(account) == before
 
 
 def test_a_stack_that_never_came_to_be_is_cleared_away_although_it_is_protected(account: Account, alone) -> None:
@@ -274,7 +231,7 @@ def test_destroy_asks_first_and_then_leaves_nothing(account: Account, settings: 
     topic = account.ask("sns", "create_topic", Name="nowd-web-service-AlarmTopic-LEFT")["TopicArn"]
     begun = time.monotonic()
     run = account.playbook("destroy", "-e", "confirm=yes", "-e", "keep_logs=true")
-    assert time.monotonic() - begun < 240, "hosts were held by the hook"
+    assert time.monotonic() - begun < 600, "hosts were held by the hook"
     assert run.code == 2
     assert "This was to be deleted and is still there:" in run.words
     for left in (f"elastic IP address {address}", f"volume {disk}", f"role {role}", "topic nowd-web-service-AlarmTopic-LEFT",
