@@ -590,8 +590,9 @@ ecs._cleanup_task_resources = clean_up_aside
 
 
 def wait_until_stopped() -> None:
-    # Two may wait at once, each in a thread of its own.
-    for thread in list(stopping):
+    # Two may wait at once, each in a thread of its own, for what begins to stop meanwhile too.
+    while threads := stopping[:1]:
+        [thread] = threads
         thread.join()
         with contextlib.suppress(ValueError):
             stopping.remove(thread)
