@@ -11,12 +11,16 @@ from local_account import Account, Run, docker, need_an_engine
 from support.tools import ROOT, binary
 
 
+def image_of(program: str) -> str:
+    need_an_engine()
+    ended = subprocess.run(["scripts/image", program], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=600, check=True)
+    return ended.stdout.split()[-1]
+
+
 @pytest.fixture(scope="module")
 def image() -> str:
     """The image of these sources."""
-    need_an_engine()
-    ended = subprocess.run(["scripts/image", "nowd"], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=600, check=True)
-    return ended.stdout.split()[-1]
+    return image_of("nowd")
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +63,7 @@ def settings() -> list[str]:
 @pytest.fixture(scope="module")
 def monitored(settings: list[str], image: str) -> Callable[..., list[str]]:
     """The settings of an environment with a monitor: `monitored("watched")`."""
-    built = subprocess.run(["scripts/image", "nowcheck"], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=600, check=True)
-    of_monitor = f"monitor_image={built.stdout.split()[-1]}"
+    of_monitor = f"monitor_image={image_of('nowcheck')}"
     plain = [one.replace("deletion_protection=true", "deletion_protection=false") for one in settings]
 
     def make(environment: str, *, monitor: bool = True) -> list[str]:
