@@ -15,6 +15,8 @@ use crate::incident::OffsetBounds;
 use crate::jumps::Jump;
 
 const HEIGHT: f64 = 150.0;
+/// The room at the top for the note on limits that are far away, so that it does not lie on the band.
+const NOTE_HEIGHT: f64 = 20.0;
 
 /// The limits are part of the scale as soon as the offset comes this close to them.
 const CLOSE: f64 = 0.2;
@@ -27,7 +29,10 @@ pub fn offset(points: &[Point], jumps: &[Jump], limit: Option<Duration>, range: 
     let (low, high) = hull.map_or((0.0, 0.0), |hull| (nanos(hull.lower), nanos(hull.upper)));
     let shown_limit = shown_limit(hull, limit);
     let reach = shown_limit.unwrap_or(0.0);
-    let scale = Scale::new(&frame, low.min(-reach), high.max(reach));
+    let (low, high) = (low.min(-reach), high.max(reach));
+    let has_note = limit.is_some() && shown_limit.is_none();
+    let note = if has_note { (high - low) * NOTE_HEIGHT / (HEIGHT - NOTE_HEIGHT) } else { 0.0 };
+    let scale = Scale::new(&frame, low, high + note);
     let bands = bands(points);
     let body = html! {
         (gaps(&frame, points))

@@ -82,6 +82,17 @@ fn limits_are_drawn_if_the_offset_is_near_them_and_named_if_not() {
 }
 
 #[test]
+fn the_note_on_limits_that_are_outside_does_not_lie_on_the_band() {
+    let far = offset(&course(), &[], Some(Duration::from_secs(1)), range(5), Size::Wide);
+    let note: f64 = attributes(&far, "limit-name", "y")[0].parse().unwrap();
+    let bands = attributes(&far, "band", "d").concat();
+    // Where the edge of a band is: what follows the blank or the V in each step of its path.
+    let heights = bands.split(['M', 'L', 'H', 'Z']).flat_map(|step| step.split(['V', ' ']).skip(1));
+    let highest = heights.filter_map(|y| y.parse::<f64>().ok()).fold(f64::INFINITY, f64::min);
+    assert!(highest.is_finite() && highest > note, "the band at {highest}, the note at {note}: {bands}");
+}
+
+#[test]
 fn a_jump_is_marked_where_it_was_and_told() {
     let plot = offset(&course(), &[jump(3), jump(60)], None, range(5), Size::Wide);
     assert_eq!(attributes(&plot, "jump", "d"), ["M481.2 10V160"], "the other one is not in the range");
