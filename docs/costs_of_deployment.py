@@ -64,12 +64,12 @@ class Variant:
 
 
 VARIANTS = [
-    Variant("nat-per-zone", "as it is set: a zone may fail"),
+    Variant("nat-per-zone", "the default; survives the loss of a zone"),
     Variant("nat-single", "one NAT gateway for both zones"),
-    Variant("public", "hosts with addresses of their own: a zone may fail"),
+    Variant("public", "hosts with public addresses; survives the loss of a zone"),
     Variant("public", "the same on cheaper hosts", "t3a.micro"),
     Variant("endpoints", "closed: no way out to the internet"),
-    Variant("public", "no hosts, tasks with addresses of their own: a zone may fail", compute="fargate"),
+    Variant("public", "no hosts, tasks with public addresses; survives the loss of a zone", compute="fargate"),
     Variant("endpoints", "no hosts, closed", compute="fargate"),
 ]
 
