@@ -79,6 +79,31 @@ def test_an_ordinary_user_gets_the_one_command(tmp_path, recorded_apt):
     assert not calls.exists()
 
 
+def test_a_package_that_the_machine_does_not_know_keeps_no_other_out(tmp_path, recorded_apt):
+    """Ubuntu has Chromium only as a snap."""
+    calls, path = recorded_apt
+    for name, script in {
+        "apt-cache": 'if [ "$2" = wrk ]; then echo "  Candidate: (none)"; else echo "  Candidate: 1"; fi',
+        "systemctl": "exit 1",
+    }.items():
+        (Path(path) / name).write_text(f"#!/bin/sh\n{script}\n")
+    told = run("scripts/setup-tests", "packages", cwd=copy_of_scripts(tmp_path), PATH=path)
+    assert told.returncode == 0, told.stderr
+    assert "there is no package wrk here" in told.stderr
+    installed = [line for line in calls.read_text().splitlines() if line.startswith("install")]
+    assert len(installed) == 1 and installed[0].endswith(" nginx-light"), installed
+
+
+def test_a_browser_of_another_name_is_enough(tmp_path, recorded_apt):
+    _, path = recorded_apt
+    place = copy_of_scripts(tmp_path)
+    (Path(path) / "chromium").unlink(missing_ok=True)
+    assert " chromium" in run("scripts/setup-tests", "packages", cwd=place, PATH=path).stdout
+    (Path(path) / "google-chrome").symlink_to("/bin/true")
+    told = run("scripts/setup-tests", "packages", cwd=place, PATH=path)
+    assert "wrk" in told.stdout and " chromium" not in told.stdout
+
+
 def test_without_set_up_nothing_is_installed(tmp_path, recorded_apt):
     """The run ends with the first stage, because this directory is no project."""
     calls, path = recorded_apt
