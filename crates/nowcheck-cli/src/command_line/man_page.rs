@@ -6,10 +6,11 @@ use super::CommandLine;
 use clap::CommandFactory as _;
 use expect_test::expect_file;
 
-/// Every flag with the name of its value, which clap's own synopsis leaves out.
+/// Every flag and argument with the name of its value, which clap's own synopsis leaves out.
 fn synopsis(command: &clap::Command) -> String {
-    let mut words = vec![format!("\\fB{}\\fR", command.get_name())];
-    for flag in command.get_opts() {
+    let name = command.get_display_name().unwrap_or(command.get_name()).replace('-', " ");
+    let mut words = vec![format!("\\fB{name}\\fR")];
+    for flag in command.get_arguments().filter(|flag| !flag.is_positional() && flag.get_id() != "help") {
         let short = flag.get_short().map(|short| format!("\\fB\\-{short}\\fR"));
         let long = flag.get_long().map(|long| format!("\\fB\\-\\-{}\\fR", roff(long)));
         let names: Vec<String> = short.into_iter().chain(long).collect();
@@ -21,8 +22,28 @@ fn synopsis(command: &clap::Command) -> String {
         };
         words.push(format!("[{}{value}]", names.join("|")));
     }
-    words.push("[\\fIURL\\fR...]\n.br\n\\fBnowcheck\\fR \\fICOMMAND\\fR".to_owned());
+    for argument in command.get_positionals() {
+        let value = argument.get_value_names().unwrap_or_default().join(" ");
+        let more = if matches!(argument.get_action(), clap::ArgAction::Append) { "..." } else { "" };
+        let value = format!("\\fI{}\\fR{more}", roff(&value));
+        words.push(if argument.is_required_set() { value } else { format!("[{value}]") });
+    }
     words.join(" ")
+}
+
+/// What follows the help, as sections of its own.
+fn write_after_help(page: &mut Vec<u8>, command: &clap::Command) -> io::Result<()> {
+    let after_help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    for section in after_help.split("\n\n").filter(|section| !section.is_empty()) {
+        let (title, lines) = match section.split_once(":\n") {
+            Some((title, lines)) => (Some(title), lines),
+            // A further paragraph of the section before.
+            None => (None, section),
+        };
+        let heading = title.map_or(".PP".to_owned(), |title| format!(".SH {}", title.to_uppercase()));
+        writeln!(page, "{heading}\n.nf\n{}\n.fi", roff(lines))?;
+    }
+    Ok(())
 }
 
 /// Text as roff reads it.
@@ -30,7 +51,7 @@ fn roff(text: &str) -> String {
     text.replace('\\', "\\e").replace('-', "\\-")
 }
 
-/// clap's own sections, and what follows the help as sections of its own.
+/// clap's own sections, the commands, and what follows the help.
 fn man_page() -> io::Result<String> {
     // A page that is checked in cannot name the commit.
     let command = CommandLine::command().name("nowcheck").version(env!("CARGO_PKG_VERSION"));
@@ -38,7 +59,8 @@ fn man_page() -> io::Result<String> {
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    writeln!(page, ".SH SYNOPSIS\n{}", synopsis(&CommandLine::command()))?;
+    let synopsis = synopsis(&CommandLine::command().name("nowcheck"));
+    writeln!(page, ".SH SYNOPSIS\n{synopsis}\n.br\n\\fBnowcheck\\fR \\fICOMMAND\\fR")?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     writeln!(page, ".SH COMMANDS")?;
@@ -49,16 +71,7 @@ fn man_page() -> io::Result<String> {
             writeln!(page, "See \\fBnowcheck\\-{}\\fR(1).", command.get_name())?;
         }
     }
-    let after_help = CommandLine::command().get_after_help().map(ToString::to_string).unwrap_or_default();
-    for section in after_help.split("\n\n") {
-        let (title, lines) = match section.split_once(":\n") {
-            Some((title, lines)) => (Some(title), lines),
-            // A further paragraph of the section before.
-            None => (None, section),
-        };
-        let heading = title.map_or(".PP".to_owned(), |title| format!(".SH {}", title.to_uppercase()));
-        writeln!(page, "{heading}\n.nf\n{}\n.fi", roff(lines))?;
-    }
+    write_after_help(&mut page, &CommandLine::command())?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
@@ -73,7 +86,16 @@ fn pages_of(command: &clap::Command, pages: &mut Vec<(String, String)>) -> io::R
     let source = format!("{name} {}", env!("CARGO_PKG_VERSION"));
     let man = clap_mangen::Man::new(command.clone()).date("").title(&name).source(source);
     let mut page = Vec::new();
-    man.render(&mut page)?;
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    let commands = if command.has_subcommands() { " \\fICOMMAND\\fR" } else { "" };
+    writeln!(page, ".SH SYNOPSIS\n{}{commands}", synopsis(command))?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    write_after_help(&mut page, command)?;
     pages.push((name, String::from_utf8_lossy(&page).into_owned()));
     for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
         pages_of(below, pages)?;
