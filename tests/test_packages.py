@@ -212,6 +212,35 @@ def test_make_install_puts_everything_below_the_prefix(tmp_path):
     run("make", "install", "PREFIX=/opt/time", f"DESTDIR={tmp_path}/root", cwd=ROOT, env=os.environ | binaries)
 
 
+@pytest.mark.parametrize(("user", "built"), [("1000", True), ("0", False)])
+def test_make_install_installs_programs_of_this_source_or_says_that_they_are_not(tmp_path, user, built):
+    """Root builds nothing, because the build directory would be root's then."""
+    place = tmp_path / "project"
+    for name in ("scripts", "contrib/completions", "docs/man"):
+        shutil.copytree(ROOT / name, place / name)
+    run("git", "init", "--quiet", str(place))
+    run("git", "-C", str(place), "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--allow-empty", "-m", "x")
+    programs, calls = tmp_path / "bin", tmp_path / "calls"
+    script(programs / "cargo", f'echo "$@" >>"{calls}"')
+    script(programs / "id", f"echo {user}")
+    for program in PROGRAMS:
+        script(place / "target" / "release" / program, f"echo '{program} 0.1.0 (0000000)'")
+    kept = {name: value for name, value in os.environ.items() if name not in ("CARGO_TARGET_DIR", "BINARIES")}
+    ended = subprocess.run(
+        ["scripts/install"], cwd=place, capture_output=True, text=True, check=True,
+        env=kept | {"DESTDIR": str(tmp_path / "root"), "PATH": f"{programs}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert (tmp_path / "root/usr/local/bin/nowd").exists()
+    assert calls.exists() == built
+    assert ("was built from another commit" in ended.stderr) != built, ended.stderr
+
+
+def script(place: Path, text: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f"#!/bin/sh\n{text}\n")
+    place.chmod(0o755)
+
+
 def binaries_under_test(folder: Path) -> Path:
     place = folder / "binaries"
     place.mkdir()
@@ -260,6 +289,10 @@ def test_the_archive_holds_static_programs_that_run_where_it_is_unpacked(dist, t
     assert told.startswith("OK"), told
     for name in ("share/man/man1/nowd.1", "share/doc/nowd/THIRD-PARTY-nowcheck.txt", "share/doc/nowd/contrib/README.md"):
         assert (root / name).is_file(), name
+    index = root / "share/doc/nowd/contrib/README.md"
+    links = re.findall(r"\]\(([^)#:]+)\)", index.read_text())
+    assert "../packaging/nowd.service" in links
+    assert [link for link in links if not (index.parent / link).exists()] == []
 
 
 @pytest.fixture
