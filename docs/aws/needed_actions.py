@@ -76,8 +76,12 @@ PUSH = """ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:CompleteLayerUpl
     ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart"""
 """What Docker asks of ECR when an image is pushed, and library/ecr_image.py when it reads one."""
 
-BEYOND = {"AWS::ElasticLoadBalancingV2::LoadBalancer": "ec2:GetSecurityGroupsForVpc"}
-"""What a service asks for although no handler names it: users report that a load balancer is refused without."""
+BEYOND = {
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "ec2:GetSecurityGroupsForVpc",
+    "AWS::EC2::VPCEndpoint": "route53:AssociateVPCWithHostedZone",
+}
+"""What a service asks for although no handler names it: users report that a load balancer is refused without, and the service
+authorization reference names the other for endpoints with private DNS names."""
 
 PARAMETERS = {"AWS::SSM::Parameter::Value": "ssm:GetParameters"}
 """What CloudFormation asks for parameters of a type. What it asks of EC2 for others is all `Describe`."""
