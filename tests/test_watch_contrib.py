@@ -147,7 +147,10 @@ def test_the_manifests_name_the_same_ports_modules_and_labels():
     port = container["ports"][0]["containerPort"]
     assert document["server"]["listen"] == f"0.0.0.0:{port}"
     probe = found["Probe"]["spec"]
-    assert probe["prober"]["url"] == f"{found['Service']['metadata']['name']}:{found['Service']['spec']['ports'][0]['port']}"
+    service = found["Service"]
+    # Prometheus is in another namespace, from which the short name does not resolve.
+    name = f"{service['metadata']['name']}.{service['metadata'].get('namespace', 'default')}.svc"
+    assert probe["prober"]["url"] == f"{name}:{service['spec']['ports'][0]['port']}"
     assert probe["module"] == document["probe"][0]["module"]
     labels = found["Deployment"]["spec"]["template"]["metadata"]["labels"]
     for kind in ("Service", "NetworkPolicy", "PodMonitor"):
