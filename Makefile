@@ -71,6 +71,7 @@ destroy-local: ## take that away again, and end it
 fmt: ## format the Rust code
 	@cargo fmt --all
 
-clean: ## remove everything that was built or installed in this directory
+clean: ## remove everything that was built or installed in this directory, but for the hooks of git
 	@cargo clean
-	@rm -rf build .venv .pytest_cache
+	@rm -rf .venv .pytest_cache
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name hooks -exec rm -r {} +; fi
