@@ -4,7 +4,9 @@ import json
 import signal
 import sqlite3
 import subprocess
+import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -163,6 +165,36 @@ def test_while_what_a_check_needs_is_down_no_alert_is_opened_for_it(nowd, monito
     watching.wait_for("shop", "down")
     watching.wait_for_rounds("shop", 2)
     assert {message["check"] for message in sink.messages()} == {"network"}
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_a_round_under_way_while_its_check_is_removed_or_moved_opens_nothing(
+    nowd, raw, monitor, sink, tmp_path, is_removed
+):
+    def hangs(_: bytes) -> bytes:
+        time.sleep(4)
+        return b""
+
+    shop, blog, moved = raw(hangs), ("blog", nowd().url), ("shop", nowd().url)
+    more = webhook(tmp_path, sink)
+    watching = monitor(configuration(tmp_path, ("shop", shop.url), blog, every="3s", more=more))
+    watching.wait_for("shop", "down")
+    sink.wait_for("the alert", lambda _: sink.messages(event="opened"))
+    before = len(shop.heads)
+    poll(lambda: len(shop.heads) > before, "the next round of shop is under way")
+    configuration(tmp_path, *([blog] if is_removed else [blog, moved]), every="3s", more=more)
+    watching.reload()
+    sink.wait_for("the end", lambda _: sink.messages(event="closed"))
+    # The round ends within a period.
+    watching.wait_for_rounds("blog", 2)
+    assert [message["event"] for message in sink.messages()] == ["opened", "closed"]
+    assert watching.checks().get("shop", {"incident": None})["incident"] is None
+    if not is_removed:
+        rounds = watching.wait_for("shop", "ok")["rounds"]
+        assert {status for status, held in rounds.items() if held} == {"ok"}, rounds
+    stretches = "SELECT until IS NULL FROM unwatched JOIN checks ON check_id = checks.id WHERE name = 'shop'"
+    with closing(sqlite3.connect(tmp_path / "history.db")) as history:
+        poll(lambda: history.execute(stretches).fetchall() == [(int(is_removed),)], "it is unwatched since then")
 
 
 def test_no_secret_is_in_anything_that_is_written(nowd, monitor, sink, tmp_path):

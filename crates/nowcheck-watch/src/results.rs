@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use clock_offset::MonotonicInstant;
 use jiff::Timestamp;
+use nowcheck::check::Check;
 use nowcheck::clock::Clock;
 use nowcheck::outcome::Outcome;
 use nowcheck::report;
@@ -103,6 +104,8 @@ struct State {
     sent: BTreeMap<(String, &'static str), u64>,
     /// What every check is about that was ever watched.
     watched: WatchedChecks,
+    /// What rounds ask from now on, by check.
+    asked: BTreeMap<String, Arc<Check>>,
     /// When the incidents were stored last.
     stored: Option<Timestamp>,
 }
@@ -211,6 +214,9 @@ impl Results {
         let waited = self.clock.now().since(round.ended);
         let stands_for = stands_for(&round.config).saturating_sub(waited);
         let mut state = self.lock();
+        if !state.awaits(&round.config) {
+            return;
+        }
         let incident_round = Round {
             check,
             observation: &observation,
@@ -280,6 +286,9 @@ impl Results {
 
     /// Slots in which no round was held; the latest of them began then.
     pub(crate) fn missed(&self, config: &CheckConfig, reason: &'static str, slots: u64) {
+        if !self.lock().awaits(config) {
+            return;
+        }
         let now = timestamps::now(self.clock);
         self.board.update(&config.name, |state| state.counters.count_missed(reason, slots));
         self.history.record(RoundRecord { reason: reason.to_owned(), ..empty(config, now) }, None);
@@ -350,3 +359,6 @@ impl Results {
 pub(crate) fn stands_for(config: &CheckConfig) -> Duration {
     config.every + config.check.timeout() + Duration::from_secs(1)
 }
+
+#[cfg(test)]
+mod tests;

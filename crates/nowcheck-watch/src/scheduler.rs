@@ -65,7 +65,8 @@ impl Scheduler {
     }
 
     /// Watches these checks from now on. The slots of one that was watched before stay where they are, a round that is
-    /// under way ends as it began, and a check whose rounds have not changed goes on with steady ones.
+    /// under way ends as it began, and a check whose rounds have not changed goes on with steady ones. Who takes the results
+    /// drops those of a check that is gone, or asks otherwise by now.
     pub(crate) fn watch_these(&mut self, checks: &[CheckConfig]) {
         let mut before = std::mem::take(&mut self.checks);
         for config in checks {

@@ -152,9 +152,9 @@ impl<R> Silence<R> {
     /// Takes a round. Gives back the rounds of which it is known now what they mean, those of a check in their order; this one
     /// is kept if that is not known of it yet.
     pub(crate) fn meet(&mut self, check: &str, contact: Contact, held: Held, round: R) -> Vec<(R, Meaning)> {
-        // A round that was under way when its check was taken out of the configuration.
+        // A round that was under way when its check was taken out of the configuration means nothing to anybody.
         if !self.watched.contains_key(check) {
-            return vec![(round, Meaning::AsItSays)];
+            return Vec::new();
         }
         let mut known = match contact {
             Contact::Heard(hosts) => {

@@ -1,6 +1,7 @@
 //! What changes when a configuration is read: at the start, and at each reload.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -77,7 +78,14 @@ impl State {
         watched.map(|(name, _)| name).chain(open).cloned().collect()
     }
 
+    /// Whether the result of such a round is about what is watched now. A round may be under way, or wait, while its check is
+    /// taken out of the file or gets another URL or another limit. Its verdict would be taken for that of the new settings.
+    pub(super) fn awaits(&self, config: &CheckConfig) -> bool {
+        self.asked.get(&config.name).is_some_and(|check| check.asks_the_same_as(&config.check))
+    }
+
     fn remember(&mut self, checks: &[CheckConfig]) {
+        self.asked = checks.iter().map(|check| (check.name.clone(), Arc::clone(&check.check))).collect();
         for check in self.watched.values_mut() {
             check.is_over = true;
         }

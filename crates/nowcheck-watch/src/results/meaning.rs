@@ -24,6 +24,10 @@ impl Results {
     /// Takes the result of a round.
     pub(crate) fn take(&self, round: HeldRound) {
         self.held.fetch_add(1, Ordering::Relaxed);
+        // What it heard does not count either: it may have asked other hosts.
+        if !self.lock().awaits(&round.config) {
+            return;
+        }
         let (name, next) = (round.config.name.clone(), round.next);
         self.peers.round_held(&name, &round.outcome);
         let began = round.ended.since(MonotonicInstant::ORIGIN).saturating_sub(round.outcome.duration);

@@ -1,0 +1,86 @@
+use std::path::Path;
+
+use clock_offset::{Limits, UnixInstant};
+use nowcheck::clock::Synchronization;
+use nowcheck::outcome::{
+    Cause, ExchangeFault, Failure, Finding, Phase, ReferenceOutcome, Standing, TargetOutcome,
+};
+
+use super::*;
+use crate::config::{Config, System};
+use crate::history::testing::in_memory;
+
+fn configured(lines: &str) -> Config {
+    Config::parse("a.toml", format!("{NIGHT}[[check]]\n{lines}\n").as_bytes(), Path::new(""), &System)
+        .unwrap()
+}
+
+const NIGHT: &str =
+    "[[alert]]\nname = \"night\"\ntype = \"exec\"\ncommand = [\"/bin/true\"]\nafter = \"1d\"\n";
+const SHOP: &str = "name = \"shop\"\nurl = \"http://127.0.0.1:1\"\nevery = \"1s\"\ntimeout = \"100ms\"\n";
+
+/// Results of a monitor that watches `shop`. It has to be made on a runtime.
+fn results() -> (Results, Arc<CheckConfig>) {
+    let (clock, config) = (Clock::start(), configured(SHOP));
+    let runtime = tokio::runtime::Handle::current();
+    let (history, restored) = in_memory();
+    let (dispatch, _) = Dispatch::start(&runtime, &config, "here", (&history, &restored.outbox), clock);
+    let peers = Arc::new(Peers::new(clock, "here", runtime));
+    let outlets = Outlets { board: Arc::default(), log: Log::new().0, history, dispatch, peers };
+    let results = Results::new(clock, outlets, &restored);
+    results.configure(&config);
+    (results, Arc::new(config.checks[0].clone()))
+}
+
+/// A round that found its service down, and ended then.
+fn down(config: &Arc<CheckConfig>, ended: MonotonicInstant) -> HeldRound {
+    let cause = Cause::Exchange(ExchangeFault::Silent);
+    let failure = Failure { phase: Phase::Wait, cause, elapsed: Duration::ZERO };
+    let finding = Finding::of_failure(failure, Vec::new());
+    let outcome = Outcome {
+        checked_at: UnixInstant::from_nanos(0),
+        duration: Duration::ZERO,
+        limits: Limits { max_offset: Duration::from_secs(1), warn_offset: None },
+        reference: ReferenceOutcome {
+            standing: Standing::Agreed,
+            system: Synchronization::Unsynchronized,
+            max_error: None,
+            local_offset: None,
+            sources: Vec::new(),
+        },
+        targets: vec![TargetOutcome::new("http://127.0.0.1:1", "127.0.0.1:1".parse().ok(), finding)],
+    };
+    HeldRound {
+        config: Arc::clone(config),
+        outcome,
+        lateness: Duration::ZERO,
+        next: Timestamp::MAX,
+        found_within: Duration::ZERO,
+        full_because: None,
+        ended,
+    }
+}
+
+#[tokio::test]
+async fn a_round_of_what_is_no_longer_watched_like_that_opens_nothing_and_counts_nowhere() {
+    for after in [
+        "name = \"blog\"\nurl = \"http://127.0.0.1:1\"".to_owned(),
+        SHOP.replace(":1\"", ":2\""),
+        format!("{SHOP}max_offset = \"5s\""),
+    ] {
+        let (results, before) = results();
+        results.take(down(&before, results.clock.now()));
+        assert!(results.has_incident("shop"), "it is watched still");
+        results.configure(&configured("name = \"blog\"\nurl = \"http://127.0.0.1:1\""));
+        results.configure(&configured(&after));
+        assert!(!results.has_incident("shop"));
+        results.take(down(&before, results.clock.now()));
+        results.take_in(&down(&before, results.clock.now()), Meaning::AsItSays);
+        results.missed(&before, "overrun", 1);
+        assert_eq!(results.open_incidents(), 0, "{after}");
+        if let Some(shop) = results.board.check("shop") {
+            let counted = shop.counters.round_total() + shop.counters.missed_total();
+            assert_eq!((shop.reason.as_str(), counted), (NOT_CHECKED_YET, 0));
+        }
+    }
+}
