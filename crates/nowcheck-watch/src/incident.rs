@@ -90,6 +90,8 @@ pub(crate) use silence::{Contact, Held, Meaning, Silence};
 pub use track::Incident;
 use track::{Finding, Step, Track};
 
+use crate::timestamps::elapsed;
+
 /// A round of one check.
 #[derive(Debug, Clone)]
 pub struct Round<'a> {
@@ -125,6 +127,16 @@ struct Standing {
     /// Since when it is ok without a gap.
     #[serde(default)]
     ok_since: Option<Timestamp>,
+}
+
+impl Standing {
+    /// The clock went back. No remembered time is after this one, and the result stands for as long as it still would have.
+    fn go_back(&mut self, latest: Timestamp, now: Timestamp) {
+        self.until = self.until.checked_sub(elapsed(now, latest)).unwrap_or(Timestamp::MIN);
+        for then in [&mut self.began, &mut self.troubled, &mut self.ok_since].into_iter().flatten() {
+            *then = now.min(*then);
+        }
+    }
 }
 
 /// All incidents that are open, and what is needed to tell whether checks flap.
@@ -329,11 +341,12 @@ impl Incidents {
 
     /// No remembered time is after this one.
     fn not_after(&mut self, now: Timestamp) {
-        if self.latest.replace(now).is_none_or(|latest| latest <= now) {
-            return;
-        }
+        let Some(latest) = self.latest.replace(now).filter(|latest| *latest > now) else { return };
         for track in self.checks.values_mut().chain(self.monitor.values_mut()) {
             track.not_after(now);
+        }
+        for standing in self.standings.values_mut() {
+            standing.go_back(latest, now);
         }
     }
 }

@@ -261,7 +261,8 @@ impl Results {
         state.keep_what_others_alert(&self.peers);
         let State { incidents, alerts, policy, stored, .. } = &mut *state;
         let messages = alerts.decide(incidents, changes, policy, now);
-        let is_old = stored.is_none_or(|stored| elapsed(stored, now) >= STORED_EVERY);
+        // After a clock went back, the time of the last storing may be in the future.
+        let is_old = stored.is_none_or(|stored| stored > now || elapsed(stored, now) >= STORED_EVERY);
         let is_open = incidents.open().next().is_some();
         if !changes.is_empty() || !messages.is_empty() || (is_open && is_old) {
             *stored = Some(now);

@@ -331,6 +331,15 @@ fn a_status_stands_only_as_long_as_its_round() {
 }
 
 #[test]
+fn a_status_stands_no_longer_because_the_clock_goes_back() {
+    let mut watch = Watch::default();
+    watch.shop(&right(&[]), 7_200);
+    watch.hold("blog", &right(&[]), 0);
+    assert_eq!(watch.status(59), ServiceStatus::Ok);
+    assert_eq!(watch.status(60), ServiceStatus::Unknown);
+}
+
+#[test]
 fn a_change_holds_its_evidence() {
     let mut watch = Watch::default();
     let offset = Some(OffsetBounds { lower: 2, upper: i128::from(i64::MAX) * 9 });

@@ -213,3 +213,13 @@ fn a_machine_that_hesitates_is_alerted_when_its_next_round_fails_too_or_when_it_
     let mut watch = Watch::new(&[("day", 0, None)]);
     assert_eq!(watch.hold("shop", &Observation::of_fault(MonitorPart::Network), 0), ["day Opened"]);
 }
+
+#[test]
+fn a_clock_that_goes_back_does_not_put_off_what_needs_another_check() {
+    let mut watch = Watch::new(&[("day", 0, None)]).check("shop", None, &["network"]);
+    watch.hold("network", &right(), 7_200);
+    watch.hold("shop", &right(), 7_201);
+    watch.hold("network", &right(), 10);
+    assert_eq!(watch.hold("shop", &down(), 20), NOTHING, "the network may have failed, too");
+    assert_eq!(watch.hold("network", &right(), 30), ["day Opened"]);
+}
