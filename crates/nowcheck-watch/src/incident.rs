@@ -291,6 +291,12 @@ impl Incidents {
         }
     }
 
+    /// What the latest round of a check concluded, whether or not it still stands: a round that had to wait may be old when
+    /// it is taken in.
+    pub(crate) fn concluded(&self, check: &str) -> ServiceStatus {
+        self.standings.get(check).map_or(ServiceStatus::Unknown, |standing| standing.status)
+    }
+
     fn observe_check(&mut self, round: &Round<'_>, now: Timestamp) -> Vec<Change> {
         let observation = round.observation;
         if observation.troubles().is_empty() && !self.checks.contains_key(round.check) {

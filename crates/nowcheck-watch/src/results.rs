@@ -225,7 +225,7 @@ impl Results {
             took: round.outcome.duration + waited,
         };
         let changes = state.incidents.observe(&incident_round, now);
-        let status = match state.incidents.status(check, now) {
+        let status = match state.incidents.concluded(check) {
             ServiceStatus::Ok if observation.is_warning() => CheckStatus::Warning,
             other => other.into(),
         };

@@ -84,3 +84,15 @@ async fn a_round_of_what_is_no_longer_watched_like_that_opens_nothing_and_counts
         }
     }
 }
+
+#[tokio::test]
+async fn a_round_that_waited_longer_than_it_stands_is_what_it_is_judged_as() {
+    let (results, config) = results();
+    let ended = results.clock.now();
+    tokio::time::sleep(stands_for(&config)).await;
+    results.take_in(&down(&config, ended), Meaning::AsItSays);
+    assert!(results.has_incident("shop"));
+    let shop = results.board.check("shop").unwrap();
+    assert_eq!((shop.status, shop.reason.as_str()), (CheckStatus::Down, "down"));
+    assert_eq!(shop.status_at(timestamps::now(results.clock)), CheckStatus::Unknown, "it stands no more");
+}
