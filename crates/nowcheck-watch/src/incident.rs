@@ -218,7 +218,7 @@ impl Incidents {
     }
 
     /// Proof that a part of the monitor works. To end an incident that is flapping, report it again and again, at least
-    /// once a minute.
+    /// once a minute, for as long as the part works.
     pub fn report_working(&mut self, part: &MonitorPart, summary: &str, now: Timestamp) -> Vec<Change> {
         if !self.monitor.contains_key(part) {
             return Vec::new();

@@ -9,7 +9,7 @@ mod others;
 mod record;
 mod stored;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -106,6 +106,8 @@ struct State {
     watched: WatchedChecks,
     /// What rounds ask from now on, by check.
     asked: BTreeMap<String, Arc<Check>>,
+    /// The receivers that took their last message.
+    delivering: BTreeSet<String>,
     /// When the incidents were stored last.
     stored: Option<Timestamp>,
 }
@@ -169,6 +171,7 @@ impl Results {
             Some(problem) => state.incidents.report_fault(&MonitorPart::History, problem, now),
             None => state.incidents.report_working(&MonitorPart::History, "the history is written", now),
         };
+        changes.extend(state.report_receivers(now));
         changes.extend(self.hear_of_others(&mut state, now));
         self.settle(state, &changes, now);
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{LogEvent, MonitorPart, Results, timestamps};
+use jiff::Timestamp;
+
+use super::{Change, LogEvent, MonitorPart, Results, State, timestamps};
 use crate::alerts::{DeliveryResult, Report};
 use crate::dispatch::ReceiverState;
 
@@ -12,6 +14,11 @@ impl Results {
         let now = timestamps::now(self.clock);
         let mut state = self.lock();
         *state.sent.entry((report.receiver.clone(), report.result.name())).or_default() += 1;
+        if report.result == DeliveryResult::Delivered {
+            state.delivering.insert(report.receiver.clone());
+        } else {
+            state.delivering.remove(&report.receiver);
+        }
         let part = MonitorPart::Receiver(report.receiver.clone());
         let problem = match &report.result {
             DeliveryResult::Delivered => None,
@@ -25,9 +32,7 @@ impl Results {
         let changes = match (self.dispatch.judge(report), &problem) {
             // What was left over for one that was taken out of the file.
             _ if !is_used => Vec::new(),
-            (ReceiverState::Works, _) => {
-                state.incidents.report_working(&part, &format!("the alert {name} takes messages"), now)
-            }
+            (ReceiverState::Works, _) => state.incidents.report_working(&part, &takes_messages(name), now),
             (ReceiverState::IsFaulty, Some(problem)) => {
                 state.incidents.report_fault(&part, &format!("the alert {name} was {problem}"), now)
             }
@@ -43,4 +48,19 @@ impl Results {
     pub(crate) fn messages_sent(&self) -> BTreeMap<(String, &'static str), u64> {
         self.lock().sent.clone()
     }
+}
+
+impl State {
+    /// Says of the receivers that took their last message that they work, until one fails. Messages are too rare to end an
+    /// incident that is flapping: each would prove a minute of calm.
+    pub(super) fn report_receivers(&mut self, now: Timestamp) -> Vec<Change> {
+        let Self { incidents, delivering, .. } = self;
+        let working =
+            delivering.iter().map(|name| (MonitorPart::Receiver(name.clone()), takes_messages(name)));
+        working.flat_map(|(part, summary)| incidents.report_working(&part, &summary, now)).collect()
+    }
+}
+
+fn takes_messages(receiver: &str) -> String {
+    format!("the alert {receiver} takes messages")
 }

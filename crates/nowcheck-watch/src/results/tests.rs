@@ -7,6 +7,7 @@ use nowcheck::outcome::{
 };
 
 use super::*;
+use crate::alerts::{DeliveryResult, Fault, Report};
 use crate::config::{Config, System};
 use crate::history::testing::in_memory;
 
@@ -95,4 +96,30 @@ async fn a_round_that_waited_longer_than_it_stands_is_what_it_is_judged_as() {
     let shop = results.board.check("shop").unwrap();
     assert_eq!((shop.status, shop.reason.as_str()), (CheckStatus::Down, "down"));
     assert_eq!(shop.status_at(timestamps::now(results.clock)), CheckStatus::Unknown, "it stands no more");
+}
+
+#[tokio::test]
+async fn a_receiver_that_flapped_and_took_its_last_message_is_calm_without_another_one() {
+    let (results, _) = results();
+    let now = timestamps::now(results.clock);
+    let second = |second: u64| now + Duration::from_secs(second);
+    let part = MonitorPart::Receiver("night".to_owned());
+    let report =
+        |result| results.delivered(&Report { receiver: "night".to_owned(), id: String::new(), result });
+    let failed = || DeliveryResult::GaveUp { fault: Fault::Damaged };
+    let flap = |state: &mut State, from: u64| {
+        for start in 0..5 {
+            state.incidents.report_fault(&part, "500", second(from + start * 10));
+            state.incidents.report_working(&part, "", second(from + start * 10 + 5));
+        }
+    };
+    let end = |state: &mut State, from: u64| {
+        (from..from + 1_900).find(|at| !state.report_receivers(second(*at)).is_empty()).map(|at| at - from)
+    };
+    flap(&mut results.lock(), 0);
+    report(failed());
+    assert_eq!(end(&mut results.lock(), 50), None, "its last message failed");
+    report(DeliveryResult::Delivered);
+    assert_eq!(end(&mut results.lock(), 2_000), Some(1_740));
+    assert_eq!(results.open_incidents(), 0);
 }
