@@ -8,6 +8,7 @@ mod meaning;
 mod others;
 mod record;
 mod stored;
+mod suspends;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -41,6 +42,7 @@ use maintenance::Planned;
 use meaning::Reading;
 use record::{empty, record};
 use stored::Stored;
+use suspends::Suspends;
 
 /// A round that was held.
 #[derive(Debug)]
@@ -108,6 +110,7 @@ struct State {
     asked: BTreeMap<String, Arc<Check>>,
     /// The receivers that took their last message.
     delivering: BTreeSet<String>,
+    suspends: Suspends,
     /// When the incidents were stored last.
     stored: Option<Timestamp>,
 }
@@ -237,7 +240,7 @@ impl Results {
             .then(|| report::json::line(&round.outcome, config::words()).ok())
             .flatten();
         let record = record(round, &shown);
-        let drift = state.drifts.meet(&record, self.clock.now());
+        let drift = state.follow_drift(&record, self.clock.now(), self.clock.suspended());
         self.history.record(record, outcome);
         // First, because messages say what the board says.
         self.show(round, &shown, drift);

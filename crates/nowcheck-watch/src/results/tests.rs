@@ -20,6 +20,11 @@ const NIGHT: &str =
     "[[alert]]\nname = \"night\"\ntype = \"exec\"\ncommand = [\"/bin/true\"]\nafter = \"1d\"\n";
 const SHOP: &str = "name = \"shop\"\nurl = \"http://127.0.0.1:1\"\nevery = \"1s\"\ntimeout = \"100ms\"\n";
 
+/// The check `shop`.
+pub(super) fn configured_shop() -> CheckConfig {
+    configured(SHOP).checks.remove(0)
+}
+
 /// Results of a monitor that watches `shop`. It has to be made on a runtime.
 fn results() -> (Results, Arc<CheckConfig>) {
     let (clock, config) = (Clock::start(), configured(SHOP));
