@@ -1,5 +1,6 @@
 """The dashboard of `nowcheck watch` as people meet it: in a real browser, by keyboard, on a phone, without JavaScript."""
 
+import contextlib
 import json
 import urllib.parse
 import urllib.request
@@ -138,10 +139,74 @@ def test_the_first_result_is_shown_within_a_second(nowd, monitor, tmp_path, visi
 def test_events_are_told_to_programs_as_json(watching):
     with urllib.request.urlopen(f"{watching.url}/events?check=payment", timeout=10) as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
-        event = poll(lambda: (line := stream.readline()).startswith(b"event: ") and line, "an event")
+        assert poll(lambda: (line := stream.readline()).startswith(b"event: ") and line, "an event") == b"event: ping\n"
+        event = poll(lambda: (line := stream.readline()).startswith(b"event: ") and line, "another event")
         data = json.loads(stream.readline().removeprefix(b"data: "))
     assert event == b"event: round\n"
     assert data["check"] == "payment" and data["status"] == "wrong" and 1.4 < data["offset"]["lower"] < 1.6
+
+
+def test_a_stream_on_which_nothing_happens_still_sends_a_ping(nowd, monitor, tmp_path):
+    watching = monitor("--config", configuration(tmp_path, ("shop", nowd().url), every="60s"))
+    watching.wait_for("shop", "ok")
+    with urllib.request.urlopen(f"{watching.url}/events", timeout=15) as stream:
+        for _ in range(2):
+            poll(lambda: stream.readline() == b"event: ping\n", "a ping")
+            assert stream.readline() == b"data: {}\n", "an event without data is none"
+
+
+def test_a_dashboard_in_seven_tabs_is_live_in_each_that_is_looked_at(nowd, monitor, tmp_path, visit):
+    # Browsers open six connections to a server.
+    service = nowd()
+    watching = monitor("--config", configuration(tmp_path, ("shop", service.url), every="1s"))
+    watching.wait_for("shop", "ok")
+    tabs = [visit()]
+    for _ in range(6):
+        tabs.append(tabs[0].another_tab())
+    for tab in tabs:
+        tab.to_the_front()
+        tab.open(watching.url)
+        tab.wait_for(READY)
+    service.child.process.kill()
+    for tab in tabs:
+        tab.to_the_front()
+        tab.wait_for(f"{ROW.format('shop')}.classList.contains('down') && {READY}")
+        assert tab.text("h1") == "The check is not ok"
+
+
+REFUSED = "window.fetch = () => Promise.reject(new TypeError('refused'))"
+SILENT = "window.fetch = (_, { signal }) => new Promise((_, no) => signal.addEventListener('abort', () => no(signal.reason)))"
+
+
+@pytest.mark.parametrize("fetch", [REFUSED, SILENT], ids=["refused", "never answered"])
+def test_a_page_that_cannot_be_had_again_is_not_called_live_although_events_come(nowd, monitor, tmp_path, visit, fetch):
+    watching = monitor("--config", configuration(tmp_path, ("shop", nowd().url), every="1s"))
+    watching.wait_for("shop", "ok")
+    page = visit()
+    page.open(watching.url)
+    page.wait_for(READY)
+    page.evaluate(f"window.real = window.fetch; {fetch}; null")
+    page.wait_for("document.querySelector('#contact').textContent.startsWith('no contact since ')")
+    page.evaluate("window.fetch = window.real; null")
+    page.wait_for(READY)
+
+
+def test_who_gets_no_stream_sees_the_page_of_ten_seconds_ago_and_when_that_was(nowd, monitor, tmp_path, visit):
+    service = nowd()
+    watching = monitor("--config", configuration(tmp_path, ("shop", service.url), every="1s"))
+    watching.wait_for("shop", "ok")
+    with contextlib.ExitStack() as streams:
+        for _ in range(128):
+            streams.enter_context(urllib.request.urlopen(f"{watching.url}/events", timeout=15))
+        page = visit()
+        page.open(watching.url)
+        service.child.process.kill()
+        page.wait_for(f"{ROW.format('shop')}.classList.contains('down')")
+        assert page.text("#contact").startswith("as of "), "it is not live"
+    page.wait_for(READY)
+    # The browser reports the status 503 itself.
+    assert all("503" in complaint for complaint in page.complaints)
+    page.complaints.clear()
 
 
 # ------------------------------------------------------------------------------------------------- filter

@@ -108,7 +108,10 @@ class Browser:
         return said["result"]
 
     def page(self, width: int = 1280, height: int = 800) -> "Page":
-        context = self.send("Target.createBrowserContext")["browserContextId"]
+        return self.tab(self.send("Target.createBrowserContext")["browserContextId"], width, height)
+
+    def tab(self, context: str, width: int = 1280, height: int = 800) -> "Page":
+        """A page that shares storage, cache and connections with the others of that context, which closes it, too."""
         target = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self, context, session)
@@ -163,6 +166,16 @@ class Page:
 
     def close(self) -> None:
         self._browser.send("Target.disposeBrowserContext", browserContextId=self.context)
+
+    def another_tab(self) -> "Page":
+        """Beside this page, which is then hidden."""
+        tab = self._browser.tab(self.context)
+        tab.to_the_front()
+        return tab
+
+    def to_the_front(self) -> None:
+        self.send("Page.bringToFront")
+        self.wait_for("document.visibilityState === 'visible'")
 
     def open(self, url: str) -> None:
         self.send("Page.navigate", url=url)

@@ -36,9 +36,10 @@ http {{
     }}
     server {{
         listen {host}:{port};
-        location / {{
-            proxy_pass http://clocks;
-            proxy_http_version 1.1;
+        {elsewhere}
+        location {below}/ {{
+            proxy_pass http://clocks{stripped};
+            proxy_http_version {http_version};
             proxy_set_header Connection "";
             proxy_set_header Host $http_host;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -51,6 +52,16 @@ http {{
     }}
 }}
 """
+
+ELSEWHERE = """\
+location = / {
+            default_type text/html;
+            return 200 '<!DOCTYPE html><title>Home</title><link rel=icon href="data:,">
+                <main id=content><h1>Our home page</h1></main>';
+        }
+        location = /healthz { return 200; }
+"""
+"""What is at the address where `below` is not everything: the site of somebody else."""
 
 
 _numbers = itertools.count()
@@ -65,7 +76,9 @@ def own_address() -> str:
 
 class Nginx(Proxy):
     """One nginx on a free port. `upstream_idle` is how long it keeps a connection to a server without a request; it
-    asks another server after what `next_upstream` lists. `http` and `location` are directives that stand there too."""
+    asks another server after what `next_upstream` lists. `http` and `location` are directives that stand there too.
+    With `below`, such as `/nowcheck`, the servers are reached below that path alone, and do not see it. `http_version`
+    is that to the servers; nginx itself speaks 1.0 unless it is configured otherwise, and then buffers more."""
 
     name = "nginx"
 
@@ -77,6 +90,8 @@ class Nginx(Proxy):
         next_upstream: str = "error timeout",
         http: str = "",
         location: str = "",
+        below: str = "",
+        http_version: str = "1.1",
     ):
         self.host = own_address()
         # Closed before nginx binds it: it cannot be handed over.
@@ -97,6 +112,10 @@ class Nginx(Proxy):
                 next_upstream=next_upstream,
                 http=http,
                 location=location,
+                below=below,
+                http_version=http_version,
+                stripped="/" if below else "",
+                elsewhere=ELSEWHERE if below else "",
             )
         )
         taken.close()

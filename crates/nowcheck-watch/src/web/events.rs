@@ -5,6 +5,7 @@
 //! | `change` | a check is something else than before |
 //! | `round` | a round of a check was held |
 //! | `checks` | other checks are watched |
+//! | `ping` | at the beginning, and when nothing was sent for ten seconds |
 //!
 //! Each stream compares the board with what it has told, so a client that reads slowly misses rounds but no change, and
 //! holds up nobody.
@@ -40,6 +41,9 @@ const LOOKED_EVERY: Duration = Duration::from_secs(1);
 
 /// So often something is sent, so that both ends notice that the other one is gone.
 const SENT_EVERY: u32 = 10;
+
+/// That both ends are there, and nothing between them keeps events back. Scripts do not see comments.
+const PING: &str = "event: ping\ndata: {}\n\n";
 
 /// A client that does not read for so long has to connect again.
 const SENT_WITHIN: Duration = Duration::from_secs(30);
@@ -105,7 +109,7 @@ async fn follow(
     let mut second = tokio::time::interval(LOOKED_EVERY);
     let mut told = Told::new();
     compare(&checks(&served, only.as_deref()), timestamps::now(served.clock), &mut told);
-    let mut text = "retry: 1000\n\n: follows\n\n".to_owned();
+    let mut text = format!("retry: 1000\n\n{PING}");
     let mut silent = 0;
     loop {
         if !text.is_empty() {
@@ -124,7 +128,7 @@ async fn follow(
         changed.mark_unchanged();
         text = compare(&checks(&served, only.as_deref()), timestamps::now(served.clock), &mut told);
         if text.is_empty() && silent >= SENT_EVERY {
-            ": still here\n\n".clone_into(&mut text);
+            PING.clone_into(&mut text);
         }
     }
 }

@@ -39,9 +39,11 @@ pub(super) fn json(value: &impl serde::Serialize) -> Reply {
     }
 }
 
-/// Server-sent events, as they come.
+/// Server-sent events, as they come. Proxies such as nginx would otherwise keep them back until there are many.
 pub(super) fn events(body: Channel<Bytes>) -> Reply {
-    with_body(StatusCode::OK, Some("text/event-stream"), Either::Right(body))
+    let mut reply = with_body(StatusCode::OK, Some("text/event-stream"), Either::Right(body));
+    reply.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    reply
 }
 
 /// A problem (RFC 9457).
@@ -83,4 +85,15 @@ fn with_body(
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_asked_not_to_keep_events_back() {
+        assert_eq!(events(Channel::new(1).1).headers()["x-accel-buffering"], "no");
+        assert!(!ok("text/plain", "").headers().contains_key("x-accel-buffering"));
+    }
 }

@@ -64,12 +64,15 @@
     return address ? () => $(`a[href="${CSS.escape(address)}"]`) : () => null;
   };
 
+  // Nothing is waited for any longer: all connections to the server may be taken.
+  const ANSWERED_WITHIN = 10000;
   let running = null, again = false;
   const refresh = async (isOther = false) => {
     if (running && !isOther) { again = true; return; }
     running?.abort();
     const mine = running = new AbortController();
     again = false;
+    const limit = setTimeout(() => mine.abort(), ANSWERED_WITHIN);
     try {
       const address = location.href.split("#")[0];
       const answer = await fetch(address, { signal: mine.signal, headers: { accept: "text/html" } });
@@ -80,14 +83,21 @@
       $("link[rel=icon]").href = $("link[rel=icon]", fresh).href;
       take($("#content"), $("#content", fresh), isOther);
       [shownAt, begun] = [Number(fresh.body.dataset.now), performance.now()];
+      [hasFailed, knownAt] = [false, shownAt];
       const lost = document.activeElement === body && find();
       if (lost) lost.focus({ preventScroll: true });
       plots();
       tick();
-    } catch (error) {
-      if (error.name === "AbortError") return;
+    } catch {
+      // Another one has begun instead.
+      if (running !== mine) return;
+      hasFailed = true;
+    } finally {
+      clearTimeout(limit);
     }
     if (running === mine) running = null;
+    endedAt = performance.now();
+    tell();
     if (again) later(1000);
   };
   let timer = 0;
@@ -104,26 +114,38 @@
   });
 
   // ---------------------------------------------------------------------------------------------- events
+  // The server sends something every ten seconds. A proxy may keep it back, and then the page is fetched again and again.
+  const SILENT = 20000, EVERY = 10000, EVERY_HIDDEN = 60000;
+  let stream = null, heardAt = null;
+  let endedAt = performance.now(), hasFailed = false, knownAt = shownAt;
+  const isHeard = () => heardAt !== null && performance.now() - heardAt < SILENT;
+  const tell = () => {
+    const time = (at) => `${new Date(at).toISOString().slice(11, 19)} UTC`;
+    const [kind, text] =
+      hasFailed ? ["lost", `no contact since ${time(knownAt)}: this is what was known then`] :
+      isHeard() ? ["live", "live"] : ["", `as of ${time(knownAt)}`];
+    if (contact.className !== kind) contact.className = kind;
+    put(contact, text);
+  };
+  const leave = () => {
+    stream?.close();
+    [stream, heardAt] = [null, null];
+  };
   const follow = () => {
-    const events = new EventSource(body.dataset.events);
-    let lostAt = 0;
-    events.onopen = () => {
-      // What happened between the page and the stream, however little time that was.
-      refresh();
-      lostAt = 0;
-      contact.className = "live";
-      put(contact, "live");
-    };
-    events.onerror = () => {
-      lostAt ||= now();
-      const since = new Date(lostAt).toISOString().slice(11, 19);
-      contact.className = "lost";
-      put(contact, `no contact since ${since} UTC: this is what was known then`);
-      // The browser gives up on some answers.
-      if (events.readyState === EventSource.CLOSED) setTimeout(follow, 2000);
+    leave();
+    const mine = stream = new EventSource(body.dataset.events);
+    const on = (name, act) => mine.addEventListener(name, (event) => { heardAt = performance.now(); act(event); });
+    // What happened between the page and the stream, however little time that was. A proxy that opens it may still keep back
+    // what is sent on it: it is live with the first event.
+    mine.onopen = () => refresh();
+    mine.onerror = () => {
+      const wasHeard = heardAt !== null;
+      heardAt = null;
+      if (wasHeard) refresh();
+      tell();
     };
     let news = [];
-    events.addEventListener("change", (event) => {
+    on("change", (event) => {
       const { check, status } = JSON.parse(event.data);
       news.push(`${check} is ${status}`);
       soon();
@@ -132,10 +154,27 @@
         news = [];
       }, 500);
     });
-    events.addEventListener("checks", soon);
-    // What moves a little is shown a little later, and not at all where nobody looks.
-    events.addEventListener("round", () => { if (!document.hidden) later(2000); });
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
+    on("checks", soon);
+    // What moves a little is shown a little later.
+    on("round", () => later(2000));
+    // Nothing has changed: the page is that of this moment.
+    on("ping", () => { if (!running && !again && !hasFailed) knownAt = now(); tell(); });
+  };
+  const watch = () => {
+    // It was open, and whoever has sent it is gone without a word.
+    if (heardAt !== null && !isHeard()) leave();
+    const { hidden } = document;
+    const isDue = performance.now() - endedAt >= (hidden ? EVERY_HIDDEN : EVERY);
+    if (isDue && !running && (hidden || hasFailed || !isHeard())) {
+      // The browser gives up on some answers.
+      if (!hidden && (!stream || stream.readyState === EventSource.CLOSED)) follow();
+      refresh();
+    }
+    tell();
+  };
+  // A browser opens six connections to a server, and a stream holds one: only a page that is looked at has one.
+  const look = () => {
+    if (document.hidden) leave(); else { follow(); soon(); }
   };
 
   // ---------------------------------------------------------------------------------------------- the filter
@@ -313,5 +352,9 @@
   plots();
   tick();
   setInterval(tick, 1000);
-  if (body.dataset.events) follow();
+  if (body.dataset.events) {
+    if (!document.hidden) follow();
+    document.addEventListener("visibilitychange", look);
+    setInterval(watch, 1000);
+  }
 })();
