@@ -12,6 +12,7 @@ mod shown;
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use self::parts::Depth;
 use super::Served;
 use super::assets::{SCRIPT, STYLE};
 use crate::status::CheckStatus;
@@ -21,6 +22,7 @@ struct Page<'a> {
     title: &'a str,
     /// The worst that it shows, as the sign of its tab.
     mark: CheckStatus,
+    depth: Depth,
     /// What the script follows; nothing on a page that does not change.
     events: Option<String>,
     /// After how many seconds it reloads without the script.
@@ -50,7 +52,9 @@ impl Page<'_> {
                 body data-now=(now.as_millisecond()) data-events=[&self.events] {
                     a.skip href="#content" { "Skip to the content" }
                     header.top {
-                        nav aria-label="Pages" { a href="/" { "Checks" } " " a href="/incidents" { "Incidents" } }
+                        nav aria-label="Pages" {
+                            a href=(self.depth.root()) { "Checks" } " " a href=(self.depth.incidents()) { "Incidents" }
+                        }
                         p #contact { "as of " (parts::clock_time(now)) }
                     }
                     main #content tabindex="-1" { (self.content) }
@@ -78,12 +82,13 @@ pub(super) fn icon(status: CheckStatus) -> String {
 }
 
 /// There is nothing at this address.
-pub(super) fn not_found(served: &Served, now: Timestamp, what: &str) -> Markup {
+pub(super) fn not_found(served: &Served, now: Timestamp, depth: Depth, what: &str) -> Markup {
     let content = html! {
         h1 { (what) }
-        p { a href="/" { "All checks" } " · " a href="/incidents" { "All incidents" } }
+        p { a href=(depth.root()) { "All checks" } " · " a href=(depth.incidents()) { "All incidents" } }
     };
-    let page = Page { title: "Not found", mark: CheckStatus::Unknown, events: None, reload: RELOAD, content };
+    let mark = CheckStatus::Unknown;
+    let page = Page { title: "Not found", mark, depth, events: None, reload: RELOAD, content };
     page.render(served, now)
 }
 

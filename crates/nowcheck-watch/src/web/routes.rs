@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 use super::api::ApiRoute;
 use super::auth::Refusal;
 use super::badge::{self, Badge};
+use super::pages::parts::Depth;
 use super::query::Query;
 use super::respond::{Reply, method_not_allowed, ok, page, problem};
 use super::{Served, api, events, metrics, pages, probe};
@@ -64,10 +65,14 @@ pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>
         Route::Overview => page(StatusCode::OK, pages::overview::overview(served, &query, now)),
         Route::CheckPage(name) => match pages::check::check(served, &name, &query, now).await {
             Some(found) => page(StatusCode::OK, found),
-            None => nothing(served, now, "No check of that name is watched"),
+            None => nothing(served, now, Depth::Below, "No check of that name is watched"),
         },
-        Route::Incidents => found(served, now, pages::incidents::incidents(served, now).await.map(Some)),
-        Route::Incident(id) => found(served, now, pages::incidents::incident(served, &id, now).await),
+        Route::Incidents => {
+            found(served, now, Depth::Top, pages::incidents::incidents(served, now).await.map(Some))
+        }
+        Route::Incident(id) => {
+            found(served, now, Depth::Below, pages::incidents::incident(served, &id, now).await)
+        }
         // Its head is that of a stream without an end.
         Route::Events if request.method() == Method::HEAD => ok("text/event-stream", ""),
         Route::Events => events::stream(served, query.get("check")),
@@ -83,19 +88,19 @@ pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>
 }
 
 /// A page that may not exist, or cannot be made.
-fn found(served: &Served, now: Timestamp, found: Result<Option<Markup>, String>) -> Reply {
+fn found(served: &Served, now: Timestamp, depth: Depth, found: Result<Option<Markup>, String>) -> Reply {
     match found {
         Ok(Some(found)) => page(StatusCode::OK, found),
-        Ok(None) => nothing(served, now, "There is no such incident, or it is no longer kept"),
+        Ok(None) => nothing(served, now, depth, "There is no such incident, or it is no longer kept"),
         Err(problem) => {
             let what = format!("The history cannot be read: {problem}");
-            page(StatusCode::SERVICE_UNAVAILABLE, pages::not_found(served, now, &what))
+            page(StatusCode::SERVICE_UNAVAILABLE, pages::not_found(served, now, depth, &what))
         }
     }
 }
 
-fn nothing(served: &Served, now: Timestamp, what: &str) -> Reply {
-    page(StatusCode::NOT_FOUND, pages::not_found(served, now, what))
+fn nothing(served: &Served, now: Timestamp, depth: Depth, what: &str) -> Reply {
+    page(StatusCode::NOT_FOUND, pages::not_found(served, now, depth, what))
 }
 
 /// Why somebody is not let in, as a response.

@@ -204,7 +204,7 @@ fn answer<B>(request: &Request<B>, content: &Content) -> Reply {
         return reply;
     }
     match content.at(request.uri().path()) {
-        None => with_status(StatusCode::NOT_FOUND, Some(&content.not_found)),
+        None => with_status(StatusCode::NOT_FOUND, content.instead_of(request.uri().path())),
         Some(found) => {
             let is_known = found.tag.to_str().is_ok_and(|tag| is_known(request.headers(), tag));
             let mut reply = if is_known {

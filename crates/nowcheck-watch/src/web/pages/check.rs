@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use nowcheck::text::figures;
 
-use super::parts::{self, ago, check_path, encoded, incident_path, status, until};
+use super::parts::{self, Depth, ago, encoded, status, until};
 use super::shown::{Length, Shown};
 use super::{Page, RELOAD, incidents, instances};
 use crate::board::{BackendState, CheckState, LatestRound};
@@ -18,7 +18,7 @@ use crate::report::svg::plots;
 use crate::report::{CheckReport, Clock, Report, ReportError, words};
 use crate::timestamps::elapsed;
 use crate::web::Served;
-use crate::web::query::{Query, written};
+use crate::web::query::Query;
 
 /// The page at `/checks/NAME`; none if there is no such check.
 pub(in crate::web) async fn check(
@@ -37,7 +37,8 @@ pub(in crate::web) async fn check(
     let page = Page {
         title: &title,
         mark: state.status_at(now),
-        events: Some(format!("/events{}", written(&[("check", name)]))),
+        depth: Depth::Below,
+        events: Some(Depth::Below.events(Some(name))),
         reload: if state.latest.is_none() { 1 } else { RELOAD },
         content: content(served, &state, &report, shown, now),
     };
@@ -101,7 +102,7 @@ fn now_it_is(served: &Served, state: &CheckState, now: Timestamp) -> Markup {
                 p.found { (latest.summary) }
                 @if let Some(advice) = &latest.advice { p { strong { "Next: " } (advice) } }
             }
-            @if let Some(id) = served.results.incident_of(&identity.name) { p { a href=(incident_path(&id)) { "The incident, with its evidence" } } }
+            @if let Some(id) = served.results.incident_of(&identity.name) { p { a href=(Depth::Below.incident(&id)) { "The incident, with its evidence" } } }
             (facts(state, now))
         }
     }
@@ -154,7 +155,7 @@ fn phases(latest: &LatestRound) -> String {
 
 /// Links to other stretches of time.
 fn ranges(state: &CheckState, shown: Shown, report: Option<&Report>) -> Markup {
-    let path = check_path(&state.identity.name);
+    let path = Depth::Below.check(&state.identity.name);
     let range = report.map_or(shown.range, |report| report.range);
     let moves =
         [("Earlier", -0.5, 0.5), ("Later", 0.5, 1.5), ("Zoom in", 0.25, 0.75), ("Zoom out", -0.5, 1.5)];

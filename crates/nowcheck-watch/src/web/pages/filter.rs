@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::parts::Depth;
 use crate::board::CheckState;
 use crate::status::CheckStatus;
 use crate::web::query::{Query, written};
@@ -76,7 +77,9 @@ pub(super) fn label(name: &str, value: &str) -> String {
     format!("{name}={value}")
 }
 
+/// Only the overview links to it.
 fn address(text: &str, status: Option<CheckStatus>, page: usize) -> String {
     let page = if page > 1 { page.to_string() } else { String::new() };
-    format!("/{}", written(&[("q", text), ("status", status.map_or("", CheckStatus::name)), ("page", &page)]))
+    let query = written(&[("q", text), ("status", status.map_or("", CheckStatus::name)), ("page", &page)]);
+    format!("{}{query}", Depth::Top.root())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::parts::{self, check_path, incident_path, status};
+use super::parts::{self, Depth, status};
 use super::{Page, RELOAD};
 use crate::history::{History, HistoryError, HistoryReader, PastIncident, Range};
 use crate::incident::{Change, Scope};
@@ -16,7 +16,6 @@ use crate::report::{Report, words};
 use crate::status::CheckStatus;
 use crate::timestamps::elapsed;
 use crate::web::Served;
-use crate::web::query::written;
 
 /// Incidents that are listed, at most.
 const LISTED: usize = 200;
@@ -45,10 +44,11 @@ pub(in crate::web) async fn incidents(served: &Arc<Served>, now: Timestamp) -> R
         h1 { (title) }
         @if found.is_empty() { p { "There was none in the last 90 days, as far as was watched." } }
         @else { p.dim { "Those of the last 90 days, the latest first." } }
-        div #incidents { @for incident in &found { (article(incident, now, true)) } }
+        div #incidents { @for incident in &found { (article(incident, now, Depth::Top)) } }
     };
     let mark = if open == 0 { CheckStatus::Ok } else { CheckStatus::Down };
-    let page = Page { title: &title, mark, events: Some("/events".to_owned()), reload: RELOAD, content };
+    let depth = Depth::Top;
+    let page = Page { title: &title, mark, depth, events: Some(depth.events(None)), reload: RELOAD, content };
     Ok(page.render(served, now))
 }
 
@@ -71,20 +71,21 @@ pub(in crate::web) async fn incident(
     let Some((incident, evidence, course)) = found.await? else { return Ok(None) };
     let title = format!("{}: {}", words::whose(&incident), words::state(&incident));
     let is_open = incident.until.is_none();
+    let depth = Depth::Below;
     let content = html! {
-        p.dim { a href="/incidents" { "Incidents" } }
+        p.dim { a href=(depth.incidents()) { "Incidents" } }
         (head(&incident, now))
         @if is_open { (advice(served, &incident)) }
         @if let Some(report) = &course { (plots_of(report)) }
         (story(&incident, &evidence))
     };
     let events = match &incident.scope {
-        Scope::Check(check) if is_open => Some(format!("/events{}", written(&[("check", check)]))),
-        Scope::Monitor(_) if is_open => Some("/events".to_owned()),
+        Scope::Check(check) if is_open => Some(depth.events(Some(check))),
+        Scope::Monitor(_) if is_open => Some(depth.events(None)),
         _ => None,
     };
     let mark = if is_open { CheckStatus::Down } else { CheckStatus::Ok };
-    let page = Page { title: &title, mark, events, reload: RELOAD, content };
+    let page = Page { title: &title, mark, depth, events, reload: RELOAD, content };
     Ok(Some(page.render(served, now)))
 }
 
@@ -124,19 +125,19 @@ pub(super) fn of_check(incidents: &[PastIncident], now: Timestamp) -> Markup {
         section #incidents {
             h2 { "Incidents" }
             @if incidents.is_empty() { p { "None in this time." } }
-            @for incident in incidents { (article(incident, now, false)) }
+            @for incident in incidents { (article(incident, now, Depth::Below)) }
         }
     }
 }
 
-fn article(incident: &PastIncident, now: Timestamp, is_top: bool) -> Markup {
+fn article(incident: &PastIncident, now: Timestamp, depth: Depth) -> Markup {
     let title = html! {
-        a href=(incident_path(&incident.id)) { (words::whose(incident)) } " " (status(words::state(incident)))
+        a href=(depth.incident(&incident.id)) { (words::whose(incident)) } " " (status(words::state(incident)))
         @if incident.until.is_none() { " " span.open { "open" } }
     };
     html! {
         article id={ "incident-" (parts::encoded(&incident.id)) } {
-            @if is_top { h2 { (title) } } @else { h3 { (title) } }
+            @if depth == Depth::Top { h2 { (title) } } @else { h3 { (title) } }
             p { (words::summary(incident)) }
             p.dim { (words::when(incident, now)) }
         }
@@ -213,7 +214,7 @@ fn plots_of(report: &Report) -> Markup {
 /// The page of the check, with the time of the incident and as much before and after it.
 fn page_around(check: &str, incident: &PastIncident, now: Timestamp) -> String {
     let (from, to) = around(incident, now);
-    format!("{}?from={from}&to={to}", check_path(check))
+    format!("{}?from={from}&to={to}", Depth::Below.check(check))
 }
 
 /// The time of the incident and as much before and after it, in seconds since 1970.

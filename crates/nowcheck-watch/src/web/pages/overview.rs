@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use nowcheck::text::figures;
 
 use super::filter::{Filter, ON_A_PAGE, label, with_text};
-use super::parts::{self, ago, check_path, encoded, incident_path, is_bad, status, until};
+use super::parts::{self, Depth, ago, encoded, is_bad, status, until};
 use super::{Page, RELOAD, instances, past};
 use crate::board::{CheckState, NOT_CHECKED_YET, Recent};
 use crate::incident::{Incident, Scope};
@@ -28,7 +28,8 @@ pub(in crate::web) fn overview(served: &Served, query: &Query, now: Timestamp) -
     let page = Page {
         title: &title,
         mark: worst,
-        events: Some("/events".to_owned()),
+        depth: Depth::Top,
+        events: Some(Depth::Top.events(None)),
         reload: if is_new { 1 } else { RELOAD },
         content,
     };
@@ -63,7 +64,7 @@ fn content(served: &Served, all: &[Arc<CheckState>], query: &Query, title: &str,
     html! {
         div #summary { h1 { (title) } (counts) }
         (faults(served, now))
-        form #filter role="search" action="/" method="get" data-keep {
+        form #filter role="search" action=(Depth::Top.root()) method="get" data-keep {
             label for="q" { "Filter" }
             input #q type="search" name="q" value=(filter.text) placeholder="name, URL or label=value" autocomplete="off" spellcheck="false";
             @if let Some(status) = filter.status { input type="hidden" name="status" value=(status.name()); }
@@ -90,7 +91,7 @@ fn counts(filter: &Filter, found: &[&Arc<CheckState>], now: Timestamp) -> Markup
                         aria-current=[(filter.status == Some(kind)).then_some("true")] { (count) " " (kind.name()) }
                 }
             }
-            @if filter.is_set() { a href="/" { "show all" } }
+            @if filter.is_set() { a href=(Depth::Top.root()) { "show all" } }
         }
     }
 }
@@ -108,7 +109,7 @@ fn monitor_fault(fault: &Incident, now: Timestamp) -> Markup {
     html! {
         p.fault {
             strong { "The monitor itself: " (part) } " – " (fault.evidence().summary) ". Since " (ago(fault.since(), now)) ". "
-            a href=(incident_path(fault.id().as_str())) { "Incident" }
+            a href=(Depth::Top.incident(fault.id().as_str())) { "Incident" }
         }
     }
 }
@@ -120,7 +121,7 @@ fn row(served: &Served, check: &CheckState, now: Timestamp) -> Markup {
         li class={ "check " (kind.name()) } id={ "check-" (encoded(&identity.name)) } {
             p.what { (status(kind.name())) " " @if check.reason_at(now) != NOT_CHECKED_YET { (ago(check.since_at(now), now)) } }
             div.who {
-                h2 { a href=(check_path(&identity.name)) { (identity.name) } }
+                h2 { a href=(Depth::Top.check(&identity.name)) { (identity.name) } }
                 p.dim {
                     (identity.url)
                     @for (name, value) in &identity.labels { " " (label_link(name, value)) }
@@ -157,7 +158,7 @@ fn trouble(served: &Served, check: &CheckState, now: Timestamp) -> Markup {
                 }
             }
             @if let Some(advice) = latest.and_then(|latest| latest.advice.as_ref()) { p { "Next: " (advice) } }
-            @if let Some(id) = incident { p { a href=(incident_path(&id)) { "Incident" } } }
+            @if let Some(id) = incident { p { a href=(Depth::Top.incident(&id)) { "Incident" } } }
         }
     }
 }
@@ -168,7 +169,7 @@ fn no_match(filter: &Filter, found: usize) -> Markup {
             @if found > 0 { "This page has no checks. " }
             @else if filter.text.is_empty() { "No check has this status. " }
             @else { "No check matches “" (filter.text) "”. The name, the URL or a label such as team=web has to contain each word. " }
-            a href="/" { "Show all checks" }
+            a href=(Depth::Top.root()) { "Show all checks" }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::figures::rough;
 use crate::incident::OffsetBounds;
 use crate::status::CheckStatus;
 use crate::timestamps::elapsed;
+use crate::web::query::written;
 
 /// A status, with a sign that tells it without its color.
 pub(in crate::web) fn status(status: &str) -> Markup {
@@ -47,14 +48,44 @@ pub(in crate::web) fn encoded(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
-/// The page of a check.
-pub(super) fn check_path(name: &str) -> String {
-    format!("/checks/{}", encoded(name))
+/// How deep the path of a page is. Links are relative, so that they lead to the monitor behind a proxy that serves it below a
+/// path, and without the proxy, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::web) enum Depth {
+    /// `/` or `/incidents`.
+    Top,
+    /// `/checks/NAME` or `/incidents/ID`.
+    Below,
 }
 
-/// The page of an incident.
-pub(super) fn incident_path(id: &str) -> String {
-    format!("/incidents/{}", encoded(id))
+impl Depth {
+    /// The overview.
+    pub(super) fn root(self) -> &'static str {
+        match self {
+            Self::Top => "./",
+            Self::Below => "../",
+        }
+    }
+
+    /// The page of a check.
+    pub(super) fn check(self, name: &str) -> String {
+        format!("{}checks/{}", self.root(), encoded(name))
+    }
+
+    /// All incidents.
+    pub(super) fn incidents(self) -> String {
+        format!("{}incidents", self.root())
+    }
+
+    /// The page of an incident.
+    pub(super) fn incident(self, id: &str) -> String {
+        format!("{}incidents/{}", self.root(), encoded(id))
+    }
+
+    /// What happens, of one check or of all.
+    pub(super) fn events(self, check: Option<&str>) -> String {
+        format!("{}events{}", self.root(), written(&[("check", check.unwrap_or_default())]))
+    }
 }
 
 /// What is more than a warning has to be read first.

@@ -182,7 +182,7 @@ fn pages(texts: &Texts) -> Vec<Markup> {
         check::content(&served, state, &Ok(Some(report(texts))), shown, now()),
         check::content(&served, state, &Err(texts.0[3].clone()), shown, now()),
         html! { (incidents::head(&incident(texts), now())) (incidents::story(&incident(texts), &[Some(texts.0[2].clone())])) },
-        not_found(&served, now(), &texts.0[1]),
+        not_found(&served, now(), Depth::Below, &texts.0[1]),
     ]
 }
 
@@ -256,6 +256,50 @@ proptest! {
         for (plain, hostile) in plain.iter().zip(&hostile) {
             prop_assert_eq!(skeleton(&plain.0), skeleton(&hostile.0), "{}", hostile.0);
         }
+    }
+}
+
+/// The values of the attributes that lead somewhere.
+fn addresses(page: &str) -> Vec<&str> {
+    let of = |name| page.split(name).skip(1).filter_map(|rest: &str| rest.split('"').next());
+    [" href=\"", " action=\"", " data-events=\""].into_iter().flat_map(of).collect()
+}
+
+#[test]
+fn all_that_a_page_leads_to_is_relative_so_that_it_is_found_below_a_path() {
+    for text in ["a", "..", "/", "//elsewhere.example", "a/b?c#d"] {
+        let pages = on_a_runtime(|| pages(&Texts([(); 4].map(|()| text.to_owned()))));
+        for page in pages {
+            let found = addresses(&page.0);
+            assert!(!found.is_empty());
+            let is_relative = |one: &&str| {
+                ["./", "../", "#", "data:image/svg+xml,"].iter().any(|begin| one.starts_with(begin))
+            };
+            assert!(found.iter().all(is_relative), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn links_of_a_page_lead_to_the_same_address_from_each_depth() {
+    for (depth, page) in [
+        (Depth::Top, "https://ops.example/now/incidents"),
+        (Depth::Below, "https://ops.example/now/checks/shop"),
+    ] {
+        let page = url::Url::parse(page).unwrap();
+        let found = [
+            depth.root().to_owned(),
+            depth.check("a/b"),
+            depth.incidents(),
+            depth.incident("1-2"),
+            depth.events(Some("a b")),
+        ];
+        let found =
+            found.map(|link| page.join(&link).unwrap().to_string().split_off("https://ops.example".len()));
+        assert_eq!(
+            found,
+            ["/now/", "/now/checks/a%2Fb", "/now/incidents", "/now/incidents/1%2D2", "/now/events?check=a+b"]
+        );
     }
 }
 

@@ -36,13 +36,17 @@ impl Resource {
     }
 }
 
+/// How to get to the page from a path, by its depth. Nobody mistypes a deeper one than the last.
+const ROOTS: [Option<&str>; 5] = [Some("./"), Some("../"), Some("../../"), Some("../../../"), None];
+
 /// All of it, at one moment.
 #[derive(Debug)]
 pub(super) struct Content {
     page: Resource,
     feed: Resource,
     badges: BTreeMap<String, Badges>,
-    pub(super) not_found: Resource,
+    /// Where nothing is: by the depth of the path, and at last for all that are deeper.
+    not_found: Vec<Resource>,
 }
 
 #[derive(Debug)]
@@ -66,8 +70,14 @@ impl Content {
             page: Resource::html(page::page(published)),
             feed: Resource::new("application/atom+xml; charset=utf-8", feed(published, name)),
             badges: badges.collect(),
-            not_found: Resource::html(page::not_found()),
+            not_found: ROOTS.iter().map(|root| Resource::html(page::not_found(*root))).collect(),
         }
+    }
+
+    /// What there is instead at a path with nothing.
+    pub(super) fn instead_of(&self, path: &str) -> Option<&Resource> {
+        let depth = path.matches('/').count().saturating_sub(1);
+        self.not_found.get(depth).or(self.not_found.last())
     }
 
     /// What is at a path.

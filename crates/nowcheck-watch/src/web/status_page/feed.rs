@@ -46,8 +46,8 @@ pub(super) fn feed(published: &Published, name: &FeedName) -> Markup {
             title { "Incidents" }
             updated { (rfc3339(updated)) }
             author { name { "Status page" } }
-            link rel="self" type="application/atom+xml" href="/feed.atom" {}
-            link rel="alternate" type="text/html" href="/" {}
+            link rel="self" type="application/atom+xml" href="feed.atom" {}
+            link rel="alternate" type="text/html" href="./" {}
             @for incident in &published.incidents { (entry(incident, name)) }
         }
     }
@@ -60,7 +60,7 @@ fn entry(incident: &PublicIncident, name: &FeedName) -> Markup {
             title { (incident.service) ": " (incident.status.name()) @if let Some(until) = incident.until { ", for " (figures::length(elapsed(incident.since, until))) } }
             published { (rfc3339(incident.since)) }
             updated { (rfc3339(incident.updated())) }
-            link rel="alternate" type="text/html" href={ "/#incident-" (incident.key()) } {}
+            link rel="alternate" type="text/html" href={ "./#incident-" (incident.key()) } {}
             content type="text" {
                 @for one in &incident.story { (one.at.strftime("%Y-%m-%d %H:%M:%S UTC")) " " (one.text) "\n" }
             }

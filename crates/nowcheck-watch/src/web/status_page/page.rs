@@ -31,16 +31,21 @@ pub(super) fn page(published: &Published) -> Markup {
         (incidents(published))
         @if !published.services.is_empty() { (explanation()) }
     };
-    frame(&title, worst, true, &content)
+    frame(&title, worst, true, Some("./"), &content)
 }
 
-/// There is nothing at this address.
-pub(super) fn not_found() -> Markup {
-    let content = html! { h1 { "There is nothing at this address" } p { a href="/" { "The status page" } } };
-    frame("Not found", ServiceStatus::Unknown, false, &content)
+/// There is nothing at this address. `root` is how to get to the page from there.
+pub(super) fn not_found(root: Option<&str>) -> Markup {
+    let content = html! {
+        h1 { "There is nothing at this address" }
+        @if let Some(root) = root { p { a href=(root) { "The status page" } } }
+    };
+    frame("Not found", ServiceStatus::Unknown, false, root, &content)
 }
 
-fn frame(title: &str, mark: ServiceStatus, is_live: bool, content: &Markup) -> Markup {
+/// Links are relative, because only the reader knows how the page is reached: a proxy may serve it below a path.
+fn frame(title: &str, mark: ServiceStatus, is_live: bool, root: Option<&str>, content: &Markup) -> Markup {
+    let feed = root.map(|root| format!("{root}feed.atom"));
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -51,13 +56,13 @@ fn frame(title: &str, mark: ServiceStatus, is_live: bool, content: &Markup) -> M
                 @if is_live { noscript { meta http-equiv="refresh" content=(RELOAD); } }
                 title { (title) }
                 link rel="icon" href=(icon(CheckStatus::from(mark)));
-                link rel="alternate" type="application/atom+xml" title="Incidents" href="/feed.atom";
+                @if let Some(feed) = &feed { link rel="alternate" type="application/atom+xml" title="Incidents" href=(feed); }
                 style { (PreEscaped(STYLE.as_str())) }
             }
-            body {
+            body data-status-page[is_live] {
                 main #content { (content) }
                 @if is_live { p.hidden #news role="status" {} }
-                footer { a href="/feed.atom" { "Incidents as a feed" } ". All times are in UTC." }
+                footer { @if let Some(feed) = &feed { a href=(feed) { "Incidents as a feed" } ". " } "All times are in UTC." }
                 @if is_live { script { (PreEscaped(SCRIPT)) } }
             }
         }

@@ -22,9 +22,12 @@
 
   const refresh = async () => {
     try {
-      const answer = await fetch("/", { signal: AbortSignal.timeout(10000) });
+      const answer = await fetch(location.href, { signal: AbortSignal.timeout(10000) });
       if (!answer.ok) throw new Error(answer.statusText);
-      takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // A proxy may answer with a page of its own.
+      if (!("statusPage" in fresh.body.dataset)) throw new Error("this is no status page");
+      takeOver(fresh);
       last = new Date();
     } catch {
       const since = last.toISOString().slice(11, 19);

@@ -266,6 +266,26 @@ fn the_policy_allows_the_style_and_the_script_of_the_page_and_no_other() {
 }
 
 #[test]
+fn everything_links_to_the_page_and_the_feed_below_the_path_at_which_it_is_served() {
+    let site = "https://corp.example/status/";
+    let all = content(&published(vec![service("shop", ServiceStatus::Ok)], vec![incident("shop")]));
+    let links = |path: &str| -> BTreeSet<String> {
+        let text = text(&all, path);
+        let at = url::Url::parse(site).unwrap().join(&path[1..]).unwrap();
+        let links = text.split(" href=\"").skip(1).filter_map(|rest| rest.split(['"', '#']).next());
+        links.filter(|link| !link.starts_with("data:")).map(|link| at.join(link).unwrap().into()).collect()
+    };
+    let (page, feed) = (site.to_owned(), format!("{site}feed.atom"));
+    assert_eq!(links("/"), [feed.clone()].into());
+    for path in ["/feed.atom", "/index.html", "/checks/shop", "/badge/other/uptime-30d.svg", "/a/b/c/d"] {
+        assert_eq!(links(path), [page.clone(), feed.clone()].into(), "{path}");
+    }
+    for deep in ["/a/b/c/d/e".to_owned(), "/a".repeat(1000)] {
+        assert_eq!(links(&deep), BTreeSet::new(), "there would be no end of those");
+    }
+}
+
+#[test]
 fn an_entry_of_the_feed_keeps_its_name_when_it_changes_and_others_have_another() {
     let ids = |incidents: Vec<PublicIncident>| -> BTreeSet<String> {
         let feed = text(&content(&published(vec![], incidents)), "/feed.atom");
