@@ -23,10 +23,10 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 pub(crate) use agreement::Contradiction;
-pub(crate) use duty::Kind;
 use known::When;
 use state::{Bounds, State};
 pub(crate) use state::{PeerNews, PeerStanding, SeenFrom};
+pub(crate) use view::Kind;
 use view::{Answer, CheckView};
 
 use crate::config::{Config, PeerConfig};
@@ -135,16 +135,21 @@ impl Peers {
         state.answer(checks, receivers, self.clock.now())
     }
 
-    /// Takes note of an open incident of a check.
-    pub(crate) fn sees_trouble(&self, check: &str, incident: &str) {
-        if self.lock().sees_trouble(check, incident, self.clock.now()) {
+    /// Takes note of an open incident of a check, and how the service fails.
+    pub(crate) fn sees_trouble(&self, check: &str, incident: &str, kinds: BTreeSet<Kind>) {
+        if self.lock().sees_trouble(check, incident, kinds, self.clock.now()) {
             self.hurry.notify_waiters();
         }
     }
 
-    /// Whether this instance must not alert a receiver of an incident of a check at the moment.
-    pub(crate) fn keep_from_alerting(&self, check: &str, kind: Kind, receiver: &str) -> bool {
-        self.lock().keeps_from_alerting(check, kind, receiver, self.clock.now())
+    /// Takes note of the checks that have no open incident any more.
+    pub(crate) fn sees_trouble_only_of(&self, is_open: impl Fn(&str) -> bool) {
+        self.lock().sees_trouble_only_of(is_open);
+    }
+
+    /// Whether this instance must not alert a receiver of the incident of a check at the moment.
+    pub(crate) fn keep_from_alerting(&self, check: &str, receiver: &str) -> bool {
+        self.lock().keeps_from_alerting(check, receiver, self.clock.now())
     }
 
     /// Whether too few instances see that a service is down for it to be alerted; if so, how many there must be.

@@ -16,37 +16,31 @@
 //! the reference is wrong ([`agreement`](super::agreement)), nobody is alerted of the service.
 //!
 //! “Down” needs, besides, as many instances that see it as the quorum says, but never more than are there to see it.
+//!
+//! So an earlier instance may keep its own alert: too few see what it sees, or its reference is wrong. A later one passes it
+//! over once all have looked, because what they find may change that. The later one judges by what it knows itself, of all
+//! instances. What the earlier one would say of it is older, and then both might alert.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clock_offset::MonotonicInstant;
 
 use super::known::{Heard, LIVING};
-use super::view::IncidentView;
+use super::view::{IncidentView, Kind};
 
 /// The place of an instance in the order: its name, then its id.
 pub(super) type Rank<'a> = (&'a str, &'a str);
 
-/// How a service fails, as far as other instances matter for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It gives no time.
-    Down,
-    /// Its clock is wrong, if the reference of this instance is right.
-    ClockWrong,
-    /// What it says is wrong by itself: it stands still.
-    Stale,
-}
-
 /// What may be alerted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Trouble<'a> {
+pub(super) struct Trouble<'a> {
     /// Of which check.
-    pub(crate) check: &'a str,
-    /// How the service fails.
-    pub(crate) kind: Kind,
+    pub(super) check: &'a str,
+    /// How the service fails; in several ways if several of its addresses or backends are in trouble.
+    pub(super) kinds: &'a BTreeSet<Kind>,
     /// Since when this instance sees it.
-    pub(crate) since: MonotonicInstant,
+    pub(super) since: MonotonicInstant,
 }
 
 impl Heard {
@@ -76,43 +70,82 @@ impl Heard {
     }
 }
 
-/// Whether too few see that a service is down.
-pub(super) fn lacks_agreement(trouble: Trouble<'_>, quorum: u32, living: &[&Heard]) -> bool {
-    if trouble.kind != Kind::Down {
-        return false;
+/// What an instance knows when it decides.
+#[derive(Debug)]
+pub(super) struct Situation<'a> {
+    /// The other instances that live.
+    pub(super) living: Vec<&'a Heard>,
+    /// How many instances must see that a service is down.
+    pub(super) quorum: u32,
+    /// The instances whose references are wrong, by name.
+    pub(super) wrong_references: &'a BTreeSet<String>,
+    pub(super) now: MonotonicInstant,
+}
+
+impl Situation<'_> {
+    /// Whether this instance may alert by what it sees, whoever else may.
+    pub(super) fn may_alert(&self, trouble: Trouble<'_>, me: &str) -> bool {
+        let is_of = |kind| {
+            let is_doubtful = kind == Kind::ClockWrong && self.may_be_our_reference(trouble);
+            trouble.kinds.contains(&kind) && !is_doubtful
+        };
+        self.is_alerted(trouble, me, is_of)
     }
-    let watching = living.iter().filter(|other| other.view.checks.contains_key(trouble.check));
-    let agreeing =
-        watching.clone().filter(|other| other.incident(trouble.check).is_some_and(|one| one.is_down));
-    let quorum = usize::try_from(quorum).unwrap_or(usize::MAX);
-    agreeing.count() + 1 < quorum.min(watching.count() + 1)
-}
 
-/// Whether others may be about to show that not the clock of the service is wrong, but the reference of this instance: none
-/// of them sees the trouble. That they have looked is not enough, because a measurement of theirs has to lie between two of
-/// this instance, or the other way round.
-pub(super) fn may_be_our_reference(trouble: Trouble<'_>, living: &[&Heard], now: MonotonicInstant) -> bool {
-    let watching = || living.iter().filter(|other| other.view.checks.contains_key(trouble.check));
-    trouble.kind == Kind::ClockWrong
-        && watching().all(|other| other.incident(trouble.check).is_none())
-        && watching().any(|other| !other.had_time_to_look(trouble, now))
-}
+    /// Whether this instance may not alert, and would if more saw that the service is down.
+    pub(super) fn only_lacks_agreement(&self, trouble: Trouble<'_>, me: &str) -> bool {
+        trouble.kinds.contains(&Kind::Down) && !self.may_alert(trouble, me)
+    }
 
-/// Whether another instance alerts this receiver, or may be about to.
-pub(super) fn is_with_another(
-    trouble: Trouble<'_>,
-    receiver: &str,
-    me: Rank<'_>,
-    living: &[&Heard],
-    now: MonotonicInstant,
-) -> bool {
-    living.iter().filter(|other| other.serves(trouble.check, receiver)).any(|other| {
-        match other.incident(trouble.check) {
+    /// Whether another instance alerts this receiver, or may be about to.
+    pub(super) fn is_with_another(&self, trouble: Trouble<'_>, receiver: &str, me: Rank<'_>) -> bool {
+        let mut serving = self.living.iter().filter(|other| other.serves(trouble.check, receiver));
+        serving.any(|other| match other.incident(trouble.check) {
             Some(incident) if incident.told.contains(receiver) => true,
-            Some(incident) => other.rank() < me && !incident.is_held_back,
-            None => other.rank() < me && !other.has_made_up_its_mind(trouble, now),
+            _ if me <= other.rank() => false,
+            Some(incident) if incident.is_held_back => false,
+            Some(incident) => {
+                let would_alert = self.is_alerted(trouble, &other.view.name, |kind| incident.is_of(kind));
+                would_alert || !self.all_have_made_up_their_mind(trouble)
+            }
+            None => !other.has_made_up_its_mind(trouble, self.now),
+        })
+    }
+
+    /// Whether an instance that sees the service fail in these ways may alert: one of them suffices.
+    fn is_alerted(&self, trouble: Trouble<'_>, instance: &str, is_of: impl Fn(Kind) -> bool) -> bool {
+        is_of(Kind::Stale)
+            || (is_of(Kind::ClockWrong) && !self.wrong_references.contains(instance))
+            || (is_of(Kind::Down) && !self.lacks_agreement(trouble))
+    }
+
+    /// Whether too few instances see that the service is down, of all that live and watch it.
+    fn lacks_agreement(&self, trouble: Trouble<'_>) -> bool {
+        let (mut watching, mut agreeing) = (1, usize::from(trouble.kinds.contains(&Kind::Down)));
+        for other in self.watching(trouble) {
+            watching += 1;
+            agreeing += usize::from(other.incident(trouble.check).is_some_and(|one| one.is_of(Kind::Down)));
         }
-    })
+        agreeing < usize::try_from(self.quorum).unwrap_or(usize::MAX).min(watching)
+    }
+
+    /// Whether others may be about to show that not the clock of the service is wrong, but the reference of this instance:
+    /// none of them sees a wrong time. That they have looked is not enough, because a measurement of theirs has to lie between
+    /// two of this instance, or the other way round.
+    fn may_be_our_reference(&self, trouble: Trouble<'_>) -> bool {
+        let is_alike = |one: &IncidentView| one.is_of(Kind::ClockWrong) || one.is_of(Kind::Stale);
+        self.watching(trouble).all(|other| !other.incident(trouble.check).is_some_and(is_alike))
+            && self.watching(trouble).any(|other| !other.had_time_to_look(trouble, self.now))
+    }
+
+    fn all_have_made_up_their_mind(&self, trouble: Trouble<'_>) -> bool {
+        self.watching(trouble).all(|other| other.has_made_up_its_mind(trouble, self.now))
+    }
+
+    /// The others that watch the check.
+    fn watching(&self, trouble: Trouble<'_>) -> impl Iterator<Item = &Heard> {
+        self.living.iter().copied().filter(move |other| other.view.checks.contains_key(trouble.check))
+    }
 }
 
 /// Whether this instance is the first of those that live: it speaks for all about what all see alike.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use clock_offset::MonotonicInstant;
 
 use super::agreement::{Contradiction, Measured, Measurements};
-use super::duty::{self, Kind, Rank, Trouble};
+use super::duty::{self, Rank, Situation, Trouble};
 use super::known::{Heard, Known, When};
-use super::view::{Answer, CheckView, InstanceView, Reading, SCHEMA_VERSION};
+use super::view::{Answer, CheckView, InstanceView, Kind, Reading, SCHEMA_VERSION};
 
 /// An instance that nobody has heard of for so long is a fault that people are told of. A restart is none.
 const MISSED_AFTER: Duration = Duration::from_mins(1);
@@ -25,11 +25,11 @@ pub(super) struct State {
     pub(super) is_read: bool,
     known: Known,
     measurements: Measurements,
-    /// Whether others show that the reference of this instance is wrong.
-    has_wrong_reference: bool,
+    /// The instances whose references others show to be wrong, by name.
+    wrong_references: BTreeSet<String>,
     rounds: BTreeMap<String, OwnRound>,
-    /// Since when this instance sees the trouble of a check, and the incident that it is, by the name of the check.
-    troubled: BTreeMap<String, (String, MonotonicInstant)>,
+    /// The trouble that this instance sees, by the name of the check.
+    troubled: BTreeMap<String, OwnTrouble>,
 }
 
 /// What became of asking a peer.
@@ -51,6 +51,18 @@ struct Asked {
 struct OwnRound {
     when: When,
     backends: Vec<Bounds>,
+}
+
+/// An open incident of a check.
+#[derive(Debug)]
+struct OwnTrouble {
+    incident: String,
+    /// How the service fails at the moment.
+    kinds: BTreeSet<Kind>,
+    /// How it has failed since the incident began.
+    seen: BTreeSet<Kind>,
+    /// When this instance saw the latest of these for the first time.
+    since: MonotonicInstant,
 }
 
 /// Bounds on the offset of a clock that names itself, in seconds.
@@ -108,7 +120,7 @@ impl State {
             is_read: false,
             known: Known::default(),
             measurements: Measurements::default(),
-            has_wrong_reference: false,
+            wrong_references: BTreeSet::new(),
             rounds: BTreeMap::new(),
             troubled: BTreeMap::new(),
         }
@@ -205,43 +217,67 @@ impl State {
         Answer { schema_version: SCHEMA_VERSION, instance, heard: self.known.retold(now) }
     }
 
-    /// Takes note of an open incident of a check. Whether it is new.
-    pub(super) fn sees_trouble(&mut self, check: &str, incident: &str, now: MonotonicInstant) -> bool {
-        if self.troubled.get(check).is_some_and(|(known, _)| known == incident) {
-            return false;
+    /// Takes note of an open incident of a check, and how the service fails. Whether that is new. One that began as “down”
+    /// and is of a wrong clock later is: others have to look for that, too.
+    pub(super) fn sees_trouble(
+        &mut self,
+        check: &str,
+        incident: &str,
+        kinds: BTreeSet<Kind>,
+        now: MonotonicInstant,
+    ) -> bool {
+        let Some(known) = self.troubled.get_mut(check).filter(|known| known.incident == incident) else {
+            let seen = kinds.clone();
+            let trouble = OwnTrouble { incident: incident.to_owned(), kinds, seen, since: now };
+            self.troubled.insert(check.to_owned(), trouble);
+            return true;
+        };
+        let is_new = !kinds.is_subset(&known.seen);
+        if is_new {
+            known.seen.extend(&kinds);
+            known.since = now;
         }
-        self.troubled.insert(check.to_owned(), (incident.to_owned(), now));
-        true
+        known.kinds = kinds;
+        is_new
+    }
+
+    /// Forgets the trouble of all other checks.
+    pub(super) fn sees_trouble_only_of(&mut self, is_open: impl Fn(&str) -> bool) {
+        self.troubled.retain(|check, _| is_open(check));
     }
 
     /// Whether this instance must not alert a receiver of an incident: it is the duty of another one, or it may be, or too
     /// few see it, or the reference of this instance is what is wrong, or may be.
-    pub(super) fn keeps_from_alerting(
-        &self,
-        check: &str,
-        kind: Kind,
-        receiver: &str,
-        now: MonotonicInstant,
-    ) -> bool {
-        let Some((_, since)) = self.troubled.get(check) else { return false };
-        let trouble = Trouble { check, kind, since: *since };
+    pub(super) fn keeps_from_alerting(&self, check: &str, receiver: &str, now: MonotonicInstant) -> bool {
+        let Some(trouble) = self.trouble(check) else { return false };
         // Whoever can be asked is asked first. Each question ends, if need be because it takes too long.
         if self.asked.values().any(|asked| asked.latest.is_none_or(|latest| latest < trouble.since)) {
             return true;
         }
-        let living: Vec<&Heard> = self.known.living(now).collect();
-        duty::lacks_agreement(trouble, self.quorum, &living)
-            || (kind == Kind::ClockWrong && self.has_wrong_reference)
-            || duty::may_be_our_reference(trouble, &living, now)
-            || duty::is_with_another(trouble, receiver, self.rank(), &living, now)
+        let situation = self.situation(now);
+        !situation.may_alert(trouble, &self.name) || situation.is_with_another(trouble, receiver, self.rank())
     }
 
-    /// Whether too few instances see that a service is down for it to be alerted; if so, how many there must be.
+    /// Whether nothing but that too few instances see it keeps a service that is down from being alerted; if so, how many
+    /// there must be.
     pub(super) fn needs_more_for_down(&self, check: &str, now: MonotonicInstant) -> Option<u32> {
-        let (_, since) = self.troubled.get(check)?;
-        let trouble = Trouble { check, kind: Kind::Down, since: *since };
-        let living: Vec<&Heard> = self.known.living(now).collect();
-        duty::lacks_agreement(trouble, self.quorum, &living).then_some(self.quorum)
+        let trouble = self.trouble(check)?;
+        let lacks_agreement = self.situation(now).only_lacks_agreement(trouble, &self.name);
+        lacks_agreement.then_some(self.quorum)
+    }
+
+    fn trouble<'a>(&'a self, check: &'a str) -> Option<Trouble<'a>> {
+        let OwnTrouble { kinds, since, .. } = self.troubled.get(check)?;
+        Some(Trouble { check, kinds, since: *since })
+    }
+
+    fn situation(&self, now: MonotonicInstant) -> Situation<'_> {
+        Situation {
+            living: self.known.living(now).collect(),
+            quorum: self.quorum,
+            wrong_references: &self.wrong_references,
+            now,
+        }
     }
 
     /// Each peer, by its name.
@@ -273,7 +309,7 @@ impl State {
     pub(super) fn contradiction(&mut self, now: MonotonicInstant) -> Option<Contradiction> {
         self.measurements.retain(now);
         let found = self.measurements.contradiction();
-        self.has_wrong_reference = found.as_ref().is_some_and(|found| found.wrong.contains(&self.name));
+        self.wrong_references = found.as_ref().map(|found| found.wrong.clone()).unwrap_or_default();
         found
     }
 

@@ -58,10 +58,26 @@ pub(crate) struct IncidentView {
     pub(crate) id: String,
     /// Whether it is about a service that gives no time.
     pub(crate) is_down: bool,
+    /// How the service fails: nothing while it is flapping and works. Older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kinds: Option<BTreeSet<Kind>>,
     /// Whether maintenance, or a check that is needed, keeps this instance from alerting.
     pub(crate) is_held_back: bool,
     /// The receivers that were alerted.
     pub(crate) told: BTreeSet<String>,
+}
+
+/// How a service fails, as far as other instances matter for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// It gives no time.
+    Down,
+    /// Its clock is wrong, if the reference of the instance is right.
+    ClockWrong,
+    /// What it says is wrong by itself: it stands still. Also what a newer version says and this one does not know.
+    #[serde(other)]
+    Stale,
 }
 
 /// Bounds on the offset of a clock: server − the reference of the instance, in seconds.
@@ -73,6 +89,15 @@ pub(crate) struct Reading {
     pub(crate) upper: f64,
     /// How long before this view it was measured.
     pub(crate) age_seconds: f64,
+}
+
+impl IncidentView {
+    /// Whether the service fails in that way. Older versions only say whether it is down. If it is not, a wrong clock is
+    /// assumed: it is alerted as a stale answer is, unless the reference of the instance is wrong.
+    pub(super) fn is_of(&self, kind: Kind) -> bool {
+        let older = if self.is_down { Kind::Down } else { Kind::ClockWrong };
+        self.kinds.as_ref().map_or(kind == older, |kinds| kinds.contains(&kind))
+    }
 }
 
 impl CheckView {

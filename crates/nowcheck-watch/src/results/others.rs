@@ -61,6 +61,7 @@ impl State {
         let incident = self.incidents.of_check(name).map(|incident| IncidentView {
             id: incident.id().to_string(),
             is_down: is_down(incident),
+            kinds: Some(kinds(incident)),
             is_held_back: self.policy.holds_back(incident, &self.incidents, now),
             told: self.alerts.told(incident.id()).map(str::to_owned).collect(),
         });
@@ -79,11 +80,12 @@ impl State {
     pub(super) fn keep_what_others_alert(&mut self, peers: &Peers) {
         let mut kept = BTreeSet::new();
         if !peers.is_alone() {
+            peers.sees_trouble_only_of(|check| self.incidents.of_check(check).is_some());
             for incident in self.incidents.open() {
                 let Scope::Check(check) = incident.scope() else { continue };
-                peers.sees_trouble(check, incident.id().as_str());
+                peers.sees_trouble(check, incident.id().as_str(), kinds(incident));
                 for receiver in &self.policy.receivers {
-                    if peers.keep_from_alerting(check, kind(incident), &receiver.name) {
+                    if peers.keep_from_alerting(check, &receiver.name) {
                         kept.insert((check.clone(), receiver.name.clone()));
                     }
                 }
@@ -97,11 +99,12 @@ fn is_down(incident: &Incident) -> bool {
     incident.trouble_kind() == Some(TroubleKind::Down)
 }
 
-fn kind(incident: &Incident) -> Kind {
-    let is_clock = |trouble: &Trouble| trouble.reason == Reason::Desynchronized.name();
-    match incident.trouble_kind() {
-        Some(TroubleKind::Down) => Kind::Down,
-        _ if incident.places().values().all(is_clock) => Kind::ClockWrong,
-        _ => Kind::Stale,
-    }
+/// How the service fails at the moment: in several ways if several of its addresses or backends are in trouble.
+fn kinds(incident: &Incident) -> BTreeSet<Kind> {
+    let kind = |trouble: &Trouble| match trouble.kind {
+        TroubleKind::Down => Kind::Down,
+        TroubleKind::Wrong if trouble.reason == Reason::Desynchronized.name() => Kind::ClockWrong,
+        TroubleKind::Wrong => Kind::Stale,
+    };
+    incident.places().values().map(kind).collect()
 }

@@ -15,31 +15,56 @@ fn within(earliest: u64, latest: u64) -> When {
     When { earliest: at(earliest), latest: at(latest) }
 }
 
+/// How wrong the clock of the faulty backend is while there is trouble, in seconds: by less than a wrong reference, so that
+/// the step of it does not hide for a while that the reference is wrong.
+const WRONG_CLOCK: f64 = 2.0;
+
+/// How far a wrong reference is from the truth, in seconds.
+const WRONG_REFERENCE: f64 = 5.0;
+
 /// An instance as it would run: it holds rounds, asks, and alerts when it may. Times are milliseconds.
 #[derive(Debug)]
 struct Instance {
     state: State,
     /// When its rounds are, within each period.
     phase: u64,
-    /// What its rounds find, from the beginning of the trouble on: down, or nothing.
-    sees_it: bool,
-    incident: Option<u64>,
+    /// What its rounds find of the service, from the beginning of the trouble on.
+    finds: BTreeSet<Kind>,
+    /// How far its reference is from the truth.
+    reference: f64,
+    incident: Option<(u64, BTreeSet<Kind>)>,
     told: Option<u64>,
-    /// Whether its incident is that the service gives no time.
-    is_down: bool,
     lives: bool,
 }
 
 impl Instance {
     fn new(name: &str, id: usize, phase: u64) -> Self {
         let state = State::new(format!("{id}"), name);
-        Self { state, phase, sees_it: true, incident: None, told: None, is_down: true, lives: true }
+        let finds = BTreeSet::from([Kind::Down]);
+        Self { state, phase, finds, reference: 0.0, incident: None, told: None, lives: true }
+    }
+
+    fn since(&self) -> Option<u64> {
+        self.incident.as_ref().map(|(since, _)| *since)
+    }
+
+    /// What a round measures: those that meet the faulty backend measure it, and others measure another one.
+    fn measures(&self, trouble: bool) -> Vec<Bounds> {
+        let meets_the_faulty_one = self.finds.contains(&Kind::ClockWrong);
+        if trouble && self.finds.contains(&Kind::Down) && !meets_the_faulty_one {
+            return Vec::new();
+        }
+        let backend = if meets_the_faulty_one { "i-1" } else { "i-2" };
+        let clock = if trouble && meets_the_faulty_one { WRONG_CLOCK } else { 0.0 };
+        let offset = clock - self.reference;
+        vec![Bounds { backend: backend.to_owned(), lower: offset - 0.1, upper: offset + 0.1 }]
     }
 
     fn answer(&self, now: u64) -> Answer {
-        let incident = self.incident.map(|since| IncidentView {
+        let incident = self.incident.as_ref().map(|(since, kinds)| IncidentView {
             id: since.to_string(),
-            is_down: self.is_down,
+            is_down: kinds.contains(&Kind::Down),
+            kinds: Some(kinds.clone()),
             is_held_back: false,
             told: self.told.iter().map(|_| RECEIVER.to_owned()).collect(),
         });
@@ -58,16 +83,23 @@ impl Instance {
 
     fn step(&mut self, now: u64, trouble: std::ops::Range<u64>) {
         if now % EVERY == self.phase {
-            self.state.round_held(CHECK, within(now, now), Vec::new());
-            let is_there = self.sees_it && trouble.contains(&now);
-            self.incident = if is_there { self.incident.or(Some(now)) } else { None };
+            let is_trouble = trouble.contains(&now);
+            let bounds = self.measures(is_trouble);
+            let mut kinds = if is_trouble { self.finds.clone() } else { BTreeSet::new() };
+            if bounds.iter().any(|bounds| bounds.lower > 1.0 || bounds.upper < -1.0) {
+                kinds.insert(Kind::ClockWrong);
+            }
+            self.state.round_held(CHECK, within(now, now), bounds);
+            let since = self.since().unwrap_or(now);
+            self.incident = (!kinds.is_empty()).then_some((since, kinds));
             if self.incident.is_none() {
                 self.told = None;
             }
         }
-        if let Some(since) = self.incident {
-            self.state.sees_trouble(CHECK, &since.to_string(), at(now));
-            if self.told.is_none() && !self.state.keeps_from_alerting(CHECK, Kind::Down, RECEIVER, at(now)) {
+        self.state.contradiction(at(now));
+        if let Some((since, kinds)) = &self.incident {
+            self.state.sees_trouble(CHECK, &since.to_string(), kinds.clone(), at(now));
+            if self.told.is_none() && !self.state.keeps_from_alerting(CHECK, RECEIVER, at(now)) {
                 self.told = Some(now);
             }
         }
@@ -97,6 +129,16 @@ impl World {
         Self { instances, links, now: 0 }
     }
 
+    /// All see a wrong clock, and one of them has a wrong reference. What they measure is told apart by their names.
+    fn with_a_wrong_reference(mut self, wrong: usize, reference: f64) -> Self {
+        for (nth, instance) in self.instances.iter_mut().enumerate() {
+            instance.state.name = format!("name{nth}");
+            instance.finds = BTreeSet::from([Kind::ClockWrong]);
+        }
+        self.instances[wrong].reference = reference;
+        self
+    }
+
     fn reach(&self, one: usize, other: usize) -> bool {
         let is_linked = self.links.contains(&(one.min(other), one.max(other)));
         is_linked && self.instances[one].lives && self.instances[other].lives
@@ -107,7 +149,7 @@ impl World {
         while self.now < end {
             let now = self.now;
             for nth in 0..self.instances.len() {
-                let is_in_hurry = self.instances[nth].incident.is_some_and(|since| now == since + 200);
+                let is_in_hurry = self.instances[nth].since().is_some_and(|since| now == since + 200);
                 if !self.instances[nth].lives || !(now % 2_000 == 100 * nth as u64 || is_in_hurry) {
                     continue;
                 }
@@ -191,7 +233,8 @@ proptest! {
     ) {
         let mut world = World::new(&phases, BTreeSet::from([(0, 1), (1, 2)]));
         for (instance, sees_it) in world.instances.iter_mut().zip(&seeing) {
-            (instance.sees_it, instance.state.quorum) = (*sees_it, quorum);
+            instance.finds.retain(|_| *sees_it);
+            instance.state.quorum = quorum;
         }
         let trouble = 20_000..u64::MAX;
         world.run_until(trouble.start + 5 * EVERY, &trouble);
@@ -202,8 +245,124 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_each_instance_sees_exactly_one_alerts_if_one_is_entitled_to(
+        (phases, links) in worlds(),
+        finds in proptest::collection::vec(proptest::sample::subsequence(vec![Kind::Down, Kind::ClockWrong, Kind::Stale], 0..3), 5),
+        quorum in 1..4_u32,
+        start in 300..400_u64,
+    ) {
+        let mut world = World::new(&phases, links);
+        for (instance, finds) in world.instances.iter_mut().zip(finds) {
+            (instance.finds, instance.state.quorum) = (finds.into_iter().collect(), quorum);
+        }
+        let trouble = start * 100..u64::MAX;
+        world.run_until(trouble.start + 6 * EVERY, &trouble);
+        for group in world.groups() {
+            let see = |kind| group.iter().filter(|nth| world.instances[**nth].finds.contains(&kind)).count();
+            let is_due = see(Kind::ClockWrong) + see(Kind::Stale) > 0
+                || see(Kind::Down) >= group.len().min(quorum as usize);
+            prop_assert_eq!(world.told_of(&group), usize::from(is_due), "{:?} of {:#?}", group, world);
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_is_alerted_exactly_once_whichever_instance_has_a_wrong_reference(
+        (phases, links) in worlds(),
+        wrong in any::<proptest::sample::Index>(),
+        reference in proptest::sample::select(vec![-WRONG_REFERENCE, WRONG_REFERENCE]),
+        start in 600..700_u64,
+    ) {
+        let wrong = wrong.index(phases.len());
+        let mut world = World::new(&phases, links).with_a_wrong_reference(wrong, reference);
+        let trouble = start * 100..u64::MAX;
+        world.run_until(trouble.start, &trouble);
+        // Rounds at the same instant never lie between others, so that they contradict nobody.
+        let apart = |one: &u64, other: &u64| one == other || (500..EVERY - 500).contains(&one.abs_diff(*other));
+        let is_shown = phases.iter().all(|phase| apart(phase, &phases[wrong]));
+        let is_shown = is_shown && phases.iter().filter(|phase| **phase == phases[wrong]).count() == 1;
+        for group in world.groups().iter().filter(|group| is_shown && group.len() > 2) {
+            prop_assert_eq!(world.told_of(group), 0, "the service is right: {:?} of {:#?}", group, world);
+        }
+        world.run_until(trouble.start + 6 * EVERY, &trouble);
+        for group in world.groups() {
+            prop_assert_eq!(world.told_of(&group), 1, "{:?} of {:#?}", group, world);
+        }
+    }
+}
+
 fn three() -> World {
     World::new(&[0, 3_000, 6_000], BTreeSet::from([(0, 1), (0, 2), (1, 2)]))
+}
+
+#[test]
+fn a_wrong_clock_does_not_wait_for_an_earlier_instance_whose_down_the_quorum_does_not_see() {
+    for at_the_first in [vec![Kind::Down], vec![Kind::Down, Kind::ClockWrong]] {
+        let mut world = three();
+        for instance in &mut world.instances {
+            (instance.finds, instance.state.quorum) = (BTreeSet::from([Kind::ClockWrong]), 2);
+        }
+        let alone = at_the_first.len() == 1;
+        world.instances[0].finds = at_the_first.into_iter().collect();
+        world.run_until(80_000, &(20_000..u64::MAX));
+        let told: Vec<bool> = world.instances.iter().map(|one| one.told.is_some()).collect();
+        assert_eq!(told, [!alone, alone, false], "{world:#?}");
+    }
+}
+
+#[test]
+fn a_wrong_clock_does_not_wait_for_an_earlier_instance_whose_reference_is_wrong() {
+    let mut world = three().with_a_wrong_reference(0, WRONG_REFERENCE);
+    world.run_until(120_000, &(60_000..u64::MAX));
+    let told: Vec<bool> = world.instances.iter().map(|one| one.told.is_some()).collect();
+    assert_eq!(told, [false, true, false], "{world:#?}");
+}
+
+#[test]
+fn a_wrong_clock_that_follows_on_down_waits_for_the_others_to_contradict_it() {
+    let other = Instance::new("z", 0, 0);
+    let mut state = State::new("1".to_owned(), "b");
+    state.quorum = 2;
+    state.begins_to_ask("z", at(0));
+    let mut keeps = |kind: Kind, millis: u64| {
+        state.sees_trouble(CHECK, "x", BTreeSet::from([kind]), at(millis));
+        state.answered("z", within(millis + 10, millis + 50), Ok(other.answer(millis + 20)));
+        (
+            state.keeps_from_alerting(CHECK, RECEIVER, at(millis + 60)),
+            state.needs_more_for_down(CHECK, at(millis + 60)),
+        )
+    };
+    assert_eq!(keeps(Kind::Down, 1_000), (true, Some(2)));
+    assert_eq!(keeps(Kind::ClockWrong, 60_000), (true, None), "the first of it is new");
+    assert_eq!(keeps(Kind::Down, 90_000), (true, Some(2)));
+    assert_eq!(keeps(Kind::ClockWrong, 95_000), (false, None), "it is known since 35 s");
+}
+
+#[test]
+fn what_an_older_or_a_newer_version_says_of_an_incident_is_understood() {
+    let read = |text: &str| serde_json::from_str::<IncidentView>(text).expect("it can be read");
+    let older = read(r#"{"id": "x", "is_down": true, "is_held_back": false, "told": []}"#);
+    assert_eq!(
+        [Kind::Down, Kind::ClockWrong, Kind::Stale].map(|kind| older.is_of(kind)),
+        [true, false, false]
+    );
+    let older = read(r#"{"id": "x", "is_down": false, "is_held_back": false, "told": []}"#);
+    assert_eq!(
+        [Kind::Down, Kind::ClockWrong, Kind::Stale].map(|kind| older.is_of(kind)),
+        [false, true, false]
+    );
+    let newer = read(
+        r#"{"id": "x", "is_down": false, "kinds": ["clock_wrong", "melted"], "is_held_back": false, "told": []}"#,
+    );
+    assert_eq!(
+        [Kind::Down, Kind::ClockWrong, Kind::Stale].map(|kind| newer.is_of(kind)),
+        [false, true, true]
+    );
+    let kinds = newer.kinds.as_ref().map(|kinds| serde_json::to_string(kinds).expect("it can be written"));
+    assert_eq!(kinds.as_deref(), Some(r#"["clock_wrong","stale"]"#));
 }
 
 #[test]
@@ -259,20 +418,20 @@ fn nobody_waits_for_one_that_would_not_alert() {
     ];
     for (why, change) in cases {
         let mut first = Instance::new("a", 0, 0);
-        first.incident = Some(1_000);
+        first.incident = Some((1_000, BTreeSet::from([Kind::Down])));
         let mut state = State::new("1".to_owned(), "b");
         state.begins_to_ask("a", at(0));
-        state.sees_trouble(CHECK, "x", at(1_000));
+        state.sees_trouble(CHECK, "x", BTreeSet::from([Kind::Down]), at(1_000));
         let told = within(1_100, 1_200);
         state.answered("a", told, Ok(first.answer(1_200)));
-        assert!(state.keeps_from_alerting(CHECK, Kind::Down, RECEIVER, at(1_300)), "it is the duty of a");
+        assert!(state.keeps_from_alerting(CHECK, RECEIVER, at(1_300)), "it is the duty of a");
         let mut answer = first.answer(1_200);
         change(&mut answer);
         let mut state = State::new("1".to_owned(), "b");
         state.begins_to_ask("a", at(0));
-        state.sees_trouble(CHECK, "x", at(1_000));
+        state.sees_trouble(CHECK, "x", BTreeSet::from([Kind::Down]), at(1_000));
         state.answered("a", told, Ok(answer));
-        assert!(!state.keeps_from_alerting(CHECK, Kind::Down, RECEIVER, at(1_300)), "{why}");
+        assert!(!state.keeps_from_alerting(CHECK, RECEIVER, at(1_300)), "{why}");
     }
 }
 
@@ -291,14 +450,17 @@ fn an_instance_whose_reference_is_wrong_by_all_others_alerts_nobody_of_a_wrong_c
         measures(&mut other.state, 600, 0.0);
     }
     measures(&mut state, 1_000, -5.0);
-    state.sees_trouble(CHECK, "x", at(1_010));
     let ask = |state: &mut State, others: &[Instance; 2], millis: u64| {
         for other in others {
             let told = within(millis, millis + 50);
             state.answered(&other.state.name, told, Ok(other.answer(millis + 20)));
         }
-        let mut keeps = |kind| state.keeps_from_alerting(CHECK, kind, RECEIVER, at(millis + 60));
-        [Kind::ClockWrong, Kind::Down, Kind::Stale].map(&mut keeps)
+        [Kind::ClockWrong, Kind::Down, Kind::Stale].map(|kind| {
+            // As if it had seen all of that from the start.
+            state.sees_trouble_only_of(|_| false);
+            state.sees_trouble(CHECK, "x", BTreeSet::from([kind]), at(1_010));
+            state.keeps_from_alerting(CHECK, RECEIVER, at(millis + 60))
+        })
     };
     // They have not looked since, and those that come first in the order wait for nobody.
     assert_eq!(ask(&mut state, &others, 1_100), [true, true, true]);
@@ -316,10 +478,10 @@ fn a_wrong_clock_that_others_do_not_see_is_alerted_when_they_had_the_time_to_con
     let other = Instance::new("z", 0, 0);
     let mut state = State::new("1".to_owned(), "b");
     state.begins_to_ask("z", at(0));
-    state.sees_trouble(CHECK, "x", at(1_000));
+    state.sees_trouble(CHECK, "x", BTreeSet::from([Kind::ClockWrong]), at(1_000));
     let mut keeps = |millis: u64| {
         state.answered("z", within(millis, millis + 50), Ok(other.answer(millis + 20)));
-        state.keeps_from_alerting(CHECK, Kind::ClockWrong, RECEIVER, at(millis + 60))
+        state.keeps_from_alerting(CHECK, RECEIVER, at(millis + 60))
     };
     assert!(keeps(1_100) && keeps(20_000));
     assert!(!keeps(27_000), "a result stands for 16 s, and an instance lives for 10 s");
@@ -328,13 +490,12 @@ fn a_wrong_clock_that_others_do_not_see_is_alerted_when_they_had_the_time_to_con
 #[test]
 fn a_wrong_clock_that_another_instance_sees_too_waits_for_nobody() {
     let mut later = Instance::new("z", 0, 0);
-    later.incident = Some(900);
-    later.is_down = false;
+    later.incident = Some((900, BTreeSet::from([Kind::ClockWrong])));
     let mut state = State::new("1".to_owned(), "b");
     state.begins_to_ask("z", at(0));
-    state.sees_trouble(CHECK, "x", at(1_000));
+    state.sees_trouble(CHECK, "x", BTreeSet::from([Kind::ClockWrong]), at(1_000));
     state.answered("z", within(1_100, 1_150), Ok(later.answer(1_120)));
-    assert!(!state.keeps_from_alerting(CHECK, Kind::ClockWrong, RECEIVER, at(1_200)));
+    assert!(!state.keeps_from_alerting(CHECK, RECEIVER, at(1_200)));
 }
 
 #[test]

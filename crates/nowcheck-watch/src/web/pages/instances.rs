@@ -52,7 +52,7 @@ pub(super) fn of_check(served: &Served, check: &str) -> Markup {
         section #instances {
             h2 { "Seen from elsewhere" }
             @if let Some(quorum) = peers.needs_more_for_down(check) {
-                p { "Nobody is alerted: “down” has to be seen by " (quorum) " instances ([quorum] in the configuration)." }
+                p { "This instance alerts nobody: “down” has to be seen by " (quorum) " instances ([quorum] in the configuration)." }
             }
             @if let Some(found) = peers.contradiction() { p.fault { (found.summary()) "." } }
             @if views.is_empty() { p { "No other instance that is heard of watches a check of this name." } }
