@@ -280,6 +280,14 @@ impl Incidents {
         self.checks.get(check).and_then(Track::incident)
     }
 
+    /// The open incident of a check or of a part of the monitor.
+    fn of(&self, scope: &Scope) -> Option<&Incident> {
+        match scope {
+            Scope::Check(check) => self.of_check(check),
+            Scope::Monitor(part) => self.monitor.get(part).and_then(Track::incident),
+        }
+    }
+
     /// What a check is at the moment: unknown before its first round, and when its last result stands no more.
     ///
     /// A good round that does not end the trouble of an open incident leaves the check wrong or down: it met others.

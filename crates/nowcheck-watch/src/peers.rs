@@ -147,9 +147,13 @@ impl Peers {
         self.lock().sees_trouble_only_of(is_open);
     }
 
-    /// Whether this instance must not alert a receiver of the incident of a check at the moment.
-    pub(crate) fn keep_from_alerting(&self, check: &str, receiver: &str) -> bool {
-        self.lock().keeps_from_alerting(check, receiver, self.clock.now())
+    /// The receivers, of these, that this instance must not alert of the incident of a check at the moment.
+    pub(crate) fn keeps_from_alerting<'a>(
+        &self,
+        check: &str,
+        receivers: impl Iterator<Item = &'a str>,
+    ) -> BTreeSet<String> {
+        self.lock().keeps_from_alerting(check, receivers, self.clock.now())
     }
 
     /// Whether too few instances see that a service is down for it to be alerted; if so, how many there must be.

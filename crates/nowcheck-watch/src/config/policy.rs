@@ -1,6 +1,6 @@
 //! What the incidents need to know of a configuration.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::Config;
 use crate::incident::{CheckPolicy, Maintenance, Policy, Receiver};
@@ -27,7 +27,7 @@ impl Config {
             receivers: receivers.collect(),
             checks: checks.collect(),
             maintenance: maintenance.collect(),
-            kept: BTreeSet::new(),
+            kept: BTreeMap::new(),
         }
     }
 }

@@ -14,6 +14,7 @@
 //! has to be seen again: a service may have recovered together with what it needs. And what is needed has to be seen ok by
 //! a round that began after the trouble was found: both may have failed together.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -52,8 +53,8 @@ pub struct Policy {
     pub checks: BTreeMap<String, CheckPolicy>,
     /// When no alert is opened.
     pub maintenance: Vec<Maintenance>,
-    /// The alerts that another instance opens, or that too few instances agree on: the check, and the receiver.
-    pub kept: BTreeSet<(String, String)>,
+    /// The alerts that another instance opens, or that too few instances agree on: the receivers, by check.
+    pub kept: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a message is about. The names are those of the contract.
@@ -113,7 +114,7 @@ impl Alerts {
     ) -> Vec<Message> {
         let mut messages = Vec::new();
         for change in changes {
-            let incident = incidents.open().find(|incident| *incident.id() == change.incident);
+            let incident = incidents.of(&change.scope).filter(|incident| *incident.id() == change.incident);
             let is_flapping = incident.is_some_and(Incident::is_flapping);
             let event = match change.kind {
                 // Follows from the state, see below.
@@ -128,10 +129,12 @@ impl Alerts {
             }
         }
         for incident in incidents.open() {
+            // The same for all receivers, and of no interest for those who were told.
+            let is_no_time = LazyCell::new(|| {
+                policy.holds_back(incident, incidents, now) || !incidents.stands(incident, now)
+            });
             for receiver in policy.receivers.iter().filter(|receiver| policy.sends(incident, receiver)) {
-                let is_held_back = policy.keeps(incident, receiver)
-                    || policy.holds_back(incident, incidents, now)
-                    || !incidents.stands(incident, now);
+                let is_held_back = || policy.keeps(incident, receiver) || *is_no_time;
                 let opened = self.open(incident, receiver, is_held_back, now);
                 // It was marked before anybody was told of it.
                 let is_new = opened.as_ref().is_some_and(|opened| opened.event == Event::Opened);
@@ -154,7 +157,7 @@ impl Alerts {
         &mut self,
         incident: &Incident,
         receiver: &Receiver,
-        is_held_back: bool,
+        is_held_back: impl FnOnce() -> bool,
         now: Timestamp,
     ) -> Option<Message> {
         let sent = self.sent.get_mut(incident.id()).and_then(|sent| sent.get_mut(&receiver.name));
@@ -162,7 +165,7 @@ impl Alerts {
             None => {
                 let is_due = elapsed(incident.since(), now) >= receiver.after.max(incident.patience());
                 // What flaps and works at the moment is alerted with its next trouble.
-                if is_held_back || !is_due || incident.places().is_empty() {
+                if !is_due || incident.places().is_empty() || is_held_back() {
                     return None;
                 }
                 let first = Sent { count: 1, last: now };
@@ -249,8 +252,7 @@ impl Policy {
     /// Whether the receiver is not alerted by this instance at the moment.
     fn keeps(&self, incident: &Incident, receiver: &Receiver) -> bool {
         let Scope::Check(check) = incident.scope() else { return false };
-        // Looked up without a copy of the names: mostly there is nothing.
-        self.kept.iter().any(|(kept, name)| kept == check && *name == receiver.name)
+        self.kept.get(check).is_some_and(|kept| kept.contains(&receiver.name))
     }
 
     /// Whether it is no time to open an alert.

@@ -246,16 +246,21 @@ impl State {
         self.troubled.retain(|check, _| is_open(check));
     }
 
-    /// Whether this instance must not alert a receiver of an incident: it is the duty of another one, or it may be, or too
-    /// few see it, or the reference of this instance is what is wrong, or may be.
-    pub(super) fn keeps_from_alerting(&self, check: &str, receiver: &str, now: MonotonicInstant) -> bool {
-        let Some(trouble) = self.trouble(check) else { return false };
+    /// The receivers, of these, that this instance must not alert of an incident: it is the duty of another one, or it may
+    /// be, or too few see it, or the reference of this instance is what is wrong, or may be.
+    pub(super) fn keeps_from_alerting<'a>(
+        &self,
+        check: &str,
+        receivers: impl Iterator<Item = &'a str>,
+        now: MonotonicInstant,
+    ) -> BTreeSet<String> {
+        let Some(trouble) = self.trouble(check) else { return BTreeSet::new() };
         // Whoever can be asked is asked first. Each question ends, if need be because it takes too long.
-        if self.asked.values().any(|asked| asked.latest.is_none_or(|latest| latest < trouble.since)) {
-            return true;
-        }
+        let is_asking = |asked: &Asked| asked.latest.is_none_or(|latest| latest < trouble.since);
         let situation = self.situation(now);
-        !situation.may_alert(trouble, &self.name) || situation.is_with_another(trouble, receiver, self.rank())
+        let may_not = self.asked.values().any(is_asking) || !situation.may_alert(trouble, &self.name);
+        let keeps = |receiver: &&str| may_not || situation.is_with_another(trouble, receiver, self.rank());
+        receivers.filter(keeps).map(str::to_owned).collect()
     }
 
     /// Whether nothing but that too few instances see it keeps a service that is down from being alerted; if so, how many

@@ -78,16 +78,17 @@ impl State {
 
     /// Finds out which alerts this instance must not open, before they are decided.
     pub(super) fn keep_what_others_alert(&mut self, peers: &Peers) {
-        let mut kept = BTreeSet::new();
+        let mut kept = BTreeMap::new();
         if !peers.is_alone() {
             peers.sees_trouble_only_of(|check| self.incidents.of_check(check).is_some());
             for incident in self.incidents.open() {
                 let Scope::Check(check) = incident.scope() else { continue };
                 peers.sees_trouble(check, incident.id().as_str(), kinds(incident));
-                for receiver in &self.policy.receivers {
-                    if peers.keep_from_alerting(check, &receiver.name) {
-                        kept.insert((check.clone(), receiver.name.clone()));
-                    }
+                let told: BTreeSet<&str> = self.alerts.told(incident.id()).collect();
+                let names = self.policy.receivers.iter().map(|receiver| receiver.name.as_str());
+                let keeps = peers.keeps_from_alerting(check, names.filter(|name| !told.contains(name)));
+                if !keeps.is_empty() {
+                    kept.insert(check.clone(), keeps);
                 }
             }
         }

@@ -223,3 +223,13 @@ fn a_clock_that_goes_back_does_not_put_off_what_needs_another_check() {
     assert_eq!(watch.hold("shop", &down(), 20), NOTHING, "the network may have failed, too");
     assert_eq!(watch.hold("network", &right(), 30), ["day Opened"]);
 }
+
+#[test]
+fn what_is_kept_for_a_receiver_is_sent_to_others_and_to_it_when_it_is_kept_no_more() {
+    let mut watch = Watch::new(&[("day", 0, None), ("night", 0, None)]);
+    watch.policy.kept = [("shop".to_owned(), ["night".to_owned()].into())].into();
+    assert_eq!(watch.hold("shop", &down(), 0), ["day Opened"]);
+    assert_eq!(watch.hold("blog", &down(), 1), ["day Opened", "night Opened"], "another check");
+    watch.policy.kept.clear();
+    assert_eq!(watch.wait(2), ["night Opened"]);
+}

@@ -99,11 +99,16 @@ impl Instance {
         self.state.contradiction(at(now));
         if let Some((since, kinds)) = &self.incident {
             self.state.sees_trouble(CHECK, &since.to_string(), kinds.clone(), at(now));
-            if self.told.is_none() && !self.state.keeps_from_alerting(CHECK, RECEIVER, at(now)) {
+            if self.told.is_none() && !keeps_its_alert(&self.state, at(now)) {
                 self.told = Some(now);
             }
         }
     }
+}
+
+/// Whether the one receiver there is must not be alerted.
+fn keeps_its_alert(state: &State, now: MonotonicInstant) -> bool {
+    !state.keeps_from_alerting(CHECK, std::iter::once(RECEIVER), now).is_empty()
 }
 
 /// Several instances, and which of them reach each other.
@@ -330,10 +335,7 @@ fn a_wrong_clock_that_follows_on_down_waits_for_the_others_to_contradict_it() {
     let mut keeps = |kind: Kind, millis: u64| {
         state.sees_trouble(CHECK, "x", BTreeSet::from([kind]), at(millis));
         state.answered("z", within(millis + 10, millis + 50), Ok(other.answer(millis + 20)));
-        (
-            state.keeps_from_alerting(CHECK, RECEIVER, at(millis + 60)),
-            state.needs_more_for_down(CHECK, at(millis + 60)),
-        )
+        (keeps_its_alert(&state, at(millis + 60)), state.needs_more_for_down(CHECK, at(millis + 60)))
     };
     assert_eq!(keeps(Kind::Down, 1_000), (true, Some(2)));
     assert_eq!(keeps(Kind::ClockWrong, 60_000), (true, None), "the first of it is new");
@@ -424,14 +426,14 @@ fn nobody_waits_for_one_that_would_not_alert() {
         state.sees_trouble(CHECK, "x", BTreeSet::from([Kind::Down]), at(1_000));
         let told = within(1_100, 1_200);
         state.answered("a", told, Ok(first.answer(1_200)));
-        assert!(state.keeps_from_alerting(CHECK, RECEIVER, at(1_300)), "it is the duty of a");
+        assert!(keeps_its_alert(&state, at(1_300)), "it is the duty of a");
         let mut answer = first.answer(1_200);
         change(&mut answer);
         let mut state = State::new("1".to_owned(), "b");
         state.begins_to_ask("a", at(0));
         state.sees_trouble(CHECK, "x", BTreeSet::from([Kind::Down]), at(1_000));
         state.answered("a", told, Ok(answer));
-        assert!(!state.keeps_from_alerting(CHECK, RECEIVER, at(1_300)), "{why}");
+        assert!(!keeps_its_alert(&state, at(1_300)), "{why}");
     }
 }
 
@@ -459,7 +461,7 @@ fn an_instance_whose_reference_is_wrong_by_all_others_alerts_nobody_of_a_wrong_c
             // As if it had seen all of that from the start.
             state.sees_trouble_only_of(|_| false);
             state.sees_trouble(CHECK, "x", BTreeSet::from([kind]), at(1_010));
-            state.keeps_from_alerting(CHECK, RECEIVER, at(millis + 60))
+            keeps_its_alert(state, at(millis + 60))
         })
     };
     // They have not looked since, and those that come first in the order wait for nobody.
@@ -481,7 +483,7 @@ fn a_wrong_clock_that_others_do_not_see_is_alerted_when_they_had_the_time_to_con
     state.sees_trouble(CHECK, "x", BTreeSet::from([Kind::ClockWrong]), at(1_000));
     let mut keeps = |millis: u64| {
         state.answered("z", within(millis, millis + 50), Ok(other.answer(millis + 20)));
-        state.keeps_from_alerting(CHECK, RECEIVER, at(millis + 60))
+        keeps_its_alert(&state, at(millis + 60))
     };
     assert!(keeps(1_100) && keeps(20_000));
     assert!(!keeps(27_000), "a result stands for 16 s, and an instance lives for 10 s");
@@ -495,7 +497,7 @@ fn a_wrong_clock_that_another_instance_sees_too_waits_for_nobody() {
     state.begins_to_ask("z", at(0));
     state.sees_trouble(CHECK, "x", BTreeSet::from([Kind::ClockWrong]), at(1_000));
     state.answered("z", within(1_100, 1_150), Ok(later.answer(1_120)));
-    assert!(!state.keeps_from_alerting(CHECK, RECEIVER, at(1_200)));
+    assert!(!keeps_its_alert(&state, at(1_200)));
 }
 
 #[test]
