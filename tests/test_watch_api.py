@@ -1,12 +1,14 @@
 """The API of `nowcheck watch` against its description, and by itself."""
 
 import base64
+import contextlib
 import copy
 import csv
 import http.client
 import io
 import json
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -288,6 +290,42 @@ def test_methods_that_change_nothing_are_the_only_ones_elsewhere(watching):
             assert (status, headers["allow"]) == (405, "GET, HEAD"), (method, path)
         status, _, body = client.ask(path, "HEAD")
         assert (status, body) == (200, "")
+
+
+@pytest.fixture
+def many_files():
+    """This process may open more files than the monitor lets in."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2_000
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip(f"the limit of open files is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_clients_without_a_password_shut_nobody_out(guarded, many_files):
+    watching = guarded()
+    where = urllib.parse.urlsplit(watching.url)
+    with contextlib.ExitStack() as stack:
+
+        def connect(request: str) -> socket.socket:
+            client = stack.enter_context(socket.create_connection((where.hostname, where.port), 10))
+            client.sendall(request.encode())
+            return client
+
+        follower = connect(f"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BASIC}\r\n\r\n")
+        assert follower.recv(4096).startswith(b"HTTP/1.1 200 ")
+        # Some say nothing, some a part, some ask, are rejected, and keep the connection.
+        for nth in range(1_100):
+            connect(["", "GET / HTTP/1.1\r\nHo", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"][nth % 3])
+        with within(3, "answers beside clients each of which may take ten seconds"):
+            for _ in range(5):
+                assert watching.get("/healthz")[0] == 200
+                assert watching.get("/metrics", Authorization=BASIC)[0] == 200
+        with within(15, "an event for the one who follows them"):
+            while b"event: round" not in follower.recv(65_536):
+                pass
 
 
 def test_large_heads_are_refused_and_slow_clients_hold_nobody_up(watching):

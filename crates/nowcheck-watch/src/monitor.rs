@@ -152,14 +152,15 @@ impl Monitor {
             results: Arc::clone(&results),
             metrics: metrics.clone(),
             guard: Guard::new(config.server.users.clone()),
-            streams: web::Streams::default(),
+            streams: web::Streams::among(web::most_connections(open_files)),
             monitor: monitor_name.clone(),
             prober: Prober::start(clock, most_side_by_side(open_files)).map_err(StartError::Machine)?,
         };
         let served = Arc::new(served);
-        side.handle().spawn(web::serve(listener, Arc::clone(&served)));
-        let status_page =
-            status_page.map(|listener| StatusPage::serve(listener, &served, &restored)).transpose()?;
+        side.handle().spawn(web::serve(listener, Arc::clone(&served), web::most_connections(open_files)));
+        let status_page = status_page
+            .map(|listener| StatusPage::serve(listener, &served, &restored, open_files))
+            .transpose()?;
         let exports = Exports::new(side.handle().clone(), metrics, monitor_name, log.clone());
         let fixed = Fixed::of(&config);
         let mut monitor = Self {

@@ -30,6 +30,7 @@ impl StatusPage {
         listener: TcpListener,
         served: &Served,
         restored: &Restored,
+        open_files: u64,
     ) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Machine)?;
         let thread = SideThread::start("status-page").map_err(StartError::Machine)?;
@@ -38,6 +39,7 @@ impl StatusPage {
             board: Arc::clone(&served.board),
             results: Arc::clone(&served.results),
             restored: restored.state.get(Source::STATE).cloned(),
+            most_connections: web::most_connections_of_the_status_page(open_files),
         };
         status_page::start(thread.handle(), listener, source);
         Ok(Self { address, _thread: thread })

@@ -23,6 +23,7 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Served;
+use super::connections::Working;
 use super::respond::{Reply, events, problem};
 use crate::board::CheckState;
 use crate::figures::seconds;
@@ -30,7 +31,7 @@ use crate::incident::OffsetBounds;
 use crate::status::CheckStatus;
 use crate::timestamps;
 
-/// Streams that are open at the same time, at most: the rest of the connections is for pages.
+/// Streams that are open at the same time, at most.
 const MOST_STREAMS: usize = 128;
 
 /// What happens within this time is told together.
@@ -55,6 +56,13 @@ pub(crate) struct Streams(Arc<Semaphore>);
 impl Default for Streams {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(MOST_STREAMS)))
+    }
+}
+
+impl Streams {
+    /// At most half of so many connections: the rest is for pages.
+    pub(crate) fn among(connections: usize) -> Self {
+        Self(Arc::new(Semaphore::new(MOST_STREAMS.min(connections / 2))))
     }
 }
 
@@ -84,15 +92,15 @@ impl From<OffsetBounds> for Bounds {
     }
 }
 
-/// Tells what happens from now on, of one check or of all.
-pub(super) fn stream(served: &Arc<Served>, check: Option<&str>) -> Reply {
+/// Tells what happens from now on, of one check or of all. The connection is at work as long as it is told.
+pub(super) fn stream(served: &Arc<Served>, check: Option<&str>, working: Working) -> Reply {
     let Ok(place) = Arc::clone(&served.streams.0).try_acquire_owned() else {
         let mut reply = problem(StatusCode::SERVICE_UNAVAILABLE, "too many clients follow the events");
         reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
         return reply;
     };
     let (sender, body) = Channel::new(1);
-    tokio::spawn(follow(Arc::clone(served), check.map(str::to_owned), sender, place));
+    tokio::spawn(follow(Arc::clone(served), check.map(str::to_owned), sender, (place, working)));
     events(body)
 }
 
@@ -103,7 +111,7 @@ async fn follow(
     served: Arc<Served>,
     only: Option<String>,
     mut sender: Sender<Bytes>,
-    _place: OwnedSemaphorePermit,
+    _places: (OwnedSemaphorePermit, Working),
 ) {
     let mut changed = served.board.subscribe();
     let mut second = tokio::time::interval(LOOKED_EVERY);

@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 use super::api::ApiRoute;
 use super::auth::Refusal;
 use super::badge::{self, Badge};
+use super::connections::Connection;
 use super::pages::parts::Depth;
 use super::query::Query;
 use super::respond::{Reply, method_not_allowed, ok, page, problem};
@@ -36,7 +37,11 @@ enum Route {
 }
 
 /// Answers a request.
-pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>) -> Reply {
+pub(super) async fn answer(
+    request: &mut Request<Incoming>,
+    served: &Arc<Served>,
+    connection: &Connection,
+) -> Reply {
     let route = route(request.uri().path());
     let api_route = ApiRoute::of(request.uri().path());
     let admitted = match (&route, &api_route) {
@@ -50,6 +55,8 @@ pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>
     if let Err(refusal) = admitted {
         return refusal.into();
     }
+    // Only now: a client without a password keeps its place no longer than it has to.
+    let working = connection.works();
     let now = timestamps::now(served.clock);
     if let Some(route) = api_route {
         return api::answer(route, request, served, now).await;
@@ -75,7 +82,7 @@ pub(super) async fn answer(request: &mut Request<Incoming>, served: &Arc<Served>
         }
         // Its head is that of a stream without an end.
         Route::Events if request.method() == Method::HEAD => ok("text/event-stream", ""),
-        Route::Events => events::stream(served, query.get("check")),
+        Route::Events => events::stream(served, query.get("check"), working),
         Route::Badge(badge) => badge_of(badge, served, now).await,
         Route::Metrics => {
             let (content_type, text) = metrics::text(served, request.headers());

@@ -4,7 +4,6 @@
 //! they read neither the board nor the history, and delay no round.
 
 mod assets;
-mod connections;
 mod content;
 mod feed;
 mod page;
@@ -35,21 +34,18 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 
 use super::conditional::is_known;
+use super::connections::Connections;
 use super::stalled::UnlessStalled;
 use crate::board::Board;
 use crate::history::Step;
 use crate::results::Results;
 use crate::timestamps::{self, elapsed};
-use connections::Connections;
 use content::{Content, Resource};
 use feed::FeedName;
 use sight::{Sight, Signs};
 
 /// The name under which the history keeps what the feed is called.
 const STATE: &str = "status_page";
-
-/// Connections that are open at the same time, at most. The rest of the program needs files, too.
-const MOST_CONNECTIONS: usize = 512;
 
 /// How long a client may take to send the head of a request, and to ask again.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -82,6 +78,8 @@ pub(crate) struct Source {
     pub(crate) results: Arc<Results>,
     /// What the history keeps under [`STATE`].
     pub(crate) restored: Option<String>,
+    /// Connections that are open at the same time, at most.
+    pub(crate) most_connections: usize,
 }
 
 impl Source {
@@ -97,7 +95,7 @@ pub(crate) fn start(on: &Handle, listener: TcpListener, source: Source) {
 async fn serve(listener: TcpListener, source: Source) {
     // Only a socket that is no socket fails here.
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let Source { clock, board, results, restored } = source;
+    let Source { clock, board, results, restored, most_connections } = source;
     let name = feed_name(restored.as_deref(), &results, timestamps::now(clock));
     let mut sight = Sight::new(clock, board, results);
     let first = {
@@ -126,7 +124,7 @@ async fn serve(listener: TcpListener, source: Source) {
             *made.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(content);
         }
     });
-    accept(&listener, &content).await;
+    accept(&listener, &content, most_connections).await;
 }
 
 /// When everything is made again.
@@ -169,8 +167,8 @@ fn feed_name(restored: Option<&str>, results: &Results, now: Timestamp) -> FeedN
     name
 }
 
-async fn accept(listener: &tokio::net::TcpListener, content: &Arc<RwLock<Arc<Content>>>) {
-    let connections = Connections::new(MOST_CONNECTIONS);
+async fn accept(listener: &tokio::net::TcpListener, content: &Arc<RwLock<Arc<Content>>>, most: usize) {
+    let connections = Connections::new(most);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // There is too little of something, such as open files; some are closed soon.
