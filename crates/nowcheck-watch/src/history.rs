@@ -41,6 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use error::HistoryError;
 pub use place::HistoryPlace;
@@ -114,7 +115,14 @@ pub struct History {
 struct Inner {
     queue: Arc<Queue>,
     place: HistoryPlace,
+    turns: Arc<Semaphore>,
 }
+
+/// Clients whose answers are read at the same time, at most: each may need many megabytes, and a thread.
+const MOST_TURNS: usize = 4;
+
+/// That a client's answer may be read. It has to go with the thread that reads.
+pub(crate) type Turn = Option<OwnedSemaphorePermit>;
 
 impl History {
     /// Opens the history and starts the thread that writes it.
@@ -133,7 +141,8 @@ impl History {
             path: settings.place.shown().to_owned(),
             detail: error.to_string(),
         })?;
-        Ok((Self { inner: Arc::new(Inner { queue, place: settings.place }) }, restored))
+        let turns = Arc::new(Semaphore::new(MOST_TURNS));
+        Ok((Self { inner: Arc::new(Inner { queue, place: settings.place, turns }) }, restored))
     }
 
     /// Stores a round, and what it found, as JSON, if it was not ok. Never waits and never fails: what does not fit into
@@ -183,6 +192,12 @@ impl History {
     #[must_use]
     pub fn place(&self) -> &HistoryPlace {
         &self.inner.place
+    }
+
+    /// Waits until the answer to a client may be read.
+    pub(crate) async fn turn(&self) -> Turn {
+        // It is never closed.
+        Arc::clone(&self.inner.turns).acquire_owned().await.ok()
     }
 
     /// Opens the history to read it.

@@ -118,10 +118,8 @@ impl HistoryReader {
     /// # Errors
     /// The file cannot be read.
     pub fn rounds(&self, check: &str, range: Range, most: usize) -> Result<Vec<RoundRecord>, HistoryError> {
-        let mut rounds =
-            self.read_check(check, range.now, |source| source.rounds(range.stretch()))?.unwrap_or_default();
-        rounds.drain(..rounds.len().saturating_sub(most));
-        Ok(rounds)
+        let read = |source: &Source<'_>| source.last_rounds(range.stretch(), most);
+        Ok(self.read_check(check, range.now, read)?.unwrap_or_default())
     }
 
     /// What a round found, as JSON, if it was not ok.

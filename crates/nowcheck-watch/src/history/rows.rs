@@ -3,6 +3,7 @@
 //! A row whose bytes cannot be read counts as if it were not there: its time is unknown, and the rest of the history stays.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -56,6 +57,25 @@ impl CheckRow {
             Ok((start_of(row.get(0)?, HOUR), rounds))
         };
         select.query_map(self.keys(within, HOUR), block)?.collect()
+    }
+
+    /// The same, the latest hour first, as long as whoever takes them wants more.
+    pub(super) fn blocks_backwards(
+        &self,
+        connection: &Connection,
+        within: Stretch,
+        mut take: impl FnMut(i64, Vec<RoundRecord>) -> ControlFlow<()>,
+    ) -> rusqlite::Result<()> {
+        let select = "SELECT key, data FROM blocks WHERE key >= ?1 AND key < ?2 ORDER BY key DESC";
+        let mut select = connection.prepare_cached(select)?;
+        let mut rows = select.query(self.keys(within, HOUR))?;
+        while let Some(row) = rows.next()? {
+            let rounds = block::decode(&self.name, row.get_ref(1)?.as_blob()?).unwrap_or_default();
+            if take(start_of(row.get(0)?, HOUR), rounds).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The last round before an hour, as far as rounds are packed.

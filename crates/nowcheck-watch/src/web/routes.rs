@@ -70,15 +70,20 @@ pub(super) async fn answer(
     let query = Query::parse(request.uri().query());
     match route {
         Route::Overview => page(StatusCode::OK, pages::overview::overview(served, &query, now)),
-        Route::CheckPage(name) => match pages::check::check(served, &name, &query, now).await {
-            Some(found) => page(StatusCode::OK, found),
-            None => nothing(served, now, Depth::Below, "No check of that name is watched"),
-        },
+        Route::CheckPage(name) => {
+            let of = Arc::clone(served);
+            let page = async move { Ok(pages::check::check(&of, &name, &query, now).await) };
+            found(served, now, Depth::Below, page, "No check of that name is watched").await
+        }
         Route::Incidents => {
-            found(served, now, Depth::Top, pages::incidents::incidents(served, now).await.map(Some))
+            let of = Arc::clone(served);
+            let page = async move { pages::incidents::incidents(&of, now).await.map(Some) };
+            found(served, now, Depth::Top, page, "").await
         }
         Route::Incident(id) => {
-            found(served, now, Depth::Below, pages::incidents::incident(served, &id, now).await)
+            let of = Arc::clone(served);
+            let page = async move { pages::incidents::incident(&of, &id, now).await };
+            found(served, now, Depth::Below, page, "There is no such incident, or it is no longer kept").await
         }
         // Its head is that of a stream without an end.
         Route::Events if request.method() == Method::HEAD => ok("text/event-stream", ""),
@@ -94,11 +99,23 @@ pub(super) async fn answer(
     }
 }
 
-/// A page that may not exist, or cannot be made.
-fn found(served: &Served, now: Timestamp, depth: Depth, found: Result<Option<Markup>, String>) -> Reply {
-    match found {
+/// A page that is made of the history, when it is its turn, and may not exist. It is made to its end also when the client
+/// has gone: otherwise clients that break off would have more threads read than there may be.
+async fn found(
+    served: &Served,
+    now: Timestamp,
+    depth: Depth,
+    made: impl Future<Output = Result<Option<Markup>, String>> + Send + 'static,
+    unless_there: &str,
+) -> Reply {
+    let turn = served.results.history().turn().await;
+    let making = tokio::spawn(async move {
+        let _turn = turn;
+        made.await
+    });
+    match making.await.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(Some(found)) => page(StatusCode::OK, found),
-        Ok(None) => nothing(served, now, depth, "There is no such incident, or it is no longer kept"),
+        Ok(None) => nothing(served, now, depth, unless_there),
         Err(problem) => {
             let what = format!("The history cannot be read: {problem}");
             page(StatusCode::SERVICE_UNAVAILABLE, pages::not_found(served, now, depth, &what))
@@ -169,8 +186,11 @@ async fn badge_of(badge: Badge, served: &Arc<Served>, now: Timestamp) -> Reply {
     }
     let (history, of) = (served.results.history().clone(), name.clone());
     let length = Duration::from_hours(24 * u64::from(badge::UPTIME_DAYS));
-    let reading =
-        tokio::task::spawn_blocking(move || history.reader()?.period(&of, Range::last(length, now)));
+    let turn = history.turn().await;
+    let reading = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        history.reader()?.period(&of, Range::last(length, now))
+    });
     match reading.await {
         Ok(Ok(period)) => {
             let times = period.map(|period| period.summary.times).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Where summaries of a check come from: rows as far as it is packed, rounds after that.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -48,6 +49,22 @@ impl<'a> Source<'a> {
         rounds.extend(self.unpacked.iter().cloned());
         rounds.retain(|round| within.from <= start(round) && start(round) < within.until);
         rounds.sort_by_key(start);
+        Ok(rounds)
+    }
+
+    /// The last of them, at most so many. Hours before these are not even read.
+    pub(super) fn last_rounds(&self, within: Stretch, most: usize) -> rusqlite::Result<Vec<RoundRecord>> {
+        let is_asked_for = |round: &RoundRecord| within.from <= start(round) && start(round) < within.until;
+        let mut rounds: Vec<RoundRecord> =
+            self.unpacked.iter().filter(|round| is_asked_for(round)).cloned().collect();
+        self.check.blocks_backwards(self.connection, within, |hour, block| {
+            rounds.extend(block.into_iter().filter(is_asked_for));
+            // One that waits to be packed may be earlier: the clock went back.
+            let found = rounds.iter().filter(|round| start(round) >= hour).count();
+            if found < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        rounds.sort_by_key(start);
+        rounds.drain(..rounds.len().saturating_sub(most));
         Ok(rounds)
     }
 

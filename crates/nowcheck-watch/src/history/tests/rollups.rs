@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::super::level::HOUR;
+use super::super::rows::CheckRow;
+use super::super::stands::Stretch;
 use super::super::units::{milliseconds, timestamp};
 use super::*;
 use crate::availability::FourTimes;
@@ -171,6 +173,9 @@ proptest! {
         let kept = Range::last(short().rounds, timestamp(now));
         let expected: Vec<_> = truth.rounds.iter().filter(|round| kept.from <= round.start).cloned().collect();
         prop_assert_eq!(reader.rounds("shop", kept, usize::MAX).unwrap(), expected);
+        let all = reader.rounds("shop", range, usize::MAX).unwrap();
+        let last = &all[all.len().saturating_sub(points / 20)..];
+        prop_assert_eq!(reader.rounds("shop", range, points / 20).unwrap(), last);
     }
 }
 
@@ -191,4 +196,30 @@ fn a_result_that_stands_into_hours_without_a_round_is_counted_there() {
     let times = reader.period("shop", range).unwrap().unwrap().summary.times;
     let hours = Duration::from_hours;
     assert_eq!(times, FourTimes { ok: hours(7), wrong: hours(0), down: hours(4), unknown: hours(1) });
+}
+
+#[test]
+fn the_last_rounds_are_read_without_the_hours_before_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nowcheck.db");
+    let (history, _) = History::start(settings(HistoryPlace::file(&path))).unwrap();
+    let starts: Vec<_> = (0..8).map(|half_hour| second(1_800 * half_hour)).collect();
+    for start in &starts {
+        history.record(round("shop", *start, CheckStatus::Ok), None);
+        assert!(history.flush(SOON));
+    }
+    // At least two of the four hours are packed by now, and none more while this reads.
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let connection = connection.unchecked_transaction().unwrap();
+    let check = CheckRow::named(&connection, "shop").unwrap().unwrap();
+    let mut read = Vec::new();
+    let take = |hour, rounds: Vec<RoundRecord>| {
+        read.push((hour, rounds.len()));
+        std::ops::ControlFlow::Break(())
+    };
+    let all = Stretch { from: 0, until: i64::MAX };
+    check.blocks_backwards(&connection, all, take).unwrap();
+    let hours: Vec<i64> = check.blocks(&connection, all).unwrap().into_keys().collect();
+    assert!(hours.len() >= 2, "{hours:?}");
+    assert_eq!(read, [(hours[hours.len() - 1], 2)]);
 }

@@ -15,7 +15,12 @@ pub(super) async fn read<T: Default + Send + 'static>(
     read: impl FnOnce(&HistoryReader) -> Result<T, HistoryError> + Send + 'static,
 ) -> Result<T, Box<Reply>> {
     let history = served.results.history().clone();
-    let found = tokio::task::spawn_blocking(move || read(&history.reader()?)).await;
+    let turn = history.turn().await;
+    let reading = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        read(&history.reader()?)
+    });
+    let found = reading.await;
     let why = match found {
         Ok(Ok(found)) => return Ok(found),
         Ok(Err(HistoryError::NoFile { .. })) => return Ok(T::default()),
