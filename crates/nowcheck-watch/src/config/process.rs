@@ -36,6 +36,13 @@ pub struct User {
     pub password_hash: Secret,
 }
 
+impl User {
+    /// How slow the hash is: each more doubles the time. Zero for what is no hash.
+    pub(crate) fn cost(&self) -> u8 {
+        self.password_hash.expose().split('$').nth(2).and_then(|cost| cost.parse().ok()).unwrap_or(0)
+    }
+}
+
 /// What is stored, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryConfig {

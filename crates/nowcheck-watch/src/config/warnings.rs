@@ -7,13 +7,14 @@ use nowcheck::text::printable;
 
 use super::duration::written;
 use super::relations::called;
-use super::{Config, Export, Receiver};
+use super::{Config, Export, Receiver, User};
 
 impl Config {
     /// What to look after before it is needed: one sentence each, with what to do. It looks at the disk.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> = self.heartbeat_is_too_fast().into_iter().collect();
+        let mut warnings: Vec<String> =
+            self.heartbeat_is_too_fast().into_iter().chain(self.costs_differ()).collect();
         for alert in &self.alerts {
             if let Receiver::Exec { command, .. } = &alert.receiver
                 && let Some(why) = command.first().and_then(|program| cannot_be_run(program))
@@ -47,6 +48,18 @@ impl Config {
             "server: messages have no link to their incident; write external_url = \"https://...\", the address at which people \
              reach the dashboard"
                 .to_owned()
+        })
+    }
+
+    /// A wrong password for a name that exists is rejected sooner, if its hash is faster than the slowest one.
+    fn costs_differ(&self) -> Option<String> {
+        let costs = self.server.users.iter().flatten().map(User::cost);
+        let (least, greatest) = (costs.clone().min()?, costs.max()?);
+        (least < greatest).then(|| {
+            format!(
+                "server: auth_file has hashes of cost {least} to {greatest}, so the time of an answer tells which names exist; \
+                 write all of them with htpasswd -B -C {greatest}"
+            )
         })
     }
 
@@ -135,6 +148,22 @@ mod tests {
         fn variable(&self, _: &str) -> Option<String> {
             Some("https://beat.example/".to_owned())
         }
+    }
+
+    #[test]
+    fn hashes_that_take_different_times_are_mentioned() {
+        let folder = tempfile::tempdir().unwrap();
+        let users = folder.path().join("users");
+        let parsed = |costs: &[u8]| {
+            let hash = "nyi2mRmyEYq8CcG7uXnsAe6yO3pYBqZmNUJpF3AJR4nmQnOeH4D0K";
+            let lines =
+                costs.iter().enumerate().map(|(nth, cost)| format!("user{nth}:$2y${cost:02}${hash}\n"));
+            std::fs::write(&users, lines.collect::<String>()).unwrap();
+            warnings(&format!("[server]\nauth_file = \"{}\"\n", users.display()))
+        };
+        assert!(parsed(&[10]).is_empty() && parsed(&[5, 5]).is_empty());
+        let [one] = &parsed(&[10, 5, 12])[..] else { panic!() };
+        assert!(one.contains("cost 5 to 12") && one.contains("htpasswd -B -C 12"), "{one}");
     }
 
     #[test]

@@ -24,8 +24,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 /// Credentials that are remembered, at most.
 const MOST_KNOWN: usize = 1_000;
 
-/// What is verified for a name that nobody has, so that it takes as long as for one that somebody has: a hash at the cost
-/// that `htpasswd -B` uses.
+/// What is verified if there is no user at all: a hash at the cost that `htpasswd -B` uses.
 const NOBODY: &str = "$2y$05$nyi2mRmyEYq8CcG7uXnsAe6yO3pYBqZmNUJpF3AJR4nmQnOeH4D0K";
 
 /// Why somebody is not let in.
@@ -71,7 +70,8 @@ impl Guard {
 
     /// Lets in these from now on.
     pub(crate) fn replace(&self, users: Option<Vec<User>>) {
-        *self.users.write().unwrap_or_else(PoisonError::into_inner) = users.map(Arc::from);
+        let mut known_users = self.users.write().unwrap_or_else(PoisonError::into_inner);
+        *known_users = users.map(Arc::from);
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -112,7 +112,7 @@ impl Guard {
 
     /// Whether only some may connect.
     pub(crate) fn wants_names(&self) -> bool {
-        self.users.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.users().is_some()
     }
 
     /// Lets a request in, or not.
@@ -120,31 +120,53 @@ impl Guard {
     /// # Errors
     /// Why not.
     pub(crate) async fn admit(&self, headers: &HeaderMap, now: MonotonicInstant) -> Result<(), Refusal> {
-        let users = self.users.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(users) = users else { return Ok(()) };
+        if !self.wants_names() {
+            return Ok(());
+        }
         let Some((name, password)) = credentials(headers) else { return Err(Refusal::NotKnown) };
         let seal = hmac::sign(&self.key, format!("{name}:{password}").as_bytes());
-        if self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(seal.as_ref()) {
+        if self.remembers(&seal) {
             return Ok(());
         }
         let _one_at_a_time = self.verifying.lock().await;
-        self.may_try(now)?;
-        let hash = users.iter().find(|user| user.name == name).map(|user| user.password_hash.clone());
-        let verified = tokio::task::spawn_blocking(move || {
-            let is_somebody = hash.is_some();
-            let hash = hash.as_ref().map_or(NOBODY, |hash| hash.expose());
-            bcrypt::verify(&password, hash).is_ok_and(|is_right| is_right) && is_somebody
-        });
-        if !verified.await.unwrap_or(false) {
-            self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(now);
-            return Err(Refusal::NotKnown);
+        loop {
+            // Another request of the same browser may have been verified meanwhile.
+            if self.remembers(&seal) {
+                return Ok(());
+            }
+            let Some(users) = self.users() else { return Ok(()) };
+            self.may_try(now)?;
+            if !is_right(&users, &name, &password).await {
+                self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+                return Err(Refusal::NotKnown);
+            }
+            if self.remember(&users, &seal) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn users(&self) -> Option<Arc<[User]>> {
+        self.users.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remembers(&self, seal: &hmac::Tag) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(seal.as_ref())
+    }
+
+    /// Remembers what was right for these users, unless there are others since: then it has to be verified again.
+    fn remember(&self, verified_for: &Arc<[User]>, seal: &hmac::Tag) -> bool {
+        // Nobody replaces them as long as this is held.
+        let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
+        if !users.as_ref().is_some_and(|users| Arc::ptr_eq(users, verified_for)) {
+            return false;
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_KNOWN {
             known.clear();
         }
         known.insert(seal.as_ref().to_vec());
-        Ok(())
+        true
     }
 
     fn may_try(&self, now: MonotonicInstant) -> Result<(), Refusal> {
@@ -152,6 +174,24 @@ impl Guard {
         failures.retain(|&failure| now.since(failure) < PERIOD);
         if failures.len() < MOST_FAILURES { Ok(()) } else { Err(Refusal::TooManyTries) }
     }
+}
+
+/// Whether a user has this password. For a name that nobody has, it takes as long as for the user whose hash takes the
+/// longest.
+async fn is_right(users: &[User], name: &str, password: &str) -> bool {
+    let (hash, is_somebody) = to_verify(users, name);
+    let (hash, password) = (Secret::new(hash), password.to_owned());
+    let verifying = tokio::task::spawn_blocking(move || bcrypt::verify(&password, hash.expose()));
+    matches!(verifying.await, Ok(Ok(true))) && is_somebody
+}
+
+/// The hash that is verified for a name, and whether it is somebody's.
+fn to_verify<'a>(users: &'a [User], name: &str) -> (&'a str, bool) {
+    if let Some(user) = users.iter().find(|user| user.name == name) {
+        return (user.password_hash.expose(), true);
+    }
+    let slowest = users.iter().max_by_key(|user| user.cost());
+    (slowest.map_or(NOBODY, |user| user.password_hash.expose()), false)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -218,6 +258,70 @@ mod tests {
         assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Ok(()));
         guard.replace(Some(Vec::new()));
         assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Err(Refusal::NotKnown));
+    }
+
+    #[tokio::test]
+    async fn a_user_who_is_taken_out_while_a_password_is_verified_is_not_let_in() {
+        let guard = Arc::new(guard());
+        let admit = || {
+            let guard = Arc::clone(&guard);
+            tokio::spawn(async move { guard.admit(&headers("ops:correct horse"), at(0)).await })
+        };
+        let hash = Secret::new(bcrypt::hash("another", 4).unwrap());
+        let others = || Some(vec![User { name: "root".to_owned(), password_hash: hash.clone() }]);
+        let before = guard.users().map(|users| users.to_vec());
+        // While it waits for others.
+        let first = guard.verifying.lock().await;
+        let waiting = admit();
+        tokio::task::yield_now().await;
+        guard.replace(others());
+        drop(first);
+        assert_eq!(waiting.await.unwrap(), Err(Refusal::NotKnown));
+        // While it is verified, on another thread.
+        guard.replace(before);
+        let verifying = admit();
+        tokio::task::yield_now().await;
+        guard.replace(others());
+        assert_eq!(verifying.await.unwrap(), Err(Refusal::NotKnown));
+        assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Err(Refusal::NotKnown));
+    }
+
+    #[tokio::test]
+    async fn a_password_that_several_requests_bring_at_the_same_time_is_verified_once() {
+        let guard = Arc::new(guard());
+        let first = guard.verifying.lock().await;
+        let requests: Vec<_> = (0..10)
+            .map(|_| {
+                let guard = Arc::clone(&guard);
+                tokio::spawn(async move { guard.admit(&headers("ops:correct horse"), at(0)).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        drop(first);
+        tokio::task::yield_now().await;
+        // Whoever has to be verified from now on is not let in.
+        guard.failures.lock().unwrap().extend([at(0); MOST_FAILURES]);
+        for request in requests {
+            assert_eq!(request.await.unwrap(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn for_a_name_that_nobody_has_the_slowest_hash_is_verified() {
+        let user = |name: &str, cost| {
+            let hash = format!("$2y${cost:02}$nyi2mRmyEYq8CcG7uXnsAe6yO3pYBqZmNUJpF3AJR4nmQnOeH4D0K");
+            User { name: name.to_owned(), password_hash: Secret::new(&hash) }
+        };
+        let users = [user("ops", 5), user("root", 12), user("guest", 10)];
+        let hash = |name| users.iter().find(|user| user.name == name).unwrap().password_hash.expose();
+        assert_eq!(to_verify(&users, "guest"), (hash("guest"), true));
+        assert_eq!(to_verify(&users, "nobody"), (hash("root"), false));
+        assert_eq!(to_verify(&[], "nobody"), (NOBODY, false));
+    }
+
+    #[tokio::test]
+    async fn the_password_of_another_user_lets_no_unknown_name_in() {
+        assert_eq!(guard().admit(&headers("nobody:correct horse"), at(0)).await, Err(Refusal::NotKnown));
     }
 
     #[tokio::test]
