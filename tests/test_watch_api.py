@@ -157,6 +157,21 @@ def test_a_client_that_has_an_answer_is_not_sent_it_again(nowd, monitor, tmp_pat
         assert client.ask(path, If_None_Match='"other"')[0] == 200
 
 
+def test_time_that_passes_changes_no_tag(nowd, monitor, tmp_path):
+    file = configuration(tmp_path, ("shop", nowd().url), ("late", nowd(+3).url), every="30s")
+    watching = monitor("--config", file)
+    watching.wait_for("late", "wrong")
+    stored(watching)
+    incidents = poll(lambda: json.loads(watching.get("/api/v1/incidents")[2])["incidents"], "the incident is stored")
+    client = Client(watching.url)
+    for path in ("/api/v1/incidents", f"/api/v1/incidents/{incidents[0]['id']}", "/api/v1/checks/shop/rounds"):
+        for accept in ("application/json", "text/csv"):
+            _, headers, body = client.ask(path, Accept=accept)
+            time.sleep(0.05)
+            status, again, rest = client.ask(path, Accept=accept, If_None_Match=headers["etag"])
+            assert (status, again["etag"], rest) == (304, headers["etag"], ""), (path, body)
+
+
 def test_what_has_changed_has_another_tag(watching):
     client = Client(watching.url)
     tag = client.ask("/api/v1/checks/shop")[1]["etag"]

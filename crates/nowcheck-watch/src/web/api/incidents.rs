@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::past;
 use super::times::range;
@@ -33,9 +33,16 @@ pub(super) async fn all(served: &Served, headers: &HeaderMap, query: &Query, now
         Ok(found) => found,
         Err(reply) => return *reply,
     };
-    let incidents: Vec<_> = found.iter().map(|incident| report::incident(incident, now)).collect();
-    let document = json!({ "from": range.from, "to": range.to, "incidents": incidents });
-    unless_known(headers, &incidents, || respond::json(&document))
+    let content: Vec<_> = found.iter().map(content).collect();
+    unless_known(headers, &content, || {
+        let incidents: Vec<_> = found.iter().map(|incident| report::incident(incident, now)).collect();
+        respond::json(&json!({ "from": range.from, "to": range.to, "incidents": incidents }))
+    })
+}
+
+/// What differs when something has happened: not for how long an incident has been open, which each instant changes.
+fn content(incident: &PastIncident) -> Value {
+    report::incident(incident, incident.since)
 }
 
 /// Those of one check, or all.
@@ -57,8 +64,7 @@ fn latest(
 pub(super) async fn one(served: &Served, headers: &HeaderMap, id: String, now: Timestamp) -> Reply {
     match past::read(served, move |reader| reader.incident(&id)).await {
         Ok(Some(found)) => {
-            let document = report::incident(&found, now);
-            unless_known(headers, &document, || respond::json(&document))
+            unless_known(headers, &content(&found), || respond::json(&report::incident(&found, now)))
         }
         Ok(None) => {
             problem(StatusCode::NOT_FOUND, "there is no incident of that name; /api/v1/incidents lists them")
@@ -87,6 +93,21 @@ mod tests {
             at,
             evidence: Evidence::default(),
         }
+    }
+
+    #[test]
+    fn the_content_of_an_open_incident_is_the_same_until_something_happens() {
+        let (history, _) = in_memory();
+        history.commit(Step { changes: vec![opened("shop", 1)], ..Step::default() });
+        assert!(history.flush(Duration::from_secs(20)));
+        let read = || history.reader().unwrap().incident("1").unwrap().unwrap();
+        let before = content(&read());
+        assert_eq!(before, content(&read()));
+        let grew =
+            Change { kind: ChangeKind::Grew, at: Timestamp::from_second(9).unwrap(), ..opened("shop", 1) };
+        history.commit(Step { changes: vec![grew], ..Step::default() });
+        assert!(history.flush(Duration::from_secs(20)));
+        assert_ne!(before, content(&read()));
     }
 
     #[test]

@@ -48,32 +48,32 @@ pub(super) async fn answer(
         Err(reply) => return *reply,
     };
     let as_csv = preferred(headers, &FORMATS) == Some(1);
+    let name = &check.identity.name;
     let found = match step {
-        Some(step) => points(served, name, (range, step)).await.map(|points| {
-            let limit = check.identity.max_offset;
+        Some(step) => points(served, name.clone(), (range, step)).await.map(|points| {
             if as_csv {
-                Value::from(report::csv_of(&check.identity.name, &points, limit))
-            } else {
-                points_as_json(&check.identity.name, range, &points)
+                return Value::from(report::csv_of(name, &points, check.identity.max_offset));
             }
+            points_as_json(name, range, &points)
         }),
-        None => rounds(served, name, range).await.map(|rounds| {
-            if as_csv {
-                Value::from(as_table(&rounds))
-            } else {
-                as_json(&check.identity.name, range, &rounds)
-            }
+        None => rounds(served, name.clone(), range).await.map(|rounds| {
+            if as_csv { Value::from(as_table(&rounds)) } else { as_json(name, range, &rounds) }
         }),
     };
     let mut reply = match found {
-        Ok(Value::String(table)) => {
-            unless_known(headers, &table, || ok("text/csv; charset=utf-8", table.clone()))
-        }
-        Ok(document) => unless_known(headers, &document, || respond::json(&document)),
+        Ok(found) => unless_known(headers, content(&found), || match &found {
+            Value::String(table) => ok("text/csv; charset=utf-8", table.clone()),
+            document => respond::json(document),
+        }),
         Err(reply) => *reply,
     };
     reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
     reply
+}
+
+/// What differs when something has changed: not the range, which ends now if nothing else is asked for.
+fn content(found: &Value) -> &Value {
+    found.get("rounds").or_else(|| found.get("points")).unwrap_or(found)
 }
 
 async fn rounds(served: &Served, check: String, range: Range) -> Result<Vec<RoundRecord>, Box<Reply>> {
