@@ -77,7 +77,7 @@ class Client:
     def __init__(self, port: int, target: str, module: str):
         self.port = port
         path = f"/probe?module={module}&target={quote(target, safe='')}"
-        self.request = f"GET {path} HTTP/1.1\r\nHost: a\r\nX-Prometheus-Scrape-Timeout-Seconds: 10\r\n\r\n".encode()
+        self.request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Prometheus-Scrape-Timeout-Seconds: 10\r\n\r\n".encode()
         self.took: list[float] = []
         self.good = 0
 

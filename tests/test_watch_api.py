@@ -172,6 +172,22 @@ def test_time_that_passes_changes_no_tag(nowd, monitor, tmp_path):
             assert (status, again["etag"], rest) == (304, headers["etag"], ""), (path, body)
 
 
+def test_a_page_of_another_site_reads_nothing(nowd, monitor, tmp_path):
+    file = configuration(tmp_path, ("shop", nowd().url))
+    watching = monitor("--config", file)
+    for path in ("/", "/metrics", "/events", "/api/v1/checks", "/api/v1/instance", "/probe?target=a"):
+        status, kind, body = watching.get(path, Host="evil.test:9464")
+        assert (status, kind) == (421, "application/problem+json"), path
+        assert "set external_url in [server]" in json.loads(body)["detail"]
+    for host in ("localhost:9464", "127.0.0.1", "[::1]:9464"):
+        assert watching.get("/api/v1/checks", Host=host)[0] == 200, host
+    assert watching.get("/healthz", Host="evil.test")[0] == 200
+    file.write_text(file.read_text().replace("[server]", '[server]\nexternal_url = "https://now.example/"'))
+    watching.reload()
+    poll(lambda: watching.get("/api/v1/checks", Host="now.example")[0] == 200, "the name is known")
+    assert watching.get("/api/v1/checks", Host="evil.test")[0] == 421
+
+
 def test_what_has_changed_has_another_tag(watching):
     client = Client(watching.url)
     tag = client.ask("/api/v1/checks/shop")[1]["etag"]

@@ -197,7 +197,7 @@ def test_a_client_that_leaves_takes_its_round_with_it(monitor, tmp_path, trap):
     where = urllib.parse.urlsplit(watching.url)
     client = socket.create_connection((where.hostname, where.port))
     target = f"http://127.0.0.1:{served.getsockname()[1]}/"
-    client.sendall(f"GET /probe?target={target}&module=any HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    client.sendall(f"GET /probe?target={target}&module=any HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     served.settimeout(5)
     connection, _ = served.accept()
     connection.settimeout(5)

@@ -151,7 +151,7 @@ impl Monitor {
             board: Arc::clone(&board),
             results: Arc::clone(&results),
             metrics: metrics.clone(),
-            guard: Guard::new(config.server.users.clone()),
+            guard: Guard::new(config.server.users.clone()).at(listen),
             streams: web::Streams::among(web::most_connections(open_files)),
             monitor: monitor_name.clone(),
             prober: Prober::start(clock, most_side_by_side(open_files)).map_err(StartError::Machine)?,
@@ -238,6 +238,7 @@ impl Monitor {
         self.beat(config.heartbeat.as_ref());
         self.exports.replace(&config.exports);
         self.served.prober.replace(&config.probes);
+        self.served.guard.replace_external_url(config.server.external_url.as_ref());
         let tokens = config.peers.iter().filter_map(|peer| peer.token.clone());
         self.served.guard.replace_tokens(tokens.collect());
     }

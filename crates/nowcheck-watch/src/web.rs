@@ -10,6 +10,7 @@ mod badge;
 mod conditional;
 mod connections;
 mod events;
+mod hosts;
 mod metrics;
 mod pages;
 mod probe;

@@ -5,6 +5,7 @@
 //! wrong ones everybody has to wait, except those who are remembered.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use ring::hmac;
 use ring::rand::SystemRandom;
+use url::Url;
 
+use super::hosts::Hosts;
 use crate::config::{Secret, User};
 
 /// Wrong passwords that are allowed in [`PERIOD`], of all clients together.
@@ -34,6 +37,8 @@ pub(crate) enum Refusal {
     NotKnown,
     /// No token, or a wrong one.
     WrongToken,
+    /// It may come from a page of another site.
+    WrongHost,
     /// There were too many wrong ones.
     TooManyTries,
 }
@@ -43,6 +48,8 @@ pub(crate) enum Refusal {
 pub(crate) struct Guard {
     /// None if everybody may connect.
     users: RwLock<Option<Arc<[User]>>>,
+    /// For whom requests of everybody may be.
+    hosts: Hosts,
     /// Of the other instances.
     tokens: RwLock<Vec<Secret>>,
     key: hmac::Key,
@@ -60,12 +67,23 @@ impl Guard {
             .unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, b"nowcheck"));
         Self {
             users: RwLock::new(users.map(Arc::from)),
+            hosts: Hosts::default(),
             tokens: RwLock::default(),
             key,
             known: Mutex::default(),
             failures: Mutex::default(),
             verifying: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The same, where it listens here.
+    pub(crate) fn at(self, listen: SocketAddr) -> Self {
+        Self { hosts: Hosts::new(listen), ..self }
+    }
+
+    /// People reach it there from now on.
+    pub(crate) fn replace_external_url(&self, url: Option<&Url>) {
+        self.hosts.replace(url);
     }
 
     /// Lets in these from now on.
@@ -121,7 +139,7 @@ impl Guard {
     /// Why not.
     pub(crate) async fn admit(&self, headers: &HeaderMap, now: MonotonicInstant) -> Result<(), Refusal> {
         if !self.wants_names() {
-            return Ok(());
+            return self.admit_anybody(headers);
         }
         let Some((name, password)) = credentials(headers) else { return Err(Refusal::NotKnown) };
         let seal = hmac::sign(&self.key, format!("{name}:{password}").as_bytes());
@@ -134,7 +152,7 @@ impl Guard {
             if self.remembers(&seal) {
                 return Ok(());
             }
-            let Some(users) = self.users() else { return Ok(()) };
+            let Some(users) = self.users() else { return self.admit_anybody(headers) };
             self.may_try(now)?;
             if !is_right(&users, &name, &password).await {
                 self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(now);
@@ -144,6 +162,11 @@ impl Guard {
                 return Ok(());
             }
         }
+    }
+
+    /// Without a password, it matters whether a page of another site asks.
+    fn admit_anybody(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if self.hosts.include(headers) { Ok(()) } else { Err(Refusal::WrongHost) }
     }
 
     fn users(&self) -> Option<Arc<[User]>> {
@@ -212,6 +235,7 @@ fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use http::header::HOST;
 
     use super::*;
 
@@ -304,6 +328,22 @@ mod tests {
         for request in requests {
             assert_eq!(request.await.unwrap(), Ok(()));
         }
+    }
+
+    #[tokio::test]
+    async fn a_name_of_another_site_is_refused_where_no_password_is_wanted() {
+        let foreign = || HeaderMap::from_iter([(HOST, HeaderValue::from_static("evil.test:9464"))]);
+        let listen = "127.0.0.1:9464".parse().unwrap();
+        let open = Guard::new(None).at(listen);
+        assert_eq!(open.admit(&foreign(), at(0)).await, Err(Refusal::WrongHost));
+        assert_eq!(open.admit_instance(&foreign(), at(0)).await, Err(Refusal::WrongHost));
+        open.replace_external_url(Some(&"https://evil.test/".parse().unwrap()));
+        assert_eq!(open.admit(&foreign(), at(0)).await, Ok(()));
+        // Who has a password or a token comes in by any name: no page of another site has it.
+        let closed = guard().at(listen);
+        let mut headers = headers("ops:correct horse");
+        headers.extend(foreign());
+        assert_eq!(closed.admit(&headers, at(0)).await, Ok(()));
     }
 
     #[test]

@@ -144,6 +144,11 @@ impl From<Refusal> for Reply {
                 reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 reply
             }
+            Refusal::WrongHost => problem(
+                StatusCode::MISDIRECTED_REQUEST,
+                "without an auth_file, this monitor answers to IP addresses, to localhost and to the host of external_url only; \
+                 set external_url in [server] to the URL that you use, or set auth_file",
+            ),
             Refusal::TooManyTries => {
                 let mut reply =
                     problem(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords; wait a few seconds");

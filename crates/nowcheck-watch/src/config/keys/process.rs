@@ -17,7 +17,7 @@ pub(in crate::config) const SERVER: Table = Table {
             .commented(),
         Key::new("name", Shape::Name, "How this instance calls itself. Default: the name of the machine.")
             .example("\"madrid\""),
-        Key::new("external_url", Shape::Url, "Where people reach the dashboard: links in messages begin with it.")
+        Key::new("external_url", Shape::Url, "Where people reach the dashboard: links in messages begin with it, and a proxy beside it may use this name.")
             .example("\"https://nowcheck.example\""),
     ]],
     named_by: "",
