@@ -3,6 +3,7 @@
 //! Texts stand once, at the beginning. What rarely changes (how long a result stands, the reason, the certificate) is
 //! written only where it changes; an instant is written as what differs from a regular pace.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -49,7 +50,7 @@ impl Before {
 
 /// Writes rounds, whose check is not written.
 pub(super) fn encode(rounds: &[RoundRecord]) -> Vec<u8> {
-    let mut texts = Vec::new();
+    let mut texts = Texts::default();
     let mut body = Vec::new();
     put(&mut body, rounds.len() as u64);
     let mut before = Before::default();
@@ -57,8 +58,8 @@ pub(super) fn encode(rounds: &[RoundRecord]) -> Vec<u8> {
         put_round(&mut body, round, &mut texts, &mut before);
     }
     let mut out = vec![VERSION];
-    put(&mut out, texts.len() as u64);
-    for text in texts {
+    put(&mut out, texts.all.len() as u64);
+    for text in texts.all {
         put(&mut out, text.len() as u64);
         out.extend_from_slice(text.as_bytes());
     }
@@ -66,21 +67,28 @@ pub(super) fn encode(rounds: &[RoundRecord]) -> Vec<u8> {
     out
 }
 
-fn index_of<'a>(text: &'a str, texts: &mut Vec<&'a str>) -> u64 {
-    let known = texts.iter().position(|known| *known == text);
-    let index = known.unwrap_or_else(|| {
-        texts.push(text);
-        texts.len() - 1
-    });
-    index as u64
+/// The texts of a block, in the order in which they came. There may be thousands, if a service renames its instances.
+#[derive(Default)]
+struct Texts<'a> {
+    all: Vec<&'a str>,
+    indexes: HashMap<&'a str, u64>,
 }
 
-fn put_round<'a>(out: &mut Vec<u8>, round: &'a RoundRecord, texts: &mut Vec<&'a str>, before: &mut Before) {
+impl<'a> Texts<'a> {
+    fn index_of(&mut self, text: &'a str) -> u64 {
+        *self.indexes.entry(text).or_insert_with(|| {
+            self.all.push(text);
+            self.all.len() as u64 - 1
+        })
+    }
+}
+
+fn put_round<'a>(out: &mut Vec<u8>, round: &'a RoundRecord, texts: &mut Texts<'a>, before: &mut Before) {
     let start = milliseconds(round.start);
     let expiry = round.certificate_expiry.and_then(|expiry| u64::try_from(expiry.as_second()).ok());
     let setting = Setting {
         stands_for: whole_milliseconds(round.stands_for),
-        reason: index_of(&round.reason, texts) + 1,
+        reason: texts.index_of(&round.reason) + 1,
         expiry: expiry.map_or(0, |expiry| expiry + 1),
     };
     let flag = |is_there: bool, flag: u8| if is_there { flag } else { 0 };
@@ -108,12 +116,12 @@ fn put_round<'a>(out: &mut Vec<u8>, round: &'a RoundRecord, texts: &mut Vec<&'a 
         put(out, microseconds(round_trip));
     }
     if let Some(cause) = &round.cause {
-        put(out, index_of(cause, texts));
+        put(out, texts.index_of(cause));
     }
     if !round.backends.is_empty() {
         put(out, round.backends.len() as u64);
         for backend in &round.backends {
-            put(out, index_of(&backend.instance, texts));
+            put(out, texts.index_of(&backend.instance));
             put_near(out, backend.offset.into(), offset);
         }
     }
