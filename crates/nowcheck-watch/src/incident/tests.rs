@@ -90,6 +90,27 @@ fn an_incident_is_about_one_backend_until_it_grows() {
 }
 
 #[test]
+fn an_incident_of_a_service_with_other_names_in_each_answer_rests_on_so_many_as_can_be_expected() {
+    let mut watch = Watch::default();
+    let names: Vec<String> = (0..500).map(|nth| format!("name-{nth:03}")).collect();
+    for (nth, met) in (0..).zip(names.chunks(60)) {
+        let met: Vec<&str> = met.iter().map(String::as_str).collect();
+        watch.shop(&wrong(&met).with_miss_probability(0.9), nth * 10);
+        let incident = watch.0.of_check("shop").unwrap();
+        assert!(incident.places().len() <= 100, "{}", incident.places().len());
+        assert!(met.iter().all(|name| incident.places().contains_key(&backend(name))), "{met:?}");
+        assert_eq!(incident.evidence().backends().count(), incident.places().len());
+    }
+    // All of them at once.
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    watch.shop(&wrong(&all), 100);
+    assert_eq!(watch.0.of_check("shop").unwrap().places().len(), 100);
+    let mut other = Watch::default();
+    other.shop(&wrong(&all), 0);
+    assert_eq!(other.0.of_check("shop").unwrap().places().len(), 100);
+}
+
+#[test]
 fn a_round_that_met_other_backends_does_not_close_and_the_check_stays_wrong() {
     let mut watch = Watch::default();
     watch.shop(&wrong(&["b"]), 0);

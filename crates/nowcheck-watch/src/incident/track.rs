@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use nowcheck::check::MOST_BACKENDS;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, ChangeKind, Ending, Evidence, IncidentId, Names, Scope, Subject};
@@ -250,6 +251,7 @@ impl Track {
             patience: if scope.may_be_momentary() { step.stands_for } else { Duration::ZERO },
             evidence: Evidence::default(),
         };
+        incident.forget_unlikely_backends();
         incident.rests_on(step);
         let kinds = [ChangeKind::Opened, ChangeKind::Flapping];
         let changes = kinds.into_iter().take(1 + usize::from(is_flapping));
@@ -279,6 +281,7 @@ impl Track {
             incident.patience = incident.patience.min(elapsed(incident.since, step.now) + step.stands_for);
         }
         incident.places.extend(finding.bad);
+        incident.forget_unlikely_backends();
         let starts_too_often = has_returned && self.starts.add(step.now);
         let is_over = incident.take_calm(is_proven_again, finding.is_calm, step);
         if is_over {
@@ -342,6 +345,20 @@ impl Incident {
             calm.unknown(step.now);
         }
         false
+    }
+
+    /// A name of a backend is free text of the service, and may be another one in each answer. The incident rests on as many
+    /// as can be expected of a check at most: those that are most likely still there.
+    fn forget_unlikely_backends(&mut self) {
+        let backends = self.places.keys().filter(|place| matches!(place, Place::Backend(_)));
+        let chance = |place: &Place| self.there.get(place).copied().unwrap_or(BILLION);
+        let mut by_chance: Vec<(u32, Place)> = backends.map(|place| (chance(place), place.clone())).collect();
+        by_chance.sort_unstable();
+        let more = by_chance.len().saturating_sub(MOST_BACKENDS);
+        for (_, place) in by_chance.into_iter().take(more) {
+            self.places.remove(&place);
+            self.there.remove(&place);
+        }
     }
 
     /// How what is in trouble differs from before.

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use clock_offset::MonotonicInstant;
+use nowcheck::check::MOST_BACKENDS;
 
 use super::known::{LIVING, When};
 use crate::figures::{bounds as bounds_in_words, nanoseconds};
@@ -71,7 +72,9 @@ pub(crate) struct Example {
 impl Measurements {
     /// Takes what an instance measured. The same measurement may be told again.
     pub(super) fn add(&mut self, check: &str, backend: &str, instance: &str, measured: Measured) {
-        let of = self.0.entry((check.to_owned(), backend.to_owned())).or_default();
+        let clock = (check.to_owned(), backend.to_owned());
+        self.make_room_for(&clock);
+        let of = self.0.entry(clock).or_default();
         let of = of.entry(instance.to_owned()).or_default();
         // Through others it is known less well when it was, so the same bounds at about the same time are the same.
         let is_known = |last: &Measured| {
@@ -86,6 +89,26 @@ impl Measurements {
             of.pop_front();
         }
         of.push_back(measured);
+    }
+
+    /// A name of a backend is free text of the service: of each check the clocks are remembered that were heard of last.
+    fn make_room_for(&mut self, clock: &Clock) {
+        if self.0.contains_key(clock) {
+            return;
+        }
+        let of_check = || {
+            let from_the_first = self.0.range((clock.0.clone(), String::new())..);
+            from_the_first.take_while(|((check, _), _)| *check == clock.0)
+        };
+        if of_check().count() < MOST_BACKENDS {
+            return;
+        }
+        let heard = |of: &BTreeMap<String, VecDeque<Measured>>| {
+            of.values().filter_map(|all| Some(all.back()?.when.latest)).max()
+        };
+        if let Some(oldest) = of_check().min_by_key(|(_, of)| heard(of)).map(|(clock, _)| clock.clone()) {
+            self.0.remove(&oldest);
+        }
     }
 
     /// Forgets what is old.

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clock_offset::{MonotonicInstant, WindowSize};
+use nowcheck::check::MOST_BACKENDS;
 
 use crate::drift::{DriftBounds, FollowedClock};
 use crate::history::RoundRecord;
@@ -56,6 +57,17 @@ impl Drifts {
             );
         }
         clocks.retain(|_, known| at.since(known.heard) < FORGOTTEN_AFTER);
+        // A name is free text of the service, and each of them has a window of its own.
+        if let Some(more) = clocks.len().checked_sub(MOST_BACKENDS).filter(|more| *more > 0) {
+            let mut heard: Vec<MonotonicInstant> = clocks.values().map(|known| known.heard).collect();
+            heard.sort_unstable();
+            let (oldest, mut left) = (heard[more - 1], more);
+            clocks.retain(|_, known| {
+                let goes = known.heard <= oldest && left > 0;
+                left -= usize::from(goes);
+                !goes
+            });
+        }
         let trends = clocks.values().filter_map(|known| known.clock.trend());
         let bounds = trends.map(|trend| DriftBounds::of(&trend)).filter(|bounds| bounds.rules_anything_out());
         bounds.reduce(DriftBounds::hull)
@@ -160,6 +172,24 @@ mod tests {
         let fast = (0..100).map(|nth| drifts.meet(&round(&[(None, gained(1_000, nth))]), minute(nth))).last();
         let DriftBounds { lower, upper } = fast.unwrap().unwrap();
         assert!(lower < 0.001 && 0.001 < upper && upper - lower < 1e-6, "{lower} {upper}");
+    }
+
+    #[test]
+    fn of_a_service_with_another_name_in_each_round_no_more_clocks_are_followed_than_can_be_expected() {
+        let mut drifts = Drifts::default();
+        let names: Vec<String> = (0..250).map(|nth| format!("name-{nth}")).collect();
+        for (nth, name) in (0..).zip(&names) {
+            drifts.meet(&round(&[(Some("lasting"), gained(20, nth)), (Some(name.as_str()), 0)]), minute(nth));
+        }
+        let followed = &drifts.0["shop"];
+        assert_eq!(followed.len(), MOST_BACKENDS);
+        assert!(followed.contains_key(&Some("name-249".to_owned())), "the latest one is not followed");
+        let lasting = &followed[&Some("lasting".to_owned())];
+        assert!(lasting.clock.trend().is_some(), "what lasts is followed all the while");
+        // Many in one round, too.
+        let all: Vec<(Option<&str>, i128)> = names.iter().map(|name| (Some(name.as_str()), 0)).collect();
+        drifts.meet(&round(&all), minute(250));
+        assert_eq!(drifts.0["shop"].len(), MOST_BACKENDS);
     }
 
     #[test]

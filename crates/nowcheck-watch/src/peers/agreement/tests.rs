@@ -76,6 +76,19 @@ fn a_measurement_that_is_told_again_is_no_other_one() {
 }
 
 #[test]
+fn of_each_check_so_many_clocks_are_compared_as_can_be_expected() {
+    let mut all = Measurements::default();
+    all.add("other", "b", "one", measured(0, 0.0, 0.1));
+    for nth in 0..500_u32 {
+        all.add("shop", &format!("b{nth}"), "one", measured(nth.into(), 0.0, 0.1));
+        all.add("shop", "lasting", "one", measured(nth.into(), 0.0, f64::from(nth)));
+    }
+    let known: Vec<&str> = all.0.keys().map(|(_, backend)| backend.as_str()).collect();
+    assert_eq!(known.len(), 1 + MOST_BACKENDS);
+    assert!(["b", "lasting", "b499"].iter().all(|name| known.contains(name)), "{known:?}");
+}
+
+#[test]
 fn a_contradiction_is_told_with_its_evidence() {
     let found = measurements(&[0.0, 0.0, 0.5], |_| 0.2, 3).contradiction().unwrap();
     let words = found.summary();
