@@ -11,10 +11,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use nowcheck::check::MOST_BACKENDS;
 use nowcheck::outcome::{Outcome, Phases, TargetOutcome};
 use tokio::sync::watch;
 
-pub use backends::BackendState;
+pub use backends::{BackendState, Unlisted};
 pub use counters::{Counters, DURATION_LIMITS};
 pub use recent::{RECENT, Recent};
 
@@ -143,6 +144,8 @@ pub struct CheckState {
     pub recent: Recent,
     /// The clocks that were met lately, by address and instance.
     pub backends: Vec<BackendState>,
+    /// Why others that were met lately are not among them.
+    pub unlisted: Option<Unlisted>,
     /// Bounds on the drift of those clocks, from the last day.
     pub drift: Option<DriftBounds>,
     /// Within what time a single faulty one of them is found, but for the probability that the check accepts.
@@ -171,6 +174,7 @@ impl CheckState {
             latest: None,
             recent: Recent::default(),
             backends: Vec::new(),
+            unlisted: None,
             drift: None,
             found_within: None,
             next_round: None,
@@ -180,6 +184,9 @@ impl CheckState {
 
     /// What a service is by one round that has just ended, of no check.
     pub(crate) fn of_round(outcome: &Outcome, now: Timestamp) -> Self {
+        let mut outcome = outcome.clone();
+        let names_left_out = outcome.forget_names_beyond(MOST_BACKENDS);
+        let outcome = &outcome;
         let observation = Observation::from(outcome);
         let status = match observation.status() {
             ServiceStatus::Ok if observation.is_warning() => CheckStatus::Warning,
@@ -196,7 +203,7 @@ impl CheckState {
         let mut state = Self::new(identity, now);
         state.status = status;
         observation.reason().clone_into(&mut state.reason);
-        state.meet(outcome, now);
+        state.meet(outcome, names_left_out, now);
         let words = crate::config::words();
         state.latest = Some(LatestRound::of(outcome, words, observation.offset(), Duration::ZERO));
         state

@@ -57,6 +57,8 @@ pub(crate) struct HeldRound {
     pub(crate) found_within: Duration,
     /// Why it was a full round, if it was.
     pub(crate) full_because: Option<&'static str>,
+    /// Whether its answers were judged without the names of their instances, because those are worth nothing.
+    pub(crate) names_left_out: bool,
     /// When it ended.
     pub(crate) ended: MonotonicInstant,
 }
@@ -314,7 +316,7 @@ impl Results {
             state.stands_for = self::stands_for(&round.config);
             state.stands_until = now.checked_add(*stands_for).unwrap_or(Timestamp::MAX);
             state.counters.count_round(*status, reason, latest.duration);
-            state.meet(&round.outcome, *now);
+            state.meet(&round.outcome, round.names_left_out, *now);
             state.recent.add(latest.at, state.stands_until, *status, latest.offset);
             state.latest = Some(latest.clone());
             state.drift = drift;

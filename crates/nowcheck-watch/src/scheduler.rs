@@ -1,5 +1,7 @@
 //! Holds the rounds: each check in its slots, all of them side by side, and none later because of another one.
 
+mod names;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use crate::references::SharedReferences;
 use crate::results::{HeldRound, Results};
 use crate::slots::Slots;
 use crate::timestamps;
+use names::Names;
 
 /// Why no round was held: too many others were under way.
 pub(crate) const TOO_BUSY: &str = "too_busy";
@@ -106,6 +109,7 @@ const INCIDENT: &str = "incident";
 #[derive(Debug, Default)]
 struct Memory {
     steady: SteadyMemory,
+    names: Names,
     /// Why the next round has to be a full one, if it has to.
     full_because: Option<&'static str>,
     /// How much later than elsewhere its slots begin.
@@ -125,6 +129,15 @@ impl Memory {
             self.shift += every * 2 / 5;
         }
     }
+}
+
+/// A round that has ended.
+struct Ended {
+    outcome: Outcome,
+    /// Why it was a full round, if it was.
+    full_because: Option<&'static str>,
+    /// Whether its answers were judged without the names of their instances.
+    names_left_out: bool,
 }
 
 /// Holds the rounds of one check.
@@ -201,9 +214,9 @@ impl CheckTask {
         // In a box, so that a check that waits for its slot does not hold the space of a round.
         let outcome = Box::pin(self.round(config, &reference, memory, has_incident)).await;
         drop(turn);
-        let because = outcome.as_ref().map_or(memory.full_because, |(_, because)| *because);
+        let because = outcome.as_ref().map_or(memory.full_because, |ended| ended.full_because);
         memory.look_for_better_slots(config.every, because);
-        let Some((outcome, full_because)) = outcome else {
+        let Some(Ended { outcome, full_because, names_left_out }) = outcome else {
             results.missed(config, TOO_SHORT, 1);
             return;
         };
@@ -213,7 +226,16 @@ impl CheckTask {
         // Steady rounds meet one backend each; whatever a full round has looked for is found by it.
         let rounds = memory.steady.rounds_to_meet_all(config.check.miss_probability());
         let (config, found_within) = (Arc::clone(config), config.every * rounds);
-        results.take(HeldRound { config, outcome, lateness, next, found_within, full_because, ended });
+        results.take(HeldRound {
+            config,
+            outcome,
+            lateness,
+            next,
+            found_within,
+            full_because,
+            names_left_out,
+            ended,
+        });
     }
 }
 
@@ -226,14 +248,23 @@ impl CheckTask {
         reference: &RoundReference,
         memory: &mut Memory,
         has_incident: bool,
-    ) -> Option<(Outcome, Option<&'static str>)> {
-        let (clock, check, longest) = (self.shared.clock, &config.check, config.longest_round());
+    ) -> Option<Ended> {
+        let (clock, longest) = (self.shared.clock, config.longest_round());
         let begin = clock.now();
+        let ignores_names = memory.names.are_ignored(begin) && !config.check.counts_instances();
+        let check = if ignores_names {
+            &Arc::new(Check::clone(&config.check).ignoring_instances())
+        } else {
+            &config.check
+        };
         let why = match memory.full_because.take() {
             Some(why) => why,
             None if has_incident => INCIDENT,
             None => match round::hold_steadily(check, reference, &mut memory.steady, clock, longest).await {
-                Ok(outcome) => return Some((outcome, None)),
+                Ok(outcome) => {
+                    memory.names.have_lasted();
+                    return Some(Ended { outcome, full_because: None, names_left_out: ignores_names });
+                }
                 Err(reason) => reason.name(),
             },
         };
@@ -247,9 +278,10 @@ impl CheckTask {
         } else {
             Arc::clone(check)
         };
-        let outcome = round::hold_against(&check, reference, clock).await;
+        let mut outcome = round::hold_against(&check, reference, clock).await;
+        let names_left_out = ignores_names || memory.names.meet(&mut outcome, clock.now());
         memory.steady.learn(&outcome, reference, clock);
-        Some((outcome, Some(why)))
+        Some(Ended { outcome, full_because: Some(why), names_left_out })
     }
 }
 

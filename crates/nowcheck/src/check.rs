@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clock_offset::Limits;
 
-use crate::answer::TimeSelector;
+use crate::answer::{ServerTime, TimeSelector};
 use crate::probe::resolve::Resolution;
 use crate::probe::tls::Trust;
 use crate::reference::References;
@@ -59,6 +59,7 @@ pub struct Check {
     pub(crate) follow: bool,
     pub(crate) trust: Trust,
     pub(crate) destinations: Destinations,
+    pub(crate) instances: Instances,
 }
 
 impl Check {
@@ -101,6 +102,8 @@ impl Check {
             follow,
             trust: _,
             destinations: _,
+            // What one round makes of the answers.
+            instances: _,
         } = self;
         *targets == other.targets
             && *limits == other.limits
@@ -127,6 +130,18 @@ impl Check {
     #[must_use]
     pub fn connecting_only_to(self, rule: Arc<dyn DestinationRule>) -> Self {
         Self { destinations: Destinations::by(rule), ..self }
+    }
+
+    /// The same for a service whose `instance` is no name of a backend: its answers are judged as if they named none.
+    #[must_use]
+    pub fn ignoring_instances(self) -> Self {
+        Self { instances: Instances::Ignored, ..self }
+    }
+
+    /// Whether the instances are counted, because so many must answer.
+    #[must_use]
+    pub fn counts_instances(&self) -> bool {
+        self.expected_backends.is_some()
     }
 
     /// How likely it may be that a backend is missed.
@@ -159,6 +174,25 @@ impl Check {
     /// Names the time server that would be; none when the period is zero.
     pub fn may_be_held_every(&self, period: Duration) -> Result<(), TooFrequent> {
         poll_interval::must_be_rare_enough(period, &self.references, &self.resolution.given)
+    }
+}
+
+/// What the `instance` of an answer is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Instances {
+    /// The name of the backend that answers.
+    Names,
+    /// Nothing.
+    Ignored,
+}
+
+impl Instances {
+    /// An answer, as far as it is to be believed.
+    pub(crate) fn believed(self, time: ServerTime) -> ServerTime {
+        match self {
+            Self::Names => time,
+            Self::Ignored => ServerTime { instance: None, ..time },
+        }
     }
 }
 

@@ -86,6 +86,21 @@ impl Outcome {
         }
     }
 
+    /// Takes the names from the clocks behind each address that has answered under more than `most` of them. Nobody runs so
+    /// many: such a service names something else, such as the request. The clocks of an address with one verdict become one
+    /// then, whose bounds hold those of all of them. Whether an address was such a one.
+    pub fn forget_names_beyond(&mut self, most: usize) -> bool {
+        let mut has_forgotten = false;
+        for target in &mut self.targets {
+            let names = target.backends().iter().filter(|backend| backend.instance.is_some());
+            if names.count() > most {
+                target.finding.forget_names();
+                has_forgotten = true;
+            }
+        }
+        has_forgotten
+    }
+
     /// Whether a clock was compared with the reference.
     #[must_use]
     pub fn has_measured(&self) -> bool {

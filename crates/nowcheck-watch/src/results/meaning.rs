@@ -22,13 +22,17 @@ const MAY_BE_OURS: &str = "; it may have been the network of the monitor";
 
 impl Results {
     /// Takes the result of a round.
-    pub(crate) fn take(&self, round: HeldRound) {
+    pub(crate) fn take(&self, mut round: HeldRound) {
         self.held.fetch_add(1, Ordering::Relaxed);
         // What it heard does not count either: it may have asked other hosts.
         if !self.lock().awaits(&round.config) {
             return;
         }
         let (name, next) = (round.config.name.clone(), round.next);
+        if self.board.check(&name).is_some_and(|state| state.unlisted.is_some()) {
+            // There would be as many clocks in incidents and in the history as there were answers.
+            round.outcome.forget_names_beyond(0);
+        }
         self.peers.round_held(&name, &round.outcome);
         let began = round.ended.since(MonotonicInstant::ORIGIN).saturating_sub(round.outcome.duration);
         let held = Held {

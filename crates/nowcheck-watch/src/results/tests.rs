@@ -63,6 +63,7 @@ fn down(config: &Arc<CheckConfig>, ended: MonotonicInstant) -> HeldRound {
         next: Timestamp::MAX,
         found_within: Duration::ZERO,
         full_because: None,
+        names_left_out: false,
         ended,
     }
 }

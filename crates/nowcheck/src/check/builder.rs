@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clock_offset::{Limits, MAX_CONNECTIONS};
 
-use super::{Check, CheckError, Destinations, LONGEST, MOST_BACKENDS, MOST_REQUESTS};
+use super::{Check, CheckError, Destinations, Instances, LONGEST, MOST_BACKENDS, MOST_REQUESTS};
 use crate::answer::{Field, TimeSelector};
 use crate::probe::address_overrides::AddressOverrides;
 use crate::probe::resolve::{IpVersion, Resolution};
@@ -219,6 +219,7 @@ impl CheckBuilder {
             follow: self.follow,
             trust: self.trust.unwrap_or_else(Trust::of_this_machine),
             destinations: Destinations::default(),
+            instances: Instances::Names,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clock_offset::{Interval, Offset, Verdict};
 
+use super::backend::without_names;
 use super::{BackendOutcome, Backends, Failure, FailureKind, Phase, Reason, Status};
 
 /// What was found at one address.
@@ -290,6 +291,28 @@ impl Finding {
             | Self::CheckerFault(CheckerFault::CannotAsk(interrupted)) => &interrupted.backends,
             Self::CheckerFault(CheckerFault::Doubted { found, .. }) => found.backends(),
             Self::Stale(_) | Self::Undetermined(Undetermined::NothingAsked) => &[],
+        }
+    }
+
+    /// What the clocks with names prove is kept, and their names are not.
+    pub(super) fn forget_names(&mut self) {
+        match self {
+            Self::InSync(backends)
+            | Self::NotWithinWarning(backends)
+            | Self::Unvouched(backends)
+            | Self::Desynchronized(backends)
+            | Self::ClocksDisagree(backends)
+            | Self::BackendsMissing { backends, .. }
+            | Self::Undetermined(Undetermined::Open(backends) | Undetermined::Uncounted { backends, .. }) => {
+                backends.forget_names();
+            }
+            Self::Down(interrupted)
+            | Self::Undetermined(Undetermined::Limited(interrupted))
+            | Self::CheckerFault(CheckerFault::CannotAsk(interrupted)) => {
+                interrupted.backends = without_names(std::mem::take(&mut interrupted.backends));
+            }
+            Self::CheckerFault(CheckerFault::Doubted { found, .. }) => found.forget_names(),
+            Self::Stale(_) | Self::Undetermined(Undetermined::NothingAsked) => {}
         }
     }
 

@@ -27,7 +27,8 @@ impl RoundContext {
         {
             return Err(Interruption::Cached { seconds });
         }
-        time.map_err(|problem| Interruption::Failed(failure(answer, problem)))
+        time.map(|time| self.check.instances.believed(time))
+            .map_err(|problem| Interruption::Failed(failure(answer, problem)))
     }
 
     /// Whether the time in an answer is younger than its header `Age` says the answer is.

@@ -93,6 +93,20 @@ async fn many_checks_share_one_answer_of_the_references() {
 }
 
 #[tokio::test]
+async fn instances_that_are_ignored_are_no_names_of_backends() {
+    let clock = Clock::start();
+    let check = Check::of([serve(clock).await]).trust_system_clock(true).build().unwrap();
+    for (check, name) in [(check.clone(), Some("one")), (check.ignoring_instances(), None)] {
+        let check = Arc::new(check);
+        let reference = query(&check, clock).await;
+        let outcome = hold_against(&check, &reference, clock).await;
+        let names: Vec<Option<&str>> =
+            outcome.targets[0].backends().iter().map(|backend| backend.instance.as_deref()).collect();
+        assert_eq!((names, outcome.status()), (vec![name], Status::Ok), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_was_stepped_since_the_references_were_queried_proves_nothing() {
     let clock = Clock::start();
     let check = Arc::new(Check::of([serve(clock).await]).build().unwrap());

@@ -55,6 +55,7 @@ fn state(rounds: &[(CheckStatus, u64)], offset: Option<OffsetBounds>) -> Arc<Che
         latest: Some(latest(offset)),
         recent: Recent::default(),
         backends: Vec::new(),
+        unlisted: None,
         drift: None,
         found_within: None,
         next_round: None,

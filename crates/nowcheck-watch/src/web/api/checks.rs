@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::board::{BackendState, CheckState};
+use crate::board::{BackendState, CheckState, Unlisted};
 use crate::drift::DriftBounds;
 use crate::figures::seconds;
 use crate::incident::OffsetBounds;
@@ -45,6 +45,7 @@ pub(super) struct Check {
     round: Option<Round>,
     next_round: Option<Timestamp>,
     backends: Vec<Backend>,
+    backends_note: Option<String>,
     drift: Option<Ratios>,
     faulty_backend_found_within_seconds: Option<f64>,
     incident: Option<String>,
@@ -157,6 +158,7 @@ fn of(state: &CheckState, incident: Option<String>, now: Timestamp) -> Check {
         }),
         next_round: state.next_round,
         backends: state.backends.iter().map(Backend::from).collect(),
+        backends_note: state.unlisted.map(Unlisted::sentence),
         drift: state.drift.map(Ratios::from),
         faulty_backend_found_within_seconds: state.found_within.map(|within| within.as_secs_f64()),
         incident,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use maud::{Markup, html};
+use nowcheck::check::MOST_BACKENDS;
 use nowcheck::text::figures;
 
 use super::parts::{self, Depth, ago, encoded, status, until};
@@ -237,14 +238,19 @@ fn kinds(point: &Point) -> String {
 }
 
 /// The clocks behind it: those of the last rounds, and where their offsets go.
-fn backends(state: &CheckState, report: Option<&CheckReport>, now: Timestamp) -> Markup {
+pub(super) fn backends(state: &CheckState, report: Option<&CheckReport>, now: Timestamp) -> Markup {
     let clocks = report.map_or(&[][..], |report| &report.clocks);
     let of = |backend: &BackendState| clocks.iter().find(|clock| clock.instance == backend.instance);
     let is_met = |clock: &&Clock| !state.backends.iter().any(|backend| backend.instance == clock.instance);
+    let mut others: Vec<&Clock> = clocks.iter().filter(is_met).collect();
+    // Of a service that renames its instances there are as many as there were answers.
+    others.sort_by_key(|clock| std::cmp::Reverse(clock.last));
+    others.truncate(MOST_BACKENDS);
     let limit = Some(state.identity.max_offset);
     html! {
         section #backends {
             h2 { "Clocks" }
+            @if let Some(why) = state.unlisted { p { (why.sentence()) } }
             @if state.backends.is_empty() && clocks.is_empty() { p { "None has answered yet." } }
             @else { div.scroll { table {
                 caption.hidden { "The clocks behind this check" }
@@ -259,7 +265,7 @@ fn backends(state: &CheckState, report: Option<&CheckReport>, now: Timestamp) ->
                         td.figure data-name="Last heard" { (ago(backend.last_heard, now)) " ago" }
                         td.words data-name="Drift" { (of(backend).map_or("not known yet".to_owned(), |clock| words::drift(clock, limit, now))) }
                     } }
-                    @for clock in clocks.iter().filter(is_met) { tr {
+                    @for clock in &others { tr {
                         th scope="row" { (clock.instance.as_deref().unwrap_or("all, without a name")) }
                         td data-name="Status" { "–" }
                         td.figure data-name="Offset" { (parts::offset(clock.offset)) }

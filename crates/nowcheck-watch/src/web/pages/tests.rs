@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::shown::Shown;
 use super::*;
-use crate::board::{BackendState, Board, LatestRound};
+use crate::board::{BackendState, Board, LatestRound, Unlisted};
 use crate::config::{Config, Shorthand};
 use crate::dispatch::Dispatch;
 use crate::drift::DriftBounds;
@@ -361,6 +361,18 @@ fn the_worst_check_comes_first_and_the_title_counts_them() {
         let later = overview::overview(&served, &Query::default(), second(11));
         assert!(later.0.contains("3 of 3 checks are not ok"), "{}", text_of(&later));
         assert!(text_of(&later).contains("No round has had a result since then"));
+    });
+}
+
+#[test]
+fn the_page_of_a_check_says_why_clocks_are_not_listed_by_name() {
+    on_a_runtime(|| {
+        let served = served(&["http://a.example"]);
+        let name = served.board.checks()[0].identity.name.clone();
+        let clocks = || super::check::backends(&served.board.check(&name).unwrap(), None, now()).0;
+        assert!(!clocks().contains("instance"), "{}", clocks());
+        served.board.update(&name, |state| state.unlisted = Some(Unlisted::Names));
+        assert!(clocks().contains("seems to change with each answer"), "{}", clocks());
     });
 }
 
