@@ -59,19 +59,18 @@ pub(crate) enum ReceiverState {
 }
 
 impl Dispatch {
-    /// Starts the worker on that runtime, with what an earlier run left over. What becomes of messages is reported.
+    /// Starts the worker on that runtime, with the messages that an earlier run left over. What becomes of messages is reported.
     pub(crate) fn start(
         on: &Handle,
         config: &Config,
         monitor: &str,
-        (history, left_over): (&History, &[OutboxMessage]),
+        (history, left_over): (&History, Vec<Pending>),
         clock: Clock,
     ) -> (Self, mpsc::UnboundedReceiver<Report>) {
         let (reports, reported) = mpsc::unbounded_channel();
-        let pending = left_over.iter().filter_map(|message| serde_json::from_str(&message.body).ok());
         let setup = Setup {
             alerts: config.alerts.clone(),
-            pending: pending.collect(),
+            pending: left_over,
             store: Box::new(InHistory(history.clone())),
             reports,
         };
@@ -197,7 +196,7 @@ mod tests {
 
     fn dispatch(config: &Config) -> Dispatch {
         let (history, _) = in_memory();
-        Dispatch::start(&Handle::current(), config, "here", (&history, &[]), Clock::start()).0
+        Dispatch::start(&Handle::current(), config, "here", (&history, Vec::new()), Clock::start()).0
     }
 
     /// The message as it is stored.

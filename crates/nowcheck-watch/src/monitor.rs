@@ -24,7 +24,7 @@ use crate::log::{Log, LogEvent};
 use crate::metrics::MetricSource;
 use crate::peers::Peers;
 use crate::prober::Prober;
-use crate::results::{Outlets, Results};
+use crate::results::{self, Outlets, Results};
 use crate::scheduler::{Scheduler, most_side_by_side};
 use crate::side_thread::SideThread;
 use crate::timestamps;
@@ -138,8 +138,9 @@ impl Monitor {
         let (history, restored) = History::start(history_settings(&config.history))?;
         let side = SideThread::start("side").map_err(StartError::Machine)?;
         let monitor_name = config.server.name.clone().unwrap_or_else(name_of_this_machine);
+        let left_over = results::left_over(&restored, &history);
         let (dispatch, reports) =
-            Dispatch::start(side.handle(), &config, &monitor_name, (&history, &restored.outbox), clock);
+            Dispatch::start(side.handle(), &config, &monitor_name, (&history, left_over), clock);
         let peers = Arc::new(Peers::new(clock, &monitor_name, side.handle().clone()));
         let outlets = Outlets { board: Arc::clone(&board), log: log.clone(), history, dispatch, peers };
         let results = Arc::new(Results::new(clock, outlets, &restored));

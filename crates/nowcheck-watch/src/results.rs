@@ -42,6 +42,7 @@ use maintenance::Planned;
 use meaning::Reading;
 use record::{empty, record};
 use stored::Stored;
+pub(crate) use stored::left_over;
 use suspends::Suspends;
 
 /// A round that was held.

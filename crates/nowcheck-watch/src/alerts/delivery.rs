@@ -16,8 +16,7 @@ use super::fault::Fault;
 use super::outbox::{Next, Outbox, Pending};
 use super::transport::Transport;
 use crate::config::AlertConfig;
-use crate::timestamps::elapsed;
-use crate::timestamps::now;
+use crate::timestamps::{WallSteps, elapsed};
 
 /// The longest sleep: a wall clock that is stepped, or a machine that was suspended, is noticed by then.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
@@ -97,7 +96,7 @@ impl fmt::Debug for Setup {
 }
 
 enum Command {
-    Send(Pending),
+    Send { receiver: String, id: String, body: String },
     Receivers(Vec<AlertConfig>),
 }
 
@@ -106,7 +105,6 @@ enum Command {
 pub struct Delivery {
     commands: mpsc::UnboundedSender<Command>,
     task: JoinHandle<()>,
-    clock: Clock,
 }
 
 impl Delivery {
@@ -114,22 +112,14 @@ impl Delivery {
     #[must_use]
     pub fn start(setup: Setup, clock: Clock) -> Self {
         let (commands, received) = mpsc::unbounded_channel();
-        let worker = Worker {
-            transports: transports(&setup.alerts, clock),
-            outbox: Outbox::new(setup.pending),
-            store: setup.store,
-            reports: setup.reports,
-            clock,
-            tries: JoinSet::new(),
-            names: BTreeMap::new(),
-        };
-        Self { commands, task: tokio::spawn(worker.run(received)), clock }
+        Self { commands, task: tokio::spawn(Worker::new(setup, clock).run(received)) }
     }
 
     /// Delivers a [`Notice`](super::Notice) as JSON. Returns at once.
     pub fn send(&self, receiver: &str, id: &str, body: String) {
+        let (receiver, id) = (receiver.to_owned(), id.to_owned());
         // The worker ends only with this.
-        let _ = self.commands.send(Command::Send(Pending::new(id, receiver, body, now(self.clock))));
+        let _ = self.commands.send(Command::Send { receiver, id, body });
     }
 
     /// The receivers of a configuration that was read again. What is for others is dropped.
@@ -154,12 +144,26 @@ struct Worker {
     store: Box<dyn Store>,
     reports: mpsc::UnboundedSender<Report>,
     clock: Clock,
+    steps: WallSteps,
     tries: JoinSet<Result<(), Fault>>,
     /// The message of each try: receiver and name.
     names: BTreeMap<Id, (String, String)>,
 }
 
 impl Worker {
+    fn new(setup: Setup, clock: Clock) -> Self {
+        Self {
+            transports: transports(&setup.alerts, clock),
+            outbox: Outbox::new(setup.pending),
+            store: setup.store,
+            reports: setup.reports,
+            clock,
+            steps: WallSteps::start(clock),
+            tries: JoinSet::new(),
+            names: BTreeMap::new(),
+        }
+    }
+
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         loop {
             self.begin_tries();
@@ -178,8 +182,20 @@ impl Worker {
         }
     }
 
+    /// The wall clock. When it was stepped, as by NTP on a machine that has no clock of its own, no message is older by that.
+    fn now(&mut self) -> Timestamp {
+        let (now, step) = self.steps.look(self.clock);
+        if let Some(step) = step {
+            self.outbox.wall_clock_was_stepped(step);
+            for message in self.outbox.pending() {
+                self.store.save(message);
+            }
+        }
+        now
+    }
+
     fn begin_tries(&mut self) {
-        let now = now(self.clock);
+        let now = self.now();
         for message in self.outbox.without_receiver(|name| self.transports.contains_key(name)) {
             self.give_up(&message, Fault::NoReceiver);
         }
@@ -194,15 +210,16 @@ impl Worker {
         }
     }
 
-    fn pause(&self) -> Duration {
-        let now = now(self.clock);
+    fn pause(&mut self) -> Duration {
+        let now = self.now();
         let next = self.outbox.next_try().unwrap_or(Timestamp::MAX);
         elapsed(now, next).min(LONGEST_SLEEP)
     }
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Send(message) => {
+            Command::Send { receiver, id, body } => {
+                let message = Pending::new(&id, &receiver, body, self.now());
                 self.store.save(&message);
                 for superseded in self.outbox.add(message) {
                     self.store.remove(&superseded.receiver, &superseded.id);
@@ -214,7 +231,7 @@ impl Worker {
 
     fn ended(&mut self, try_id: Id, result: Result<(), Fault>) {
         let Some((receiver, id)) = self.names.remove(&try_id) else { return };
-        let now = now(self.clock);
+        let now = self.now();
         let result = match result {
             Ok(()) => {
                 let transport = self.transports.get(&receiver);

@@ -5,12 +5,13 @@
 //! * A message that the receiver *rejected* may be the only one that it does not like, and so may one that failed some times.
 //!   It steps aside: only what follows about the same incident waits for it. When another one is delivered, the receiver
 //!   works again, and what failed is tried at once.
-//! * A receiver that forgets (Alertmanager) gets the last message about an open incident again and again.
+//! * A receiver that forgets (Alertmanager) gets the last message about an open incident again and again, for as long as the
+//!   incident is open: it takes what it does not hear of for over.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// For how long a message is tried.
@@ -79,8 +80,9 @@ impl Pending {
         self.steps_aside || self.tries >= STEPS_ASIDE_AFTER
     }
 
+    /// When it is given up. A repetition never is: no new message would follow it.
     fn deadline(&self) -> Timestamp {
-        after(self.first_try, DAY)
+        if self.repeats { Timestamp::MAX } else { after(self.first_try, DAY) }
     }
 }
 
@@ -218,6 +220,14 @@ impl Outbox {
     /// Takes out what is a day old.
     pub fn expired(&mut self, now: Timestamp) -> Vec<Pending> {
         self.take(|one| now >= one.deadline())
+    }
+
+    /// The wall clock was stepped: what is stored by it goes with it, so that no message ages by that.
+    pub fn wall_clock_was_stepped(&mut self, by: SignedDuration) {
+        let moved = |at: Timestamp| at.checked_add(by).unwrap_or(at);
+        for one in &mut self.queue {
+            (one.first_try, one.next_try) = (moved(one.first_try), moved(one.next_try));
+        }
     }
 
     /// Takes out what is for nobody any more.

@@ -152,6 +152,13 @@ impl Alerts {
         self.sent.get(incident).into_iter().flat_map(|sent| sent.keys().map(String::as_str))
     }
 
+    /// Whether a message is about an incident that is open and that its receiver was told of.
+    pub(crate) fn are_about(&self, message_id: &str, receiver: &str) -> bool {
+        let about =
+            |id: &IncidentId| message_id.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with('-'));
+        self.sent.iter().any(|(id, sent)| about(id) && sent.contains_key(receiver))
+    }
+
     /// The first message about an incident, or a reminder.
     fn open(
         &mut self,

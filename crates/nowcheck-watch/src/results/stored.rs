@@ -2,7 +2,10 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::history::Restored;
+use super::ALERTS;
+use crate::alerts::Pending;
+use crate::history::{History, Restored, Step};
+use crate::incident::Alerts;
 
 /// What is read, and what could not be.
 #[derive(Debug)]
@@ -44,9 +47,52 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// The messages of an earlier run that are still to be sent.
+pub(crate) fn left_over(restored: &Restored, history: &History) -> Vec<Pending> {
+    let (left, done) = split(restored);
+    if !done.is_empty() {
+        history.commit(Step { done, ..Step::default() });
+    }
+    left
+}
+
+/// Those messages, and the names of repetitions about incidents that are not known any more, as after the history was damaged.
+/// Nothing would ever end them.
+fn split(restored: &Restored) -> (Vec<Pending>, Vec<String>) {
+    let alerts: Alerts = Stored::new(restored).part(ALERTS);
+    let messages = restored.outbox.iter().filter_map(|message| serde_json::from_str(&message.body).ok());
+    let is_wanted = |one: &Pending| !one.repeats || alerts.are_about(&one.id, &one.receiver);
+    let (left, ended): (Vec<Pending>, Vec<Pending>) = messages.partition(is_wanted);
+    (left, ended.into_iter().map(|one| one.id).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::OutboxMessage;
+
+    #[test]
+    fn a_repetition_ends_when_its_incident_is_not_known_any_more() {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let stored = |id: &str, receiver: &str, repeats| {
+            let pending = Pending { repeats, ..Pending::new(id, receiver, String::new(), at) };
+            let body = serde_json::to_string(&pending).unwrap();
+            let (id, receiver) = (id.to_owned(), receiver.to_owned());
+            OutboxMessage { id, receiver, body, first_try: at, next_try: at, tries: 0 }
+        };
+        let outbox = vec![
+            stored("1795878000-1-am-1", "am", true),
+            stored("1795878000-1-other-1", "other", true),
+            stored("1795878000-12-am-1", "am", true),
+            stored("1795878000-12-am-2", "am", false),
+        ];
+        let sent = r#"{"sent": {"1795878000-1": {"am": {"count": 1, "last": "1970-01-01T00:00:00Z"}}}}"#;
+        let restored = Restored { state: [(ALERTS.to_owned(), sent.to_owned())].into(), outbox };
+        let (left, ended) = split(&restored);
+        let left: Vec<_> = left.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(left, ["1795878000-1-am-1", "1795878000-12-am-2"]);
+        assert_eq!(ended, ["1795878000-1-other-1", "1795878000-12-am-1"]);
+    }
 
     #[test]
     fn what_cannot_be_read_begins_anew_and_is_kept() {

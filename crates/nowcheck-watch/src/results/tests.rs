@@ -30,7 +30,8 @@ fn results() -> (Results, Arc<CheckConfig>) {
     let (clock, config) = (Clock::start(), configured(SHOP));
     let runtime = tokio::runtime::Handle::current();
     let (history, restored) = in_memory();
-    let (dispatch, _) = Dispatch::start(&runtime, &config, "here", (&history, &restored.outbox), clock);
+    let left_over = left_over(&restored, &history);
+    let (dispatch, _) = Dispatch::start(&runtime, &config, "here", (&history, left_over), clock);
     let peers = Arc::new(Peers::new(clock, "here", runtime));
     let outlets = Outlets { board: Arc::default(), log: Log::new().0, history, dispatch, peers };
     let results = Results::new(clock, outlets, &restored);

@@ -34,9 +34,13 @@ struct Running {
     reports: mpsc::UnboundedReceiver<Report>,
 }
 
-fn start(alerts: Vec<AlertConfig>, memory: &Memory) -> Running {
+fn setup(alerts: Vec<AlertConfig>, memory: &Memory) -> (Setup, mpsc::UnboundedReceiver<Report>) {
     let (sender, reports) = mpsc::unbounded_channel();
-    let setup = Setup { alerts, pending: memory.rows(), store: Box::new(memory.clone()), reports: sender };
+    (Setup { alerts, pending: memory.rows(), store: Box::new(memory.clone()), reports: sender }, reports)
+}
+
+fn start(alerts: Vec<AlertConfig>, memory: &Memory) -> Running {
+    let (setup, reports) = setup(alerts, memory);
     Running { delivery: Delivery::start(setup, Clock::start()), reports }
 }
 
@@ -112,4 +116,21 @@ async fn what_is_for_a_receiver_that_was_removed_is_dropped_and_reported() {
     running.report().await;
     running.delivery.replace_receivers(Vec::new());
     assert_eq!(running.report().await.result, DeliveryResult::GaveUp { fault: Fault::NoReceiver });
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_leaps_over_a_day_gives_up_no_message() {
+    let (clock, mut memory) = (Clock::start(), Memory::default());
+    let two_days_ago = crate::timestamps::now(clock) - Duration::from_hours(48);
+    memory.save(&Pending::new("1-night-1", "night", notice(NoticeEvent::Opened).to_json(), two_days_ago));
+    let sink = Sink::answering([answer(204)]).await;
+    let (setup, mut reports) = setup(vec![webhook("night", &sink)], &memory);
+    let mut worker = Worker::new(setup, clock);
+    // The clock went ahead since.
+    worker.steps = WallSteps::behind(clock, Duration::from_hours(48));
+    worker.begin_tries();
+    assert!(reports.try_recv().is_err(), "nothing is given up");
+    assert_eq!(worker.names.len(), 1, "it is tried");
+    let age = memory.rows()[0].first_try.duration_since(two_days_ago).as_hours();
+    assert!((47..49).contains(&age), "what is stored is no older either: {age}");
 }

@@ -159,6 +159,33 @@ fn a_repetition_that_is_under_way_when_the_incident_closes_does_not_come_back() 
 }
 
 #[test]
+fn a_repetition_is_never_given_up() {
+    let mut outbox = outbox(&[("am", "1-am-1")]);
+    outbox.start(at(0));
+    outbox.delivered("am", "1-am-1", Some(Duration::from_mins(1)), at(0));
+    let days = at(3 * 86_400);
+    assert!(outbox.expired(days).is_empty(), "the monitor was off");
+    assert_eq!(ids(&outbox.start(days)), ["1-am-1"]);
+    let Next::Retry(next) = outbox.failed("am", "1-am-1", Setback::default(), days) else { panic!() };
+    assert!(next > days && next <= days + Duration::from_secs(1), "{next}");
+    assert_eq!(ids(&outbox.start(next)), ["1-am-1"]);
+}
+
+#[test]
+fn a_step_of_the_wall_clock_makes_no_message_older_and_delays_none() {
+    for step in [SignedDuration::from_hours(24 * 365), SignedDuration::from_hours(-48)] {
+        let mut outbox = outbox(&[("a", "1-a-1")]);
+        outbox.start(at(0));
+        let Next::Retry(next) = outbox.failed("a", "1-a-1", REJECTED, at(0)) else { panic!() };
+        outbox.wall_clock_was_stepped(step);
+        assert!(outbox.expired(at(1) + step).is_empty());
+        assert_eq!(outbox.next_try(), Some(next + step));
+        assert_eq!(ids(&outbox.start(next + step)), ["1-a-1"]);
+        assert!(matches!(outbox.failed("a", "1-a-1", REJECTED, next + step), Next::Retry(_)));
+    }
+}
+
+#[test]
 fn a_clock_that_goes_back_delays_nothing() {
     let mut outbox = outbox(&[("a", "1-a-1")]);
     assert_eq!(ids(&outbox.start(at(-5_000))), ["1-a-1"]);

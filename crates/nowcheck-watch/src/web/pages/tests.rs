@@ -48,9 +48,9 @@ fn served(urls: &[&str]) -> Arc<Served> {
         trust_system_clock: true,
     });
     let config = config.unwrap();
-    let (history, restored) = in_memory();
+    let (history, _) = in_memory();
     let runtime = tokio::runtime::Handle::current();
-    let (dispatch, _) = Dispatch::start(&runtime, &config, "here", (&history, &restored.outbox), clock);
+    let (dispatch, _) = Dispatch::start(&runtime, &config, "here", (&history, Vec::new()), clock);
     let board = Arc::new(Board::default());
     let peers = Arc::new(Peers::new(clock, "here", runtime));
     let outlets = Outlets { board: Arc::clone(&board), log: Log::new().0, history, dispatch, peers };
