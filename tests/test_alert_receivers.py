@@ -119,7 +119,7 @@ def test_alertmanager_is_known_by_its_url_below_a_path_only(alertmanager, send):
 
 class Mailbox:
     def __init__(self, reject: str = ""):
-        self.messages, self.reject = [], reject
+        self.messages, self.recipients, self.reject = [], [], reject
 
     async def handle_MAIL(self, server, session, envelope, address, options):
         if self.reject == "sender":
@@ -132,11 +132,14 @@ class Mailbox:
             return "550 5.1.1 no such user"
         if self.reject == "later":
             return "451 4.7.1 greylisted, come back later"
+        if self.reject == address:
+            return "550 5.1.1 no such user"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
+        self.recipients.append(envelope.rcpt_tos)
         return "250 OK"
 
 
@@ -237,6 +240,16 @@ def test_what_the_server_says_is_quoted(send, reject, words):
         refused = send(lines + 'tls = "none"', message("opened"))
     assert all(word in refused for word in words), refused
     assert not mailbox.messages
+
+
+@pytest.mark.parametrize("gone", ["first@shop.example", "second@shop.example"])
+def test_a_rejected_recipient_takes_the_mail_from_nobody_else(send, gone):
+    mailbox = Mailbox(gone)
+    with smtp_server(mailbox) as lines:
+        two = lines.replace('["on-call@shop.example"]', '["first@shop.example", "Second <second@shop.example>"]')
+        told = send(two + 'tls = "none"', message("opened"))
+    assert mailbox.recipients == [[{"first@shop.example", "second@shop.example"}.difference({gone}).pop()]]
+    assert f"did not accept the message for {gone} (" in told and "no such user" in told and "check to" in told
 
 
 # Webhook over TLS

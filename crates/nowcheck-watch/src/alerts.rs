@@ -41,9 +41,11 @@ pub use transport::Transport;
 /// Sends a test message, once. The sentence says what became of it.
 ///
 /// # Errors
-/// Why it could not be delivered, and what to do.
+/// Why it could not be delivered, or not to all recipients, and what to do.
 pub async fn test_message(alert: &AlertConfig, context: &Context<'_>, clock: Clock) -> Result<String, Fault> {
     let notice = Notice::test(&alert.name, context, now(clock));
-    Transport::new(alert, clock).send(&notice.to_json()).await?;
+    if let Some(left_out) = Transport::new(alert, clock).send(&notice.to_json()).await? {
+        return Err(left_out);
+    }
     Ok(format!("{} took the test message {}", alert.name, notice.id))
 }

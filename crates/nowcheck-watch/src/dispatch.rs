@@ -144,7 +144,7 @@ impl Dispatch {
     pub(crate) fn judge(&self, report: &Report) -> ReceiverState {
         let now = self.clock.now();
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        if report.result == DeliveryResult::Delivered {
+        if matches!(report.result, DeliveryResult::Delivered | DeliveryResult::DeliveredInPart { .. }) {
             failing.remove(&report.receiver);
             return ReceiverState::Works;
         }

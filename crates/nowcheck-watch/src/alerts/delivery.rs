@@ -34,6 +34,11 @@ pub trait Store: Send {
 pub enum DeliveryResult {
     /// The receiver took it.
     Delivered,
+    /// It took it, but not for all recipients. Another try would reach the others again.
+    DeliveredInPart {
+        /// Why, and what to do.
+        fault: Fault,
+    },
     /// It did not.
     Failed {
         /// Why, and what to do.
@@ -56,7 +61,7 @@ impl DeliveryResult {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Delivered => "delivered",
+            Self::Delivered | Self::DeliveredInPart { .. } => "delivered",
             Self::Failed { .. } => "failed",
             Self::GaveUp { .. } => "gave_up",
         }
@@ -145,7 +150,7 @@ struct Worker {
     reports: mpsc::UnboundedSender<Report>,
     clock: Clock,
     steps: WallSteps,
-    tries: JoinSet<Result<(), Fault>>,
+    tries: JoinSet<Result<Option<Fault>, Fault>>,
     /// The message of each try: receiver and name.
     names: BTreeMap<Id, (String, String)>,
 }
@@ -229,16 +234,16 @@ impl Worker {
         }
     }
 
-    fn ended(&mut self, try_id: Id, result: Result<(), Fault>) {
+    fn ended(&mut self, try_id: Id, result: Result<Option<Fault>, Fault>) {
         let Some((receiver, id)) = self.names.remove(&try_id) else { return };
         let now = self.now();
         let result = match result {
-            Ok(()) => {
+            Ok(left_out) => {
                 let transport = self.transports.get(&receiver);
                 let body = self.outbox.get(&receiver, &id).map(|message| message.body.as_str());
                 let again = transport.zip(body).and_then(|(transport, body)| transport.again_after(body));
                 self.outbox.delivered(&receiver, &id, again, now);
-                DeliveryResult::Delivered
+                left_out.map_or(DeliveryResult::Delivered, |fault| DeliveryResult::DeliveredInPart { fault })
             }
             Err(fault) => match self.outbox.failed(&receiver, &id, fault.setback(), now) {
                 Next::Retry(will_retry_at) => DeliveryResult::Failed { fault, will_retry_at },

@@ -4,11 +4,13 @@ mod text;
 
 use std::time::Duration;
 
+use lettre::address::{Address, Envelope};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters, TlsParametersBuilder,
 };
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo};
 use lettre::transport::smtp::{self, Error};
 use nowcheck::input_file;
 use tokio::time::timeout;
@@ -23,17 +25,17 @@ const EXCERPT: usize = 300;
 /// How long a server may take to answer QUIT after it accepted the message.
 const TIME_TO_QUIT: Duration = Duration::from_secs(1);
 
-/// Sends one message. The server has to accept it within the limit.
-pub(super) async fn send(settings: &Email, notice: &Notice, limit: Duration) -> Result<(), Fault> {
+/// Sends one message. The server has to accept it within the limit, for one recipient at least. Returns why others do not get it.
+pub(super) async fn send(settings: &Email, notice: &Notice, limit: Duration) -> Result<Option<Fault>, Fault> {
     let delivered = timeout(limit, deliver(settings, notice)).await;
-    let mut connection = delivered.map_err(|_| SmtpFault::Silent(limit))??;
+    let (mut connection, left_out) = delivered.map_err(|_| SmtpFault::Silent(limit))??;
     // The server has the message. A failure from here on would send it again.
     let _ = timeout(TIME_TO_QUIT, connection.quit()).await;
-    Ok(())
+    Ok(left_out)
 }
 
-/// Returns the connection once the server has accepted the message.
-async fn deliver(settings: &Email, notice: &Notice) -> Result<AsyncSmtpConnection, Fault> {
+/// Returns the connection once the server has accepted the message, and why not for all recipients.
+async fn deliver(settings: &Email, notice: &Notice) -> Result<(AsyncSmtpConnection, Option<Fault>), Fault> {
     let message = text::message(settings, notice)?;
     let mut connection = open(settings).await?;
     let words = Words::new(settings);
@@ -46,9 +48,66 @@ async fn deliver(settings: &Email, notice: &Notice) -> Result<AsyncSmtpConnectio
         let answered = connection.auth(&mechanisms, &credentials).await;
         answered.map_err(|error| words.of_login(&error))?;
     }
-    let sent = connection.send(message.envelope(), &message.formatted()).await;
-    sent.map_err(|error| words.of_answer(&error))?;
-    Ok(connection)
+    match hand_over(&mut connection, (message.envelope(), &message.formatted()), &words).await {
+        Ok(left_out) => Ok((connection, left_out)),
+        Err(fault) => {
+            let _ = timeout(TIME_TO_QUIT, connection.abort()).await;
+            Err(fault)
+        }
+    }
+}
+
+/// One transaction for all recipients, so that all that are accepted get the message, or nobody: a further try sends nobody a
+/// second one. Those that are rejected keep it from nobody (RFC 5321 section 3.3).
+async fn hand_over(
+    connection: &mut AsyncSmtpConnection,
+    (envelope, text): (&Envelope, &[u8]),
+    words: &Words,
+) -> Result<Option<Fault>, Fault> {
+    let parameters = parameters(connection.server_info(), envelope, text)?;
+    let answered = connection.command(Mail::new(envelope.from().cloned(), parameters)).await;
+    answered.map_err(|error| words.of_answer(&error))?;
+    let mut refused = Vec::new();
+    for address in envelope.to() {
+        match connection.command(Rcpt::new(address.clone(), Vec::new())).await {
+            Ok(_) => {}
+            Err(error) if error.is_permanent() || error.is_transient() => refused.push((address, error)),
+            Err(error) => return Err(words.of_answer(&error)),
+        }
+    }
+    if refused.len() == envelope.to().len() {
+        // What may pass is tried again sooner.
+        let first = refused.iter().find(|(_, error)| error.is_transient()).or(refused.first());
+        return Err(first.map_or(SmtpFault::Address("to").into(), |(_, error)| words.of_answer(error)));
+    }
+    connection.command(Data).await.map_err(|error| words.of_answer(&error))?;
+    connection.message(text).await.map_err(|error| words.of_answer(&error))?;
+    let refused: Vec<String> =
+        refused.iter().map(|(address, error)| format!("{address} ({})", words.text(error))).collect();
+    Ok((!refused.is_empty()).then(|| SmtpFault::LeftOut(refused.join(", ")).into()))
+}
+
+/// What MAIL has to say of a message beyond ASCII (RFC 6531, RFC 6152).
+fn parameters(
+    server: &ServerInfo,
+    envelope: &Envelope,
+    text: &[u8],
+) -> Result<Vec<MailParameter>, SmtpFault> {
+    let addresses = envelope.to().iter().chain(envelope.from());
+    let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
+    let eight_bits = MailParameter::Body(MailBodyParameter::EightBitMime);
+    let all = [
+        (!addresses.into_iter().all(is_ascii), Extension::SmtpUtfEight, MailParameter::SmtpUtfEight),
+        (!text.is_ascii(), Extension::EightBitMime, eight_bits),
+    ];
+    let needed = all.into_iter().filter(|(is_needed, ..)| *is_needed);
+    needed
+        .map(|(_, extension, parameter)| {
+            let lacks =
+                || SmtpFault::Rejected(format!("it does not offer {extension}, which an address needs"));
+            server.supports_feature(extension).then_some(parameter).ok_or_else(lacks)
+        })
+        .collect()
 }
 
 async fn open(settings: &Email) -> Result<AsyncSmtpConnection, Fault> {

@@ -43,6 +43,9 @@ pub enum SmtpFault {
     /// The server rejected something for good.
     #[error("the SMTP server rejected the message: {0}; check from, to, user and password")]
     Rejected(String),
+    /// It accepted the message, but not for all recipients.
+    #[error("the SMTP server did not accept the message for {0}; the others have it; check to")]
+    LeftOut(String),
     /// It was too slow.
     #[error(
         "the SMTP server did not answer within {}; find out whether it is overloaded, or set a longer timeout",

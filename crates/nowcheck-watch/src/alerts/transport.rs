@@ -31,12 +31,12 @@ enum Way {
     Alertmanager(Client),
     Email(Email),
     Exec(Vec<String>, Arc<KnownSecrets>),
-    /// A file that was there when the configuration was validated is gone.
+    /// A setting cannot be used, although it was validated.
     Unusable(Fault),
 }
 
 impl Transport {
-    /// Reads the certificate authorities.
+    /// The way to the receiver of an alert.
     #[must_use]
     pub fn new(alert: &AlertConfig, clock: Clock) -> Self {
         let way = match &alert.receiver {
@@ -52,26 +52,30 @@ impl Transport {
         Self { way: way.unwrap_or_else(|fault| Way::Unusable(fault.into())), timeout: alert.timeout, clock }
     }
 
-    /// Sends a [`Notice`] as JSON, within the time limit of the alert.
+    /// Sends a [`Notice`] as JSON, within the time limit of the alert. It may be delivered, and be left out for some recipients:
+    /// then this is why.
     ///
     /// # Errors
     /// Why it was not delivered, and what to do.
-    pub async fn send(&self, body: &str) -> Result<(), Fault> {
+    pub async fn send(&self, body: &str) -> Result<Option<Fault>, Fault> {
         let notice = Notice::from_json(body).map_err(|_| Fault::Damaged)?;
         let now = now(self.clock);
         match &self.way {
             Way::Webhook(client, secret) => {
                 let request = webhook::request(body, secret.as_ref(), now.as_second());
-                Ok(client.send(request, self.timeout).await?)
+                client.send(request, self.timeout).await?;
             }
-            Way::Slack(client) => Ok(client.send(slack::request(&notice), self.timeout).await?),
+            Way::Slack(client) => client.send(slack::request(&notice), self.timeout).await?,
             Way::Alertmanager(client) => {
-                Ok(client.send(alertmanager::request(&notice, now), self.timeout).await?)
+                client.send(alertmanager::request(&notice, now), self.timeout).await?;
             }
-            Way::Email(settings) => email::send(settings, &notice, self.timeout).await,
-            Way::Exec(command, secrets) => exec::run((command, secrets), &notice, body, self.timeout).await,
-            Way::Unusable(fault) => Err(fault.clone()),
+            Way::Email(settings) => return email::send(settings, &notice, self.timeout).await,
+            Way::Exec(command, secrets) => {
+                exec::run((command, secrets), &notice, body, self.timeout).await?;
+            }
+            Way::Unusable(fault) => return Err(fault.clone()),
         }
+        Ok(None)
     }
 
     /// After how long the message has to be sent again although it was delivered.

@@ -22,6 +22,9 @@ impl Results {
         let part = MonitorPart::Receiver(report.receiver.clone());
         let problem = match &report.result {
             DeliveryResult::Delivered => None,
+            DeliveryResult::DeliveredInPart { fault } => {
+                Some(format!("delivered, but not to all recipients: {fault}"))
+            }
             DeliveryResult::Failed { fault, will_retry_at } => {
                 Some(format!("not delivered, tried again at {will_retry_at:.0}: {fault}"))
             }

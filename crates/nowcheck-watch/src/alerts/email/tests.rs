@@ -90,6 +90,6 @@ async fn a_message_that_was_accepted_is_delivered_however_the_connection_ends() 
     let body = notice(NoticeEvent::Opened).to_json();
     tokio::select! {
         never = take_a_message_and_fall_silent(listener) => match never {},
-        sent = transport.send(&body) => assert_eq!(sent, Ok(())),
+        sent = transport.send(&body) => assert_eq!(sent, Ok(None)),
     }
 }
