@@ -12,6 +12,7 @@ mod document;
 mod duration;
 mod example;
 mod export;
+mod fingerprint;
 mod keys;
 mod maintenance;
 mod policy;
@@ -41,6 +42,7 @@ pub use check::CheckConfig;
 pub use duration::parse as parse_duration;
 pub use example::example;
 pub use export::{Export, ExportConfig};
+pub(crate) use fingerprint::Fingerprint;
 pub use maintenance::MaintenanceConfig;
 pub use probe::{AllowedUrl, ProbeModule};
 pub use problem::{ConfigError, ConfigErrors, Problem};
@@ -87,6 +89,8 @@ pub struct Config {
     pub exports: Vec<ExportConfig>,
     /// The modules of `/probe`.
     pub probes: Vec<ProbeModule>,
+    /// The text that says all this.
+    pub(crate) fingerprint: Fingerprint,
 }
 
 impl Config {
@@ -134,6 +138,7 @@ impl Config {
                 let (trusts, known) = (trusts::Trusts::default(), RefCell::default());
                 let secrets = values::Secrets { source: secrets, folder, trusts: &trusts, known: &known };
                 let mut config = document::read(file, text, secrets)?;
+                config.fingerprint = Fingerprint::of(bytes);
                 let known = Arc::new(known.take());
                 for alert in &mut config.alerts {
                     alert.receiver.keeps_from_programs(&known);

@@ -166,7 +166,7 @@ impl Monitor {
         let fixed = Fixed::of(&config);
         let mut monitor = Self {
             clock,
-            file: WatchedFile::new(file),
+            file: WatchedFile::new(file, config.fingerprint),
             log,
             board,
             results,

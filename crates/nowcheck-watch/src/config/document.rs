@@ -14,7 +14,7 @@ use super::relations::{self, Names};
 use super::report::Report;
 use super::section::{Section, in_words, places_of};
 use super::values::Secrets;
-use super::{Config, alert, check, export, maintenance, probe, process};
+use super::{Config, Fingerprint, alert, check, export, maintenance, probe, process};
 
 /// Reads a file. Everything that is wrong with it is an error.
 pub(super) fn read(file: &str, text: &str, secrets: Secrets<'_>) -> Result<Config, ConfigErrors> {
@@ -75,6 +75,7 @@ impl<'r> Document<'r> {
             probes: self.each(&keys::PROBE, |section| probe::read(section, &defaults, secrets)),
             server: server?,
             history: history?,
+            fingerprint: Fingerprint::default(),
         };
         for (names, what) in [
             (&checks, "check"),
