@@ -71,6 +71,7 @@ impl Scheduler {
     /// under way ends as it began, and a check whose rounds have not changed goes on with steady ones. Who takes the results
     /// drops those of a check that is gone, or asks otherwise by now.
     pub(crate) fn watch_these(&mut self, checks: &[CheckConfig]) {
+        self.shared.references.watch_these(checks.iter().map(|config| &*config.check));
         let mut before = std::mem::take(&mut self.checks);
         for config in checks {
             let latest = Arc::new(config.clone());
