@@ -36,6 +36,19 @@ def test_the_textfile_is_what_prometheus_reads(nowd, monitor, tmp_path):
     check_metrics(path.read_text())
 
 
+def test_a_textfile_has_one_writer_when_its_period_changes(nowd, monitor, tmp_path):
+    path, service = tmp_path / "nowcheck.prom", nowd()
+    watching = monitor("--config", configuration(tmp_path, ("shop", service.url), more=textfile(path)))
+    for nth in range(20):
+        more = textfile(path).replace('"1s"', f'"{60 + nth}s"')
+        configuration(tmp_path, ("shop", service.url), more=more)
+        watching.reload()
+        reloaded = nth + 1
+        poll(lambda at=reloaded: len(watching.records("reloaded")) >= at, "it is reloaded")
+    assert not watching.records("export_failed")
+    assert [file.name for file in tmp_path.glob(".*.tmp")] == []
+
+
 def test_lines_for_cloudwatch_that_a_terminal_does_not_show_are_mentioned(nowd, tmp_path):
     more = '[[export]]\ntype = "emf"\nevery = "1s"\n'
     file = configuration(tmp_path, ("shop", nowd().url), more=more)

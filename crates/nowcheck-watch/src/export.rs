@@ -46,28 +46,43 @@ impl Exports {
         Self { on, source, monitor, log, running: Vec::new() }
     }
 
-    /// Runs these from now on. One that was there before goes on; one that is gone writes a last time.
+    /// Runs these from now on. One that was there before goes on; one that is gone writes a last time. What writes to the same
+    /// file begins after that: two at once would write into each other's file.
     pub(crate) fn replace(&mut self, configs: &[ExportConfig]) {
         let mut before = std::mem::take(&mut self.running);
+        let mut new = Vec::new();
         for config in configs {
-            let running = match before.iter().position(|one| one.config.is_same(config)) {
-                Some(known) => before.swap_remove(known),
-                None => self.begin(config),
-            };
-            self.running.push(running);
+            match before.iter().position(|one| one.config.is_same(config)) {
+                Some(known) => self.running.push(before.swap_remove(known)),
+                None => new.push(config),
+            }
         }
+        let mut ending: Vec<(ExportConfig, JoinHandle<()>)> = Vec::new();
         for gone in before {
             // One that has ended has nobody to tell.
             let _ = gone.stop.send(());
+            ending.push((gone.config, gone.task));
+        }
+        for config in new {
+            let before = ending.iter().position(|(gone, _)| gone.writes_to_the_same_file(config));
+            let begun = self.begin(config, before.map(|before| ending.swap_remove(before).1));
+            self.running.push(begun);
         }
     }
 
-    fn begin(&self, config: &ExportConfig) -> Running {
+    fn begin(&self, config: &ExportConfig, before: Option<JoinHandle<()>>) -> Running {
         let (stop, stopped) = oneshot::channel();
         let (source, log) = (self.source.clone(), self.log.clone());
         let destination = Destination::of(config, &self.monitor, &source);
         let worker = Worker { destination, every: config.every, source, log, problem: None };
-        Running { config: config.clone(), stop, task: self.on.spawn(worker.run(stopped)) }
+        let run = async move {
+            if let Some(before) = before {
+                // However it ended.
+                let _ = before.await;
+            }
+            worker.run(stopped).await;
+        };
+        Running { config: config.clone(), stop, task: self.on.spawn(run) }
     }
 
     /// Lets all of them write a last time.

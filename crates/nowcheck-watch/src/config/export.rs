@@ -27,6 +27,11 @@ impl ExportConfig {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.every == other.every && self.destination == other.destination
     }
+
+    /// Whether both write to one file.
+    pub(crate) fn writes_to_the_same_file(&self, other: &Self) -> bool {
+        self.destination.path().is_some_and(|path| other.destination.path() == Some(path))
+    }
 }
 
 /// Where metrics go.
