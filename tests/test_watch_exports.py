@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import ssl
 import stat
 import subprocess
 import termios
@@ -10,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import trustme
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from support.monitor import configuration
@@ -172,6 +174,22 @@ def test_a_collector_of_opentelemetry_gets_all_metrics(nowd, monitor, collector,
         unit = {"s": "_seconds", "1": "_ratio", "": ""}[metric.unit]
         name = metric.name + unit + ("_total" if metric.HasField("sum") else "")
         assert f"# TYPE {name} " in shown, name
+
+
+def test_a_reload_uses_the_authorities_that_their_file_holds_by_then(nowd, monitor, authority, tmp_path):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.certificate("127.0.0.1"))
+    collector, trusted = Sink(status=200, is_json=False, tls=context), tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(trusted))
+    export = f'[[export]]\ntype = "otlp"\nevery = "1s"\nurl = "{collector.url}"\nca_file = "{trusted}"\n'
+    try:
+        watching = monitor("--config", configuration(tmp_path, ("shop", nowd().url), more=export))
+        poll(lambda: watching.records("export_failed"), "the certificate is of another authority")
+        trusted.write_bytes(authority.file.read_bytes())
+        watching.reload()
+        poll(lambda: collector.requests, "the collector is sent something")
+    finally:
+        collector.stop()
 
 
 def test_a_collector_that_fails_is_told_once_without_its_secrets(nowd, monitor, collector, tmp_path):

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,7 @@ from support.process import poll
 class Sink:
     """An HTTP server that answers with `status`, which may be changed while it runs."""
 
-    def __init__(self, status: int = 204, is_json: bool = True):
+    def __init__(self, status: int = 204, is_json: bool = True, tls: ssl.SSLContext | None = None):
         self.status = status
         self.echoes = False
         """Whether an answer repeats what came, as some servers do in their errors."""
@@ -41,7 +42,9 @@ class Sink:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def messages(self, **wanted) -> list[dict]:

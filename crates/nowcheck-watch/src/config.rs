@@ -51,6 +51,7 @@ pub use schema::schema;
 pub use secret::{KnownSecrets, Secret, SecretSource, System};
 pub use setting_names::{FileKeys, words};
 pub use shorthand::Shorthand;
+pub use trusts::CaFile;
 pub use unusable::UnusableSetting;
 
 /// The most that a configuration may be, in bytes.

@@ -78,14 +78,10 @@ impl Client {
     /// A client for a hook.
     ///
     /// # Errors
-    /// When its URL or its file of authorities cannot be used any more.
+    /// When its URL cannot be used.
     pub(crate) fn new(hook: &Hook, clock: Clock) -> Result<Self, HttpFault> {
-        let trust = match &hook.ca_file {
-            None => Trust::of_this_machine(),
-            Some(path) => {
-                Trust::with_ca_file(path).map_err(|error| UnusableSetting("ca_file", error.to_string()))?
-            }
-        };
+        let given = hook.ca_file.as_ref().map(|file| file.trust.clone());
+        let trust = given.unwrap_or_else(Trust::of_this_machine);
         Self::with_trust(&hook.url, trust, clock)
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::problem::Problem;
 use super::secret::{KnownSecrets, Secret};
 use super::section::Section;
+use super::trusts::CaFile;
 use super::values::{Secrets, http_url};
 
 /// Who is alerted, and how.
@@ -66,7 +67,7 @@ pub struct Hook {
     /// A valid URL of HTTP.
     pub url: Secret,
     /// Authorities to trust besides those of this machine.
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<CaFile>,
 }
 
 /// How e-mail is sent.
@@ -140,16 +141,20 @@ fn receiver(section: &Section<'_>, kind: &str, secrets: Secrets<'_>) -> Option<R
     }
 }
 
-fn ca_file(section: &Section<'_>, secrets: Secrets<'_>) -> Option<PathBuf> {
+pub(super) fn ca_file(section: &Section<'_>, secrets: Secrets<'_>) -> Option<CaFile> {
     let given = section.path("ca_file")?;
     let path = secrets.resolved(&given.value);
-    if let Err(error) = secrets.trusts.with_ca_file(&path) {
-        let must = nowcheck::text::printable(error.to_string().as_bytes(), 200);
-        let value =
-            format!("\"{}\"", nowcheck::text::printable(given.value.as_os_str().as_encoded_bytes(), 100));
-        section.wrong(given.line, Problem::Value { key: "ca_file".to_owned(), value, must, closest: None });
+    match secrets.trusts.with_ca_file(&path) {
+        Ok(trust) => Some(CaFile { path, trust }),
+        Err(error) => {
+            let must = nowcheck::text::printable(error.to_string().as_bytes(), 200);
+            let value =
+                format!("\"{}\"", nowcheck::text::printable(given.value.as_os_str().as_encoded_bytes(), 100));
+            let problem = Problem::Value { key: "ca_file".to_owned(), value, must, closest: None };
+            section.wrong(given.line, problem);
+            None
+        }
     }
-    Some(path)
 }
 
 /// The URL of a webhook, which is a secret: whoever has it can send.
@@ -221,7 +226,7 @@ fn email(section: &Section<'_>, secrets: Secrets<'_>) -> Option<Email> {
     let user = section.text("user");
     let password = section.secret("password", secrets);
     let login = login(section, user.map(|given| given.value), password.map(|given| given.value));
-    let ca_file = ca_file(section, secrets);
+    let ca_file = ca_file(section, secrets).map(|file| file.path);
     Some(Email { server: server?.value, encryption: encryption?, from: from?.value, to: to?, login, ca_file })
 }
 

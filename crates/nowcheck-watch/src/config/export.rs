@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nowcheck::request_headers::RequestHeaders;
 
-use super::alert::Hook;
+use super::alert::{Hook, ca_file};
 use super::problem::Problem;
 use super::secret::Secret;
 use super::section::Section;
@@ -23,7 +23,7 @@ pub struct ExportConfig {
 }
 
 impl ExportConfig {
-    /// Whether it says the same as another, wherever it stands.
+    /// Whether it says the same as another, wherever it stands, also in the files that it names.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.every == other.every && self.destination == other.destination
     }
@@ -109,6 +109,6 @@ fn otlp(section: &Section<'_>, secrets: Secrets<'_>) -> Option<Export> {
             section.wrong(section.line_of(key), Problem::Hidden { key: key.to_owned(), must });
         }
     }
-    let ca_file = section.path("ca_file").map(|given| secrets.resolved(&given.value));
+    let ca_file = ca_file(section, secrets);
     Some(Export::Otlp { hook: Hook { url: Secret::new(url?.value.as_str()), ca_file }, headers })
 }

@@ -20,3 +20,18 @@ impl Trusts {
         known.entry(path.to_owned()).or_insert_with(|| Trust::with_ca_file(path)).clone()
     }
 }
+
+/// A file of authorities to trust besides those of this machine, as it was when the configuration was read.
+#[derive(Debug, Clone)]
+pub struct CaFile {
+    pub(crate) path: PathBuf,
+    pub(crate) trust: Trust,
+}
+
+impl PartialEq for CaFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path && self.trust.given() == other.trust.given()
+    }
+}
+
+impl Eq for CaFile {}

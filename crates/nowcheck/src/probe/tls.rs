@@ -85,6 +85,12 @@ impl Trust {
         self.verifies
     }
 
+    /// The certificates of the file, if one was read.
+    #[must_use]
+    pub fn given(&self) -> &[CertificateDer<'static>] {
+        &self.given
+    }
+
     /// What is shown to servers that the user named.
     #[must_use]
     pub fn identity(&self) -> Option<&ClientIdentity> {

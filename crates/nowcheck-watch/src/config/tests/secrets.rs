@@ -152,6 +152,12 @@ fn keys_go_with_the_type_of_their_table() {
             ],
         ),
         (
+            "[[export]]\ntype = \"otlp\"\nurl = \"https://a\"\nca_file = \"/nowhere/ca.pem\"",
+            &[
+                "7: export 1: ca_file = \"/nowhere/ca.pem\" cannot be read as PEM certificates: No such file or directory (os error 2)",
+            ],
+        ),
+        (
             "[[export]]\ntype = \"emf\"\npath = \"/a\"\n[[export]]\ntype = \"textfile\"\npath = \"/a\"",
             &["7: export 2: path is the file of the export in line 4 too; write to another one"],
         ),
