@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::history::level::{HOUR, Level, floor};
+use crate::history::level::{DAY, HOUR, Level, floor};
 use crate::history::pack::offset;
 use crate::history::record::RoundRecord;
 use crate::history::rows::{CheckRow, start};
@@ -19,11 +19,13 @@ use crate::incident::ServiceStatus;
 pub(super) struct Source<'a> {
     connection: &'a Connection,
     check: CheckRow,
+    /// Summaries of what was before this instant are in rows; those of what came later are made of rounds.
+    packed: i64,
     now: i64,
     unwatched: Vec<Stretch>,
     /// The rounds that are not packed yet.
     unpacked: Vec<RoundRecord>,
-    /// The same, and the last one that is.
+    /// All rounds since `packed`, and the last one before.
     tail: Vec<RoundRecord>,
 }
 
@@ -31,10 +33,15 @@ impl<'a> Source<'a> {
     pub(super) fn new(connection: &'a Connection, check: CheckRow, now: i64) -> rusqlite::Result<Self> {
         let unwatched = check.unwatched(connection)?;
         let unpacked = check.unpacked(connection)?;
-        let mut tail: Vec<RoundRecord> = check.last_before(connection, check.packed)?.into_iter().collect();
+        // A clock that was ahead leaves summaries of hours that it then comes to once more.
+        let first = unpacked.first().map(|round| floor(start(round), HOUR));
+        let packed = first.map_or(check.packed, |first| first.min(check.packed));
+        let mut tail: Vec<RoundRecord> = check.last_before(connection, packed)?.into_iter().collect();
+        let again = check.blocks(connection, Stretch { from: packed, until: check.packed })?;
+        tail.extend(again.into_values().flatten());
         tail.extend(unpacked.iter().cloned());
         tail.sort_by_key(start);
-        Ok(Self { connection, check, now, unwatched, unpacked, tail })
+        Ok(Self { connection, check, packed, now, unwatched, unpacked, tail })
     }
 
     /// Where the present cuts a stretch off.
@@ -74,7 +81,7 @@ impl<'a> Source<'a> {
         for level in Level::ALL.into_iter().filter(|level| *level >= finest) {
             let oldest = self.check.oldest(self.connection, level)?;
             // Without any row, all that there is has not been packed yet.
-            let is_whole = oldest.map_or(self.check.packed <= from, |oldest| oldest <= from);
+            let is_whole = oldest.map_or(self.packed <= from, |oldest| oldest <= from);
             if is_whole {
                 return Ok(level);
             }
@@ -94,16 +101,26 @@ impl<'a> Source<'a> {
         level: Level,
         within: Stretch,
     ) -> rusqlite::Result<BTreeMap<i64, Summary>> {
-        let packed = within.intersection(Stretch { from: 0, until: self.check.packed });
+        let packed = within.intersection(Stretch { from: 0, until: self.packed });
+        // A unit that is longer than an hour may have been packed further than that: it is made of hours.
+        let whole =
+            if self.packed < self.check.packed { floor(self.packed, level.unit()) } else { self.packed };
+        let rows = packed.intersection(Stretch { from: 0, until: whole });
         let mut summaries = BTreeMap::new();
-        if packed.from < packed.until {
-            for (row, chunk) in self.check.chunks(self.connection, level, packed)? {
+        if rows.from < rows.until {
+            for (row, chunk) in self.check.chunks(self.connection, level, rows)? {
                 let units =
                     chunk.into_iter().map(|(nth, summary)| (row + offset(nth, level.unit()), summary));
-                summaries.extend(units.filter(|(unit, _)| within.from <= *unit && *unit < within.until));
+                summaries.extend(units.filter(|(unit, _)| rows.from <= *unit && *unit < rows.until));
             }
         }
-        let rest = self.until_now(within).intersection(Stretch { from: self.check.packed, until: i64::MAX });
+        let hours = packed.intersection(Stretch { from: whole, until: i64::MAX });
+        if hours.from < hours.until {
+            for (hour, summary) in self.summaries(Level::Hours, hours)? {
+                summaries.entry(floor(hour, DAY)).or_insert_with(Summary::default).merge(&summary);
+            }
+        }
+        let rest = self.until_now(within).intersection(Stretch { from: self.packed, until: i64::MAX });
         for (unit, summary) in summarize(&self.tail, &self.unwatched, rest, level.unit()) {
             summaries.entry(unit).or_default().merge(&summary);
         }

@@ -223,3 +223,39 @@ fn the_last_rounds_are_read_without_the_hours_before_them() {
     assert!(hours.len() >= 2, "{hours:?}");
     assert_eq!(read, [(hours[hours.len() - 1], 2)]);
 }
+
+#[test]
+fn rounds_after_a_clock_that_was_ahead_is_corrected_are_summarized_at_once() {
+    let place = HistoryPlace::memory();
+    let (history, _) = History::start(settings(place)).unwrap();
+    let minutes = |minutes: i64| second(60 * minutes);
+    // An hour is packed when the next one is under way: it was ahead until minute 425.
+    for (minute, status) in [
+        (0, CheckStatus::Ok),
+        (305, CheckStatus::Down),
+        (365, CheckStatus::Down),
+        (425, CheckStatus::Down),
+        (125, CheckStatus::Ok),
+        (126, CheckStatus::Ok),
+    ] {
+        let stands_for = Duration::from_mins(2);
+        history.record(RoundRecord { stands_for, ..round("shop", minutes(minute), status) }, None);
+        assert!(history.flush(SOON));
+    }
+    let reader = history.reader().unwrap();
+    let times = |from: i64, to: i64, now: i64| {
+        let range = Range { from: minutes(from), to: minutes(to), now: minutes(now) };
+        reader.period("shop", range).unwrap().unwrap().summary.times
+    };
+    assert_eq!(times(120, 127, 127).ok, Duration::from_mins(2));
+    // What was measured meanwhile is not lost either.
+    assert_eq!(times(300, 420, 430).down, Duration::from_mins(4));
+    let range = Range { from: minutes(120), to: minutes(127), now: minutes(127) };
+    let rounds = |range, points| {
+        let series = reader.series("shop", range, points).unwrap();
+        series.iter().map(|one| one.summary.rounds.total()).sum::<u64>()
+    };
+    assert_eq!(rounds(range, 7), 2);
+    let days = Range { from: minutes(-5_000), to: minutes(430), now: minutes(430) };
+    assert_eq!(rounds(days, 5), 6, "none is counted twice in the day that is not over");
+}
