@@ -19,7 +19,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How often a locked file is tried at the start. Each try waits for the lock, so that is about three seconds. Then rounds are
-/// held without what the file says of open incidents.
+/// held without what the file says of open incidents, unless it can be read.
 const TRIES_AT_START: u32 = 12;
 
 /// The writer, and the file if it could be opened.
@@ -34,7 +34,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Opens the file, or begins a new one if it is damaged. Without a file it is opened with the first batch.
+    /// Opens the file, or begins a new one if it is damaged. If it cannot be opened for writing, that is done with the first
+    /// batch, and what is open and not delivered is read from it as far as it can be read.
     ///
     /// # Errors
     /// No retry helps.
@@ -49,7 +50,8 @@ impl Writer {
             Err(error) if error.is_refusal() => return Err(error),
             Err(error) => {
                 queue.problem(error.to_string());
-                Restored::default()
+                // A full or read-only disk can still be read.
+                writer.place.path().map(salvage).unwrap_or_default()
             }
         };
         // Not earlier, because nothing is put beside a file of somebody else.

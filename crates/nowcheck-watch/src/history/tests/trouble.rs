@@ -294,6 +294,29 @@ fn a_disk_that_turns_read_only_is_reported_and_written_when_it_is_not() {
 }
 
 #[test]
+fn a_start_on_a_disk_that_is_read_only_forgets_nothing_that_is_open_or_not_delivered() {
+    let Some((folder, mounted)) = small_disk() else { return };
+    let history = started(&file(&folder));
+    let state = vec![("incidents".to_owned(), "{}".to_owned())];
+    let messages = vec![message("1-a-1", 0)];
+    history.commit(Step { state, messages, ..Step::default() });
+    assert!(history.close(SOON));
+    mounted.remount("ro");
+    let (history, restored) = History::start(settings(HistoryPlace::file(&file(&folder)))).unwrap();
+    assert!(history.health().problem.is_some());
+    assert_eq!(restored.state.get("incidents").map(String::as_str), Some("{}"));
+    assert_eq!(restored.outbox.len(), 1);
+    // It was delivered, and something else was decided.
+    history.commit(Step { done: vec!["1-a-1".to_owned()], ..Step::default() });
+    history.commit(Step { messages: vec![message("1-a-2", 0)], ..Step::default() });
+    mounted.remount("rw");
+    assert!(history.close(SOON));
+    let (_history, restored) = History::start(settings(HistoryPlace::file(&file(&folder)))).unwrap();
+    assert_eq!(restored.outbox, [message("1-a-2", 0)]);
+    assert_eq!(restored.state.get("incidents").map(String::as_str), Some("{}"));
+}
+
+#[test]
 fn a_history_on_a_disk_that_is_read_only_can_be_read() {
     let Some((folder, mounted)) = small_disk() else { return };
     let history = started(&file(&folder));
