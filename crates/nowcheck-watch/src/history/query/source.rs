@@ -92,7 +92,9 @@ impl<'a> Source<'a> {
     /// Whether all rounds since an instant are kept, and the one before it.
     pub(super) fn has_rounds_since(&self, from: i64) -> rusqlite::Result<bool> {
         let hour = floor(from, HOUR);
-        Ok(from <= self.check.first || self.check.last_before(self.connection, hour)?.is_some())
+        Ok(from <= self.check.first
+            || self.unpacked.iter().any(|round| start(round) < hour)
+            || self.check.last_before(self.connection, hour)?.is_some())
     }
 
     /// Summaries of a level in a stretch of whole units, by the beginning of the unit. Unknown time is filled in.
@@ -130,8 +132,11 @@ impl<'a> Source<'a> {
     /// Summaries of any length that is made of rounds.
     pub(super) fn of_rounds(&self, within: Stretch, step: i64) -> rusqlite::Result<BTreeMap<i64, Summary>> {
         let hour = floor(within.from, HOUR);
+        // The one before is packed, or waits for that: the hour that it began in is packed when a later one is under way.
         let mut rounds: Vec<RoundRecord> =
             self.check.last_before(self.connection, hour)?.into_iter().collect();
+        rounds.extend(self.unpacked.iter().filter(|round| start(round) < hour).cloned());
+        rounds.sort_by_key(start);
         rounds.extend(self.rounds(Stretch { from: hour, until: within.until })?);
         Ok(summarize(&rounds, &self.unwatched, self.until_now(within), step))
     }

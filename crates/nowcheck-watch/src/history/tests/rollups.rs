@@ -259,3 +259,24 @@ fn rounds_after_a_clock_that_was_ahead_is_corrected_are_summarized_at_once() {
     let days = Range { from: minutes(-5_000), to: minutes(430), now: minutes(430) };
     assert_eq!(rounds(days, 5), 6, "none is counted twice in the day that is not over");
 }
+
+#[test]
+fn a_result_that_is_not_packed_yet_stands_in_an_hour_that_is_shown_by_seconds() {
+    let place = HistoryPlace::memory();
+    let (history, _) = History::start(settings(place)).unwrap();
+    let minutes = |minutes: i64| second(60 * minutes);
+    // The first one would stand until minute 136, but the second one takes its place.
+    for (start, status, stands_for) in [(0, CheckStatus::Ok, 136), (62, CheckStatus::Down, 63)] {
+        let stands_for = Duration::from_mins(stands_for);
+        history.record(RoundRecord { stands_for, ..round("shop", minutes(start), status) }, None);
+        assert!(history.flush(SOON));
+    }
+    let reader = history.reader().unwrap();
+    let range = Range { from: minutes(120), to: minutes(130), now: minutes(137) };
+    let points = reader.series("shop", range, 200).unwrap();
+    let time = |status| points.iter().map(|point| point.summary.times.of(status)).sum::<Duration>();
+    assert!(points.len() > 100, "they are made of rounds");
+    assert_eq!(time(ServiceStatus::Down), Duration::from_mins(5));
+    assert_eq!(time(ServiceStatus::Unknown), Duration::from_mins(5));
+    assert_eq!(time(ServiceStatus::Ok), Duration::ZERO);
+}
