@@ -180,16 +180,21 @@ impl Monitor {
         };
         monitor.watch(&config);
         monitor.log_problems(config.warnings());
+        monitor.tell_of_the_start(listen, &config);
+        Ok(monitor)
+    }
+
+    fn tell_of_the_start(&self, listen: SocketAddr, config: &Config) {
+        let history = config.history.path.as_ref();
         let event = LogEvent::Started {
             listen: format!("http://{listen}/"),
-            history: config.history.path.map_or("memory".to_owned(), |path| path.display().to_string()),
+            history: history.map_or("memory".to_owned(), |path| path.display().to_string()),
             checks: config.checks.len(),
         };
-        monitor.log.write(timestamps::now(clock), event);
-        if let Some(page) = &monitor.status_page {
-            monitor.log.write(timestamps::now(clock), page.event());
+        self.log.write(timestamps::now(self.clock), event);
+        if let Some(page) = &self.status_page {
+            self.log.write(timestamps::now(self.clock), page.event());
         }
-        Ok(monitor)
     }
 
     /// What every check is at the moment.
