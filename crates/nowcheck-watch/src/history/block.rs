@@ -71,15 +71,32 @@ pub(super) fn encode(rounds: &[RoundRecord]) -> Vec<u8> {
 #[derive(Default)]
 struct Texts<'a> {
     all: Vec<&'a str>,
+    /// Of all of them, once there are more than [`FEW`].
     indexes: HashMap<&'a str, u64>,
 }
 
+/// So many are compared faster than hashed, and hardly a service has more.
+const FEW: usize = 16;
+
 impl<'a> Texts<'a> {
     fn index_of(&mut self, text: &'a str) -> u64 {
-        *self.indexes.entry(text).or_insert_with(|| {
-            self.all.push(text);
-            self.all.len() as u64 - 1
-        })
+        let known = if self.all.len() <= FEW {
+            self.all.iter().position(|known| *known == text).map(|index| index as u64)
+        } else {
+            self.indexes.get(text).copied()
+        };
+        known.unwrap_or_else(|| self.append(text))
+    }
+
+    fn append(&mut self, text: &'a str) -> u64 {
+        let index = self.all.len() as u64;
+        self.all.push(text);
+        if self.all.len() == FEW + 1 {
+            self.indexes.extend(self.all.iter().copied().zip(0..));
+        } else if self.all.len() > FEW {
+            self.indexes.insert(text, index);
+        }
+        index
     }
 }
 
