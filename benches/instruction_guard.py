@@ -2,7 +2,7 @@
 """Holds the instructions of the hot paths to those that are stored, so that none changes without notice.
 
 `make instruction-counts` builds what is counted, and fails if a count differs from benches/instruction_counts.json by more
-than 3 %, or 5 % for the running monitor. ARGS=--write stores what it counted; say in the commit why it changed.
+than 3 %. ARGS=--write stores what it counted; say in the commit why it changed.
 
 Counts depend on the compiler and on the C library, which are stored with them. With others there is nothing to compare, and
 the exit code is 77.
@@ -40,11 +40,7 @@ from instructions import (
 from servers import Programs
 
 STORED = Path(__file__).with_name("instruction_counts.json")
-STEADY_ROUND = "nowcheck watch: a steady round"
 TOLERANCE = 0.03
-TOLERANCES = {STEADY_ROUND: 0.05}
-"""The running monitor keeps real time, so how busy the machine is shows: what finds several events ready at once wakes less
-often for the same rounds. Of one program 213,900 to 219,400 were counted."""
 TRIES = 3
 """Most that disturbs a count adds to it. So the least of some is taken, and more are made only if it does not fit."""
 NOT_COMPARABLE = 77
@@ -166,22 +162,18 @@ class WatchedMonitor:
         return found
 
 
-def least(name: str, count: Callable[[], int], stored: int | None) -> int:
+def least(count: Callable[[], int], stored: int | None) -> int:
     """The least of some counts. One that fits what is stored is enough."""
     found = count()
     for _ in range(TRIES - 1):
-        if fits(name, found, stored):
+        if fits(found, stored):
             break
         found = min(found, count())
     return found
 
 
-def tolerance(name: str) -> float:
-    return TOLERANCES.get(name, TOLERANCE)
-
-
-def fits(name: str, count: int, stored: int | None) -> bool:
-    return stored is not None and abs(count - stored) <= tolerance(name) * stored
+def fits(count: int, stored: int | None) -> bool:
+    return stored is not None and abs(count - stored) <= TOLERANCE * stored
 
 
 def count_all(nowd: str, nowcheck: str, write_history: str, stored: dict[str, int]) -> dict[str, int]:
@@ -189,10 +181,10 @@ def count_all(nowd: str, nowcheck: str, write_history: str, stored: dict[str, in
         "GET /now, wrk's head": lambda: of_a_request(nowd, same("/now")),
         "GET /now, a balancer's head": lambda: of_a_request(nowd, balancer_to),
         "nowcheck: a full round": lambda: of_a_round(nowd, nowcheck),
-        STEADY_ROUND: lambda: of_a_steady_round(nowd, nowcheck),
+        "nowcheck watch: a steady round": lambda: of_a_steady_round(nowd, nowcheck),
         "nowcheck watch: a round into the history": lambda: of_a_write(write_history),
     }
-    return {name: least(name, count, stored.get(name)) for name, count in paths.items()}
+    return {name: least(count, stored.get(name)) for name, count in paths.items()}
 
 
 def main() -> None:
@@ -220,14 +212,10 @@ def main() -> None:
     if options.write:
         STORED.write_text(json.dumps({"toolchain": toolchain(), "counts": counts}, indent=2) + "\n")
         return
-    strayed = [
-        f"{name} (more than {tolerance(name):.0%})"
-        for name, count in counts.items()
-        if not fits(name, count, stored["counts"].get(name))
-    ]
+    strayed = [name for name, count in counts.items() if not fits(count, stored["counts"].get(name))]
     if strayed:
         raise CannotMeasure(
-            f"too far from what is stored: {', '.join(strayed)}. If that is meant, store it with "
+            f"more than {TOLERANCE:.0%} from what is stored: {', '.join(strayed)}. If that is meant, store it with "
             "`make instruction-counts ARGS=--write`, and say in the commit why it changed"
         )
 
