@@ -192,6 +192,8 @@ async fn accept(listener: &tokio::net::TcpListener, content: &Arc<RwLock<Arc<Con
             let _ = serving.await;
         });
         connection.is_served_by(task.abort_handle());
+        // Whoever was admitted is served first: in a crowd, clients that have asked would have to go unanswered.
+        tokio::task::yield_now().await;
     }
 }
 
