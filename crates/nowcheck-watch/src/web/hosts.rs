@@ -28,7 +28,8 @@ impl Hosts {
 
     /// People reach it there from now on.
     pub(super) fn replace(&self, external_url: Option<&Url>) {
-        let host = external_url.and_then(Url::host_str).map(str::to_owned);
+        let host = external_url.and_then(Url::host_str);
+        let host = host.map(|host| host.strip_suffix('.').unwrap_or(host).to_owned());
         *self.external.write().unwrap_or_else(PoisonError::into_inner) = host;
     }
 
@@ -92,6 +93,8 @@ mod tests {
         let mut both = naming("localhost");
         both.append(HOST, "evil.test".parse().unwrap());
         assert!(!hosts.include(&both));
+        hosts.replace(Some(&"https://dotted.example./".parse().unwrap()));
+        assert!(hosts.include(&naming("dotted.example.")) && hosts.include(&naming("dotted.example")));
         hosts.replace(None);
         assert!(!hosts.include(&naming("now.example")));
     }

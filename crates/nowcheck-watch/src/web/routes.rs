@@ -147,7 +147,8 @@ impl From<Refusal> for Reply {
             Refusal::WrongHost => problem(
                 StatusCode::MISDIRECTED_REQUEST,
                 "without an auth_file, this monitor answers to IP addresses, to localhost and to the host of external_url only; \
-                 set external_url in [server] to the URL that you use, or set auth_file",
+                 set external_url in [server] to the URL that you use, and have a proxy in front pass on the Host of requests, \
+                 or set auth_file",
             ),
             Refusal::TooManyTries => {
                 let mut reply =

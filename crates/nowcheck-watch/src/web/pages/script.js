@@ -115,7 +115,8 @@
 
   // ---------------------------------------------------------------------------------------------- events
   // The server sends something every ten seconds. A proxy may keep it back, and then the page is fetched again and again.
-  const SILENT = 20000, EVERY = 10000, EVERY_HIDDEN = 60000;
+  // Timers of a page that was long hidden run once a minute, which is meant to be enough for one more fetch.
+  const SILENT = 20000, EVERY = 10000, EVERY_HIDDEN = 50000;
   let stream = null, heardAt = null;
   let endedAt = performance.now(), hasFailed = false, knownAt = shownAt;
   const isHeard = () => heardAt !== null && performance.now() - heardAt < SILENT;
