@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use nowcheck::clock::Clock;
-use nowcheck_watch::alerts::Transport;
+use nowcheck_watch::alerts::{Deferred, Transport};
 use nowcheck_watch::config::Config;
 
 #[tokio::main(flavor = "current_thread")]
@@ -31,6 +31,6 @@ async fn deliver() -> Result<(), Box<dyn Error>> {
     let alert = config.alerts.iter().find(|alert| alert.name == name).ok_or("there is no such alert")?;
     let mut body = String::new();
     stdin().read_to_string(&mut body)?;
-    let left_out = Transport::new(alert, Clock::start()).send(body.trim_end()).await?;
+    let left_out = Transport::new(alert, Clock::start()).send(body.trim_end(), Deferred::AreLeftOut).await?;
     left_out.map_or(Ok(()), |fault| Err(fault.into()))
 }

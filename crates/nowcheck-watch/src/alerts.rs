@@ -36,7 +36,7 @@ pub use fault::{Fault, ProgramFault, SmtpFault};
 pub use heartbeat::Heartbeat;
 pub use notice::{Context, Notice, NoticeEvent, OffsetSeconds};
 pub use outbox::{Next, Outbox, Pending, Setback};
-pub use transport::Transport;
+pub use transport::{Deferred, Transport};
 
 /// Sends a test message, once. The sentence says what became of it.
 ///
@@ -44,7 +44,8 @@ pub use transport::Transport;
 /// Why it could not be delivered, or not to all recipients, and what to do.
 pub async fn test_message(alert: &AlertConfig, context: &Context<'_>, clock: Clock) -> Result<String, Fault> {
     let notice = Notice::test(&alert.name, context, now(clock));
-    if let Some(left_out) = Transport::new(alert, clock).send(&notice.to_json()).await? {
+    if let Some(left_out) = Transport::new(alert, clock).send(&notice.to_json(), Deferred::AreLeftOut).await?
+    {
         return Err(left_out);
     }
     Ok(format!("{} took the test message {}", alert.name, notice.id))

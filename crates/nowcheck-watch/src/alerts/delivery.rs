@@ -14,12 +14,14 @@ use tokio::time::sleep;
 
 use super::fault::Fault;
 use super::outbox::{Next, Outbox, Pending};
-use super::transport::Transport;
+use super::transport::{Deferred, Transport};
 use crate::config::AlertConfig;
 use crate::timestamps::{WallSteps, elapsed};
 
 /// The longest sleep: a wall clock that is stepped, or a machine that was suspended, is noticed by then.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+/// How long all recipients of an e-mail wait for those that the server defers. Greylisting mostly ends after five minutes.
+const DEFERRED_FOR: Duration = Duration::from_mins(6);
 
 /// Where messages are kept over restarts. The calls must return at once: write behind a queue.
 pub trait Store: Send {
@@ -209,8 +211,13 @@ impl Worker {
         }
         for message in self.outbox.start(now) {
             let Some(transport) = self.transports.get(&message.receiver).map(Arc::clone) else { continue };
+            let deferred = if elapsed(message.first_try, now) < DEFERRED_FOR {
+                Deferred::Wait
+            } else {
+                Deferred::AreLeftOut
+            };
             let body = message.body;
-            let handle = self.tries.spawn(async move { transport.send(&body).await });
+            let handle = self.tries.spawn(async move { transport.send(&body, deferred).await });
             self.names.insert(handle.id(), (message.receiver, message.id));
         }
     }

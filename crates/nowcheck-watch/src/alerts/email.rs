@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::fault::{Fault, SmtpFault};
 use super::notice::Notice;
+use super::transport::Deferred;
 use crate::config::{Email, Encryption, UnusableSetting};
 use crate::http_client::Hidden;
 
@@ -26,8 +27,13 @@ const EXCERPT: usize = 300;
 const TIME_TO_QUIT: Duration = Duration::from_secs(1);
 
 /// Sends one message. The server has to accept it within the limit, for one recipient at least. Returns why others do not get it.
-pub(super) async fn send(settings: &Email, notice: &Notice, limit: Duration) -> Result<Option<Fault>, Fault> {
-    let delivered = timeout(limit, deliver(settings, notice)).await;
+pub(super) async fn send(
+    settings: &Email,
+    notice: &Notice,
+    limit: Duration,
+    deferred: Deferred,
+) -> Result<Option<Fault>, Fault> {
+    let delivered = timeout(limit, deliver(settings, notice, deferred)).await;
     let (mut connection, left_out) = delivered.map_err(|_| SmtpFault::Silent(limit))??;
     // The server has the message. A failure from here on would send it again.
     let _ = timeout(TIME_TO_QUIT, connection.quit()).await;
@@ -35,7 +41,11 @@ pub(super) async fn send(settings: &Email, notice: &Notice, limit: Duration) -> 
 }
 
 /// Returns the connection once the server has accepted the message, and why not for all recipients.
-async fn deliver(settings: &Email, notice: &Notice) -> Result<(AsyncSmtpConnection, Option<Fault>), Fault> {
+async fn deliver(
+    settings: &Email,
+    notice: &Notice,
+    deferred: Deferred,
+) -> Result<(AsyncSmtpConnection, Option<Fault>), Fault> {
     let message = text::message(settings, notice)?;
     let mut connection = open(settings).await?;
     let words = Words::new(settings);
@@ -48,7 +58,7 @@ async fn deliver(settings: &Email, notice: &Notice) -> Result<(AsyncSmtpConnecti
         let answered = connection.auth(&mechanisms, &credentials).await;
         answered.map_err(|error| words.of_login(&error))?;
     }
-    match hand_over(&mut connection, (message.envelope(), &message.formatted()), &words).await {
+    match hand_over(&mut connection, (message.envelope(), &message.formatted()), &words, deferred).await {
         Ok(left_out) => Ok((connection, left_out)),
         Err(fault) => {
             let _ = timeout(TIME_TO_QUIT, connection.abort()).await;
@@ -58,11 +68,12 @@ async fn deliver(settings: &Email, notice: &Notice) -> Result<(AsyncSmtpConnecti
 }
 
 /// One transaction for all recipients, so that all that are accepted get the message, or nobody: a further try sends nobody a
-/// second one. Those that are rejected keep it from nobody (RFC 5321 section 3.3).
+/// second one. Those that are rejected keep it from nobody (RFC 5321 section 3.3), and those that are deferred may.
 async fn hand_over(
     connection: &mut AsyncSmtpConnection,
     (envelope, text): (&Envelope, &[u8]),
     words: &Words,
+    deferred: Deferred,
 ) -> Result<Option<Fault>, Fault> {
     let parameters = parameters(connection.server_info(), envelope, text)?;
     let answered = connection.command(Mail::new(envelope.from().cloned(), parameters)).await;
@@ -71,7 +82,11 @@ async fn hand_over(
     for address in envelope.to() {
         match connection.command(Rcpt::new(address.clone(), Vec::new())).await {
             Ok(_) => {}
-            Err(error) if error.is_permanent() || error.is_transient() => refused.push((address, error)),
+            Err(error)
+                if error.is_permanent() || error.is_transient() && deferred == Deferred::AreLeftOut =>
+            {
+                refused.push((address, error));
+            }
             Err(error) => return Err(words.of_answer(&error)),
         }
     }

@@ -35,6 +35,16 @@ enum Way {
     Unusable(Fault),
 }
 
+/// What becomes of an e-mail if the server defers a recipient (a reply of 4xx to RCPT, as for greylisting). Rejected ones are
+/// left out in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deferred {
+    /// All wait: nobody gets it yet.
+    Wait,
+    /// The others get it.
+    AreLeftOut,
+}
+
 impl Transport {
     /// The way to the receiver of an alert.
     #[must_use]
@@ -57,7 +67,7 @@ impl Transport {
     ///
     /// # Errors
     /// Why it was not delivered, and what to do.
-    pub async fn send(&self, body: &str) -> Result<Option<Fault>, Fault> {
+    pub async fn send(&self, body: &str, deferred: Deferred) -> Result<Option<Fault>, Fault> {
         let notice = Notice::from_json(body).map_err(|_| Fault::Damaged)?;
         let now = now(self.clock);
         match &self.way {
@@ -69,7 +79,7 @@ impl Transport {
             Way::Alertmanager(client) => {
                 client.send(alertmanager::request(&notice, now), self.timeout).await?;
             }
-            Way::Email(settings) => return email::send(settings, &notice, self.timeout).await,
+            Way::Email(settings) => return email::send(settings, &notice, self.timeout, deferred).await,
             Way::Exec(command, secrets) => {
                 exec::run((command, secrets), &notice, body, self.timeout).await?;
             }

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::convert::Infallible;
 
 use nowcheck::clock::Clock;
@@ -51,7 +52,9 @@ fn what_a_service_wrote_adds_no_header() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_failure_that_may_pass() {
-    let fault = send(&settings(), &notice(NoticeEvent::Test), Duration::from_secs(10)).await.unwrap_err();
+    let fault = send(&settings(), &notice(NoticeEvent::Test), Duration::from_secs(10), Deferred::Wait)
+        .await
+        .unwrap_err();
     assert!(matches!(fault, Fault::Smtp(SmtpFault::Connection(_))), "{fault:?}");
     assert!(!fault.setback().is_rejected);
 }
@@ -90,6 +93,62 @@ async fn a_message_that_was_accepted_is_delivered_however_the_connection_ends() 
     let body = notice(NoticeEvent::Opened).to_json();
     tokio::select! {
         never = take_a_message_and_fall_silent(listener) => match never {},
-        sent = transport.send(&body) => assert_eq!(sent, Ok(None)),
+        sent = transport.send(&body, Deferred::Wait) => assert_eq!(sent, Ok(None)),
+    }
+}
+
+/// Takes all recipients but `later`, and counts the messages that it is sent.
+async fn defer_one(listener: TcpListener, messages: &Cell<usize>) -> Infallible {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        stream.get_mut().write_all(b"220 ready\r\n").await.unwrap();
+        let (mut line, mut is_data) = (String::new(), false);
+        while stream.read_line(&mut line).await.unwrap_or(0) > 0 && line != "QUIT\r\n" {
+            let answer = match line.as_str() {
+                ".\r\n" => {
+                    messages.set(messages.get() + 1);
+                    is_data = false;
+                    "250 ok\r\n"
+                }
+                _ if is_data => "",
+                "DATA\r\n" => {
+                    is_data = true;
+                    "354 go on\r\n"
+                }
+                _ if line.starts_with("RCPT TO:<later@") => "451 4.7.1 greylisted\r\n",
+                _ => "250 ok\r\n",
+            };
+            stream.get_mut().write_all(answer.as_bytes()).await.unwrap();
+            line.clear();
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_wait_for_a_recipient_that_is_deferred_and_not_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = listener.local_addr().unwrap();
+    let lines = format!(
+        "type = \"email\"\nserver = \"{server}\"\ntls = \"none\"\nfrom = \"a@shop.example\"\n\
+         to = [\"b@shop.example\", \"later@shop.example\"]\ntimeout = \"2s\"\n"
+    );
+    let transport = Transport::new(&alert("night", &lines, &[]), Clock::start());
+    let body = notice(NoticeEvent::Opened).to_json();
+    let messages = Cell::new(0);
+    let sending = async {
+        let waited = transport.send(&body, Deferred::Wait).await;
+        assert!(
+            matches!(&waited, Err(Fault::Smtp(SmtpFault::Busy(said))) if said.contains("greylisted")),
+            "{waited:?}"
+        );
+        assert_eq!(messages.get(), 0, "nobody got it, and nobody gets it twice");
+        let left_out = transport.send(&body, Deferred::AreLeftOut).await.unwrap();
+        assert!(left_out.unwrap().to_string().contains("later@shop.example"));
+        assert_eq!(messages.get(), 1);
+    };
+    tokio::select! {
+        never = defer_one(listener, &messages) => match never {},
+        () = sending => {}
     }
 }
