@@ -14,7 +14,8 @@ impl Results {
         let now = timestamps::now(self.clock);
         let mut state = self.lock();
         *state.sent.entry((report.receiver.clone(), report.result.name())).or_default() += 1;
-        if report.result == DeliveryResult::Delivered {
+        let judged = self.dispatch.judge(report);
+        if judged == ReceiverState::Works {
             state.delivering.insert(report.receiver.clone());
         } else {
             state.delivering.remove(&report.receiver);
@@ -32,7 +33,7 @@ impl Results {
         };
         let name = &report.receiver;
         let is_used = state.policy.receivers.iter().any(|receiver| receiver.name == *name);
-        let changes = match (self.dispatch.judge(report), &problem) {
+        let changes = match (judged, &problem) {
             // What was left over for one that was taken out of the file.
             _ if !is_used => Vec::new(),
             (ReceiverState::Works, _) => state.incidents.report_working(&part, &takes_messages(name), now),
