@@ -45,8 +45,9 @@ impl Names {
         let backends = outcome.targets.iter().flat_map(TargetOutcome::backends);
         let names: BTreeSet<Arc<str>> = backends.filter_map(|backend| backend.instance.clone()).collect();
         let are_too_many = outcome.forget_names_beyond(MOST_BACKENDS);
-        // A round that failed says nothing of names.
-        if !names.is_empty() {
+        // A round that failed says nothing of names, or of too few: it ended when it had met some of many backends.
+        let has_failed = outcome.targets.iter().any(|target| target.finding.failure().is_some());
+        if !names.is_empty() && !has_failed {
             let are_others = !self.latest.is_empty() && self.latest.is_disjoint(&names);
             self.strangers = if are_others { self.strangers + 1 } else { 0 };
             self.latest = names;

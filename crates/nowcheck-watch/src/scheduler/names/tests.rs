@@ -2,7 +2,9 @@ use std::net::SocketAddr;
 
 use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
 use nowcheck::clock::Synchronization;
-use nowcheck::outcome::{BackendOutcome, Finding, ReferenceOutcome, Spread, Standing};
+use nowcheck::outcome::{
+    BackendOutcome, Cause, ExchangeFault, Failure, Finding, Phase, ReferenceOutcome, Spread, Standing,
+};
 
 use super::*;
 
@@ -90,6 +92,24 @@ fn a_steady_round_shows_that_names_last() {
         if nth % 5 == 0 {
             names.have_lasted();
         }
+    }
+    assert!(!names.are_ignored(second(0)));
+}
+
+#[test]
+fn rounds_that_failed_after_a_few_of_many_backends_say_nothing_of_names() {
+    let mut names = Names::default();
+    for nth in 0..20 {
+        let mut cut_short = round([nth]);
+        let failure = Failure {
+            phase: Phase::Wait,
+            cause: Cause::Exchange(ExchangeFault::Silent),
+            elapsed: Duration::ZERO,
+        };
+        let met = cut_short.targets[0].backends().to_vec();
+        cut_short.targets[0].finding = Finding::of_failure(failure, met);
+        assert_eq!(cut_short.targets[0].backends().len(), 1, "it met one");
+        names.meet(&mut cut_short, second(0));
     }
     assert!(!names.are_ignored(second(0)));
 }
