@@ -59,7 +59,7 @@ struct State {
     queried: Option<MonotonicInstant>,
     /// The smallest `max_offset` of the checks that are held against them; none before there is one.
     max_offset: Option<Duration>,
-    /// For which one they were queried last.
+    /// For which one `latest` was queried.
     queried_for: Option<Duration>,
 }
 
@@ -177,11 +177,10 @@ impl Group {
                 return latest;
             }
             state.queried = Some(clock.now());
-            state.queried_for = state.max_offset;
-            state.max_offset.unwrap_or(Duration::MAX)
+            state.max_offset
         };
         let patience = Patience::until(clock.now() + PATIENCE);
-        let latest = Arc::new(references.query(max_offset, clock, patience).await);
+        let latest = Arc::new(references.query(max_offset.unwrap_or(Duration::MAX), clock, patience).await);
         let before = self.usable(clock);
         let mut state = self.state();
         state.is_being_renewed = false;
@@ -193,6 +192,7 @@ impl Group {
             return before;
         }
         state.failed = None;
+        state.queried_for = max_offset;
         state.latest = Some(Arc::clone(&latest));
         latest
     }
