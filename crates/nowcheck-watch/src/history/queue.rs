@@ -151,6 +151,27 @@ pub struct Health {
     pub problem: Option<String>,
 }
 
+/// How far the queue is from its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    #[default]
+    Open,
+    /// What waits is to be written once more.
+    Closing,
+    /// That is under way.
+    LastTry,
+    Closed,
+}
+
+impl End {
+    /// A try begins.
+    fn advance(&mut self) {
+        if *self == Self::Closing {
+            *self = Self::LastTry;
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     entries: VecDeque<Entry>,
@@ -161,8 +182,7 @@ struct Waiting {
     arrived: u64,
     written: u64,
     is_flushed: bool,
-    is_closing: bool,
-    is_closed: bool,
+    end: End,
     dropped: u64,
     problem: Option<String>,
     notices: Vec<String>,
@@ -191,7 +211,7 @@ impl Queue {
         let bytes = entry.bytes();
         let is_round = matches!(entry, Entry::Round(_));
         let is_full = waiting.length >= self.limits.rounds || waiting.bytes + bytes > self.limits.bytes;
-        if waiting.is_closed || (is_round && is_full) {
+        if waiting.end == End::Closed || (is_round && is_full) {
             waiting.dropped += 1;
             return;
         }
@@ -224,17 +244,18 @@ impl Queue {
     /// Waits for something to write. Empty only when the queue is closed and everything is taken.
     pub(super) fn take(&self) -> Batch {
         let is_idle = |waiting: &mut Waiting| {
-            waiting.entries.is_empty() && waiting.ledger.is_empty() && !waiting.is_closing
+            waiting.entries.is_empty() && waiting.ledger.is_empty() && waiting.end == End::Open
         };
         let waiting = self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
         let may_wait = |waiting: &mut Waiting| {
-            let is_urgent = waiting.is_closing || waiting.is_flushed || !waiting.ledger.is_empty();
+            let is_urgent = waiting.end > End::Open || waiting.is_flushed || !waiting.ledger.is_empty();
             !is_urgent && waiting.entries.len() < BATCH
         };
         let (mut waiting, _) = self
             .changed
             .wait_timeout_while(waiting, LONGEST_WAIT, may_wait)
             .unwrap_or_else(PoisonError::into_inner);
+        waiting.end.advance();
         let taken = waiting.entries.len().min(2 * BATCH);
         Batch {
             entries: waiting.entries.drain(..taken).collect(),
@@ -260,22 +281,24 @@ impl Queue {
     pub(super) fn failed(&self, problem: String, pause: Duration, batch: &mut Batch) -> bool {
         let mut waiting = self.lock();
         waiting.problem = Some(problem);
-        if waiting.is_closing {
+        // One that began before may have met what is over by now, and lacks what has come since.
+        if waiting.end >= End::LastTry {
             return false;
         }
         let (mut waiting, _) = self
             .changed
-            .wait_timeout_while(waiting, pause, |waiting| !waiting.is_closing)
+            .wait_timeout_while(waiting, pause, |waiting| waiting.end == End::Open)
             .unwrap_or_else(PoisonError::into_inner);
         batch.ledger.append(std::mem::take(&mut waiting.ledger));
         batch.arrived = waiting.arrived - waiting.entries.len() as u64;
+        waiting.end.advance();
         true
     }
 
     /// The writer ends.
     pub(super) fn ended(&self) {
         let mut waiting = self.lock();
-        waiting.is_closed = true;
+        waiting.end = End::Closed;
         waiting.dropped += waiting.length as u64;
         drop(waiting);
         self.changed.notify_all();
@@ -308,7 +331,9 @@ impl Queue {
         self.changed.notify_all();
         let (waiting, _) = self
             .changed
-            .wait_timeout_while(waiting, within, |waiting| waiting.written < arrived && !waiting.is_closed)
+            .wait_timeout_while(waiting, within, |waiting| {
+                waiting.written < arrived && waiting.end < End::Closed
+            })
             .unwrap_or_else(PoisonError::into_inner);
         waiting.written >= arrived
     }
@@ -316,12 +341,31 @@ impl Queue {
     /// Lets the writer write what waits, once, and end. Returns whether it ended in time.
     pub(super) fn close(&self, within: Duration) -> bool {
         let mut waiting = self.lock();
-        waiting.is_closing = true;
+        waiting.end = waiting.end.max(End::Closing);
         self.changed.notify_all();
         let (waiting, _) = self
             .changed
-            .wait_timeout_while(waiting, within, |waiting| !waiting.is_closed)
+            .wait_timeout_while(waiting, within, |waiting| waiting.end < End::Closed)
             .unwrap_or_else(PoisonError::into_inner);
-        waiting.is_closed
+        waiting.end == End::Closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_that_was_under_way_when_the_queue_closed_is_followed_by_one_more() {
+        let queue = Queue::new(QueueLimits::default());
+        let done = |name: &str| Step { done: vec![name.to_owned()], ..Step::default() };
+        queue.commit(done("1-a-1"));
+        let mut batch = queue.take();
+        queue.commit(done("1-a-2"));
+        assert!(!queue.close(Duration::ZERO), "the writer has not ended");
+        // It does not wait: nobody may wait for it.
+        assert!(queue.failed("the disk was full".to_owned(), Duration::from_hours(1), &mut batch));
+        assert_eq!(batch.ledger.messages.len(), 2);
+        assert!(!queue.failed("the disk is full".to_owned(), Duration::ZERO, &mut batch));
     }
 }
