@@ -42,6 +42,8 @@ def variant(image: str) -> Iterator:
 @pytest.fixture(scope="module")
 def account(tmp_path_factory) -> Iterator[Account]:
     need_an_engine()
+    # The first playbook would make it. Some tests ask AWS before that.
+    subprocess.run(["scripts/python-packages", "build/deploy", "requirements-deploy.txt"], cwd=ROOT, check=True)
     account = Account(tmp_path_factory.mktemp("emulator"))
     try:
         account.emulator("start")
