@@ -71,7 +71,7 @@ mod observation;
 mod place;
 mod silence;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod track;
 
 use std::collections::BTreeMap;

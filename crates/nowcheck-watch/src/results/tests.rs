@@ -1,15 +1,12 @@
 use std::path::Path;
 
-use clock_offset::{Limits, UnixInstant};
-use nowcheck::clock::Synchronization;
-use nowcheck::outcome::{
-    Cause, ExchangeFault, Failure, Finding, Phase, ReferenceOutcome, Standing, TargetOutcome,
-};
+use nowcheck::outcome::{Cause, ExchangeFault, Failure, Finding, Phase, TargetOutcome};
 
 use super::*;
 use crate::alerts::{DeliveryResult, Fault, Report};
 use crate::config::{Config, System};
 use crate::history::testing::in_memory;
+use crate::incident::testing::outcome;
 
 fn configured(lines: &str) -> Config {
     Config::parse("a.toml", format!("{NIGHT}[[check]]\n{lines}\n").as_bytes(), Path::new(""), &System)
@@ -44,19 +41,8 @@ fn down(config: &Arc<CheckConfig>, ended: MonotonicInstant) -> HeldRound {
     let cause = Cause::Exchange(ExchangeFault::Silent);
     let failure = Failure { phase: Phase::Wait, cause, elapsed: Duration::ZERO };
     let finding = Finding::of_failure(failure, Vec::new());
-    let outcome = Outcome {
-        checked_at: UnixInstant::from_nanos(0),
-        duration: Duration::ZERO,
-        limits: Limits { max_offset: Duration::from_secs(1), warn_offset: None },
-        reference: ReferenceOutcome {
-            standing: Standing::Agreed,
-            system: Synchronization::Unsynchronized,
-            max_error: None,
-            local_offset: None,
-            sources: Vec::new(),
-        },
-        targets: vec![TargetOutcome::new("http://127.0.0.1:1", "127.0.0.1:1".parse().ok(), finding)],
-    };
+    let target = TargetOutcome::new("http://127.0.0.1:1", "127.0.0.1:1".parse().ok(), finding);
+    let outcome = outcome(vec![target]);
     HeldRound {
         config: Arc::clone(config),
         outcome,

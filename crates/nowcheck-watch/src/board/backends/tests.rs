@@ -1,37 +1,17 @@
 use std::sync::Arc;
 
-use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
-use nowcheck::clock::Synchronization;
-use nowcheck::outcome::{BackendOutcome, Finding, ReferenceOutcome, Spread, Standing, TargetOutcome};
+use clock_offset::Verdict;
+use nowcheck::outcome::{Finding, TargetOutcome};
 
 use super::*;
 use crate::board::testing::ok_until;
+use crate::incident::testing::{backend, outcome};
 
 fn round(names: impl IntoIterator<Item = usize>, wrong: usize) -> Outcome {
-    let backend = |name: usize| BackendOutcome {
-        instance: Some(format!("name-{name}").into()),
-        verdict: if name == wrong { Verdict::Desynchronized } else { Verdict::InSync },
-        offset: Interval::point(Offset::ZERO),
-        tick: Duration::ZERO,
-        step: Duration::ZERO,
-        samples: 1,
-        round_trip: Spread::default(),
-        clock: None,
-    };
+    let verdict = |name| if name == wrong { Verdict::Desynchronized } else { Verdict::InSync };
+    let backend = |name| backend(&format!("name-{name}"), verdict(name));
     let finding = Finding::of_backends(names.into_iter().map(backend).collect());
-    Outcome {
-        checked_at: UnixInstant::from_nanos(0),
-        duration: Duration::ZERO,
-        limits: Limits { max_offset: Duration::from_secs(1), warn_offset: None },
-        reference: ReferenceOutcome {
-            standing: Standing::Agreed,
-            system: Synchronization::Unsynchronized,
-            max_error: None,
-            local_offset: None,
-            sources: Vec::new(),
-        },
-        targets: vec![TargetOutcome::new("http://shop.example/now", None, finding)],
-    }
+    outcome(vec![TargetOutcome::new("http://shop.example/now", None, finding)])
 }
 
 fn minute(nth: i64) -> Timestamp {

@@ -1,46 +1,19 @@
 use std::net::SocketAddr;
 
-use clock_offset::{Interval, Limits, Offset, UnixInstant, Verdict};
-use nowcheck::clock::Synchronization;
-use nowcheck::outcome::{
-    BackendOutcome, Cause, ExchangeFault, Failure, Finding, Phase, ReferenceOutcome, Spread, Standing,
-};
+use clock_offset::Verdict;
+use nowcheck::outcome::{Cause, ExchangeFault, Failure, Finding, Phase};
 
 use super::*;
-
-fn backend(name: String) -> BackendOutcome {
-    BackendOutcome {
-        instance: Some(name.into()),
-        verdict: Verdict::InSync,
-        offset: Interval::point(Offset::ZERO),
-        tick: Duration::ZERO,
-        step: Duration::ZERO,
-        samples: 1,
-        round_trip: Spread::default(),
-        clock: None,
-    }
-}
+use crate::incident::testing::{backend, outcome};
 
 fn round(names: impl IntoIterator<Item = u32>) -> Outcome {
-    let backends = names.into_iter().map(|name| backend(format!("name-{name}"))).collect();
+    let backends = names.into_iter().map(|name| backend(&format!("name-{name}"), Verdict::InSync)).collect();
     let address: SocketAddr = "192.0.2.1:80".parse().unwrap();
-    Outcome {
-        checked_at: UnixInstant::from_nanos(0),
-        duration: Duration::ZERO,
-        limits: Limits { max_offset: Duration::from_secs(1), warn_offset: None },
-        reference: ReferenceOutcome {
-            standing: Standing::Agreed,
-            system: Synchronization::Unsynchronized,
-            max_error: None,
-            local_offset: None,
-            sources: Vec::new(),
-        },
-        targets: vec![TargetOutcome::new(
-            "http://shop.example/now",
-            Some(address),
-            Finding::of_backends(backends),
-        )],
-    }
+    outcome(vec![TargetOutcome::new(
+        "http://shop.example/now",
+        Some(address),
+        Finding::of_backends(backends),
+    )])
 }
 
 fn second(nth: u64) -> MonotonicInstant {

@@ -1,9 +1,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clock_offset::{Interval, Limits, Offset, UnixInstant};
-use nowcheck::clock::Synchronization;
-use nowcheck::outcome::{Backends, ExchangeFault, MissingBackends, Phase, ReferenceOutcome, Stale, Standing};
+use clock_offset::{Interval, Offset};
+use nowcheck::outcome::{Backends, ExchangeFault, MissingBackends, Phase, Stale};
 
 use super::*;
 use crate::incident::testing::backend;
@@ -45,19 +44,7 @@ fn target(port: u16, finding: Finding) -> TargetOutcome {
 
 fn outcome(findings: impl IntoIterator<Item = Finding>) -> Outcome {
     let targets = (80..).zip(findings).map(|(port, finding)| target(port, finding)).collect();
-    Outcome {
-        checked_at: UnixInstant::from_nanos(0),
-        duration: Duration::ZERO,
-        limits: Limits { max_offset: Duration::from_secs(1), warn_offset: None },
-        reference: ReferenceOutcome {
-            standing: Standing::Agreed,
-            system: Synchronization::Unsynchronized,
-            max_error: None,
-            local_offset: None,
-            sources: Vec::new(),
-        },
-        targets,
-    }
+    crate::incident::testing::outcome(targets)
 }
 
 fn observed(findings: impl IntoIterator<Item = Finding>) -> Observation {
