@@ -284,8 +284,14 @@ mod tests {
         assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Err(Refusal::NotKnown));
     }
 
-    #[tokio::test]
-    async fn a_user_who_is_taken_out_while_a_password_is_verified_is_not_let_in() {
+    #[test]
+    fn a_user_who_is_taken_out_while_a_password_is_verified_is_not_let_in() {
+        // One thread verifies, which the test keeps busy until it has taken the user out.
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(take_a_user_out_meanwhile());
+    }
+
+    async fn take_a_user_out_meanwhile() {
         let guard = Arc::new(guard());
         let admit = || {
             let guard = Arc::clone(&guard);
@@ -303,9 +309,13 @@ mod tests {
         assert_eq!(waiting.await.unwrap(), Err(Refusal::NotKnown));
         // While it is verified, on another thread.
         guard.replace(before);
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || wait.recv().is_err());
         let verifying = admit();
         tokio::task::yield_now().await;
         guard.replace(others());
+        drop(go);
+        assert!(busy.await.unwrap());
         assert_eq!(verifying.await.unwrap(), Err(Refusal::NotKnown));
         assert_eq!(guard.admit(&headers("ops:correct horse"), at(0)).await, Err(Refusal::NotKnown));
     }
